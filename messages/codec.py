@@ -1,0 +1,80 @@
+"""Messages to bytes and back: MessagePack inside, JSON outside. The one place that knows either format.
+
+A batch is one MessagePack array of messages. Whatever cannot be read is an `UnreadableMessage`, never another error.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from messages.base import Command, Event, Wei
+from messages.commands import AuctionCommand
+from messages.events import AnyEvent
+
+T = TypeVar("T")
+
+
+class UnreadableMessage(ValueError):
+    """Bytes or fields that are no message of ours; the text says where and why."""
+
+
+def _encode_wei(value: object) -> str:
+    if isinstance(value, Wei):
+        return str(int(value))
+    raise NotImplementedError(f"{type(value).__name__} has no place on a wire")
+
+
+def _decode_wei(kind: type, value: object) -> object:
+    if kind is Wei and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 78:
+        return Wei(value)
+    raise ValueError(f"wei is a string of decimal digits, not {value!r:.40}")
+
+
+_pack = msgspec.msgpack.Encoder(enc_hook=_encode_wei).encode
+_to_json = msgspec.json.Encoder(enc_hook=_encode_wei).encode
+_commands = msgspec.msgpack.Decoder(list[AuctionCommand], dec_hook=_decode_wei)
+_events = msgspec.msgpack.Decoder(list[AnyEvent], dec_hook=_decode_wei)
+
+
+def pack_batch(batch: Sequence[Command | Event]) -> bytes:
+    """One packed batch: what an entry of a queue or of the log holds."""
+    return _pack(batch)
+
+
+def unpack_commands(data: bytes) -> list[AuctionCommand]:
+    """The commands of a queue entry. Raises UnreadableMessage."""
+    return _read(_commands.decode, data)
+
+
+def unpack_events(data: bytes) -> list[AnyEvent]:
+    """The events of a log entry. Raises UnreadableMessage."""
+    return _read(_events.decode, data)
+
+
+def pack(value: object) -> bytes:
+    """Any typed value of ours (a checkpoint's state, say) as MessagePack."""
+    return _pack(value)
+
+
+def unpack(data: bytes, kind: type[T]) -> T:
+    """The value that `pack` wrote. Raises UnreadableMessage."""
+    return _read(lambda raw: msgspec.msgpack.decode(raw, type=kind, dec_hook=_decode_wei), data)
+
+
+def to_json(value: object) -> bytes:
+    """A message or any typed value as JSON: amounts as strings of wei."""
+    return _to_json(value)
+
+
+def command_from_fields(fields: dict[str, Any]) -> AuctionCommand:
+    """A command from untyped fields (an injection): strictly checked. Raises UnreadableMessage."""
+    return _read(lambda raw: msgspec.convert(raw, AuctionCommand, dec_hook=_decode_wei), fields)
+
+
+def _read(decode: Any, data: Any) -> Any:
+    # A hook's ValueError is wrapped by msgspec; truncation, foreign tags and wrong types are its own errors.
+    try:
+        return decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise UnreadableMessage(str(fault)) from fault

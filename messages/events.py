@@ -1,0 +1,215 @@
+"""Events: every fact of the log. Amounts in wei, times in UTC milliseconds.
+
+A verdict is true as of its place in the log; what a late find changes about it is told by `StandingsRevised`.
+"""
+
+import msgspec
+
+from messages.base import Event, Lot, Outcome, Refusal, Rules, Wei
+
+# ---- the house: the scheduler's and the operator's chain
+
+
+class MarathonStarted(Event, frozen=True, kw_only=True):
+    """The marathon exists; `days` is how many auctions it has."""
+
+    days: int
+
+
+class DayStarted(Event, frozen=True, kw_only=True):
+    """The scheduler has told the day's auction to open."""
+
+    auction_id: str
+    day: int
+
+
+class DayVoided(Event, frozen=True, kw_only=True):
+    """The day could not be held; its auction never opens."""
+
+    auction_id: str
+    day: int
+    why: str
+
+
+class MarathonEnded(Event, frozen=True, kw_only=True):
+    """Every day has its outcome."""
+
+
+# ---- an auction's chain
+
+
+class AuctionPrepared(Event, frozen=True, kw_only=True):
+    """The rules of the day are frozen; the auction post may be made."""
+
+    auction_id: str
+    day: int
+    lot: Lot
+    rules: Rules
+    rules_hash: str
+    opens_at_ms: int
+    closes_at_ms: int
+
+
+class AuctionOpened(Event, frozen=True, kw_only=True):
+    """The auction post exists: bids posted from `opened_at_ms` on, as replies to `post_id`, count."""
+
+    auction_id: str
+    post_id: int
+    opened_at_ms: int
+    ends_at_ms: int
+
+
+class Observed(Event, frozen=True, kw_only=True):
+    """What was seen of a reply; the two verdicts carry it, so that a replay asks nobody. Post ids carry the time."""
+
+    post_id: int
+    bidder_id: int
+    bidder_handle: str
+    bidder_created_at_ms: int | None
+    replied_to_id: int | None
+    text: str
+    hashtags: tuple[str, ...] | None
+    source: str
+
+
+class BidAccepted(Observed, frozen=True, kw_only=True):
+    """The bid leads, as of this place in the log. `minimum_wei` is what the next bid needs."""
+
+    amount_wei: Wei
+    minimum_wei: Wei
+    ends_at_ms: int
+
+
+class BidRefused(Observed, frozen=True, kw_only=True):
+    """The reply is not a leading bid. `required_wei` is None where money was not the reason.
+
+    `amount_wei` is None where the text named no amount. `flaw` is what else would keep the bid from ever leading, where
+    another reason came first: a later fold has to know it.
+    """
+
+    reason: Refusal
+    amount_wei: Wei | None = None
+    flaw: Refusal | None = None
+    required_wei: Wei | None = None
+
+
+class BidWithdrawn(Event, frozen=True, kw_only=True):
+    """The post is gone, or was never to be found: its bid does not count (`cause`)."""
+
+    post_id: int
+    cause: str
+
+
+class Leader(msgspec.Struct, frozen=True, kw_only=True):
+    """One link of the chain of leaders."""
+
+    post_id: int
+    bidder_id: int
+    bidder_handle: str
+    amount_wei: Wei
+
+
+class StandingsRevised(Event, frozen=True, kw_only=True):
+    """A late find or a withdrawal has changed who led: the chain of leaders from `from_post_id` on is now `leaders`.
+
+    `leader` leads now; `minimum_wei` is what the next bid needs.
+    """
+
+    from_post_id: int
+    leaders: tuple[Leader, ...]
+    leader: Leader | None
+    minimum_wei: Wei
+
+
+class EndExtended(Event, frozen=True, kw_only=True):
+    """The end has moved and is never taken back, whatever becomes of the bid that moved it."""
+
+    ends_at_ms: int
+    by_post_id: int
+
+
+class WatermarkMoved(Event, frozen=True, kw_only=True):
+    """Every post made before `watermark_ms` has been found and decided."""
+
+    watermark_ms: int
+
+
+class EndFrozen(Event, frozen=True, kw_only=True):
+    """PROCESSING begins: the end is final. Later finds count when posted before it, but extend nothing."""
+
+    ends_at_ms: int
+
+
+class CloseOverdue(Event, frozen=True, kw_only=True):
+    """The watermark has not passed the end within the bound: an operator has to decide."""
+
+    watermark_ms: int
+    ends_at_ms: int
+
+
+class ResultNamed(Event, frozen=True, kw_only=True):
+    """COMPLETED. Nothing found later changes it."""
+
+    auction_id: str
+    day: int
+    outcome: Outcome
+    winner: Leader | None = None
+
+
+# ---- the announcer's, the host's and the chain watcher's chains
+
+
+class PostAttempted(Event, frozen=True, kw_only=True):
+    """A post is about to be sent; from here on its outcome may be unknown. `job` names what it announces."""
+
+    job: str
+    text: str
+
+
+class PostMade(Event, frozen=True, kw_only=True):
+    """The post of this job stands on X, once."""
+
+    job: str
+    post_id: int
+
+
+class PostRefused(Event, frozen=True, kw_only=True):
+    """X will not have the post of this job; nothing stands there, and it is not tried again."""
+
+    job: str
+    why: str
+
+
+class CharacterSpoke(Event, frozen=True, kw_only=True):
+    """The host said this about the fact at `about_seq` of the log."""
+
+    text: str
+    about_seq: int
+
+
+class ChainLogSeen(Event, frozen=True, kw_only=True):
+    """A log of the watched contract, from a block that the configured confirmation level has reached."""
+
+    block_number: int
+    block_hash: str
+    transaction_hash: str
+    log_index: int
+    topics: tuple[str, ...]
+    data: str
+
+
+HouseEvent = MarathonStarted | DayStarted | DayVoided | MarathonEnded
+AuctionEvent = (
+    AuctionPrepared
+    | AuctionOpened
+    | BidAccepted
+    | BidRefused
+    | BidWithdrawn
+    | StandingsRevised
+    | EndExtended
+    | WatermarkMoved
+    | EndFrozen
+    | CloseOverdue
+    | ResultNamed
+)
+AnyEvent = HouseEvent | AuctionEvent | PostAttempted | PostMade | PostRefused | CharacterSpoke | ChainLogSeen
