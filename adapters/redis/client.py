@@ -1,0 +1,74 @@
+"""Connections to the store: bounded in time and number, and never sending a command twice.
+
+redis-py would by default send a command again when no answer came; a mutation would then happen twice. Here
+retries are off, and whoever asked is told what is known (`errors`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from adapters.redis.errors import translated
+
+MAX_CONNECTIONS = 50
+
+
+def socket_url(path: str) -> str:
+    """The URL of a server that listens on this Unix socket."""
+    return f"unix://{quote(path)}"
+
+
+def connect(url: str, timeout_s: float = 5.0) -> redis.Redis:
+    """A client for all threads (close it in the end). Connects when first used; raises nothing before.
+
+    `timeout_s` bounds connecting, each answer, and the wait for a free connection; a blocking read may ask
+    for half of it at most.
+    """
+    pool = redis.BlockingConnectionPool.from_url(url, **_limits(timeout_s), retry=Retry(NoBackoff(), 0))
+    return redis.Redis.from_pool(pool)
+
+
+def connect_async(url: str, timeout_s: float = 5.0) -> redis.asyncio.Redis:
+    """The same for an asyncio loop (await its aclose() in the end)."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(url, **_limits(timeout_s), retry=AsyncRetry(NoBackoff(), 0))
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+def _limits(timeout_s: float) -> dict[str, Any]:
+    return {
+        "max_connections": MAX_CONNECTIONS,
+        "timeout": timeout_s,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        # A connection that was idle is asked first, so that its death is found out before a commit is sent on
+        # it.
+        "health_check_interval": 15,
+    }
+
+
+def execute(client: redis.Redis, *command: str | bytes | int) -> Any:
+    """Sends one command, once. Raises StoreUnavailable, OutcomeUnknown, NotOwner, WrongSequence."""
+    untyped: Any = client  # redis-py has typed its hundreds of commands, but not the one behind them
+    with translated():
+        return untyped.execute_command(*command)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which server answers and whose history it holds. Another one than before may lack the newest events."""
+
+    run_id: str
+    replication_id: str
+
+
+def identity(client: redis.Redis) -> Identity:
+    """Asks the server who it is; also the health check. Raises StoreUnavailable, OutcomeUnknown."""
+    server = execute(client, "INFO", "server")
+    replication = execute(client, "INFO", "replication")
+    return Identity(run_id=str(server["run_id"]), replication_id=str(replication["master_replid"]))

@@ -1,0 +1,141 @@
+"""A writer's journal: the one way in which an actor changes the store, and the one from which it recovers.
+
+Start and recovery are the same: `begin`, apply the checkpoint, apply `tail`. It decides nothing and keeps no
+state of the writer's; after any error but StoreUnavailable it wants to be begun again.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import redis
+
+from adapters.redis import functions
+from adapters.redis.checkpoint import Checkpoint, newest_sound, seal
+from adapters.redis.errors import LogDamaged, StoreUnavailable
+from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader, first_link, next_link
+from adapters.redis.writes import Write, flatten
+from messages.base import Event
+from messages.codec import pack_batch
+from messages.events import AnyEvent
+
+TAIL_CHUNK = 64  # log entries read at once in recovery
+
+
+class Begun(NamedTuple):
+    """What a writer has when it begins: its new `incarnation`, how many events its chain has, the seq of the
+    marathon's newest event, and the payload of its newest sound checkpoint (None: replay from the beginning).
+    """
+
+    incarnation: str
+    sequence: int
+    seq: int
+    checkpoint: bytes | None
+
+
+class Journal:
+    """The journal of one writer in the process with this lease token. For one thread."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, token: str, writer: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._token = token
+        self._writer = writer
+        self._begun: Begun | None = None
+        self._sequence = 0
+        self._chain = ""
+        self._seq = 0
+        self._from = Checkpoint(seq=0, sequence=0, payload=b"")
+
+    def begin(self) -> Begun:
+        """Makes this the only journal of its writer: whichever wrote before is refused from now on.
+
+        Raises NotOwner without the lease, StoreUnavailable, OutcomeUnknown.
+        """
+        self._begun = None
+        # Random rather than counted: a failover may lose the newest number, which would then be given out twice.
+        incarnation = secrets.token_hex(8)
+        sequence, chain, self._seq = functions.call(
+            self._client,
+            "begin",
+            [self._keys.lease, self._keys.heads, self._keys.seq],
+            [self._token, incarnation, self._writer, first_link(self._writer)],
+        )
+        self._sequence, self._chain = int(sequence), chain.decode()
+        checkpoint = newest_sound(self._client, self._keys, self._writer, self._sequence)
+        self._from = checkpoint or Checkpoint(seq=0, sequence=0, payload=b"")
+        self._begun = Begun(incarnation, self._sequence, self._seq, checkpoint.payload if checkpoint else None)
+        return self._begun
+
+    def tail(self) -> Iterator[tuple[int, AnyEvent]]:
+        """This writer's events behind the checkpoint that `begin` gave, each with its seq. To be read before
+        the first commit. Raises LogDamaged when one is missing, UnreadableMessage, StoreUnavailable,
+        OutcomeUnknown.
+        """
+        log = LogReader(self._client, self._keys)
+        seq, sequence = self._from.seq, self._from.sequence
+        while sequence < self._sequence:
+            entries = log.read(seq, TAIL_CHUNK)
+            if not entries:
+                raise LogDamaged(f"the log ends at event {sequence} of {self._writer}, which has {self._sequence}")
+            for entry in entries:
+                seq = entry.last_seq
+                if entry.writer != self._writer or entry.first_writer_sequence <= sequence:
+                    continue
+                if entry.first_writer_sequence > sequence + 1:
+                    raise LogDamaged(f"event {sequence + 1} of {self._writer} is not in the log any more")
+                yield from entry.events_after(0)
+                sequence += entry.count
+
+    def commit(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> int:
+        """Adds the events to the log and does the writes, all or nothing; the answer is the marathon's seq
+        after it, which is that of the last event.
+
+        `checkpoint` is the writer's state after these events. Raises StoreUnavailable (nothing is written;
+        the same commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and redis.ResponseError
+        when a key holds another type than a write needs (nothing is written).
+        """
+        if self._begun is None:
+            raise RuntimeError(f"the journal of {self._writer} has to be begun before a commit")
+        data, chain = b"", self._chain
+        sequence = self._sequence + len(events)
+        if events:
+            data = pack_batch(events)
+            chain = next_link(chain, data)
+        # The server gives the commit's own seq; the one before it is a place to read on from just as well.
+        state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint))
+        keys, values = flatten(writes)
+        begun, self._begun = self._begun, None
+        try:
+            seq: int = functions.call(
+                self._client,
+                "commit",
+                [
+                    self._keys.lease,
+                    self._keys.heads,
+                    self._keys.seq,
+                    self._keys.log,
+                    self._keys.checkpoint(self._writer),
+                    self._keys.previous_checkpoint(self._writer),
+                    *keys,
+                ],
+                [
+                    self._token,
+                    begun.incarnation,
+                    self._writer,
+                    self._sequence,
+                    self._chain,
+                    sequence,
+                    chain,
+                    len(events),
+                    data,
+                    state,
+                    *values,
+                ],
+            )
+        except StoreUnavailable:
+            self._begun = begun
+            raise
+        self._begun, self._sequence, self._chain, self._seq = begun, sequence, chain, seq
+        return seq

@@ -1,0 +1,122 @@
+"""Every key of the store: its name, its type and what it is for. No other module builds a name.
+
+Several marathons may share one store; users are the same people in all of them.
+"""
+
+import re
+from dataclasses import dataclass
+
+_MARATHON_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one marathon. Raises ValueError for an id of other characters than letters, digits, `-` and
+    `_`.
+    """
+
+    marathon_id: str
+
+    def __post_init__(self) -> None:
+        if not _MARATHON_ID.fullmatch(self.marathon_id):
+            raise ValueError(f"a marathon's id is 1 to 64 letters, digits, - or _, not {self.marathon_id!r:.80}")
+
+    # ---- what readers outside look at
+
+    @property
+    def config(self) -> str:
+        """String: the marathon's configuration. Each day's frozen rules stand in the log."""
+        return f"auction:{self.marathon_id}:config"
+
+    @property
+    def current(self) -> str:
+        """Hash: the auction on stage; written only by the auction whose id stands in it, or by an opening
+        one.
+        """
+        return f"auction:{self.marathon_id}:current"
+
+    def day(self, number: int) -> str:
+        """Hash: one day (from 1): its local date, lot, window, state, outcome, settlement."""
+        return f"auction:{self.marathon_id}:day:{number}"
+
+    def bids(self, auction_id: str) -> str:
+        """Sorted set: the bid history; score is the source's ms, member the zero-padded post id."""
+        return f"auction:bids:{auction_id}"
+
+    def user_bids(self, user_id: int) -> str:
+        """Sorted set: a user's bids; score is the source's ms, member the auction's id and the post id."""
+        return f"users:{user_id}:bids"
+
+    def standing(self, user_id: int) -> str:
+        """Hash: a user's strikes and bans."""
+        return f"standing:{user_id}"
+
+    # ---- what comes in
+
+    def queue(self, auction_id: str) -> str:
+        """Stream: the auction's input queue, packed batches of commands."""
+        return f"queue:{auction_id}"
+
+    @property
+    def dead(self) -> str:
+        """Stream: dead letters, each with its bytes, error and attempts."""
+        return f"dead:{self.marathon_id}"
+
+    # ---- the log and its writers
+
+    @property
+    def log(self) -> str:
+        """Stream: packed events. An entry's id is `<seq of its last event>-<number of its events>`."""
+        return f"log:{self.marathon_id}"
+
+    @property
+    def seq(self) -> str:
+        """String: how many events the log has had; the seq of the last one."""
+        return f"seq:{self.marathon_id}"
+
+    @property
+    def generation(self) -> str:
+        """String: names this history of the log; viewers of another one start anew."""
+        return f"generation:{self.marathon_id}"
+
+    @property
+    def heads(self) -> str:
+        """Hash: for each writer `<incarnation> <sequence> <chain>`: who may write, and where its chain
+        ends."""
+        return f"heads:{self.marathon_id}"
+
+    @property
+    def lease(self) -> str:
+        """String that expires: the token of the process that owns the marathon."""
+        return f"lease:{self.marathon_id}"
+
+    def checkpoint(self, writer: str) -> str:
+        """String: the writer's state as of a place in the log, versioned and checksummed."""
+        return f"checkpoint:{self.marathon_id}:{writer}"
+
+    def previous_checkpoint(self, writer: str) -> str:
+        """String: the checkpoint before, for when the current one is damaged."""
+        return f"{self.checkpoint(writer)}:previous"
+
+    def segment(self, auction_id: str, number: int) -> str:
+        """String: a sealed run of the auction's bids, versioned and checksummed."""
+        return f"segment:{auction_id}:{number}"
+
+    # ---- what listeners keep
+
+    def cursor(self, name: str) -> str:
+        """String: up to where this reader has read what it reads."""
+        return f"cursor:{self.marathon_id}:{name}"
+
+    def outbox(self, name: str) -> str:
+        """Stream: what this listener still has to do outside."""
+        return f"outbox:{self.marathon_id}:{name}"
+
+    @property
+    def blocks(self) -> str:
+        """Hash: block number to hash, for the blocks whose logs the chain watcher has taken."""
+        return f"chain:{self.marathon_id}:blocks"
+
+    def nonces(self, address: str) -> str:
+        """Hash: what was sent from this address under which nonce."""
+        return f"nonces:{self.marathon_id}:{address}"

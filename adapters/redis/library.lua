@@ -1,0 +1,133 @@
+#!lua name=auction_manager
+-- What the server does as one step. A function is isolated but never rolled back: so each first checks everything
+-- that could fail, and writes only then. Whatever fails (memory, disk, replicas) is checked by the server before
+-- the first line runs.
+--
+-- Values stay bytes. Only counts and the marathon's seq become numbers: they stay below 2^53, post ids and amounts
+-- do not.
+
+-- unpack() fails at 8,000 values; even, so that no pair of score and member or field and value is torn.
+local CHUNK = 6000
+
+-- What a generic write needs to find under its key.
+local KINDS = {SET = 'string', HSET = 'hash', HSETIF = 'hash', ZADD = 'zset', XADD = 'stream', XTRIM = 'stream', DEL = 'anything'}
+
+local function not_owner(why) return redis.error_reply('NOTOWNER ' .. why) end
+
+local function owns_lease(lease, token) return redis.call('GET', lease) == token end
+
+local function current_seq(key) return tonumber(redis.call('GET', key) or '0') end
+
+local function head_of(heads, writer)
+    return string.match(redis.call('HGET', heads, writer) or '', '^(%S+) (%d+) (%x+)$')
+end
+
+-- Makes the caller the writer: whoever held the place before is refused from now on.
+-- keys: lease, heads, seq; arguments: token, new incarnation, writer, the chain's first link.
+local function begin(keys, args)
+    local lease, heads, seq = unpack(keys)
+    local token, incarnation, writer, genesis = unpack(args)
+    if not owns_lease(lease, token) then return not_owner('the lease is not ours') end
+    local _, sequence, chain = head_of(heads, writer)
+    sequence, chain = sequence or '0', chain or genesis
+    local at = current_seq(seq)
+    redis.call('HSET', heads, writer, incarnation .. ' ' .. sequence .. ' ' .. chain)
+    return {sequence, chain, at}
+end
+
+-- Says why the writes that stand in args from `at` on cannot be done, or nil.
+local function impossible(keys, first, args, at)
+    local found = {}
+    for i = 1, first - 1 do found[keys[i]] = 'the log' end
+    for i = first, #keys do
+        local key, command, needed = keys[i], args[at], KINDS[args[at]]
+        if not needed then return 'ERR no such write: ' .. tostring(command) end
+        local kind = found[key] or redis.call('TYPE', key).ok
+        if kind == 'the log' or (kind ~= needed and kind ~= 'none' and command ~= 'DEL') then
+            return 'WRONGTYPE ' .. command .. ' to ' .. key .. ', which holds ' .. kind
+        end
+        found[key] = command == 'DEL' and 'none' or needed
+        at = at + 2 + tonumber(args[at + 1])
+    end
+end
+
+-- One commit of one writer: all of it or nothing.
+-- keys: lease, heads, seq, log, checkpoint, previous checkpoint, then one for each write.
+-- arguments: the ten below, then for each write its command, the number of its values, its values.
+-- Answers the marathon's seq after it.
+local function commit(keys, args)
+    local lease, heads, seq, log, checkpoint, previous = unpack(keys, 1, 6)
+    local token, incarnation, writer, sequence, chain, next_sequence, next_chain, count, events, state = unpack(args, 1, 10)
+    local first_key, first_write = 7, 11
+
+    if not owns_lease(lease, token) then return not_owner('the lease is not ours') end
+    local writing, has_sequence, has_chain = head_of(heads, writer)
+    if writing ~= incarnation then return not_owner('another incarnation writes for ' .. writer) end
+    if has_sequence ~= sequence or has_chain ~= chain then
+        return redis.error_reply('WRONGSEQUENCE ' .. writer .. ' is at ' .. has_sequence .. ' in the store, not at ' .. sequence
+            .. (has_sequence == sequence and ' of this chain' or ''))
+    end
+    local fault = impossible(keys, first_key, args, first_write)
+    if fault then return redis.error_reply(fault) end
+    local had_state = state ~= '' and redis.call('TYPE', checkpoint).ok or 'none'
+    if had_state ~= 'none' and had_state ~= 'string' then
+        return redis.error_reply('WRONGTYPE checkpoint to ' .. checkpoint .. ', which holds ' .. had_state)
+    end
+
+    local at = current_seq(seq)
+    if count ~= '0' then
+        at = at + tonumber(count)
+        -- First, since it alone can still fail: when the log is no stream, or already ends behind this seq.
+        redis.call('XADD', log, string.format('%.0f-%s', at, count),
+            'writer', writer, 'sequence', sequence + 1, 'chain', next_chain, 'events', events)
+        redis.call('SET', seq, string.format('%.0f', at))
+        redis.call('HSET', heads, writer, incarnation .. ' ' .. next_sequence .. ' ' .. next_chain)
+    end
+    local from = first_write
+    for i = first_key, #keys do
+        local command, last = args[from], from + 1 + tonumber(args[from + 1])
+        local start_at = from + 2
+        if command == 'DEL' then redis.call('DEL', keys[i]) end
+        if command == 'HSETIF' then
+            -- Its first two values are a field and what it must hold; where it does not, nothing is written.
+            local holds = redis.call('HGET', keys[i], args[from + 2]) == args[from + 3]
+            command, start_at = 'HSET', holds and from + 4 or last + 1
+        end
+        for start = start_at, last, CHUNK do
+            redis.call(command, keys[i], unpack(args, start, math.min(start + CHUNK - 1, last)))
+        end
+        from = last + 1
+    end
+    if state ~= '' then
+        if had_state == 'string' then redis.call('RENAME', checkpoint, previous) end
+        redis.call('SET', checkpoint, state)
+    end
+    return at
+end
+
+-- key: lease; arguments: token, ms until it ends, 'steal' to take it from its holder. Answers 1 when it is ours.
+local function take_lease(keys, args)
+    local holder = redis.call('GET', keys[1])
+    if holder and holder ~= args[1] and args[3] ~= 'steal' then return 0 end
+    redis.call('SET', keys[1], args[1], 'PX', args[2])
+    return 1
+end
+
+-- key: lease; arguments: token, ms until it ends.
+local function renew_lease(keys, args)
+    if not owns_lease(keys[1], args[1]) then return not_owner('the lease has ended or was taken') end
+    return redis.call('PEXPIRE', keys[1], args[2])
+end
+
+-- key: lease; argument: token. Answers 1 when it was ours.
+local function release_lease(keys, args)
+    if not owns_lease(keys[1], args[1]) then return 0 end
+    return redis.call('DEL', keys[1])
+end
+
+redis.register_function('begin', begin)
+redis.register_function('commit', commit)
+redis.register_function('take_lease', take_lease)
+-- A full memory must not cost the lease.
+redis.register_function{function_name = 'renew_lease', callback = renew_lease, flags = {'allow-oom'}}
+redis.register_function{function_name = 'release_lease', callback = release_lease, flags = {'allow-oom'}}

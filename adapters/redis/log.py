@@ -1,0 +1,152 @@
+"""Reading the log: its entries from any seq on, the heads of its chains, and whether the chains hold.
+
+It writes nothing; `journal` does.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import redis
+
+from adapters.redis.client import execute
+from adapters.redis.keys import Keys
+from messages.codec import UnreadableMessage, unpack_events
+from messages.events import AnyEvent
+
+_LAST_PART = 2**64 - 1  # the largest second part of a stream id
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """What one commit of one writer has added: `count` events, numbered from `first_seq` in the marathon and
+    from `first_writer_sequence` in the writer's own chain, both from 1 on. `chain` is the chain's hash after
+    it.
+    """
+
+    first_seq: int
+    count: int
+    writer: str
+    first_writer_sequence: int
+    chain: str
+    data: bytes
+
+    @property
+    def last_seq(self) -> int:
+        return self.first_seq + self.count - 1
+
+    def events(self) -> list[AnyEvent]:
+        """The events, decoded. Raises UnreadableMessage."""
+        return unpack_events(self.data)
+
+    def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:
+        """The events behind `seq`, each with its own seq. Raises UnreadableMessage."""
+        for own, event in enumerate(self.events(), self.first_seq):
+            if own > seq:
+                yield own, event
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a writer's chain ends: how many events it has, and its hash."""
+
+    sequence: int
+    chain: str
+
+
+class LogReader:
+    """Reads one marathon's log. Its methods raise StoreUnavailable and OutcomeUnknown (no answer)."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def read(self, after_seq: int, count: int) -> list[LogEntry]:
+        """Up to `count` entries, the first of which holds the event behind `after_seq` (and may begin before
+        it).
+        """
+        # An entry's id begins with its last seq: so the first id behind after_seq is the entry that holds the
+        # next.
+        found: list[tuple[bytes, dict[bytes, bytes]]] = execute(
+            self._client, "XRANGE", self._keys.log, f"({after_seq}-{_LAST_PART}", "+", "COUNT", count
+        )
+        return [_entry(entry_id, fields) for entry_id, fields in found]
+
+    def last_seq(self) -> int:
+        """The seq of the newest event; 0 in an empty log."""
+        return int(execute(self._client, "GET", self._keys.seq) or 0)
+
+    def heads(self) -> dict[str, Head]:
+        """For each writer where its chain ends."""
+        stored: dict[bytes, bytes] = execute(self._client, "HGETALL", self._keys.heads)
+        heads = {}
+        for writer, head in stored.items():
+            _, sequence, chain = head.decode().split(" ")
+            heads[writer.decode()] = Head(int(sequence), chain)
+        return heads
+
+
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
+    last, count = (int(part) for part in entry_id.split(b"-"))
+    return LogEntry(
+        first_seq=last - count + 1,
+        count=count,
+        writer=fields[b"writer"].decode(),
+        first_writer_sequence=int(fields[b"sequence"]),
+        chain=fields[b"chain"].decode(),
+        data=fields[b"events"],
+    )
+
+
+def first_link(writer: str) -> str:
+    """The hash that a writer's chain starts from: the SHA-256 of its name, in hex."""
+    return hashlib.sha256(writer.encode()).hexdigest()
+
+
+def next_link(chain: str, data: bytes) -> str:
+    """The chain's hash after one more entry: the SHA-256 of the hash before (in hex) and the stored bytes."""
+    return hashlib.sha256(chain.encode() + data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place where the log is not what was written."""
+
+    seq: int
+    writer: str
+    what: str
+
+
+def verify_chain(entries: Iterable[LogEntry], heads: Mapping[str, Head] | None = None) -> Difference | None:
+    """The first difference in a whole log, read from its beginning, or None. `heads` is where the chains must
+    end.
+    """
+    ends: dict[str, Head] = {}
+    seq = 0
+    for entry in entries:
+        end = ends.get(entry.writer) or Head(0, first_link(entry.writer))
+        what = _difference(entry, seq, end)
+        if what:
+            return Difference(entry.first_seq, entry.writer, what)
+        seq = entry.last_seq
+        ends[entry.writer] = Head(end.sequence + entry.count, entry.chain)
+    for writer, head in (heads or {}).items():
+        end = ends.get(writer) or Head(0, first_link(writer))
+        if end != head:
+            what = f"the log ends at the writer's event {end.sequence}, its head says {head.sequence}"
+            return Difference(seq, writer, what)
+    return None
+
+
+def _difference(entry: LogEntry, seq: int, end: Head) -> str:
+    if entry.first_seq != seq + 1:
+        return f"seq {seq + 1} is expected here"
+    if entry.first_writer_sequence != end.sequence + 1:
+        return f"the writer's event {end.sequence + 1} is expected here, not {entry.first_writer_sequence}"
+    if entry.chain != next_link(end.chain, entry.data):
+        return "the chain does not fit the stored bytes"
+    try:
+        held = len(entry.events())
+    except UnreadableMessage as fault:
+        return f"its events cannot be read: {fault}"
+    return "" if held == entry.count else f"it holds {held} events and is counted as {entry.count}"

@@ -1,0 +1,118 @@
+"""Input queues: what came in for an auction, durable before anybody is told that it was received.
+
+Each queue has one reader with a cursor of its own, which takes entries out by a `Trim` in the commit that
+decides them. What cannot be decided is kept as a dead letter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import redis
+import redis.asyncio
+
+from adapters.redis.client import execute
+from adapters.redis.errors import translated
+from adapters.redis.functions import Value
+from adapters.redis.keys import Keys
+from adapters.redis.writes import FIELD, Append
+from messages.base import Command
+from messages.codec import pack, pack_batch, unpack
+
+START = "0-0"  # the cursor before the first entry
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be decided: the packed batch as it was, where it stood, why, and how often it was
+    tried."""
+
+    auction_id: str
+    entry_id: str
+    data: bytes
+    error: str
+    attempts: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many entries (packed batches) a queue holds, and how long ago the first behind the cursor came
+    in."""
+
+    entries: int
+    oldest_age_ms: int
+
+
+class Queue:
+    """The input queues of one marathon. All methods raise StoreUnavailable and OutcomeUnknown; after the
+    latter the same commands may be appended again, since every command's id tells a repetition.
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def append(self, auction_id: str, commands: Sequence[Command]) -> str:
+        """Puts one packed batch into the queue; when this returns, it was received. Answers the entry's
+        id."""
+        return self.append_packed(auction_id, pack_batch(commands))
+
+    def append_packed(self, auction_id: str, data: bytes) -> str:
+        """The same for a batch that is packed already (a dead letter that is tried again)."""
+        entry_id: bytes = execute(self._client, *_append(self._keys.queue(auction_id), data))
+        return entry_id.decode()
+
+    def read(self, auction_id: str, after: str, count: int) -> list[tuple[str, bytes]]:
+        """Up to `count` entries behind the cursor `after` (START in the beginning): id and packed batch."""
+        return self._read(self._keys.queue(auction_id), after, count)
+
+    def backlog(self, auction_id: str, after: str) -> Backlog:
+        """What waits behind the cursor. The number also counts entries that are decided but not yet
+        trimmed."""
+        key = self._keys.queue(auction_id)
+        entries: int = execute(self._client, "XLEN", key)
+        waiting = self._read(key, after, 1)
+        if not waiting:
+            return Backlog(0, 0)
+        came_in_ms = int(waiting[0][0].partition("-")[0])
+        seconds, microseconds = execute(self._client, "TIME")  # the clock that made the ids
+        return Backlog(entries, max(0, seconds * 1000 + microseconds // 1000 - came_in_ms))
+
+    # ---- dead letters
+
+    def dead_letter(self, letter: DeadLetter) -> str:
+        """Keeps what could not be decided. Answers its id. To do so in a commit: `dead_letter_write`."""
+        letter_id: bytes = execute(self._client, *_append(self._keys.dead, pack(letter)))
+        return letter_id.decode()
+
+    def dead_letter_write(self, letter: DeadLetter) -> Append:
+        """The write that does the same within a commit, together with the cursor that moves on."""
+        return Append(self._keys.dead, pack(letter))
+
+    def dead_letters(self, after: str, count: int) -> list[tuple[str, DeadLetter]]:
+        """Up to `count` letters behind `after`, each with its id. Raises UnreadableMessage."""
+        return [(entry_id, unpack(data, DeadLetter)) for entry_id, data in self._read(self._keys.dead, after, count)]
+
+    def discard(self, letter_id: str) -> bool:
+        """Whether there was such a letter; it is gone now."""
+        return bool(execute(self._client, "XDEL", self._keys.dead, letter_id))
+
+    def _read(self, key: str, after: str, count: int) -> list[tuple[str, bytes]]:
+        found: list[tuple[bytes, dict[bytes, bytes]]] = execute(
+            self._client, "XRANGE", key, f"({after}", "+", "COUNT", count
+        )
+        return [(entry_id.decode(), fields[FIELD.encode()]) for entry_id, fields in found]
+
+
+async def append_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, commands: Sequence[Command]) -> str:
+    """`Queue.append` for an asyncio loop: the same entry, the same errors."""
+    untyped: Any = client
+    with translated():
+        answer = await untyped.execute_command(*_append(keys.queue(auction_id), pack_batch(commands)))
+    entry_id: bytes = answer
+    return entry_id.decode()
+
+
+def _append(key: str, data: bytes) -> tuple[Value, ...]:
+    return ("XADD", key, "*", FIELD, data)

@@ -1,0 +1,46 @@
+"""Supervision for pykka: an actor shell, its mailbox, and a supervisor that keeps actors running.
+
+Read `actor` first (what an actor is), then `mailbox` (how it is reached), then `table` (when it is started
+again). The package knows pykka and the standard library only, and nothing of what its actors are for.
+"""
+
+from supervision.actor import Actor
+from supervision.backoff import Backoff
+from supervision.child import ChildSpec, Group, Restart, Strategy
+from supervision.context import Abandoned, Context, Exit, InjectedCrash, Ready
+from supervision.mailbox import Delivery, Mailbox, MailboxFull
+from supervision.status import ChildStatus, State
+from supervision.supervisor import Supervisor
+from supervision.table import GAVE_UP
+
+ONE_FOR_ONE = Strategy.ONE_FOR_ONE
+REST_FOR_ONE = Strategy.REST_FOR_ONE
+PERMANENT = Restart.PERMANENT
+TRANSIENT = Restart.TRANSIENT
+TEMPORARY = Restart.TEMPORARY
+
+__all__ = [
+    "GAVE_UP",
+    "ONE_FOR_ONE",
+    "PERMANENT",
+    "REST_FOR_ONE",
+    "TEMPORARY",
+    "TRANSIENT",
+    "Abandoned",
+    "Actor",
+    "Backoff",
+    "ChildSpec",
+    "ChildStatus",
+    "Context",
+    "Delivery",
+    "Exit",
+    "Group",
+    "InjectedCrash",
+    "Mailbox",
+    "MailboxFull",
+    "Ready",
+    "Restart",
+    "State",
+    "Strategy",
+    "Supervisor",
+]

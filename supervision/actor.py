@@ -1,0 +1,205 @@
+"""The actor shell: a pykka actor that dies of any error, says so, and leaves nothing behind unseen.
+
+A subclass implements `setup`, `handle` (or `handle_batch`), `tick` and `teardown`; they run in the actor's
+own thread, one at a time. A refusal is a message or a return value, never an exception: any exception,
+`SystemExit` and its like included, ends this actor, and no other. A supervisor then starts a new incarnation.
+
+pykka gives `start()`, the reference, the registry and futures. Its loop is replaced, because it survives a
+failing ask with half-changed state, stops every actor on a BaseException, and drops what waits behind a crash
+without a word. The seams are partly private: `tests/supervision/test_pykka_seams.py` holds pykka to each.
+"""
+
+import abc
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pykka
+from pykka.messages import _ActorStop
+
+from supervision.context import Abandoned, Context, Crash, Exit, InjectedCrash, Ping, Ready, Stop
+from supervision.mailbox import Letter, Mailbox, answer, answer_dead, answer_error
+
+logger = logging.getLogger(__name__)
+
+PYKKA_HOOKS = {"on_start": "setup", "on_receive": "handle", "on_stop": "teardown", "on_failure": "teardown"}
+
+
+class Actor(pykka.ThreadingActor):
+    """One thread, one mailbox, one life; started by the factory of a `ChildSpec`: `Class.start(context, …)`.
+
+    The constructor runs in the supervisor's thread: it only keeps its arguments. What can fail or take time
+    belongs into `setup`, and `setup` should not need the network: to wait for a store is a condition, not a
+    crash.
+    """
+
+    # A hung actor must not keep a process alive that wants to end. pykka's price for daemon threads, that
+    # clean-up is skipped when the interpreter exits, is not paid here: the supervisor stops its children,
+    # with deadlines, before.
+    use_daemon_thread: ClassVar[bool] = True
+
+    tick_s: ClassVar[float] = 0.25
+    """Seconds: `tick` is called at least this often, also under load, if no single handler takes longer."""
+
+    batch_max: ClassVar[int] = 256
+    """How many messages `handle_batch` gets at most, where a subclass overrides it."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for hook, ours in PYKKA_HOOKS.items():
+            if hook in vars(cls):
+                raise TypeError(f"{cls.__name__}.{hook} would never run: implement {ours} instead")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        super().__init__()
+        # One at a time is the default so that control messages and ticks find a gap between any two messages.
+        self._take_most = 1 if type(self).handle_batch is Actor.handle_batch else self.batch_max
+        self._in_hand: list[Letter] = []
+        self._stop_asked_by: pykka.Future[Any] | None = None
+
+    # What a subclass implements.
+
+    def setup(self) -> None:
+        """Makes ready: loads state, opens what `teardown` closes."""
+
+    @abc.abstractmethod
+    def handle(self, message: Any) -> Any:
+        """Handles one message. What it returns answers an ask; `NotImplemented` means an unknown message."""
+
+    def handle_batch(self, messages: list[Any]) -> None:
+        """Handles messages in order; override it where a batch is cheaper than its parts.
+
+        When an override fails, the whole batch counts as being handled: none of it is delivered again.
+        """
+        for message in messages:
+            if self.handle(message) is NotImplemented:
+                logger.warning("%s does not know what to do with a %s", self.context, type(message).__name__)
+
+    def tick(self) -> None:
+        """Does what is due by the clock: called right after `setup`, then at least every `tick_s` seconds."""
+
+    def teardown(self) -> None:
+        """Closes what `setup` opened, also when `setup` got only half-way. Called once on every way out."""
+
+    # The loop.
+
+    def life(self) -> Iterator[float]:
+        """The whole life in steps, from `setup` to the `Exit` report; yields how many seconds it could wait.
+
+        The thread's loop drives it, and so can a simulation that has no threads.
+        """
+        reason: BaseException | None = None
+        try:
+            self._busy()
+            self.setup()
+            self._idle()
+            yield from self._read()
+        except BaseException as error:  # also SystemExit and its like: whatever ended it is reported
+            reason = error
+        finally:
+            self._end(reason)
+            # The traceback holds this frame; without the cycle the actor's sockets and files go at once.
+            del reason
+
+    def _read(self) -> Iterator[float]:
+        context, mailbox = self.context, self.context.mailbox
+        tick_due_s = context.clock()
+        while True:
+            while (letter := mailbox.take_control()) is not None:
+                if self._obey(letter):
+                    return
+            if context.abandoned:
+                raise Abandoned(f"{context} has a successor")
+            now_s = context.clock()
+            if now_s >= tick_due_s:
+                tick_due_s = now_s + self.tick_s
+                self._busy()
+                self.tick()
+                self._idle()
+            if letters := mailbox.take(self._take_most):
+                self._in_hand = letters
+                self._busy()
+                self._handle(letters)
+                self._idle()
+                self._in_hand = []
+                yield 0.0
+            else:
+                yield max(0.0, tick_due_s - context.clock())
+
+    def _handle(self, letters: list[Letter]) -> None:
+        first = letters[0]
+        if first.reply_to is None:
+            self.handle_batch([letter.message for letter in letters])
+            return
+        reply = self.handle(first.message)
+        if reply is NotImplemented:
+            kind = type(first.message).__name__
+            answer_error(first.reply_to, TypeError(f"{self.context} does not know what to do with a {kind}"))
+        else:
+            answer(first.reply_to, reply)
+
+    def _obey(self, letter: Letter) -> bool:
+        """Does what the control lane says; True when that is to end."""
+        match letter.message:
+            case Ping():
+                self.context.report(Ready(self.context.name, self.context.incarnation))
+            case Crash():
+                raise InjectedCrash("a crash was injected")
+            case Stop() | _ActorStop():
+                self._stop_asked_by = letter.reply_to
+                return True
+        return False
+
+    def _end(self, reason: BaseException | None) -> None:
+        """Every way out leads through here: refuse messages, clean up, say so. In this order, because the
+        successor starts on the report, and two of a name must never work at the same time."""
+        self.context.mailbox.close()
+        for letter in self._in_hand:
+            if isinstance(reason, Exception):
+                answer_error(letter.reply_to, reason)
+            else:  # a SystemExit of ours is not to be raised in the asker's thread
+                answer_dead(letter.reply_to, f"{self.context} died of {reason!r}")
+        teardown_error: BaseException | None = None
+        try:
+            self._busy()
+            self.teardown()
+        except BaseException as error:
+            teardown_error = error
+        self._idle()
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
+        answer(self._stop_asked_by, None)
+        in_hand = tuple(letter.message for letter in self._in_hand)
+        context = self.context
+        context.report(Exit(context.name, context.incarnation, reason, teardown_error, in_hand))
+
+    def _busy(self) -> None:
+        self.context.busy_since_s = self.context.clock()
+
+    def _idle(self) -> None:
+        self.context.busy_since_s = None
+
+    # The seams of pykka.
+
+    def _create_actor_inbox(self) -> Mailbox:  # type: ignore[override]
+        return self.context.mailbox
+
+    def _start_actor_loop(self) -> None:
+        try:
+            if self.context.launch is not None:
+                self.context.launch(self)
+            else:
+                name = f"{self.context}"
+                threading.Thread(target=self._actor_loop, name=name, daemon=self.use_daemon_thread).start()
+        except BaseException:  # no thread to be had: the caller hears it, the registry must not keep a ghost
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            self.actor_stopped.set()
+            raise
+
+    def _actor_loop(self) -> None:
+        self.context.thread_id = threading.get_ident()
+        for wait_s in self.life():
+            if wait_s > 0.0:
+                self.context.mailbox.wait(wait_s)

@@ -1,0 +1,115 @@
+"""What one incarnation of an actor and its supervisor share, and what they say to each other.
+
+A context is made for each start and never reused: it is how an old thread that cannot be killed is told from
+its successor. It neither starts nor stops anything.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from supervision.mailbox import Delivery, Mailbox
+
+if TYPE_CHECKING:
+    from supervision.actor import Actor
+
+
+class InjectedCrash(Exception):
+    """Raised inside an actor because somebody asked for a crash, to see that it is survived."""
+
+
+class Abandoned(Exception):
+    """This incarnation was given up as hung and has a successor: it must not act any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Supervisor to actor: are you there? Answered with `Ready`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Supervisor to actor: end, without reading what still waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Supervisor to actor: die of an `InjectedCrash`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Actor to supervisor: set up and reading messages."""
+
+    name: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Actor to supervisor: the last word of an incarnation, said after its teardown.
+
+    `reason` is what it died of, None when it ended as asked. `in_hand` are the messages that it was handling
+    when it died; they are not delivered again. What it had not begun to read is still in its closed mailbox.
+    """
+
+    name: str
+    incarnation: int
+    reason: BaseException | None
+    teardown_error: BaseException | None
+    in_hand: tuple[Any, ...]
+
+
+class Context:
+    """An actor's place in the house: its name, its incarnation, its mailbox, and the way to others.
+
+    The actor writes `busy_since_s` and `thread_id`, the supervisor reads them. `launch` runs the actor's
+    loop: a thread by default, a stepper in a simulation, which also brings its own `clock` (seconds).
+    """
+
+    __slots__ = (
+        "_send",
+        "abandoned",
+        "busy_since_s",
+        "clock",
+        "incarnation",
+        "launch",
+        "mailbox",
+        "name",
+        "report",
+        "thread_id",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        incarnation: int,
+        mailbox: Mailbox,
+        send: Callable[[str, Any], Delivery],
+        report: Callable[[Ready | Exit], None],
+        clock: Callable[[], float] = time.monotonic,
+        launch: "Callable[[Actor], None] | None" = None,
+    ) -> None:
+        self.name = name
+        self.incarnation = incarnation
+        self.mailbox = mailbox
+        self.report = report
+        self.clock = clock
+        self.launch = launch
+        self.abandoned = False
+        self.busy_since_s: float | None = None
+        self.thread_id: int | None = None
+        self._send = send
+
+    def send(self, name: str, message: Any) -> Delivery:
+        """Puts `message` into the mailbox of whoever bears `name` now; never blocks.
+
+        Raises `Abandoned` when this incarnation was given up as hung, so that its thread ends at last.
+        """
+        if self.abandoned:
+            raise Abandoned(f"{self} has a successor")
+        return self._send(name, message)
+
+    def __str__(self) -> str:
+        return f"{self.name}#{self.incarnation}"

@@ -1,0 +1,56 @@
+"""What tests of several parts share: a real store on an embedded server."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import redis
+
+from adapters.redis import functions
+from adapters.redis.client import connect
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.journal import Journal
+from adapters.redis.keys import Keys
+from adapters.redis.lease import Lease, new_token
+
+
+@dataclass(frozen=True)
+class Store:
+    """An empty store in which the marathon `m` is owned by `token`."""
+
+    url: str
+    client: redis.Redis
+    keys: Keys
+    token: str
+    lease: Lease
+
+    def journal(self, writer: str) -> Journal:
+        return Journal(self.client, self.keys, self.token, writer)
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[EmbeddedServer]:
+    with TemporaryDirectory(prefix="store-") as folder:
+        server = EmbeddedServer(Path(folder))
+        try:
+            server.ensure()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def store(_server: EmbeddedServer) -> Iterator[Store]:
+    """An empty store with its function library, the lease taken; one server serves the whole session."""
+    client = connect(_server.url)
+    try:
+        client.flushall()
+        functions.load(client)
+        keys, token = Keys("m"), new_token()
+        lease = Lease(client, keys, token, ttl_ms=600_000)
+        assert lease.take()
+        yield Store(_server.url, client, keys, token, lease)
+    finally:
+        client.close()

@@ -1,0 +1,322 @@
+"""A commit is all or nothing, by the one who owns the writer, on the state that he knows."""
+
+import pytest
+import redis
+
+from adapters.redis.client import connect
+from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreUnavailable, WrongSequence
+from adapters.redis.keys import Keys
+from adapters.redis.lease import Lease, new_token
+from adapters.redis.log import LogReader
+from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Set, SortedAdd, Trim
+
+
+def everything(store):
+    """All keys with what they hold; the lease's remaining time left out."""
+    return {key: store.client.dump(key) for key in sorted(store.client.keys("*"))}
+
+
+@pytest.mark.requirement("RED-2", "RED-5", "BID-9")
+def test_a_commit_writes_its_events_and_all_its_writes(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    seq = journal.commit(
+        [event(), event()],
+        [
+            Set("text", b"\xff\x00"),
+            HashSet("hash", {"a": b"1", "b": 2}),
+            SortedAdd("scores", [(1_700_000_000_000, b"x"), (5, "y")]),
+            Append("stream", b"packed"),
+        ],
+        checkpoint=b"state",
+    )
+    assert seq == 2
+    assert store.client.get("text") == b"\xff\x00"
+    assert store.client.hgetall("hash") == {b"a": b"1", b"b": b"2"}
+    assert store.client.zrange("scores", 0, -1, withscores=True) == [(b"y", 5.0), (b"x", 1.7e12)]
+    assert [fields for _, fields in store.client.xrange("stream")] == [{b"batch": b"packed"}]
+    (entry,) = LogReader(store.client, store.keys).read(0, 10)
+    assert (entry.first_seq, entry.count, entry.writer, entry.first_writer_sequence) == (1, 2, "m-01", 1)
+    assert [each.day for each in entry.events()] == [1, 2]
+
+
+@pytest.mark.requirement("RED-1")
+def test_the_stage_is_written_only_by_whoever_stands_on_it(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    current = store.keys.current
+    journal.commit([], [HashSetIf(current, "auction_id", "m-01", {"phase": "ACTIVE"})])
+    assert store.client.hgetall(current) == {}
+    journal.commit([], [HashSet(current, {"auction_id": "m-01", "phase": "ACTIVE"})])
+    journal.commit([event()], [HashSetIf(current, "auction_id", "m-01", {"phase": "PROCESSING"})])
+    journal.commit([event()], [HashSetIf(current, "auction_id", "m-02", {"phase": "COMPLETED"})])
+    assert store.client.hgetall(current) == {b"auction_id": b"m-01", b"phase": b"PROCESSING"}
+
+
+@pytest.mark.requirement("RED-2")
+@pytest.mark.parametrize(
+    "write",
+    [
+        Set("zset", b"1"),
+        HashSet("string", {"a": b"1"}),
+        HashSetIf("string", "a", "1", {"a": b"1"}),
+        SortedAdd("hash", [(1, b"a")]),
+        Append("string", b"1"),
+        Trim("hash", "1-1"),
+        SortedAdd("fresh", [(1, b"a")]),
+        Append("log:m", b"1"),
+        Delete("heads:m"),
+    ],
+)
+def test_one_write_to_a_key_of_another_type_and_nothing_at_all_is_written(store, event, write):
+    store.client.set("string", b"1")
+    store.client.hset("hash", "a", b"1")
+    store.client.zadd("zset", {b"a": 1})
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([event()], checkpoint=b"first")
+    before = everything(store)
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        journal.commit([event()], [Set("other", b"2"), Set("fresh", b"1"), write, Set("last", b"3")], b"second")
+    assert everything(store) == before
+
+
+@pytest.mark.requirement("RED-2")
+def test_a_key_of_the_log_with_another_type_lets_nothing_be_written(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    for key in (store.keys.log, store.keys.seq, store.keys.checkpoint("m-01")):
+        store.client.hset(key, "not", b"ours")
+        before = everything(store)
+        with pytest.raises(redis.ResponseError):
+            journal.commit([event()], [Set("other", b"2")], b"state")
+        assert everything(store) == before
+        store.client.delete(key)
+        journal.begin()
+
+
+@pytest.mark.requirement("RED-5")
+def test_a_lost_seq_cannot_write_over_the_log(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([event()])
+    store.client.delete(store.keys.seq)
+    before = everything(store)
+    with pytest.raises(redis.ResponseError):
+        journal.commit([event()], [Set("other", b"2")])
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize(
+    ("write", "error"),
+    [
+        (Set("k", None), redis.DataError),
+        (SortedAdd("k", [("much", b"m")]), TypeError),
+        (Trim("k", "?"), ValueError),
+    ],
+)
+def test_an_impossible_value_is_found_before_anything_is_sent(store, event, write, error):
+    journal = store.journal("m-01")
+    journal.begin()
+    before = everything(store)
+    with pytest.raises(error):
+        journal.commit([event()], [Set("other", b"1"), write])
+    assert everything(store) == before
+
+
+@pytest.mark.requirement("RED-2")
+def test_one_key_may_be_deleted_and_written_anew_as_another_type(store, event):
+    store.client.set("key", b"1")
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([], [Delete("key"), SortedAdd("key", [(1, b"a")]), SortedAdd("key", [(2, b"b")])])
+    assert store.client.zrange("key", 0, -1) == [b"a", b"b"]
+
+
+def test_a_commit_without_events_writes_and_leaves_the_log_alone(store, event):
+    journal = store.journal("announcer")
+    journal.begin()
+    assert journal.commit([event()]) == 1
+    assert journal.commit([], [Set("cursor", b"9"), HashSet("empty", {})], checkpoint=b"state") == 1
+    assert journal.commit([event()]) == 2
+    assert store.client.get("cursor") == b"9"
+    assert len(LogReader(store.client, store.keys).read(0, 10)) == 2
+
+
+@pytest.mark.requirement("HA-1", "RED-2")
+def test_whoever_lost_the_lease_is_refused(store, event):
+    journal = store.journal("house")
+    journal.begin()
+    assert not Lease(store.client, store.keys, "other", 60_000).take()
+    assert Lease(store.client, store.keys, "other", 60_000).take(steal=True)
+    before = everything(store)
+    with pytest.raises(NotOwner, match="lease"):
+        journal.commit([event()], [Set("other", b"1")])
+    with pytest.raises(NotOwner, match="lease"):
+        store.journal("house").begin()
+    with pytest.raises(NotOwner):
+        store.lease.renew()
+    store.lease.release()
+    assert everything(store) == before
+
+
+@pytest.mark.requirement("HA-1")
+def test_an_ended_lease_lets_nobody_write_until_it_is_taken_again(store, event):
+    journal = store.journal("house")
+    journal.begin()
+    store.lease.release()
+    with pytest.raises(NotOwner):
+        journal.commit([event()])
+    with pytest.raises(NotOwner):
+        store.lease.renew()
+    assert store.lease.take()
+    store.lease.renew()
+    journal.begin()
+    assert journal.commit([event()]) == 1
+
+
+@pytest.mark.requirement("HA-1")
+def test_a_lease_ends_by_itself_and_renewing_holds_it(store):
+    assert 0 < store.client.pttl(store.keys.lease) <= 600_000
+    short = Lease(store.client, store.keys, store.token, ttl_ms=1_000)
+    short.renew()
+    assert 0 < store.client.pttl(store.keys.lease) <= 1_000
+
+
+@pytest.mark.requirement("HA-1", "SUP-2")
+def test_the_old_incarnation_of_a_writer_is_refused(store, event):
+    hung, also_hung, successor = (store.journal("m-01") for _ in range(3))
+    incarnations = {each.begin().incarnation for each in (hung, also_hung, successor)}
+    assert len(incarnations) == 3
+    with pytest.raises(NotOwner, match="incarnation"):
+        hung.commit([event()])
+    with pytest.raises(NotOwner, match="incarnation"):
+        also_hung.commit([], [Set("other", b"1")], checkpoint=b"old")
+    assert successor.commit([event()]) == 1
+    assert not store.client.exists("other", store.keys.checkpoint("m-01"))
+
+
+@pytest.mark.requirement("RED-5")
+def test_a_memory_that_is_not_the_stores_is_refused(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([event()])
+    head = store.client.hget(store.keys.heads, "m-01")
+    incarnation, _, chain = head.split(b" ")
+    for other in (b"2 " + chain, b"0 " + chain, b"1 " + chain[::-1]):
+        store.client.hset(store.keys.heads, "m-01", incarnation + b" " + other)
+        before = everything(store)
+        with pytest.raises(WrongSequence, match="m-01 is at"):
+            journal.commit([event()], [Set("other", b"1")])
+        assert everything(store) == before
+        store.client.hset(store.keys.heads, "m-01", head)
+        incarnation = journal.begin().incarnation.encode()
+        head = store.client.hget(store.keys.heads, "m-01")
+
+
+def test_a_journal_wants_to_be_begun_first_and_again_after_an_error(store, event):
+    journal = store.journal("m-01")
+    with pytest.raises(RuntimeError, match="begun"):
+        journal.commit([event()])
+    journal.begin()
+    store.client.delete(store.keys.lease)
+    with pytest.raises(NotOwner):
+        journal.commit([event()])
+    with pytest.raises(RuntimeError, match="begun"):
+        journal.commit([event()])
+
+
+@pytest.mark.requirement("RED-2")
+def test_the_record_second_of_x_fits_into_one_commit(store, event):
+    posts = 143_199
+    journal = store.journal("m-01")
+    journal.begin()
+    bids = SortedAdd("bids", [(n, b"%020d" % n) for n in range(posts)])
+    users = HashSet("users", {f"u{n}": n for n in range(posts)})
+    journal.commit([event()], [bids, users])
+    assert store.client.zcard("bids") == posts
+    assert store.client.zscore("bids", b"%020d" % (posts - 1)) == posts - 1
+    assert store.client.hlen("users") == posts
+    assert store.client.hget("users", f"u{posts - 1}") == b"%d" % (posts - 1)
+
+
+@pytest.mark.requirement("RED-2")
+def test_post_ids_and_amounts_stay_bytes(store):
+    journal = store.journal("m-01")
+    journal.begin()
+    amount = b"115792089237316195423570985008687907853269984665640564039457584007913129639935"
+    journal.commit([], [Set("amount", amount), SortedAdd("bids", [(1, b"09007199254740993")])])
+    assert store.client.get("amount") == amount
+    assert store.client.zrange("bids", 0, -1) == [b"09007199254740993"]
+
+
+# ---- what the store answers when it does not do it
+
+
+@pytest.mark.requirement("RED-3")
+@pytest.mark.parametrize(
+    ("fault", "healing"),
+    [
+        (("CONFIG SET", "maxmemory", "1"), ("CONFIG SET", "maxmemory", "0")),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+        (("CONFIG SET", "min-replicas-to-write", "1"), ("CONFIG SET", "min-replicas-to-write", "0")),
+    ],
+    ids=["out of memory", "read-only", "too few replicas"],
+)
+def test_a_store_that_cannot_write_says_so_and_the_same_commit_succeeds_later(store, event, fault, healing):
+    journal = store.journal("m-01")
+    journal.begin()
+    one = event()
+    store.client.execute_command(*fault)
+    try:
+        with pytest.raises(StoreUnavailable, match="the store refuses to write"):
+            journal.commit([one], [Set("other", b"1")])
+        assert not store.client.exists("other", store.keys.log)
+    finally:
+        store.client.execute_command(*healing)
+    assert journal.commit([one], [Set("other", b"1")]) == 1
+
+
+@pytest.mark.requirement("HA-1")
+def test_a_full_memory_does_not_cost_the_lease(store):
+    store.client.config_set("maxmemory", "1")
+    try:
+        store.lease.renew()
+    finally:
+        store.client.config_set("maxmemory", "0")
+
+
+@pytest.mark.requirement("RED-3")
+def test_a_commit_that_is_not_answered_has_an_unknown_outcome_and_happens_once(store, event):
+    hasty = connect(store.url, timeout_s=0.2)
+    journal = store.journal("m-01")
+    journal.begin()
+    journal._client = hasty
+    try:
+        store.client.execute_command("CLIENT", "PAUSE", 700, "WRITE")
+        try:
+            raise ConnectionRefusedError("an earlier failure, which is being handled")
+        except ConnectionRefusedError:
+            with pytest.raises(OutcomeUnknown):
+                journal.commit([event()])
+    finally:
+        store.client.execute_command("CLIENT", "UNPAUSE")
+        hasty.close()
+    journal._client = store.client
+    # What was sent may still arrive: beginning again both counts it and keeps it from arriving later.
+    begun = journal.begin()
+    assert begun.sequence in (0, 1)
+    assert len(LogReader(store.client, store.keys).read(0, 10)) == begun.sequence
+    assert journal.commit([event()]) == begun.sequence + 1
+
+
+@pytest.mark.requirement("RED-3")
+@pytest.mark.parametrize("url", ["unix:///nowhere/valkey.sock", "redis://127.0.0.1:1"])
+def test_a_server_that_is_not_there_has_certainly_written_nothing(url):
+    client = connect(url, timeout_s=0.5)
+    try:
+        with pytest.raises(StoreUnavailable, match="cannot be reached") as refused:
+            Lease(client, Keys("m"), new_token(), 1_000).take()
+        assert "\n" not in str(refused.value)
+    finally:
+        client.close()

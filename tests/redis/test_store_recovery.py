@@ -1,0 +1,194 @@
+"""Recovery is the checkpoint and the tail of the log, and comes out as a full replay does."""
+
+import hashlib
+import random
+from dataclasses import replace
+
+import pytest
+
+from adapters.redis.errors import LogDamaged
+from adapters.redis.journal import TAIL_CHUNK
+from adapters.redis.log import Difference, Head, LogReader, first_link, verify_chain
+from messages.codec import pack, unpack
+
+
+def recover(store, writer, use_checkpoint=True):
+    """A writer whose state is the list of its days: from checkpoint and tail, or from the tail alone."""
+    if not use_checkpoint:
+        store.client.delete(store.keys.checkpoint(writer), store.keys.previous_checkpoint(writer))
+    journal = store.journal(writer)
+    begun = journal.begin()
+    days = [] if begun.checkpoint is None else unpack(begun.checkpoint, list[int])
+    days += [event.day for _, event in journal.tail()]
+    assert len(days) == begun.sequence
+    return days
+
+
+def write(store, event, writers, commits, seed):
+    """Commits of all writers, mixed, some with a checkpoint; what each has written."""
+    chance = random.Random(seed)
+    journals = {name: store.journal(name) for name in writers}
+    written = {name: [] for name in writers}
+    for journal in journals.values():
+        journal.begin()
+    for _ in range(commits):
+        name = chance.choice(writers)
+        events = [event() for _ in range(chance.randrange(4))]
+        written[name] += [each.day for each in events]
+        journals[name].commit(events, checkpoint=pack(written[name]) if chance.random() < 0.2 else None)
+    return written
+
+
+@pytest.mark.requirement("RED-4")
+@pytest.mark.parametrize("seed", range(5))
+def test_checkpoint_and_tail_equal_a_full_replay(store, event, seed):
+    written = write(store, event, ["house", "m-01", "m-02"], commits=150, seed=seed)
+    for writer, days in written.items():
+        assert recover(store, writer) == days
+        assert recover(store, writer, use_checkpoint=False) == days
+
+
+@pytest.mark.requirement("RED-4")
+def test_the_event_right_behind_a_checkpoint_is_in_the_tail(store, event):
+    journal, other = store.journal("m-01"), store.journal("house")
+    journal.begin()
+    other.begin()
+    days = []
+    for events in ([event()], [], [event(), event()], []):
+        days += [each.day for each in events]
+        journal.commit(events, checkpoint=pack(days))
+        assert recover(store, "m-01") == days
+        journal.begin()
+        days.append((following := event()).day)
+        journal.commit([following])
+        other.commit([event()])
+        assert recover(store, "m-01") == days
+        journal.begin()
+
+
+@pytest.mark.requirement("RED-4")
+def test_the_tail_is_read_in_chunks_and_knows_each_seq(store, event):
+    write(store, event, ["house", "m-01"], commits=4 * TAIL_CHUNK, seed=1)
+    store.client.delete(store.keys.checkpoint("house"), store.keys.previous_checkpoint("house"))
+    journal = store.journal("house")
+    journal.begin()
+    expected = [
+        (seq, one)
+        for entry in LogReader(store.client, store.keys).read(0, 10_000)
+        if entry.writer == "house"
+        for seq, one in enumerate(entry.events(), entry.first_seq)
+    ]
+    assert list(journal.tail()) == expected
+
+
+@pytest.mark.requirement("RED-4")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: data.replace(b"checkpoint 1", b"checkpoint 2"),
+    ],
+    ids=["a changed byte", "cut short", "empty", "another version"],
+)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_then_to_a_full_replay(store, event, damage, caplog):
+    journal = store.journal("m-01")
+    journal.begin()
+    for days in ([1], [1, 2], [1, 2, 3]):
+        journal.commit([event()], checkpoint=pack(days))
+    journal.commit([event()])
+    current, previous = store.keys.checkpoint("m-01"), store.keys.previous_checkpoint("m-01")
+    assert unpack(store.journal("m-01").begin().checkpoint, list[int]) == [1, 2, 3]
+    assert not caplog.records
+
+    store.client.set(current, damage(store.client.get(current)))
+    assert unpack(store.journal("m-01").begin().checkpoint, list[int]) == [1, 2]
+    assert recover(store, "m-01") == [1, 2, 3, 4]
+    assert f"{current} is passed over" in caplog.text
+
+    store.client.set(previous, damage(store.client.get(previous)))
+    assert store.journal("m-01").begin().checkpoint is None
+    assert recover(store, "m-01") == [1, 2, 3, 4]
+    assert f"{previous} is passed over" in caplog.text
+
+
+@pytest.mark.requirement("RED-4")
+def test_a_checkpoint_that_is_ahead_of_the_log_is_passed_over(store, event, caplog):
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([event()])
+    journal.commit([event()], checkpoint=pack([1, 2]))
+    incarnation = store.client.hget(store.keys.heads, "m-01").split(b" ")[0].decode()
+    first, second = LogReader(store.client, store.keys).read(0, 2)
+    store.client.xdel(store.keys.log, f"{second.last_seq}-{second.count}")
+    store.client.hset(store.keys.heads, "m-01", f"{incarnation} 1 {first.chain}")
+    assert recover(store, "m-01") == [1]
+    assert "the log only at 1" in caplog.text
+
+
+@pytest.mark.requirement("RED-4", "RED-5")
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_log_that_lacks_an_event_is_not_recovered_from(store, event, lost):
+    journal = store.journal("m-01")
+    journal.begin()
+    for _ in range(3):
+        journal.commit([event()])
+    entries = store.client.xrange(store.keys.log)
+    store.client.xdel(store.keys.log, entries[lost][0])
+    journal.begin()
+    with pytest.raises(LogDamaged, match="m-01"):
+        list(journal.tail())
+
+
+@pytest.mark.requirement("RED-5")
+def test_the_log_is_read_from_any_seq_on(store, event):
+    journals = [store.journal(name) for name in ("a", "b")]
+    for journal in journals:
+        journal.begin()
+    for size in (3, 1, 5):
+        for journal in journals:
+            journal.commit([event() for _ in range(size)])
+    log = LogReader(store.client, store.keys)
+    assert log.last_seq() == 18
+    for after in range(18):
+        entries = log.read(after, 100)
+        read = [(seq, one.day) for entry in entries for seq, one in entry.events_after(after)]
+        assert read == [(n, n) for n in range(after + 1, 19)]
+        assert entries[0].first_seq <= after + 1
+        assert log.read(after, 1) == entries[:1]
+    assert log.read(18, 10) == []
+
+
+@pytest.mark.requirement("RED-5")
+def test_a_sound_log_has_no_difference_and_each_change_is_found(store, event):
+    write(store, event, ["house", "m-01"], commits=40, seed=3)
+    log = LogReader(store.client, store.keys)
+    entries, heads = log.read(0, 1_000), log.heads()
+    assert verify_chain(entries, heads) is None
+    for index, entry in enumerate(entries):
+        for position in (0, len(entry.data) // 2, len(entry.data) - 1):
+            changed = bytearray(entry.data)
+            changed[position] ^= 1
+            forged = [*entries[:index], replace(entry, data=bytes(changed)), *entries[index + 1 :]]
+            assert verify_chain(forged) == Difference(
+                entry.first_seq, entry.writer, "the chain does not fit the stored bytes"
+            )
+        assert verify_chain(entries[:index] + entries[index + 1 :], heads) is not None
+    swapped = [replace(entry, writer={"house": "m-01", "m-01": "house"}[entry.writer]) for entry in entries]
+    assert verify_chain(swapped) is not None
+
+
+@pytest.mark.requirement("RED-5")
+def test_events_that_were_miscounted_or_cannot_be_read_are_found(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([event(), event()])
+    (entry,) = LogReader(store.client, store.keys).read(0, 1)
+    assert verify_chain([entry], {"m-01": Head(2, entry.chain)}) is None
+    assert "counted as 1" in verify_chain([replace(entry, count=1)]).what
+    assert "the log ends at" in verify_chain([entry], {"m-01": Head(3, entry.chain)}).what
+    assert verify_chain([], {"m-01": Head(0, first_link("m-01"))}) is None
+    unreadable = b"\x91\xc1"
+    chain = hashlib.sha256(first_link("m-01").encode() + unreadable).hexdigest()
+    assert "cannot be read" in verify_chain([replace(entry, count=1, data=unreadable, chain=chain)]).what

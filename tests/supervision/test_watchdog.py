@@ -1,0 +1,62 @@
+"""The last resort: what keeps the supervisor itself from running ends the process. In processes of their own."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from supervision.watchdog import stack_of
+from tests.supervision.stage import Blocker
+
+pytestmark = pytest.mark.requirement("SUP-2")
+
+PROGRAM = """
+import sys, time
+from supervision import ChildSpec, Group, Supervisor
+from tests.supervision.stage import Player
+
+supervisor = Supervisor([Group("g", children=[ChildSpec("a", Player.start)])], last_resort_s={last_resort_s})
+supervisor.start()
+{then}
+"""
+
+
+def run(then: str, last_resort_s: float) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", PROGRAM.format(then=then, last_resort_s=last_resort_s)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_handler_that_never_gives_up_the_interpreter_ends_the_process_with_all_stacks() -> None:
+    never_done = "import re; supervisor.send('a', lambda _: re.match('(a+)+$', 'a' * 64 + 'b')); supervisor.wait(50)"
+    done = run(never_done, last_resort_s=1.0)
+    assert done.returncode == 1
+    assert "Timeout" in done.stderr
+    assert "most recent call first" in done.stderr
+
+
+def test_a_supervisor_that_runs_or_has_ended_is_left_alone() -> None:
+    # The one place where time has to pass: what is proved is that nothing happens.
+    longer = "supervisor.wait(2.2); supervisor.stop(); code = supervisor.wait(20); time.sleep(2.2); sys.exit(code)"
+    done = run(longer, last_resort_s=2.0)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_whose_main_thread_dies_ends_although_actors_run() -> None:
+    """pykka's threads are not daemons: the process would live on without anyone in charge."""
+    done = run("raise SystemExit(3)", last_resort_s=60.0)
+    assert done.returncode == 3
+
+
+def test_the_stack_of_a_thread_shows_where_it_is_and_nothing_once_it_has_ended() -> None:
+    blocker = Blocker()
+    thread = threading.Thread(target=blocker, args=(None,))
+    thread.start()
+    blocker.wait_entered()
+    assert "release.wait" in stack_of(thread.ident)
+    blocker.release.set()
+    thread.join()
+    assert stack_of(thread.ident) == ""
+    assert stack_of(None) == ""
