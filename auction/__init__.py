@@ -1,0 +1,5 @@
+"""What is true: the rules of the auction as pure functions of what was observed.
+
+Nothing here reads a clock, draws a random number, starts a thread or touches the network; the same observations give
+the same verdicts on every machine and in every replay.
+"""

@@ -1,0 +1,99 @@
+"""The audit: decide a logged day again from what it saw, and name the first word of the log that does not follow.
+
+It checks the rules only; that nobody changed the bytes is what the hash chain of the log shows.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from auction.day import AuctionDay
+from messages.commands import (
+    AuctionCommand,
+    ConfirmAuctionPost,
+    MarkSwept,
+    OpenAuction,
+    PlaceBid,
+    WithdrawBid,
+)
+from messages.events import (
+    AuctionEvent,
+    AuctionOpened,
+    AuctionPrepared,
+    BidAccepted,
+    BidRefused,
+    BidWithdrawn,
+    CloseOverdue,
+    EndFrozen,
+    WatermarkMoved,
+)
+
+
+class Auditor:
+    """Follows one auction's log from its beginning, one committed batch after the other."""
+
+    def __init__(self, auction_id: str) -> None:
+        self.day = AuctionDay(auction_id)
+
+    def check(self, logged: Sequence[AuctionEvent]) -> str | None:
+        """Decide the batch again; None if the log says the same, else the first difference in words."""
+        decided: list[AuctionEvent] = []
+        for commands, at_ms, is_tick in _causes(logged):
+            decided += self.day.tick(at_ms) if is_tick else self.day.decide(commands, at_ms)
+        for said, follows in zip(logged, decided, strict=False):
+            if said != follows:
+                return f"the log says {said!r}, but what was seen makes it {follows!r}"
+        if len(logged) != len(decided):
+            extra, whose = (logged, "the log says too") if len(logged) > len(decided) else (decided, "the log omits")
+            return f"{whose}: {extra[min(len(logged), len(decided))]!r}"
+        return None
+
+
+def _causes(logged: Sequence[AuctionEvent]) -> Iterator[tuple[list[AuctionCommand], int, bool]]:
+    """The commands and clock readings that a batch came from: (commands, at_ms, whether the clock alone spoke)."""
+    commands: list[AuctionCommand] = []
+    for event in logged:
+        if isinstance(event, EndFrozen | CloseOverdue):
+            if commands:
+                yield commands, event.at_ms, False
+                commands = []
+            yield [], event.at_ms, True
+        elif (command := _cause(event)) is not None:
+            commands.append(command)
+    if commands:
+        yield commands, logged[0].at_ms, False
+
+
+def _cause(event: AuctionEvent) -> AuctionCommand | None:
+    """The command that an event answers; None for what only follows from others."""
+    match event:
+        case AuctionPrepared():
+            return OpenAuction(
+                message_id=event.correlation_id,
+                auction_id=event.auction_id,
+                day=event.day,
+                lot=event.lot,
+                rules=event.rules,
+                opens_at_ms=event.opens_at_ms,
+                closes_at_ms=event.closes_at_ms,
+            )
+        case AuctionOpened():
+            return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
+        case BidAccepted() | BidRefused():
+            return PlaceBid(
+                message_id=event.message_id,
+                correlation_id=event.correlation_id,
+                post_id=event.post_id,
+                author_id=event.bidder_id,
+                author_handle=event.bidder_handle,
+                author_created_at_ms=event.bidder_created_at_ms,
+                replied_to_id=event.replied_to_id,
+                text=event.text,
+                hashtags=event.hashtags,
+                source=event.source,
+                found_at_ms=event.at_ms,
+            )
+        case BidWithdrawn():
+            return WithdrawBid(message_id=event.message_id, post_id=event.post_id, cause=event.cause)
+        case WatermarkMoved():
+            return MarkSwept(message_id=event.message_id, swept_to_ms=event.watermark_ms)
+        case _:
+            return None

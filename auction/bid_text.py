@@ -1,0 +1,104 @@
+"""From the text of a reply to the amount that it bids, or to the one reason why it bids none.
+
+Nothing is guessed: a text that can be read in two ways is refused. Whether the reply came in time, from whom, and is
+worth enough is not asked here. The rules in words, with examples: docs/bid-grammar.md.
+"""
+
+import re
+import unicodedata
+
+from auction.amounts import read_amount
+from auction.characters import EMOJI, LINK, is_mark, readings, reorders, with_foreign_digits
+from auction.money import wei_of
+from messages.base import Refusal, Wei
+
+# What most bidders write, "@house my bid: 0.5 ETH #AuctionDay", can mean only one thing and is read in one pass. The
+# words are letters alone, so no second number, unit or sign can hide in them; the tests hold it equal to the rules.
+_typical = re.compile(
+    r"(?:@[A-Za-z0-9_]++ )*+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?"
+    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth)[,.!]?"
+    r"(?: [A-Za-z]++[,.!]?)*+ #([A-Za-z0-9_]++)(?: [A-Za-z]++[,.!]?)*+",
+    re.ASCII,
+)
+_retweet = re.compile(r"\A[ \n]*+(?:@[A-Za-z0-9_]++[ \n]*+)*+[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")
+_url = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://[^ \n]+")
+_tag_or_name = re.compile(
+    # A tag begins where X links one: not within a word. An ENS name stands by itself, in lower-case .eth.
+    r"(?P<tag>(?<![\w&#])#(?=\w))"
+    rf"|(?<![^ \n{EMOJI}(\[{{\"'“‘«])(?:[A-Za-z0-9_-]++\.)+eth(?![A-Za-z0-9_-])"
+    r"|(?<![A-Za-z0-9_!#$%&*@])@[A-Za-z0-9_]++"
+)
+_LONGEST_TAG = 280
+# Besides letters, digits and marks, X lets these stand in a tag.
+_IN_TAGS = frozenset("_\u00b7\u0f0b\u0f0c\u05be\u05f3\u05f4\u3003\u301c\u309b\u309c\u30a0\u30fb\ua67e")
+
+
+def read_bid(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -> Wei | Refusal:
+    """The wei that the text bids, or the first reason why it is no bid. Never raises; linear in the text's length.
+
+    `text` is the whole text as X delivers it, HTML-escaped. `hashtag` is the auction's, without its sign; it is looked
+    for in X's entities (`hashtags`) if there are any, then in the text.
+    """
+    typical = _typical.fullmatch(text)
+    if typical and typical[3].lower() == hashtag.lower() and typical[1].strip("0") + (typical[2] or "").strip("0"):
+        return wei_of(typical[1], typical[2] or "")
+    return read_by_the_rules(text, hashtag, hashtags)
+
+
+def read_by_the_rules(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -> Wei | Refusal:
+    """As `read_bid`, without its short way for typical texts."""
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    if reorders(text):
+        return Refusal.BIDI_CONTROL
+    wanted = _fold(hashtag)
+    is_tagged = wanted in map(_fold, hashtags or ())
+    verdicts = {_read(reading, wanted, is_tagged) for reading in readings(text)}
+    return verdicts.pop() if len(verdicts) == 1 else Refusal.HIDDEN_CHAR
+
+
+def bid_line(text: str, hashtag: str) -> str:
+    """What is printed for a text that is tried out: its wei, or REJECT: and the reason."""
+    verdict = read_bid(text, hashtag.removeprefix("#"))
+    return f"REJECT:{verdict.value}" if isinstance(verdict, Refusal) else str(verdict)
+
+
+def _read(text: str, wanted: str, is_tagged: bool) -> Wei | Refusal:
+    if _retweet.search(text):
+        return Refusal.RETWEET
+    text, tags = _without_links(_url.sub(LINK, text))
+    if not is_tagged and wanted not in map(_fold, tags):
+        return Refusal.NO_HASHTAG
+    return read_amount(with_foreign_digits(text))
+
+
+def _without_links(text: str) -> tuple[str, list[str]]:
+    """The text with a stand-in for every hashtag, ENS name and mention, and the hashtags."""
+    pieces, tags, end = [], [], 0
+    while found := _tag_or_name.search(text, end):
+        link_end = found.end()
+        if found["tag"]:
+            link_end = _tag_end(text, link_end)
+            tag = text[found.end() : link_end]
+            # X links no tag without a letter, none that runs into another and none that is the scheme of an address.
+            if text.startswith(("#", "://"), link_end) or not any(c.isalpha() for c in tag):
+                pieces.append(text[end:link_end])
+                end = link_end
+                continue
+            tags.append(tag)
+        pieces += text[end : found.start()], LINK
+        end = link_end
+    return "".join([*pieces, text[end:]]), tags
+
+
+def _tag_end(text: str, start: int) -> int:
+    end = start
+    while end < len(text) and (text[end].isalnum() or text[end] in _IN_TAGS or is_mark(text[end])):
+        end += 1
+    return end
+
+
+def _fold(tag: str) -> str:
+    # Normalising a long run of marks takes quadratic time, and no auction's tag is as long as a post.
+    if len(tag) > _LONGEST_TAG:
+        return ""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).casefold())

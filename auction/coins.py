@@ -1,0 +1,35 @@
+"""Amounts in anything but ETH: a post that names one is refused, since it cannot be told which of the two is meant."""
+
+import re
+
+from auction.characters import FOREIGN_DIGIT
+
+# Tickers and units that are no everyday words, in any case.
+_ANY_CASE = (
+    "wei|kwei|mwei|gwei|szabo|finney|weth|steth|wsteth|reth|cbeth|meth|eeth|weeth|ezeth|rseth|oseth|sweth|frxeth|ethw|"
+    "btc|wbtc|xbt|bitcoins?|sats|satoshis?|sol|wsol|solana|lamports?|ada|avax|bch|bnb|cro|degen|doge|ftm|grt|inj|ltc|"
+    "matic|pepe|shib|trx|xlm|xmr|xrp|xtz|tez|tezos|usd|usdc|usdt|usde|usds|dai|busd|tusd|frax|eur|eurc|gbp|jpy|cny|"
+    "inr|cad|aud|chf|krw|dollars?|euros?|bucks"
+)
+# Tickers that are words too, or abbreviations.
+_UPPER_CASE = "APE|APT|ARB|ATOM|DOT|ETC|FIL|ICP|LINK|MANA|NEAR|OP|POL|SAND|SUI|TON|UNI"
+_SIGNS = "€£¥₿₹₩₽"
+
+_COIN = (
+    rf"(?:\$?(?:(?i:{_ANY_CASE})|{_UPPER_CASE}|[A-Za-z]{{1,8}}ETH)(?![A-Za-z0-9_])"
+    rf"|\$(?![Ee][Tt][Hh](?![A-Za-z0-9_]))|[{_SIGNS}])"
+)
+_coin = re.compile(_COIN)
+_amount = re.compile(
+    rf"[0-9{FOREIGN_DIGIT}][kKmMbB]?[.,]? {{0,3}}{_COIN}|[${_SIGNS}] {{0,3}}\.?[0-9{FOREIGN_DIGIT}]", re.ASCII
+)
+
+
+def other_coin(text: str) -> bool:
+    """Whether the text names an amount in a unit that is not ETH."""
+    return _amount.search(text) is not None
+
+
+def starts_with_coin(text: str) -> bool:
+    """Whether the run of characters begins with a unit that is not ETH."""
+    return _coin.match(text) is not None

@@ -1,0 +1,36 @@
+"""Amounts of ETH as people write them, to wei and back, by integer arithmetic on the digits alone.
+
+No float and no decimal context comes near money. What counts as an amount in a bid is `bid_text`'s; this is the
+strict form of the configuration and the exact form of everything that is shown.
+"""
+
+import re
+
+from messages.base import Wei
+
+DECIMALS = 18
+WEI_PER_ETH = 10**DECIMALS
+
+# Twelve digits before the point are far beyond all ether there is, and keep a hostile number cheap.
+_AMOUNT = re.compile(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,18}))?(?: ETH)?")
+
+
+def parse_eth(text: str) -> Wei:
+    """The wei of "0.1 ETH" or "0.1". Raises ValueError that says what is wrong; nothing is rounded."""
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError("is not an amount such as 0.1 ETH: plain digits, a point, at most 18 decimals")
+    return wei_of(match[1], match[2] or "")
+
+
+def format_eth(wei: int) -> str:
+    """The exact amount in its shortest form, such as "0.1 ETH"; `parse_eth` and `bid_text` read it back."""
+    whole, rest = divmod(abs(wei), WEI_PER_ETH)
+    decimals = f"{rest:0{DECIMALS}d}".rstrip("0")
+    sign = "-" if wei < 0 else ""
+    return f"{sign}{whole}.{decimals} ETH" if decimals else f"{sign}{whole} ETH"
+
+
+def wei_of(whole: str, decimals: str) -> Wei:
+    """The wei of ASCII digits before and after the point; either may be empty, `decimals` has at most 18."""
+    return Wei((whole or "0") + decimals.ljust(DECIMALS, "0"))

@@ -1,0 +1,90 @@
+"""From a reply to a bid, and from a bid's verdict to what is told about it.
+
+What a reply is worth by itself is found here; how bids stand to each other is `standings`.
+"""
+
+from typing import Any
+
+from auction.bid_text import read_bid
+from auction.eligibility import ineligible
+from auction.rules import posted_at_ms
+from auction.standings import Bid, Link, Standings, Verdict
+from messages.base import Refusal, Rules, Wei
+from messages.commands import PlaceBid
+from messages.events import BidAccepted, BidRefused, Leader
+
+# No flaws of a bid: what these say depends on the other bids or on the end, and a later fold may say otherwise.
+_PASSING = frozenset(
+    {
+        Refusal.BEFORE_OPEN,
+        Refusal.AFTER_CLOSE,
+        Refusal.FOUND_TOO_LATE,
+        Refusal.ALREADY_LEADING,
+        Refusal.BELOW_RESERVE,
+        Refusal.BELOW_MINIMUM,
+        Refusal.WITHDRAWN,
+    }
+)
+
+
+def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None) -> Bid:
+    """What is fixed about the reply: its amount, or the first reason why it can never lead.
+
+    Without rules (the day is not prepared) nothing can be read, and nothing can lead either.
+    """
+    bidder = (reply.post_id, reply.author_id, reply.author_handle)
+    if rules is None:
+        return Bid(*bidder, None, None)
+    amount = read_bid(reply.text, rules.hashtag, reply.hashtags)
+    if amount is Refusal.NO_HASHTAG:
+        return Bid(*bidder, None, amount)
+    flaw = None if reply.replied_to_id == auction_post_id else Refusal.NOT_A_REPLY
+    if isinstance(amount, Refusal):
+        return Bid(*bidder, None, flaw or amount)
+    return Bid(*bidder, amount, flaw or ineligible(rules, reply.author_created_at_ms, posted_at_ms(reply.post_id)))
+
+
+def recall(event: BidAccepted | BidRefused) -> Bid:
+    """The bid as it was read when it was decided: the log's word, whatever a later version would read."""
+    flaw = None
+    if isinstance(event, BidRefused):
+        flaw = event.flaw or (event.reason if event.reason not in _PASSING else None)
+    return Bid(event.post_id, event.bidder_id, event.bidder_handle, event.amount_wei, flaw)
+
+
+def verdict_event(
+    reply: PlaceBid, verdict: Verdict, standings: Standings | None, now_ms: int
+) -> BidAccepted | BidRefused:
+    """What the log says of a reply, as of now (UTC ms). Minimum and end are those after the whole batch."""
+    bid = verdict.bid
+    seen: dict[str, Any] = {
+        "message_id": reply.message_id,
+        "correlation_id": reply.correlation_id,
+        "at_ms": now_ms,
+        "post_id": reply.post_id,
+        "bidder_id": reply.author_id,
+        "bidder_handle": reply.author_handle,
+        "bidder_created_at_ms": reply.author_created_at_ms,
+        "replied_to_id": reply.replied_to_id,
+        "text": reply.text,
+        "hashtags": reply.hashtags,
+        "source": reply.source,
+        "amount_wei": bid.amount_wei,
+    }
+    if verdict.refusal is None:
+        assert standings is not None, "nothing is accepted before the auction has opened"
+        return BidAccepted(**seen, minimum_wei=standings.minimum_wei, ends_at_ms=standings.ends_at_ms)
+    flaw = bid.flaw if bid.flaw is not verdict.refusal else None
+    return BidRefused(**seen, reason=verdict.refusal, required_wei=verdict.required_wei, flaw=flaw)
+
+
+def leader_of(link: Link) -> Leader:
+    """The link as it is told."""
+    bid = link.bid
+    assert bid.amount_wei is not None, "nothing leads without an amount"
+    return Leader(
+        post_id=bid.post_id,
+        bidder_id=bid.bidder_id,
+        bidder_handle=bid.bidder_handle,
+        amount_wei=Wei(bid.amount_wei),
+    )

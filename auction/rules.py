@@ -1,0 +1,40 @@
+"""What a bid must reach, and the fingerprint of a day's rules.
+
+The rules themselves are `messages.base.Rules`; who leads and why is `standings`.
+"""
+
+import hashlib
+
+import msgspec
+
+from messages.base import Rules, Wei
+from messages.codec import to_json
+
+# X's ids are snowflakes: milliseconds since this instant, in the bits above the lowest 22 (X's documentation).
+SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
+
+
+def posted_at_ms(post_id: int) -> int:
+    """When the post was made, UTC ms: its id carries it."""
+    return (post_id >> 22) + SNOWFLAKE_EPOCH_MS
+
+
+def minimum_bid(rules: Rules, leading_wei: int | None) -> Wei:
+    """The least amount, in wei, that leads: the reserve, or the leading amount plus the larger increment (BID-3).
+
+    The percentage is rounded up, and the step is at least one wei, so that an equal amount never displaces a leader.
+    """
+    if leading_wei is None:
+        return rules.reserve_wei
+    percent = -(-leading_wei * rules.increment_basis_points // 10_000)
+    return Wei(leading_wei + max(rules.increment_wei, percent, 1))
+
+
+def rules_hash(rules: Rules) -> str:
+    """SHA-256, in hex, of the rules as JSON with sorted keys: anyone can compute it from what is published (LIFE-7)."""
+    return hashlib.sha256(msgspec.json.format(_sorted_json(rules), indent=-1)).hexdigest()
+
+
+def _sorted_json(rules: Rules) -> bytes:
+    fields: dict[str, object] = msgspec.json.decode(to_json(rules))
+    return msgspec.json.encode(dict(sorted(fields.items())))

@@ -1,0 +1,393 @@
+"""The settings: what config.toml and the environment may say, as frozen types, checked as a whole.
+
+It opens nothing but files: whether Redis or X answer is found out by those who talk to them. The structs
+are plain: `msgspec.structs.replace` works on them and checks nothing; all checks are made by `load`.
+
+A setting is one line: its attribute with the unit last, its type, its form with the bounds, its default. Its
+key in the file is the attribute without the unit, because the value carries it: `soft_close = "5 min"`.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import date, time
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from adapters.config_file import Form, ListOf, Reading, Secret, Section, forms, masked_toml, read_toml
+from auction.calendar import Window, marathon_calendar
+from auction.money import format_eth, parse_eth
+from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
+from messages.base import Lot, Rules, Wei
+
+__all__ = ["Secret", "Settings", "SettingsError", "load", "masked"]
+
+SHIPPED = Path(__file__).with_name("config.toml")
+_BID_END_WEI = parse_eth("1000000 ETH")  # the grammar of bids knows six digits before the point
+_SEARCH_LAG_OF_X_MS = parse_duration("10 s")  # the least that the recent search's end_time may lie back
+_SECRETS_OF_X = ("bearer_token", "consumer_key", "consumer_secret", "access_token", "access_token_secret")
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. `faults` are all the reasons, one line each, beginning with the path."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+# ---- the forms that this project adds to those of any configuration file
+
+
+def _duration(least: str, most: str) -> Form:
+    read = forms.bounded(parse_duration, format_duration, least, most)
+    what = 'a duration with its unit, in quotes, such as "5 min"'
+    return Form(str, what, read, lambda value: forms.quoted(format_duration(value)))
+
+
+def _percentage(least: str, most: str) -> Form:
+    read = forms.bounded(parse_percentage, format_percentage, least, most)
+    what = 'a percentage, in quotes, such as "5 %"'
+    return Form(str, what, read, lambda value: forms.quoted(format_percentage(value)))
+
+
+def _read_amount(text: str) -> Wei:
+    if not text.endswith(" ETH"):
+        raise ValueError("has no unit: an amount is written as 0.1 ETH")
+    amount = parse_eth(text)
+    if not 0 < amount < _BID_END_WEI:
+        raise ValueError("is not above 0 and below 1000000 ETH: nobody could bid")
+    return amount
+
+
+_AMOUNT = Form(
+    str,
+    'an amount with its unit, in quotes, such as "0.1 ETH"',
+    _read_amount,
+    lambda value: forms.quoted(format_eth(value)),
+)
+
+
+_NAME = forms.text(r"(?=.{1,32}\Z)[a-z0-9](-?[a-z0-9])*", "a name of up to 32 lower-case letters, digits and hyphens")
+_TITLE = forms.text(r".{1,80}", "a title of 1 to 80 characters")
+_IMAGE = forms.text(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,99})?", "a plain file name below lots_dir")
+_HANDLE = forms.text(r"[A-Za-z0-9_]{0,15}", "a handle of up to 15 letters, digits and _, without the @")
+_CONTRACT = forms.text(r"(0x[0-9a-fA-F]{40})?", "empty or the address of a contract, 0x and 40 hex digits")
+_ENVIRONMENT = forms.choice("local", "staging", "production-simulation", "production")
+
+
+# ---- the settings
+
+
+class MarathonSettings(Section, frozen=True, kw_only=True):
+    id: Annotated[str, _NAME]
+    days: Annotated[int, forms.whole(1, 366)] = 30
+    first_date: Annotated[date, forms.DATE]
+    window_start: Annotated[time, forms.TIME] = time(15)
+    window_end: Annotated[time, forms.TIME] = time(16)
+    time_zone: Annotated[str, forms.ZONE] = "America/New_York"
+    hashtag: Annotated[str, forms.HASHTAG]
+
+
+class RulesSettings(Section, frozen=True, kw_only=True):
+    reserve_wei: Annotated[Wei, _AMOUNT] = Wei(10**17)
+    increment_wei: Annotated[Wei, _AMOUNT] = Wei(10**16)
+    increment_percent_basis_points: Annotated[int, _percentage("0 %", "100 %")] = parse_percentage("5 %")
+    soft_close_ms: Annotated[int, _duration("0 s", "6 h")] = parse_duration("5 min")
+    soft_close_cap_ms: Annotated[int, _duration("0 s", "24 h")] = parse_duration("60 min")
+    delivery_allowance_ms: Annotated[int, _duration("0 s", "10 min")] = parse_duration("30 s")
+    close_bound_ms: Annotated[int, _duration("1 s", "24 h")] = parse_duration("30 min")
+    minimum_account_age_ms: Annotated[int, _duration("0 s", "3650 days")] = parse_duration("30 days")
+    leader_may_rebid: Annotated[bool, forms.FLAG] = False
+
+
+class LotSettings(Section, frozen=True, kw_only=True):
+    """The lot of one day; `reserve_wei` and `increment_wei`, where given, replace those of the rules."""
+
+    token_id: Annotated[int, forms.whole(0, 2**63 - 1)]
+    title: Annotated[str, _TITLE]
+    image: Annotated[str, _IMAGE] = ""
+    reserve_wei: Annotated[Wei | None, _AMOUNT] = None
+    increment_wei: Annotated[Wei | None, _AMOUNT] = None
+
+
+class XSettings(Section, frozen=True, kw_only=True):
+    """`base_url` is empty where the supervisor is to start the simulator and knows its address itself."""
+
+    mode: Annotated[str, forms.choice("simulated", "live")] = "simulated"
+    base_url: Annotated[str, forms.url("http", "https")] = ""
+    account_id: Annotated[int, forms.whole(0, 2**63 - 1)] = 0
+    handle: Annotated[str, _HANDLE] = ""
+    search_lag_ms: Annotated[int, _duration("0 s", "10 min")] = parse_duration("30 s")
+    sweep_interval_ms: Annotated[int, _duration("5 s", "1 h")] = parse_duration("2 min")
+    sweep_lag_ms: Annotated[int, _duration("1 s", "1 h")] = parse_duration("1 min")
+    request_timeout_ms: Annotated[int, _duration("100 ms", "2 min")] = parse_duration("10 s")
+    bearer_token: Annotated[Secret | None, forms.CREDENTIAL] = None
+    consumer_key: Annotated[Secret | None, forms.CREDENTIAL] = None
+    consumer_secret: Annotated[Secret | None, forms.CREDENTIAL] = None
+    access_token: Annotated[Secret | None, forms.CREDENTIAL] = None
+    access_token_secret: Annotated[Secret | None, forms.CREDENTIAL] = None
+
+
+class RedisSettings(Section, frozen=True, kw_only=True):
+    """An empty `url` is the embedded server."""
+
+    url: Annotated[str, forms.url("redis", "rediss", "unix")] = ""
+    socket_timeout_ms: Annotated[int, _duration("100 ms", "1 min")] = parse_duration("5 s")
+    lease_ms: Annotated[int, _duration("500 ms", "5 min")] = parse_duration("5 s")
+    password: Annotated[Secret | None, forms.CREDENTIAL] = None
+
+
+class HttpSettings(Section, frozen=True, kw_only=True):
+    """Port 0 is any free one. `operator_tokens` is by the operator's name, which is what the log will say."""
+
+    public_host: Annotated[str, forms.HOST] = "127.0.0.1"
+    public_port: Annotated[int, forms.PORT] = 8080
+    private_host: Annotated[str, forms.HOST] = "127.0.0.1"
+    private_port: Annotated[int, forms.PORT] = 8081
+    inject_enabled: Annotated[bool, forms.FLAG] = False
+    operator_tokens: Annotated[Mapping[str, Secret], forms.TOKENS] = {}
+
+
+class LivestreamSettings(Section, frozen=True, kw_only=True):
+    timer_interval_ms: Annotated[int, _duration("100 ms", "1 min")] = parse_duration("1 s")
+    heartbeat_ms: Annotated[int, _duration("500 ms", "1 min")] = parse_duration("5 s")
+    max_viewers: Annotated[int, forms.whole(1, 100_000)] = 2000
+
+
+class ElizaSettings(Section, frozen=True, kw_only=True):
+    """An empty `url` means canned lines only."""
+
+    url: Annotated[str, forms.url("http", "https")] = ""
+    reply_deadline_ms: Annotated[int, _duration("100 ms", "29 s")] = parse_duration("5 s")
+    api_key: Annotated[Secret | None, forms.CREDENTIAL] = None
+
+
+class ChainSettings(Section, frozen=True, kw_only=True):
+    """An empty `rpc_url` means that no chain is watched. In it, `{key}` stands for the secret `rpc_key`."""
+
+    rpc_url: Annotated[str, forms.url("http", "https")] = ""
+    chain_id: Annotated[int, forms.whole(1, 2**63 - 1)] = 360
+    contract: Annotated[str, _CONTRACT] = ""
+    read_to: Annotated[str, forms.choice("unsafe", "safe", "finalized")] = "safe"
+    poll_ms: Annotated[int, _duration("100 ms", "5 min")] = parse_duration("2 s")
+    rpc_key: Annotated[Secret | None, forms.CREDENTIAL] = None
+
+    def address(self) -> Secret:
+        """Where the node answers, with the key filled in; empty where no chain is watched."""
+        return Secret(self.rpc_url.replace("{key}", self.rpc_key.reveal() if self.rpc_key else ""))
+
+
+class SupervisionSettings(Section, frozen=True, kw_only=True):
+    hang_ms: Annotated[int, _duration("1 s", "10 min")] = parse_duration("30 s")
+    shutdown_ms: Annotated[int, _duration("100 ms", "5 min")] = parse_duration("5 s")
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """The whole. `lots` holds one for each day, in order, and maybe spare ones."""
+
+    environment: Annotated[str, _ENVIRONMENT] = "local"
+    data_dir: Annotated[Path, forms.FOLDER] = Path("data")
+    lots_dir: Annotated[Path, forms.FOLDER] = Path("lots")
+    lots: Annotated[tuple[LotSettings, ...], ListOf(LotSettings)]
+    marathon: MarathonSettings
+    rules: RulesSettings = RulesSettings()
+    x: XSettings = XSettings()
+    redis: RedisSettings = RedisSettings()
+    http: HttpSettings = HttpSettings()
+    livestream: LivestreamSettings = LivestreamSettings()
+    eliza: ElizaSettings = ElizaSettings()
+    chain: ChainSettings = ChainSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+
+    def windows(self) -> list[Window]:
+        """When each day opens and closes; `load` has made sure that there is such a calendar."""
+        its = self.marathon
+        return marathon_calendar(its.first_date, its.days, its.window_start, its.window_end, ZoneInfo(its.time_zone))
+
+    def lot_for(self, day: int) -> Lot:
+        """What is sold on the day (1…N). Raises ValueError where there is none."""
+        its = self._lot(day)
+        return Lot(token_id=its.token_id, title=its.title, image=its.image)
+
+    def rules_for(self, day: int) -> Rules:
+        """The rules of the day (1…N), its own reserve and increment in them. Raises ValueError like `lot_for`."""
+        rules, lot = self.rules, self._lot(day)
+        return Rules(
+            hashtag=self.marathon.hashtag,
+            reserve_wei=rules.reserve_wei if lot.reserve_wei is None else lot.reserve_wei,
+            increment_wei=rules.increment_wei if lot.increment_wei is None else lot.increment_wei,
+            increment_basis_points=rules.increment_percent_basis_points,
+            soft_close_ms=rules.soft_close_ms,
+            soft_close_cap_ms=rules.soft_close_cap_ms,
+            delivery_allowance_ms=rules.delivery_allowance_ms,
+            close_bound_ms=rules.close_bound_ms,
+            minimum_account_age_ms=rules.minimum_account_age_ms,
+            leader_may_rebid=rules.leader_may_rebid,
+        )
+
+    def _lot(self, day: int) -> LotSettings:
+        if not 1 <= day <= len(self.lots):
+            raise ValueError(f"there is no day {day}: {len(self.lots)} lots")
+        return self.lots[day - 1]
+
+
+# ---- from the file to the settings
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of the file, by default the one shipped, with the overrides and secrets of `environ`.
+
+    A relative `lots_dir` is below the file's folder, a relative `data_dir` below the working directory.
+    Raises SettingsError with every fault.
+    """
+    path = path or SHIPPED
+    try:
+        document = read_toml(path)
+    except ValueError as error:
+        raise SettingsError([f"{path}: {error}"]) from None
+    reading = Reading(environ)
+    settings = _completed(reading.read(Settings, document), path, reading)
+    for check in (_check_calendar, _check_rules, _check_lots, _check_x, _check_http, _check_chain):
+        check(settings, reading)
+    if reading.faults:
+        raise SettingsError(reading.faults)
+    return settings
+
+
+def masked(settings: Settings) -> str:
+    """The effective settings as TOML that `load` reads again; of the secrets it says only which are set."""
+    return masked_toml(settings)
+
+
+def _completed(settings: Settings, path: Path, reading: Reading) -> Settings:
+    """The defaults that depend on other settings, filled in where the file is silent."""
+    change: dict[str, Any] = {}
+    if reading.sound("lots_dir"):
+        change["lots_dir"] = path.absolute().parent / settings.lots_dir
+    if settings.environment == "local" and "http.inject_enabled" not in reading.given:
+        change["http"] = msgspec.structs.replace(settings.http, inject_enabled=True)
+    if settings.x.mode == "live" and settings.x.base_url == "":
+        change["x"] = msgspec.structs.replace(settings.x, base_url="https://api.x.com")
+    return msgspec.structs.replace(settings, **change)
+
+
+# ---- what only several settings together show; each compares what was read without a fault
+
+
+def _check_calendar(settings: Settings, reading: Reading) -> None:
+    if not reading.sound("marathon"):
+        return
+    if settings.marathon.window_start == settings.marathon.window_end:
+        reading.fault("marathon.window_end", "is the start as well: the window would have no length, or 24 h")
+        return
+    try:
+        windows = settings.windows()
+    except ValueError as error:
+        reading.fault("marathon.first_date", str(error))
+        return
+    if not reading.sound("rules.soft_close_cap"):
+        return
+    for window, following in pairwise(windows):
+        room_ms = following.opens_at_ms - window.closes_at_ms
+        if settings.rules.soft_close_cap_ms > room_ms:
+            reading.fault(
+                "rules.soft_close_cap",
+                f"{format_duration(settings.rules.soft_close_cap_ms)} reaches into the next day's window: "
+                f"day {window.day} ({window.local_date}) leaves {format_duration(room_ms)}",
+            )
+            return
+
+
+def _check_rules(settings: Settings, reading: Reading) -> None:
+    rules, x = settings.rules, settings.x
+    if reading.sound("rules.soft_close", "rules.soft_close_cap") and rules.soft_close_ms > rules.soft_close_cap_ms:
+        cap, soft_close = format_duration(rules.soft_close_cap_ms), format_duration(rules.soft_close_ms)
+        reading.fault("rules.soft_close", f"{soft_close} is longer than rules.soft_close_cap, {cap}")
+    needs = ("rules.delivery_allowance", "rules.close_bound", "x.search_lag", "x.sweep_lag")
+    if reading.sound(*needs):
+        least_ms = rules.delivery_allowance_ms + x.search_lag_ms + x.sweep_lag_ms
+        if rules.close_bound_ms < least_ms:
+            reading.fault(
+                "rules.close_bound",
+                f"{format_duration(rules.close_bound_ms)} is too short for any close: "
+                f"rules.delivery_allowance, x.search_lag and x.sweep_lag together are {format_duration(least_ms)}",
+            )
+
+
+def _check_lots(settings: Settings, reading: Reading) -> None:
+    lots, days = settings.lots, settings.marathon.days
+    if reading.sound("marathon.days", "lots") and len(lots) < days:
+        reading.fault("lots", f"day {len(lots) + 1} has no lot: there are {len(lots)} lots for {days} days")
+    day_of: dict[int, int] = {}
+    for day, lot in enumerate(lots, start=1):
+        path = f"lots[{day - 1}]"
+        if reading.sound(f"{path}.token_id") and day_of.setdefault(lot.token_id, day) != day:
+            reading.fault(f"{path}.token_id", f"{lot.token_id} is also the lot of day {day_of[lot.token_id]}")
+        image = reading.sound("lots_dir", f"{path}.image") and lot.image
+        if image and not (settings.lots_dir / image).is_file():
+            reading.fault(f"{path}.image", f"there is no file {image} in lots_dir, {settings.lots_dir}")
+
+
+def _check_x(settings: Settings, reading: Reading) -> None:
+    x = settings.x
+    if not reading.sound("x.mode", "environment"):
+        return
+    only = {"production": "live", "production-simulation": "simulated"}.get(settings.environment, x.mode)
+    if x.mode != only:
+        reading.fault("x.mode", f"{x.mode} cannot be in {settings.environment}, which is always {only}")
+    elif x.mode == "live":
+        _check_live(x, reading)
+    elif reading.sound("x.base_url"):
+        host = f".{urlsplit(x.base_url).hostname}"
+        if host.endswith((".x.com", ".twitter.com")):
+            reading.fault("x.base_url", 'is the real X, but x.mode is "simulated"')
+
+
+def _check_live(x: XSettings, reading: Reading) -> None:
+    if reading.sound("x.base_url") and not x.base_url.startswith("https://"):
+        reading.fault("x.base_url", "must begin with https://: credentials are sent there")
+    if reading.sound("x.search_lag") and x.search_lag_ms < _SEARCH_LAG_OF_X_MS:
+        reading.fault(
+            "x.search_lag", f"must be at least {format_duration(_SEARCH_LAG_OF_X_MS)}, or X refuses to search"
+        )
+    for key in _SECRETS_OF_X:
+        if reading.sound(f"x.{key}") and getattr(x, key) is None:
+            name = f"AUCTION_MANAGER_X_{key.upper()}"
+            reading.fault(f"x.{key}", f"is missing, but x.mode is live: set {name} or {name}_FILE")
+    for key, value in (("account_id", x.account_id), ("handle", x.handle)):
+        if reading.sound(f"x.{key}") and not value:
+            reading.fault(f"x.{key}", "is missing, but x.mode is live: it names the account that posts")
+
+
+def _check_http(settings: Settings, reading: Reading) -> None:
+    http = settings.http
+    listeners = (http.public_host, http.public_port), (http.private_host, http.private_port)
+    if reading.sound("http") and listeners[0] == listeners[1] and http.private_port:
+        reading.fault("http.private_port", f"{http.private_port} is http.public_port as well")
+    if reading.sound("http.private_host", "http.operator_tokens"):
+        host = http.private_host
+        if not http.operator_tokens and not _is_loopback(host):
+            reading.fault("http.private_host", f"{host} can be reached by others: http.operator_tokens must be set")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_chain(settings: Settings, reading: Reading) -> None:
+    chain = settings.chain
+    if not reading.sound("chain") or not chain.rpc_url:
+        return
+    if not chain.contract:
+        reading.fault("chain.contract", "is missing, but chain.rpc_url is set: what is to be watched?")
+    if "{key}" in chain.rpc_url and chain.rpc_key is None:
+        name = "AUCTION_MANAGER_CHAIN_RPC_KEY"
+        reading.fault("chain.rpc_key", f"is missing, but chain.rpc_url has a {{key}}: set {name} or {name}_FILE")

@@ -1,0 +1,118 @@
+"""Properties of the core over random days: arrival does not matter, the log is enough, the audit agrees."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auction.audit import Auditor
+from auction.day import AuctionDay
+from auction.standings import Span, Standings, fold
+from messages.base import Refusal
+from messages.commands import AuctionCommand
+from messages.events import AuctionEvent, EndExtended
+from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, gone, reply, swept
+
+SECONDS = st.one_of(st.integers(0, 3_700), st.integers(3_200, 4_400))
+TEXTS = st.sampled_from(
+    ["0.05", "0.1", "0.11", "0.2", "0.21", "0.5", "1", "2", "4", "8", "no amount #AuctionDay", "0.5 ETH"]
+)
+REPLIES = st.builds(
+    lambda second, author, text, serial: reply(second * 1000, author, text, serial),
+    SECONDS,
+    st.integers(1, 5),
+    TEXTS,
+    st.integers(1, 50),
+)
+
+
+@st.composite
+def days(draw: st.DrawFn) -> list[AuctionCommand]:
+    """The observations of a day in some order of arrival: bids, some twice, some deleted, before or after."""
+    bids = draw(st.lists(REPLIES, max_size=25, unique_by=lambda bid: bid.post_id))
+    arrivals: list[AuctionCommand] = [*bids]
+    if bids:
+        arrivals += draw(st.lists(st.sampled_from(bids), max_size=5))
+        arrivals += [gone(bid) for bid in draw(st.lists(st.sampled_from(bids), max_size=4))]
+    return draw(st.permutations(arrivals))
+
+
+def batches(commands: list[AuctionCommand], cuts: list[int]) -> list[list[AuctionCommand]]:
+    edges = sorted({0, len(commands), *(cut % (len(commands) + 1) for cut in cuts)})
+    return [commands[start:end] for start, end in pairwise(edges)]
+
+
+CUTS = st.lists(st.integers(0, 60), max_size=6)
+
+
+def observed(commands: list[AuctionCommand], cuts: list[int]) -> tuple[AuctionDay, list[list[AuctionEvent]]]:
+    day, log = AuctionDay(AUCTION), []
+    log.append(day.decide(OPENING, OPENS_MS))
+    log += [day.decide(batch, OPENS_MS) for batch in batches(commands, cuts)]
+    return day, [entry for entry in log if entry]
+
+
+@pytest.mark.requirement("BID-4")
+@given(days(), CUTS, st.randoms(use_true_random=False))
+def test_for_fixed_controls_every_order_of_arrival_gives_the_same_standing(commands, cuts, random) -> None:
+    day, _ = observed(commands, cuts)
+    assert day.standings is not None
+    # The control that depends on arrival is the published end: fix it, and permute everything else.
+    span = Span(OPENS_MS, day.standings.span.ends_at_ms, day.standings.span.latest_end_ms)
+    bids = list(day.standings.bids.values())
+    expected = fold(RULES, span, bids)
+    random.shuffle(bids)
+    standings = Standings(RULES, span)
+    while bids:
+        size = random.randint(1, len(bids))
+        standings.update(bids[:size])
+        bids = bids[size:]
+    assert standings.verdicts() == expected
+    assert [link.bid for link in standings.chain] == [verdict.bid for verdict in expected if verdict.refusal is None]
+    assert [link.bid for link in day.standings.chain] == [link.bid for link in standings.chain]
+
+
+@pytest.mark.requirement("BID-4", "LIFE-5")
+@given(days(), CUTS)
+def test_the_incremental_fold_equals_the_plain_one_and_a_published_end_never_shrinks(commands, cuts) -> None:
+    day, log = observed(commands, cuts)
+    assert day.standings is not None
+    plain = [
+        verdict.bid for verdict in fold(RULES, day.standings.span, day.standings.bids.values()) if not verdict.refusal
+    ]
+    assert [link.bid for link in day.standings.chain] == plain
+    ends = [CLOSES_MS] + [event.ends_at_ms for entry in log for event in entry if isinstance(event, EndExtended)]
+    assert ends == sorted(ends)
+    assert ends[-1] == day.standings.ends_at_ms <= CLOSES_MS + RULES.soft_close_cap_ms
+
+
+@pytest.mark.requirement("RED-4", "RED-5")
+@given(days(), CUTS, st.integers(0, 40))
+def test_the_log_alone_gives_the_same_day_and_passes_the_audit(commands, cuts, marked_at) -> None:
+    at = marked_at % (len(commands) + 1)
+    marked = [*commands[:at], swept(OPENS_MS + 1_000_000), *commands[at:]]
+    day, log = observed(marked, cuts)
+    end_ms = day.standings.ends_at_ms if day.standings else 0
+    log.append(day.tick(end_ms + RULES.delivery_allowance_ms))
+    log.append(day.decide([swept(end_ms)], end_ms + RULES.delivery_allowance_ms))
+    assert day.result is not None
+
+    replayed = AuctionDay(AUCTION)
+    replayed.replay(event for entry in log for event in entry)
+    assert replayed.result == day.result
+    assert replayed.standings is not None
+    assert day.standings is not None
+    assert replayed.standings.verdicts() == day.standings.verdicts()
+
+    auditor = Auditor(AUCTION)
+    assert [auditor.check(entry) for entry in log] == [None] * len(log)
+
+
+@given(days(), CUTS)
+def test_no_bid_after_the_close_leads(commands, cuts) -> None:
+    day, _ = observed(commands, cuts)
+    assert day.standings is not None
+    for verdict in day.standings.verdicts():
+        if verdict.bid.post_id >> 22 >= (day.standings.ends_at_ms - 1_288_834_974_657):
+            assert verdict.refusal in (Refusal.AFTER_CLOSE, Refusal.WITHDRAWN)
