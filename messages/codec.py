@@ -3,7 +3,8 @@
 A batch is one MessagePack array of messages. Whatever cannot be read is an `UnreadableMessage`, never another error.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -69,10 +70,13 @@ def to_json(value: object) -> bytes:
 
 def command_from_fields(fields: dict[str, Any]) -> AuctionCommand:
     """A command from untyped fields (an injection): strictly checked. Raises UnreadableMessage."""
-    return _read(lambda raw: msgspec.convert(raw, AuctionCommand, dec_hook=_decode_wei), fields)
+    convert: Callable[[Any], AuctionCommand] = functools.partial(
+        msgspec.convert, type=AuctionCommand, dec_hook=_decode_wei
+    )
+    return _read(convert, fields)
 
 
-def _read(decode: Any, data: Any) -> Any:
+def _read(decode: Callable[[Any], T], data: Any) -> T:
     # A hook's ValueError is wrapped by msgspec; truncation, foreign tags and wrong types are its own errors.
     try:
         return decode(data)

@@ -1,0 +1,39 @@
+# Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
+.PHONY: demo test lint format run clean requirements lock
+
+PYTHON := .venv/bin/python
+
+demo: .venv/run  ## a compressed marathon, everything simulated; ARGS="--once --days 2 --day-seconds 20"
+	$(PYTHON) supervisor.py demo $(ARGS)
+
+run: .venv/run  ## the supervisor with config.toml
+	$(PYTHON) supervisor.py run $(ARGS)
+
+test: lint  ## everything that has to hold; ARGS="tests/auction -k fold"
+	$(PYTHON) -m pytest $(ARGS)
+
+lint: .venv/dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: .venv/dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+requirements: .venv/dev  ## which tests prove which requirement, and what is unproven
+	$(PYTHON) -m tests.requirements_table
+
+lock: .venv/dev  ## pins the dependencies anew
+	$(PYTHON) -m pip install --quiet uv
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --output-file requirements.lock
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis
+
+.venv/run:
+	@scripts/setup requirements.lock
+.venv/dev:
+	@scripts/setup requirements-dev.lock
+.PHONY: .venv/run .venv/dev

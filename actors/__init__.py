@@ -1,0 +1,1 @@
+"""Who acts: one file, one actor, one concern. They ask `auction/` what is true and reach out through `adapters/`."""

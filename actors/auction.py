@@ -1,0 +1,155 @@
+"""One auction: the only writer of its chain. It reads its input queue, decides, commits, and tells that the log grew.
+
+What follows from a bid is decided in `auction/`; an error of the store ends this actor, and its successor goes on from
+checkpoint and log.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from actors.ports import Clock, StoreAccess
+from adapters.redis.queue import START, DeadLetter, Queue
+from adapters.redis.writes import HashSet, HashSetIf, SortedAdd, Trim, Write
+from auction.day import AuctionDay, DayState
+from auction.rules import posted_at_ms
+from messages.base import Phase
+from messages.codec import UnreadableMessage, pack, unpack, unpack_commands
+from messages.commands import AuctionCommand
+from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, BidAccepted, BidRefused
+from messages.hints import LogGrew, QueueGrew
+from supervision import Actor, Context
+
+log = logging.getLogger(__name__)
+
+ENTRIES_A_BATCH = 64
+BATCHES_A_TURN = 16
+EVENTS_BETWEEN_CHECKPOINTS = 10_000
+
+
+class Auction(Actor):
+    """Serialises the bids of one day. `listeners` are the names that are told when the log grew."""
+
+    tick_s = 0.1
+
+    def __init__(
+        self, context: Context, auction_id: str, store: StoreAccess, clock: Clock, listeners: Sequence[str]
+    ) -> None:
+        super().__init__(context)
+        self.auction_id, self._store, self._clock, self._listeners = auction_id, store, clock, listeners
+
+    def setup(self) -> None:
+        self._client = self._store.connect()
+        self._queue = Queue(self._client, self._store.keys)
+        self._journal = self._store.journal(self._client, self.auction_id)
+        begun = self._journal.begin()
+        self._day = AuctionDay(self.auction_id, unpack(begun.checkpoint, DayState) if begun.checkpoint else None)
+        self._day.replay(event for _, event in self._journal.tail())  # type: ignore[misc]
+        self._since_checkpoint = 0
+
+    def teardown(self) -> None:
+        self._client.close()
+
+    def handle(self, message: object) -> object:
+        if not isinstance(message, QueueGrew):
+            return NotImplemented
+        self._work()
+        return None
+
+    def tick(self) -> None:
+        self._work()
+
+    def _work(self) -> None:
+        for _ in range(BATCHES_A_TURN):
+            # A commit takes out of the queue what it has decided, so what is next always stands at the beginning.
+            entries = self._queue.read(self.auction_id, START, ENTRIES_A_BATCH)
+            if not entries:
+                break
+            taken: list[Write] = [Trim(self._store.keys.queue(self.auction_id), entries[-1][0])]
+            commands: list[AuctionCommand] = []
+            for entry_id, data in entries:
+                try:
+                    commands += unpack_commands(data)
+                except UnreadableMessage as fault:
+                    taken.append(self._unreadable(entry_id, data, fault))
+            self._commit(self._day.decide(commands, self._clock()), taken)
+        else:
+            # More is waiting: let what came for this actor meanwhile have its turn first.
+            self.context.send(self.context.name, QueueGrew())
+            return
+        if events := self._day.tick(self._clock()):
+            self._commit(events)
+
+    def _unreadable(self, entry_id: str, data: bytes, fault: UnreadableMessage) -> Write:
+        log.error("%s: queue entry %s goes to the dead letters: %s", self.auction_id, entry_id, fault)
+        letter = DeadLetter(
+            auction_id=self.auction_id,
+            entry_id=entry_id,
+            data=data,
+            error=str(fault),
+            attempts=1,
+            at_ms=self._clock(),
+        )
+        return self._queue.dead_letter_write(letter)
+
+    def _commit(self, events: Sequence[AuctionEvent], taken: Sequence[Write] = ()) -> None:
+        self._since_checkpoint += len(events)
+        checkpoint = None
+        if self._since_checkpoint >= EVENTS_BETWEEN_CHECKPOINTS:
+            checkpoint, self._since_checkpoint = pack(self._day.state()), 0
+        self._journal.commit(events, [*taken, *self._writes(events)], checkpoint)
+        if events:
+            for name in self._listeners:
+                self.context.send(name, LogGrew())
+
+    def _writes(self, events: Sequence[AuctionEvent]) -> list[Write]:
+        keys = self._store.keys
+        writes: list[Write] = []
+        verdicts = [event for event in events if isinstance(event, BidAccepted | BidRefused)]
+        if verdicts:
+            history = [(posted_at_ms(event.post_id), b"%020d" % event.post_id) for event in verdicts]
+            writes.append(SortedAdd(keys.bids(self.auction_id), history))
+        for event in verdicts:
+            member = b"%s:%020d" % (self.auction_id.encode(), event.post_id)
+            writes.append(SortedAdd(keys.user_bids(event.bidder_id), [(posted_at_ms(event.post_id), member)]))
+        if events and self._day.prepared:
+            view = day_view(self._day)
+            writes.append(HashSet(keys.day(self._day.prepared.day), view))
+            # The stage belongs to the auction whose id stands there, or to one that is opening.
+            opening = any(isinstance(event, AuctionPrepared | AuctionOpened) for event in events)
+            writes.append(
+                HashSet(keys.current, view) if opening else HashSetIf(keys.current, "auction_id", self.auction_id, view)
+            )
+        return writes
+
+
+def day_view(day: AuctionDay) -> dict[str, str]:
+    """The day as readers see it: flat strings, amounts in wei, times in UTC ms, empty where there is nothing yet."""
+    prepared, standings, result = day.prepared, day.standings, day.result
+    assert prepared is not None, "only a prepared day has a view"
+    leader = standings.leader.bid if standings and standings.leader else None
+    accepted = len(standings.chain) if standings else 0
+    fields: dict[str, object] = {
+        "auction_id": day.auction_id,
+        "day": prepared.day,
+        "phase": day.phase,
+        "outcome": result.outcome if result else "",
+        "hashtag": prepared.rules.hashtag,
+        "lot_title": prepared.lot.title,
+        "lot_token_id": prepared.lot.token_id,
+        "lot_image": prepared.lot.image,
+        "rules_hash": prepared.rules_hash,
+        "post_id": day.post_id or "",
+        "leader_handle": leader.bidder_handle if leader else "",
+        "leader_id": leader.bidder_id if leader else "",
+        "leader_post_id": leader.post_id if leader else "",
+        "amount_wei": leader.amount_wei if leader else "",
+        "minimum_wei": standings.minimum_wei if standings else prepared.rules.reserve_wei,
+        "opens_at_ms": standings.span.opened_at_ms if standings else prepared.opens_at_ms,
+        "ends_at_ms": standings.ends_at_ms if standings else prepared.closes_at_ms,
+        "watermark_ms": day.watermark_ms,
+        "winner_handle": result.winner.bidder_handle if result and result.winner else "",
+        "accepted": accepted,
+        "refused": len(standings.bids) - accepted if standings else 0,
+        "provisional": "" if day.phase is Phase.COMPLETED else "1",
+    }
+    return {name: str(value) for name, value in fields.items()}

@@ -1,0 +1,61 @@
+"""What all listeners of the log share: reading it from a position on, in order, batch by batch.
+
+A `LogGrew` is only a hint; the tick reads all the same. What is made of an event is the subclass's to say.
+"""
+
+import redis
+
+from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader
+from messages.events import AnyEvent
+from messages.hints import LogGrew
+from supervision import Actor, Context
+
+ENTRIES_A_READ = 64
+READS_A_TURN = 16
+
+
+class LogListener(Actor):
+    """An actor that hears every event of the log after `position` (a marathon-wide seq), each in its order."""
+
+    def __init__(self, context: Context, keys: Keys) -> None:
+        super().__init__(context)
+        self.keys = keys
+        self.position = 0
+
+    def listen(self, client: redis.Redis) -> None:
+        """Begin to hear; to be called from `setup`, once `position` is known."""
+        self._log = LogReader(client, self.keys)
+
+    def last_seq(self) -> int:
+        """The seq that the log has reached: where a listener begins that reads the state first."""
+        return self._log.last_seq()
+
+    def handle(self, message: object) -> object:
+        if not isinstance(message, LogGrew):
+            return NotImplemented
+        self.catch_up()
+        return None
+
+    def tick(self) -> None:
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Hear what the log has beyond `position`; bounded, the next tick goes on."""
+        for _ in range(READS_A_TURN):
+            entries = self._log.read(self.position, ENTRIES_A_READ)
+            for entry in entries:
+                for seq, event in entry.events_after(self.position):
+                    self.hear(entry.writer, seq, event)
+                    self.position = seq
+            if entries:
+                self.heard()
+            if len(entries) < ENTRIES_A_READ:
+                return
+
+    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+        """One event of the chain of `writer`: an auction's id, or the name of another writer."""
+        raise NotImplementedError
+
+    def heard(self) -> None:
+        """A batch of events was heard: the place to commit what follows from it, once."""

@@ -1,0 +1,28 @@
+"""What actors are given from outside: the store and the clock; simulated ones come in here too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+
+from adapters.redis.journal import Journal
+from adapters.redis.keys import Keys
+
+# How long to leave X alone after it could not be reached and did not say when to come again, in ms.
+RETRY_X_MS = 2_000
+
+Clock = Callable[[], int]
+"""The time in UTC ms."""
+
+
+@dataclass(frozen=True)
+class StoreAccess:
+    """How an actor reaches the store: a connection of its own, the keys' names, the token of the lease."""
+
+    connect: Callable[[], redis.Redis]
+    keys: Keys
+    token: str
+
+    def journal(self, client: redis.Redis, writer: str) -> Journal:
+        """The writer's hold on its chain of the log, not begun yet."""
+        return Journal(client, self.keys, self.token, writer)

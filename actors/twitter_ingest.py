@@ -1,0 +1,180 @@
+"""X ingest: every reply that the filtered stream delivers, into the input queue of the auction it belongs to.
+
+It decodes and routes; whether a reply is a bid is the auction's to decide. What it has in memory may be lost with it:
+a post is received once it stands in the queue, and what the stream did not bring is found by `twitter_sweeper`.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from actors.conversations import open_conversations
+from actors.listener import LogListener
+from actors.ports import RETRY_X_MS, Clock, StoreAccess
+from adapters.redis.queue import DeadLetter, Queue
+from adapters.x.client import XClient
+from adapters.x.errors import UnreadablePost, XUnavailable
+from adapters.x.payload import read_payload
+from adapters.x.stream import PostStream, StreamEnd
+from messages.base import Hint
+from messages.commands import PlaceBid
+from messages.events import AnyEvent, AuctionOpened, ResultNamed
+from messages.hints import QueueGrew, SweepNow
+from supervision import Context, Delivery
+
+log = logging.getLogger(__name__)
+
+SOURCE = "stream"
+# How long the stream's thread waits for room in the mailbox: X is slowed by it, and hangs up if it lasts.
+BACK_PRESSURE_S = 5.0
+
+# A stream that held so long, in ms, was well: what ends it is not counted to the failures before.
+STABLE_MS = 180_000
+
+MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[StreamEnd], None]], PostStream]
+"""Makes the stream, not started, from what it calls: on_raw, on_connected, on_ended."""
+
+
+class RawPost(Hint, frozen=True):
+    """A line of the stream, as it came."""
+
+    raw: bytes
+
+
+class StreamConnected(Hint, frozen=True):
+    """The stream stands: what was posted before this moment is for a sweep to find."""
+
+
+class StreamEnded(Hint, frozen=True):
+    """The stream is gone, for whatever reason."""
+
+    end: StreamEnd
+
+
+class TwitterIngest(LogListener):
+    """Follows the conversations of the open auctions."""
+
+    def __init__(
+        self,
+        context: Context,
+        store: StoreAccess,
+        clock: Clock,
+        x: XClient,
+        make_stream: MakeStream,
+        days: int,
+        sweeper: str,
+    ) -> None:
+        super().__init__(context, store.keys)
+        self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
+        self._days, self._sweeper = days, sweeper
+        self._stream: PostStream | None = None
+        self._rules: frozenset[int] = frozenset()
+        self._not_before_ms = self._connected_ms = self._failures = 0
+
+    def setup(self) -> None:
+        self._client = self._store.connect()
+        self._queue = Queue(self._client, self.keys)
+        self.listen(self._client)
+        self.position = self.last_seq()
+        conversations = open_conversations(self._client, self.keys, self._days)
+        self._auctions = {post_id: auction_id for post_id, (auction_id, _) in conversations.items()}
+
+    def teardown(self) -> None:
+        if self._stream:
+            self._stream.stop()
+        self._client.close()
+
+    # ---- which conversations are followed
+
+    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+        if isinstance(event, AuctionOpened):
+            self._auctions[event.post_id] = event.auction_id
+        elif isinstance(event, ResultNamed):
+            self._auctions = {post: auction for post, auction in self._auctions.items() if auction != event.auction_id}
+
+    def tick(self) -> None:
+        self.catch_up()
+        wanted = frozenset(self._auctions)
+        if not wanted or self._clock() < self._not_before_ms:
+            return
+        try:
+            if wanted != self._rules:
+                self._x.set_rules({f"auction-{post_id}": f"conversation_id:{post_id}" for post_id in wanted})
+                self._rules = wanted
+        except XUnavailable as unavailable:
+            log.warning("the stream's rules could not be set: %s", unavailable)
+            self._not_before_ms = self._clock() + (unavailable.retry_after_ms or RETRY_X_MS)
+            return
+        if self._stream is None:
+            self._stream = self._make_stream(self._on_raw, self._on_connected, self._on_ended)
+            self._stream.start()
+
+    # ---- called by the stream's thread
+
+    def _on_raw(self, raw: bytes) -> None:
+        deadline = time.monotonic() + BACK_PRESSURE_S
+        while self.context.send(self.context.name, RawPost(raw)) is Delivery.FULL:
+            if time.monotonic() > deadline:
+                log.error("a post of the stream found no room in %s s; a sweep will find it", BACK_PRESSURE_S)
+                return
+            time.sleep(0.01)
+
+    def _on_connected(self) -> None:
+        self.context.send(self.context.name, StreamConnected())
+
+    def _on_ended(self, end: StreamEnd) -> None:
+        self.context.send(self.context.name, StreamEnded(end))
+
+    def _reconnect_later(self, end: StreamEnd) -> None:
+        """X says how long to wait before the next connection; a stream that has held for a while begins anew."""
+        now_ms = self._clock()
+        if self._connected_ms and now_ms - self._connected_ms > STABLE_MS:
+            self._failures = 0
+        wait_ms = end.wait_ms(self._failures)
+        log.warning("the stream has ended (%s); the next connection is in %s ms", end, wait_ms)
+        self._stream, self._connected_ms = None, 0
+        self._failures += 1
+        self._not_before_ms = now_ms + wait_ms
+
+    # ---- what the stream brings
+
+    def handle_batch(self, messages: list[object]) -> None:
+        self._route([message.raw for message in messages if isinstance(message, RawPost)])
+        super().handle_batch([message for message in messages if not isinstance(message, RawPost)])
+
+    def handle(self, message: object) -> object:
+        match message:
+            case RawPost():
+                self._route([message.raw])
+            case StreamConnected():
+                self._connected_ms = self._clock()
+                self.context.send(self._sweeper, SweepNow())
+            case StreamEnded():
+                self._reconnect_later(message.end)
+            case _:
+                return super().handle(message)
+        return None
+
+    def _route(self, lines: Sequence[bytes]) -> None:
+        bids: dict[str, list[PlaceBid]] = defaultdict(list)
+        now_ms = self._clock()
+        for raw in lines:
+            try:
+                found = read_payload(raw, SOURCE, now_ms)
+            except UnreadablePost as fault:
+                log.warning("a line of the stream is not readable: %s", fault)
+                self._queue.dead_letter(
+                    DeadLetter(auction_id="", entry_id="", data=raw, error=str(fault), attempts=1, at_ms=now_ms)
+                )
+                continue
+            if found is None:
+                continue
+            auction_id = self._auctions.get(found.bid.replied_to_id or 0) or self._auctions.get(
+                found.conversation_id or 0
+            )
+            if auction_id:
+                bids[auction_id].append(found.bid)
+        for auction_id, batch in bids.items():
+            self._queue.append(auction_id, batch)
+            self.context.send(auction_id, QueueGrew())

@@ -1,0 +1,122 @@
+"""What every answer has in common: JSON, one form of error, security headers, deadlines and limits."""
+
+import asyncio
+import logging
+import time
+
+import msgspec
+import redis
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from adapters import metrics
+from adapters.http.views import Json, Refused
+from adapters.redis.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+DEADLINE_S = 5.0
+REQUESTS_AT_ONCE = 256
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def answer(value: Json, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """The value as JSON, not to be cached."""
+    return web.Response(
+        body=msgspec.json.encode(value),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def refusal(error: str, reason: str, status: int, headers: dict[str, str] | None = None) -> web.Response:
+    """The one form of an error: a word for programs and a line for people."""
+    return answer({"error": error, "reason": reason}, status, headers)
+
+
+def query(request: web.Request, *known: str) -> dict[str, str]:
+    """The query's fields, each at most once. Raises Refused for a field that is not known here."""
+    fields: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name not in known:
+            raise Refused(f"there is no field {name[:40]!r} here; known: {', '.join(known) or 'none'}", "UNKNOWN_KEY")
+        if name in fields:
+            raise Refused(f"{name!r} is given twice", "REPEATED_KEY")
+        fields[name] = value
+    return fields
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Security headers on whatever leaves, errors included."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "auction-manager"
+
+
+def manners(listener: str) -> Middleware:
+    """The middleware of one listener: counts, limits, deadlines, and JSON for everything that goes wrong."""
+    places = asyncio.Semaphore(REQUESTS_AT_ONCE)
+
+    @web.middleware
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began_s = time.perf_counter()
+        # Viewers stay; they have a limit and deadlines of their own.
+        if request.path == "/livestream":
+            response = await _answered(request, handler)
+        elif places.locked():
+            response = refusal("BUSY", "too many requests at once", 503, {"Retry-After": "1"})
+        else:
+            async with places:
+                response = await _answered(request, handler, DEADLINE_S)
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "other"
+        metrics.http_requests.labels(listener, route, str(response.status)).inc()
+        if response.status != 101:
+            metrics.http_request_seconds.labels(listener, route).observe(time.perf_counter() - began_s)
+        return response
+
+    return handle
+
+
+async def _answered(request: web.Request, handler: Handler, deadline_s: float | None = None) -> web.StreamResponse:
+    what = f"{request.method} {request.path[:200]}"
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await handler(request)
+    except Refused as refused:
+        return refusal(refused.error, refused.reason, refused.status)
+    except web.HTTPException as http:
+        return _plain(http)
+    except (TimeoutError, redis.RedisError, StoreError) as fault:
+        log.warning("%s: %r", what, fault)
+        reason = "no answer in time; whether anything was done is not known"
+        return refusal("UNAVAILABLE", reason, 503, {"Retry-After": "1"})
+    except Exception:
+        log.exception("%s failed", what)
+        metrics.errors.labels("http").inc()
+        return refusal("INTERNAL", "this is our fault; it has been logged", 500)
+
+
+_REASONS = {
+    404: "there is nothing here",
+    413: "the body is too large",
+}
+
+
+def _plain(http: web.HTTPException) -> web.Response:
+    """aiohttp's own errors (no such route, wrong method, too large) in our form."""
+    headers = {"Allow": http.headers["Allow"]} if "Allow" in http.headers else None
+    reason = _REASONS.get(http.status, f"allowed: {http.headers['Allow']}" if headers else http.reason)
+    word = http.reason.upper().replace(" ", "_") if http.status != 413 else "TOO_LARGE"
+    return refusal(word, reason, http.status, headers)

@@ -1,0 +1,84 @@
+"""What is for operators and machines: health, readiness, status, metrics, and the injection of commands."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import msgspec
+from aiohttp import web
+
+from adapters import metrics
+from adapters.http.answers import answer, query
+from adapters.http.auth import name_of
+from adapters.http.views import Refused, Views
+from messages.codec import UnreadableMessage
+from messages.commands import AuctionCommand
+
+DEPTH_MAX = 8
+
+# The keys that each of the queue's commands may have. `auction_id` is the queue's address where it is no field.
+_KNOWN_KEYS = {
+    command.__name__: {"type", "auction_id", *(field.name for field in msgspec.structs.fields(command))}
+    for command in get_args(AuctionCommand)
+}
+
+
+def private_app(app: web.Application, views: Views, tokens: Mapping[str, str]) -> None:
+    """Add the private routes. `tokens` maps names to secrets; without any, only this machine may inject."""
+
+    async def healthz(request: web.Request) -> web.Response:
+        return answer({"alive": True})
+
+    async def readyz(request: web.Request) -> web.Response:
+        ready, reasons = views.ready()
+        return answer({"ready": ready, "reasons": reasons}, 200 if ready else 503)
+
+    async def status(request: web.Request) -> web.Response:
+        query(request)
+        return answer(await views.status())
+
+    async def show_metrics(request: web.Request) -> web.Response:
+        return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def inject(request: web.Request) -> web.Response:
+        by = name_of(request, tokens)
+        query(request)
+        if views.inject is None:
+            raise Refused("injection is off here", "INJECTION_OFF", 403)
+        if request.content_type != "application/json":
+            raise Refused("the body is application/json", "UNSUPPORTED_MEDIA_TYPE", 415)
+        try:
+            return answer(await views.inject(read_command(await request.read()), by), 202)
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/status", status)
+    app.router.add_get("/metrics", show_metrics)
+    app.router.add_post("/inject", inject)
+
+
+def read_command(body: bytes) -> dict[str, Any]:
+    """The fields of an injected command, with its `type`. Raises Refused; whether it makes sense is not asked here."""
+    try:
+        fields = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise Refused(f"this is not JSON: {fault}", "BAD_JSON") from None
+    except RecursionError:
+        raise Refused("this is nested too deeply", "TOO_DEEP") from None
+    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
+        raise Refused("a command is an object with a string `type`", "BAD_COMMAND")
+    if _depth_exceeds(fields, DEPTH_MAX):
+        raise Refused("this is nested too deeply", "TOO_DEEP")
+    known = _KNOWN_KEYS.get(fields["type"])
+    if known and (unknown := sorted(fields.keys() - known)):
+        raise Refused(f"{fields['type']} has no field {unknown[0][:40]!r}", "UNKNOWN_KEY")
+    return fields
+
+
+def _depth_exceeds(value: object, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return levels == 0 or any(_depth_exceeds(item, levels - 1) for item in value)

@@ -1,0 +1,111 @@
+"""What everybody may see: the stage page, the feed, auctions and bids. Reading only."""
+
+import re
+from pathlib import Path
+
+from aiohttp import web
+
+from adapters.http.answers import answer, query
+from adapters.http.views import Json, NotFound, Reads, Refused
+from adapters.livestream.hub import FeedHub
+from adapters.livestream.viewers import read_position, watch
+
+PAGE_SIZE = 50
+PAGE_SIZE_MAX = 200
+
+_PAGES = Path(__file__).parent / "pages"
+_PAGE_FILES = {"/": "stage.html", "/stage.js": "stage.js", "/stage.css": "stage.css"}
+_PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?:png|jpe?g|webp|gif|avif|svg)")
+_AUCTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}-[0-9]{2,4}")
+_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+_AFTER = re.compile(r"[A-Za-z0-9_:-]{1,96}")
+
+
+def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | None) -> None:
+    """Add the public routes; `images` is the folder of the lots' images, if there is one."""
+
+    def page(name: str) -> web.Response:
+        path = _PAGES / name
+        return web.Response(
+            body=path.read_bytes(),
+            content_type=_PAGE_TYPES[path.suffix],
+            charset="utf-8",
+            headers={"Cache-Control": "no-cache"},
+        )
+
+    # Read once: a page that is missing or unreadable is found at start.
+    bodies = {route: page(name) for route, name in _PAGE_FILES.items()}
+
+    async def get_page(request: web.Request) -> web.Response:
+        made = bodies[request.path]
+        return web.Response(body=made.body, headers=made.headers)
+
+    async def livestream(request: web.Request) -> web.StreamResponse:
+        fields = query(request, "after")
+        try:
+            after = read_position(fields["after"]) if "after" in fields else None
+        except ValueError as fault:
+            raise Refused(str(fault), "BAD_POSITION") from None
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            raise Refused("this address speaks WebSocket", "UPGRADE_REQUIRED", 426)
+        if hub.full:
+            raise Refused("too many viewers; please try again", "TOO_MANY_VIEWERS", 503)
+        return await watch(hub, request, after)
+
+    async def current(request: web.Request) -> web.Response:
+        query(request)
+        return _shared(await reads.current())
+
+    async def auctions(request: web.Request) -> web.Response:
+        query(request)
+        return _shared(await reads.auctions())
+
+    async def auction(request: web.Request) -> web.Response:
+        query(request)
+        return _shared(await reads.auction(_matched(request, _AUCTION_ID)))
+
+    async def bids(request: web.Request) -> web.Response:
+        return _shared(await reads.bids(_matched(request, _AUCTION_ID), *_page(request)))
+
+    async def user_bids(request: web.Request) -> web.Response:
+        return _shared(await reads.user_bids(int(_matched(request, _USER_ID)), *_page(request)))
+
+    async def image(request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        path = images / name if images and _IMAGE_NAME.fullmatch(name) else None
+        if path is None or not path.is_file():
+            raise NotFound("there is no such image")
+        return web.FileResponse(path, headers={"Cache-Control": "max-age=3600"})
+
+    for route in _PAGE_FILES:
+        app.router.add_get(route, get_page)
+    app.router.add_get("/livestream", livestream)
+    app.router.add_get("/api/auctions", auctions)
+    app.router.add_get("/api/auctions/current", current)
+    app.router.add_get("/api/auctions/{id}", auction)
+    app.router.add_get("/api/auctions/{id}/bids", bids)
+    app.router.add_get("/api/users/{id}/bids", user_bids)
+    app.router.add_get("/images/{name}", image)
+
+
+def _shared(value: Json) -> web.Response:
+    # Public facts, without cookies: any page on the web may show them.
+    return answer(value, headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _matched(request: web.Request, pattern: re.Pattern[str]) -> str:
+    text = request.match_info["id"]
+    if not pattern.fullmatch(text):
+        raise NotFound("that is no id of ours")
+    return text
+
+
+def _page(request: web.Request) -> tuple[str | None, int]:
+    fields = query(request, "after", "limit")
+    after, limit = fields.get("after"), fields.get("limit", str(PAGE_SIZE))
+    if after is not None and not _AFTER.fullmatch(after):
+        raise Refused("`after` is the `next` of the page before", "BAD_POSITION")
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > PAGE_SIZE_MAX:
+        raise Refused(f"`limit` is a number from 1 to {PAGE_SIZE_MAX}", "BAD_LIMIT")
+    return after, int(limit)

@@ -1,0 +1,119 @@
+"""What the API reads from the store: the hashes and sorted sets that auctions write, made fit to show. Nothing else."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+
+from adapters.http.views import Json, NotFound, Reads, Refused
+from adapters.livestream.frames import X_EPOCH_MS, shown_eth
+from adapters.redis.keys import Keys
+
+_NUMBERS = {
+    "day",
+    "opens_at_ms",
+    "ends_at_ms",
+    "watermark_ms",
+    "accepted",
+    "refused",
+}
+_FLAGS = {"provisional"}
+
+
+class StoreReads:
+    """Reads over one marathon's keys; `days` is how many it has. The client's own time-outs bound every wait."""
+
+    def __init__(
+        self,
+        client: Redis,
+        keys: Keys,
+        days: int,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._client, self._keys, self._days, self._clock = client, keys, days, clock
+
+    def reads(self) -> Reads:
+        """These reads as the server takes them."""
+        return Reads(self.current, self.auctions, self.auction, self.bids, self.user_bids)
+
+    async def current(self) -> Json:
+        """The auction on stage, with the server's time. Raises NotFound before the first."""
+        fields = await self._client.hgetall(self._keys.current)
+        if not fields:
+            raise NotFound("no auction has been on stage yet")
+        return {**_shown(fields), "server_time_ms": self._clock()}
+
+    async def auctions(self) -> Json:
+        """Every day that has begun, in order."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for day in range(1, self._days + 1):
+                pipeline.hgetall(self._keys.day(day))
+            days = await pipeline.execute()
+        return {"auctions": [_shown(fields) for fields in days if fields]}
+
+    async def auction(self, auction_id: str) -> Json:
+        """One day. Raises NotFound."""
+        marathon_id, _, day = auction_id.rpartition("-")
+        fields = {}
+        if marathon_id == self._keys.marathon_id and day.isdigit() and 1 <= int(day) <= self._days:
+            fields = await self._client.hgetall(self._keys.day(int(day)))
+        if fields.get(b"auction_id") != auction_id.encode():
+            raise NotFound("there is no such auction, or it has not begun")
+        return _shown(fields)
+
+    async def bids(self, auction_id: str, after: str | None, limit: int) -> Json:
+        """A page of the auction's bid history, oldest first. Raises NotFound, Refused."""
+        await self.auction(auction_id)
+        if after is not None and not re.fullmatch(r"[0-9]{1,19}", after):
+            raise Refused("`after` is the `next` of the page before", "BAD_POSITION")
+        members, more = await self._page(self._keys.bids(auction_id), after.zfill(20) if after else None, limit)
+        bids = [_bid(member) for member in members]
+        return {"auction_id": auction_id, "bids": bids, "next": bids[-1]["post_id"] if more else None}
+
+    async def user_bids(self, user_id: int, after: str | None, limit: int) -> Json:
+        """A page of a user's bids over all auctions, oldest first. Raises Refused."""
+        members, more = await self._page(self._keys.user_bids(user_id), after, limit)
+        bids = []
+        for member in members:
+            auction_id, _, post_id = member.rpartition(":")
+            bids.append({"auction_id": auction_id, **_bid(post_id)})
+        return {"user_id": str(user_id), "bids": bids, "next": members[-1] if more else None}
+
+    async def _page(self, key: str, after: str | None, limit: int) -> tuple[list[str], bool]:
+        """The members behind `after`, and whether there are more. The rank is found anew: late bids shift it."""
+        start = 0
+        if after is not None:
+            rank: Any = await self._client.zrank(key, after)
+            if rank is None:
+                raise Refused("`after` is the `next` of the page before", "BAD_POSITION")
+            start = rank + 1
+        # One more than asked tells whether there is a next page, another one stands in for `after` itself, which a
+        # late bid may have shifted into the page meanwhile.
+        members: Any = await self._client.zrange(key, start, start + limit + 1)
+        found = [member.decode() for member in members]
+        if after in found:
+            found = found[found.index(after) + 1 :]
+        return found[:limit], len(found) > limit
+
+
+def _shown(fields: Mapping[Any, Any]) -> dict[str, Json]:
+    """A hash of flat strings as JSON: empty is null, times and counts are numbers, ids and amounts stay strings."""
+    view: dict[str, Json] = {}
+    for key, value in fields.items():
+        name, text = key.decode(), value.decode()
+        if name in _FLAGS:
+            view[name] = bool(text)
+        elif not text:
+            view[name] = None
+        else:
+            view[name] = int(text) if name in _NUMBERS else text
+        if name.endswith("_wei"):
+            view[name.removesuffix("_wei")] = shown_eth(int(text)) if text else None
+    return view
+
+
+def _bid(post_id: str) -> dict[str, Json]:
+    number = int(post_id)
+    return {"post_id": str(number), "posted_at_ms": (number >> 22) + X_EPOCH_MS}

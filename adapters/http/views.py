@@ -1,0 +1,47 @@
+"""What the HTTP server needs from the rest of the process: a handful of functions, and how they say no."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+Json = Any
+
+
+class Refused(Exception):
+    """The request is understood and denied: `error` is a word for programs, `reason` a line for people."""
+
+    def __init__(self, reason: str, error: str = "REFUSED", status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason, self.error, self.status = reason, error, status
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "NOT_FOUND", 404)
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Auctions and bids as the store has them; each raises Refused. `after` is the `next` of the page before."""
+
+    current: Callable[[], Awaitable[Json]]
+    auctions: Callable[[], Awaitable[Json]]
+    auction: Callable[[str], Awaitable[Json]]
+    bids: Callable[[str, str | None, int], Awaitable[Json]]
+    user_bids: Callable[[int, str | None, int], Awaitable[Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Everything the server shows or passes on.
+
+    `ready` tells whether the process does its work, and why not. `inject` takes a command's fields and the name of
+    who sent it, and answers with what was accepted, or raises Refused; None means that injection is off.
+    """
+
+    reads: Reads
+    status: Callable[[], Awaitable[Json]]
+    ready: Callable[[], tuple[bool, list[str]]]
+    inject: Callable[[dict[str, Json], str], Awaitable[Json]] | None = None

@@ -1,0 +1,247 @@
+"""The hub: one feed, any number of viewers, none of whom can slow down another.
+
+The publisher's thread folds the log and hands the frames over; everything else lives on the event loop. A viewer has
+no queue of its own: it is a place in one bounded list of recent frames. Whoever has fallen further behind than the
+list, or than the loop can afford for all viewers together, gets a snapshot instead: state never differs, steps may be
+skipped.
+"""
+
+import asyncio
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from adapters import metrics
+from adapters.livestream.frames import Frame, Json, Stage
+from messages.base import Phase
+from messages.events import AnyEvent
+
+SNAPSHOT_KEPT_S = 0.02
+# What one frame costs the loop, with room to spare: a viewer rests so long that all of them together leave the
+# loop most of its time; and a burst reaches all viewers frame by frame only while that is this many sendings.
+REST_S_PER_FRAME_AND_VIEWER = 0.00005
+BURST_SENDINGS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLimits:
+    """Bounds and intervals of the feed. A viewer that takes nothing for `stuck_ms` is dropped."""
+
+    viewers: int = 5_000
+    frames_kept: int = 512
+    timer_ms: int = 1_000
+    heartbeat_ms: int = 10_000
+    stuck_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a viewer has come: the seq of the last frame it got, in one generation of the log."""
+
+    generation: str
+    seq: int
+
+
+class Viewer:
+    """One place in the feed. `send` waits until the frame has gone; `drop` cuts the connection and never waits."""
+
+    def __init__(
+        self, send: Callable[[bytes], Awaitable[None]], drop: Callable[[], None], after: Position | None = None
+    ) -> None:
+        self.send, self.drop, self.after = send, drop, after
+        self.news = asyncio.Event()
+        self.next_frame: int | None = None  # None: it needs a snapshot
+        self.ticks_seen = 0
+        self.sending_since_s: float | None = None
+
+
+class FeedHub:
+    """The feed of one generation of the log.
+
+    `known_seq` is where the log ended when the process started: until the publisher has come that far, viewers wait
+    rather than see the past go by. `clock` gives UTC ms.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        generation: str,
+        known_seq: int = 0,
+        limits: FeedLimits | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.limits = limits or FeedLimits()
+        self.generation = generation
+        self._loop, self._known_seq, self._clock = loop, known_seq, clock
+        # The publisher's side; a lock because a hung publisher and its successor may both be here for a moment.
+        self._folding = threading.Lock()
+        self._stage = Stage()
+        # The loop's side.
+        self._caught_up = asyncio.Event()
+        if not known_seq:
+            self._caught_up.set()
+        self._viewers: set[Viewer] = set()
+        self._seqs: list[int] = []
+        self._frames: list[bytes] = []
+        self._forgotten = 0  # frames that were let go; the next one's number is this plus how many are kept
+        self._floor_seq = 0  # every frame with a greater seq is kept
+        self._seq, self._body = 0, self._stage.snapshot()
+        self._snapshot, self._snapshot_made_s = b"", 0.0
+        self._ticks, self._tick_frame = 0, b""
+
+    # ---- the publisher's side
+
+    def publish(self, heard: Sequence[tuple[int, AnyEvent]]) -> None:
+        """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored."""
+        with self._folding:
+            told = [(seq, frame) for seq, event in heard if (frame := self._stage.fold(seq, event))]
+            # After a start the log's whole past comes by here: only what will be kept is worth encoding.
+            passed = [seq for seq, _ in told[: -self.limits.frames_kept]]
+            kept = [(seq, frame.json()) for seq, frame in told[-self.limits.frames_kept :]]
+            self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
+
+    # ---- the loop's side
+
+    async def run(self) -> None:
+        """Tell the time and drop stuck viewers, until cancelled; then every viewer is let go."""
+        idle_ms = 0
+        try:
+            while True:
+                await asyncio.sleep(self.limits.timer_ms / 1000)
+                self._drop_stuck()
+                metrics.livestream_viewers.set(len(self._viewers))
+                idle_ms += self.limits.timer_ms
+                if self._body["stage"]["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
+                    self._tick("timer")
+                    idle_ms = 0
+                elif idle_ms >= self.limits.heartbeat_ms:
+                    self._tick("heartbeat")
+                    idle_ms = 0
+        finally:
+            for viewer in list(self._viewers):
+                viewer.drop()
+
+    @property
+    def viewers(self) -> int:
+        """How many are watching."""
+        return len(self._viewers)
+
+    @property
+    def full(self) -> bool:
+        """Whether one more viewer would be one too many."""
+        return len(self._viewers) >= self.limits.viewers
+
+    async def feed(self, viewer: Viewer) -> None:
+        """Serve a viewer until it is cancelled or its `send` raises."""
+        self._viewers.add(viewer)
+        try:
+            await self._caught_up.wait()
+            await self._send(viewer, [self._hello()])
+            viewer.next_frame = self._resume(viewer.after)
+            viewer.news.set()
+            while True:
+                await viewer.news.wait()
+                viewer.news.clear()
+                due = self._due(viewer)
+                await self._send(viewer, due)
+                await asyncio.sleep(REST_S_PER_FRAME_AND_VIEWER * len(self._viewers) * len(due))
+        finally:
+            self._viewers.discard(viewer)
+
+    async def _send(self, viewer: Viewer, frames: list[bytes]) -> None:
+        for frame in frames:
+            viewer.sending_since_s = self._loop.time()
+            await viewer.send(frame)
+        viewer.sending_since_s = None
+
+    def _take(self, passed: list[int], frames: list[tuple[int, bytes]], seq: int, body: Json) -> None:
+        if seq <= self._seq:
+            return
+        self._seq, self._body, self._snapshot = seq, body, b""
+        if passed:
+            self._forget(len(self._frames))
+            self._forgotten += len(passed)
+            self._floor_seq = passed[-1]
+        self._seqs += [seq for seq, _ in frames]
+        self._frames += [frame for _, frame in frames]
+        # Forgetting in chunks keeps the lists' shifting off the path of a single bid.
+        if len(self._frames) > 2 * self.limits.frames_kept:
+            self._forget(len(self._frames) - self.limits.frames_kept)
+        if seq >= self._known_seq:
+            self._caught_up.set()
+        if frames:
+            self._wake()
+
+    def _forget(self, count: int) -> None:
+        if count:
+            self._floor_seq = self._seqs[count - 1]
+            self._forgotten += count
+            del self._seqs[:count], self._frames[:count]
+
+    def _resume(self, after: Position | None) -> int | None:
+        """The number of the first frame after the position; None where only a snapshot can help."""
+        if after is None or after.generation != self.generation:
+            return None
+        if not self._floor_seq <= after.seq <= self._seq:
+            return None
+        return self._forgotten + bisect_right(self._seqs, after.seq)
+
+    def _due(self, viewer: Viewer) -> list[bytes]:
+        """What this viewer gets now; its place moves on at once."""
+        head = self._forgotten + len(self._frames)
+        burst = min(self.limits.frames_kept, max(1, BURST_SENDINGS // len(self._viewers)))
+        if viewer.next_frame is None:
+            due = [self._snapshot_frame()]
+        elif viewer.next_frame < self._forgotten or head - viewer.next_frame > burst:
+            metrics.livestream_coalesced.inc()
+            due = [self._snapshot_frame()]
+        else:
+            due = self._frames[viewer.next_frame - self._forgotten :]
+        viewer.next_frame = head
+        if viewer.ticks_seen != self._ticks:
+            viewer.ticks_seen = self._ticks
+            due.append(self._tick_frame)
+        return due
+
+    def _hello(self) -> bytes:
+        now_ms = self._clock()
+        body = {
+            "generation": self.generation,
+            "seq": self._seq,
+            "server_time_ms": now_ms,
+            "timer_ms": self.limits.timer_ms,
+            "heartbeat_ms": self.limits.heartbeat_ms,
+        }
+        return Frame(type="hello", at_ms=now_ms, body=body).json()
+
+    def _snapshot_frame(self) -> bytes:
+        """Made once for all viewers who need it at about the same time."""
+        if not self._snapshot or self._loop.time() - self._snapshot_made_s > SNAPSHOT_KEPT_S:
+            now_ms = self._clock()
+            body = {**self._body, "server_time_ms": now_ms}
+            self._snapshot = Frame(type="snapshot", seq=self._seq, at_ms=now_ms, body=body).json()
+            self._snapshot_made_s = self._loop.time()
+        return self._snapshot
+
+    def _tick(self, kind: str) -> None:
+        now_ms = self._clock()
+        body: Json = {"server_time_ms": now_ms}
+        if kind == "timer":
+            stage = self._body["stage"]
+            body |= {"auction_id": stage["auction_id"], "phase": stage["phase"], "ends_at_ms": stage["ends_at_ms"]}
+        self._ticks += 1
+        self._tick_frame = Frame(type=kind, at_ms=now_ms, body=body).json()
+        self._wake()
+
+    def _wake(self) -> None:
+        for viewer in self._viewers:
+            viewer.news.set()
+
+    def _drop_stuck(self) -> None:
+        deadline_s = self._loop.time() - self.limits.stuck_ms / 1000
+        for viewer in list(self._viewers):
+            if viewer.sending_since_s is not None and viewer.sending_since_s < deadline_s:
+                metrics.livestream_dropped.inc()
+                viewer.drop()

@@ -1,0 +1,101 @@
+"""What several commands need: the settings, the store of a data directory, and the running process behind it."""
+
+import argparse
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+
+from adapters.redis.client import connect
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.errors import DirectoryInUse
+from adapters.redis.keys import Keys
+from settings import Settings, load
+
+PROCESS_FILE = "process.json"
+ANSWER_S = 10.0
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked; the text is one line for whoever asked."""
+
+
+class RunningProcess(msgspec.Struct, frozen=True):
+    """Which marathon a data directory holds, and where its process listens as long as it lives."""
+
+    marathon_id: str
+    public_port: int
+    private_port: int
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The options that every command takes that looks at a marathon."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings (default: the shipped config.toml)")
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="the data directory (default: data_dir of the settings)"
+    )
+
+
+def settings_of(args: argparse.Namespace, environ: dict[str, str]) -> Settings:
+    """The settings, with the command line's data directory. Raises SettingsError."""
+    settings = load(args.config, environ)
+    return msgspec.structs.replace(settings, data_dir=args.data_dir) if args.data_dir else settings
+
+
+def remember_process(data_dir: Path, process: RunningProcess) -> None:
+    """Leaves word where the process of this directory is to be reached."""
+    (data_dir / PROCESS_FILE).write_bytes(msgspec.json.encode(process))
+
+
+def process_of(settings: Settings) -> RunningProcess:
+    """The process that works, or last worked, in the data directory. Raises CommandError."""
+    try:
+        return msgspec.json.decode((settings.data_dir / PROCESS_FILE).read_bytes(), type=RunningProcess)
+    except (OSError, msgspec.MsgspecError):
+        raise CommandError(
+            f"{settings.data_dir}: no marathon has run here; name its directory with --data-dir"
+        ) from None
+
+
+@contextmanager
+def store_of(settings: Settings) -> Iterator[tuple[redis.Redis, Keys]]:
+    """The store of the settings, for reading; an embedded server that does not run is started for as long as needed."""
+    keys = Keys(process_of(settings).marathon_id)
+    server: EmbeddedServer | None = None
+    started = False
+    if not settings.redis.url:
+        server = EmbeddedServer(settings.data_dir)
+        with suppress(DirectoryInUse):  # then the supervisor lives, and so does its server
+            started = server.ensure()
+    client = connect(settings.redis.url or (server.url if server else ""), settings.redis.socket_timeout_ms / 1000)
+    try:
+        yield client, keys
+    finally:
+        client.close()
+        if server and started:
+            server.stop()
+
+
+def ask(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+    """Status and JSON answer of the running process's private listener. Raises CommandError when nobody answers."""
+    port = process_of(settings).private_port
+    host = settings.http.private_host
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_S)
+    headers = {"Content-Type": "application/json"}
+    if token := next(iter(settings.http.operator_tokens.values()), None):
+        headers["Authorization"] = f"Bearer {token.reveal()}"
+    try:
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        raise CommandError(
+            f"nobody answers on port {port} ({fault}); is the supervisor of {settings.data_dir} running?"
+        ) from None
+    finally:
+        connection.close()

@@ -1,0 +1,62 @@
+"""`inject`: a command into the running system, where the real one would enter; `inject crash actor=NAME` for tests.
+
+A file holds one JSON object a line, as POST /inject takes it: {"type": "PlaceBid", "auction_id": "…", …}.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from commands.common import CommandError, add_config, ask, settings_of
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("inject", help="a command into the running system", description=__doc__)
+    add_config(parser)
+    parser.add_argument("type", nargs="?", metavar="TYPE", help="crash, or a command such as PlaceBid")
+    parser.add_argument("fields", nargs="*", metavar="key=value", help="its fields; values are JSON, or plain text")
+    parser.add_argument("--file", type=Path, metavar="F", help="inject every line of this file (- for standard input)")
+    parser.add_argument("--json", action="store_true", help="the answers as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = settings_of(args, dict(os.environ))
+    worst = 0
+    for body in _bodies(args):
+        code, answer = ask(settings, "POST", "/inject", body)
+        worst = worst if code < 300 else 1
+        print(json.dumps(answer) if args.json else answer.get("reason") or f"injected: {answer.get('injected')}")
+    return worst
+
+
+def _bodies(args: argparse.Namespace) -> list[dict[str, Any]]:
+    if (args.type is None) == (args.file is None):
+        raise CommandError("say either what to inject (TYPE key=value…) or --file F")
+    if args.type:
+        return [{"type": args.type, **dict(_field(pair) for pair in args.fields)}]
+    text = sys.stdin.read() if str(args.file) == "-" else args.file.read_text(encoding="utf-8")
+    bodies = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                body = json.loads(line)
+            except ValueError:
+                body = None
+            if not isinstance(body, dict):
+                raise CommandError(f"{args.file}:{number}: not a JSON object")
+            bodies.append(body)
+    return bodies
+
+
+def _field(pair: str) -> tuple[str, Any]:
+    name, equals, value = pair.partition("=")
+    if not equals or not name:
+        raise CommandError(f"{pair!r} is not key=value")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

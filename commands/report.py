@@ -1,0 +1,114 @@
+"""The report of a demo: what the manager made of the days, beside what the simulator's ground truth makes of them.
+
+Both sides count the posts made before the effective end, for which the watermark vouches. Later ones are `AFTER_CLOSE`
+whether or not they were found, and posts that are gone may never have been found: neither is counted.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import redis
+from rich.table import Table
+from rich.text import Text
+
+from adapters.redis.keys import Keys
+from auction.day import AuctionDay
+from auction.money import format_eth
+from auction.words import auction_post, result_post
+from commands.audit import audit
+from messages.base import Refusal, Wei
+from simulator.oracle import judge
+
+UNCOUNTED = {Refusal.AFTER_CLOSE, Refusal.WITHDRAWN}
+
+
+class DayReport(msgspec.Struct, frozen=True):
+    """One day: what became of it, and what must have become of it (`expected`, the same fields)."""
+
+    day: int
+    outcome: str | None
+    winner: str | None
+    amount_wei: str | None
+    accepted: int
+    refused: dict[str, int]
+    expected: dict[str, Any]
+
+    @property
+    def right(self) -> bool:
+        found = {name: getattr(self, name) for name in ("outcome", "winner", "amount_wei", "accepted", "refused")}
+        return found == self.expected
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The whole marathon. `right` when every day is as expected, the audit is ok and every post stands once."""
+
+    seed: int
+    days: list[DayReport]
+    audit: str
+    posts: str
+    right: bool
+
+
+def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any], time_zone: str) -> Report:
+    """Replays the whole log and holds it against the truth, as /_sim/truth tells it."""
+    found = audit(client, keys)
+    days = [_day_report(day, truth["posts"]) for day in found.days.values()]
+    audited = found.difference or "ok"
+    posts = _posts_made(list(found.days.values()), truth, time_zone)
+    right = audited == "ok" and posts == "ok" and all(day.right for day in days)
+    return Report(seed, days, audited, posts, right)
+
+
+def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
+    assert day.prepared is not None, "a day that was started was prepared"
+    number = day.prepared.day
+    if day.standings is None or day.post_id is None:
+        return DayReport(number, None, None, None, 0, {}, {})
+    reasons = Counter(verdict.refusal for verdict in day.standings.verdicts())
+    conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
+    span = day.standings.span
+    expected = judge(conversation, day.prepared.rules, {day.post_id}, span.opened_at_ms, day.standings.ends_at_ms)
+    expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
+    result = day.result
+    winner = result.winner if result else None
+    return DayReport(
+        day=number,
+        outcome=str(result.outcome) if result else None,
+        winner=winner.bidder_handle if winner else None,
+        amount_wei=str(int(winner.amount_wei)) if winner else None,
+        accepted=reasons.pop(None, 0),
+        refused={str(reason): n for reason, n in sorted(reasons.items()) if reason not in UNCOUNTED},
+        expected=expected,
+    )
+
+
+def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], time_zone: str) -> str:
+    """Whether each auction post and each result stands on X exactly once."""
+    made = Counter(post["text"] for post in truth["posts"] if post["author"] == truth["account"])
+    for day in days:
+        if day.prepared is None or day.result is None:
+            continue
+        for what, text in (
+            ("auction post", auction_post(day.prepared, time_zone)),
+            ("result", result_post(day.prepared, day.result)),
+        ):
+            if made[text] != 1:
+                return f"the {what} of day {day.prepared.day} was posted {made[text]} times"
+    return "ok"
+
+
+def table_of(report: Report) -> Table:
+    """The report for people."""
+    table = Table(title=f"seed {report.seed}: audit {report.audit}, posts {report.posts}")
+    for column in ("day", "outcome", "winner", "amount", "accepted", "refused", "as expected"):
+        table.add_column(column, justify="right" if column in ("day", "amount", "accepted", "refused") else "left")
+    for day in report.days:
+        amount = format_eth(Wei(day.amount_wei)) if day.amount_wei else ""
+        refused = sum(day.refused.values())
+        verdict = Text("yes", style="green") if day.right else Text(f"NO: {day.expected}", style="bold red")
+        table.add_row(
+            str(day.day), day.outcome or "", day.winner or "", amount, str(day.accepted), str(refused), verdict
+        )
+    return table

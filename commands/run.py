@@ -1,0 +1,50 @@
+"""`run`: the supervisor as a long-lived process, until SIGTERM or SIGINT."""
+
+import argparse
+import logging
+import os
+import sys
+
+import supervisor
+from adapters.x.credentials import Credentials
+from commands.common import add_config, settings_of
+from commands.simulated import CREDENTIALS, base_url, simulated_x
+from settings import Secret, Settings, SettingsError
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("run", help="the supervisor, long-lived", description=__doc__)
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = settings_of(args, dict(os.environ))
+    return supervisor.run(settings, surroundings_of(settings), announce)
+
+
+def announce(process: supervisor.Process) -> None:
+    """One line that says where the process is to be seen."""
+    public, private = process.public_port, process.private_port
+    print(f"ready: stage page on port {public}, status on port {private}", file=sys.stderr, flush=True)
+
+
+def surroundings_of(settings: Settings) -> supervisor.Surroundings:
+    """Where X is and as whom we post: the real one with the settings' keys, or a simulated one of our own."""
+    plan = supervisor.plan_of(settings)
+    if settings.x.mode == "live":
+        return supervisor.Surroundings(settings.x.base_url, live_credentials(settings), plan)
+    if settings.x.base_url:
+        return supervisor.Surroundings(settings.x.base_url, CREDENTIALS, plan)
+    options = {"hashtag": settings.marathon.hashtag, "search-end-lag-ms": settings.x.search_lag_ms}
+    return supervisor.Surroundings(base_url(simulated_x(settings.data_dir, options)), CREDENTIALS, plan)
+
+
+def live_credentials(settings: Settings) -> Credentials:
+    """X's keys. Raises SettingsError naming those that are missing."""
+    names = Credentials.__struct_fields__
+    keys: dict[str, Secret | None] = {name: getattr(settings.x, name) for name in names}
+    if missing := [name for name, secret in keys.items() if secret is None]:
+        raise SettingsError([f"x.{name}: is needed to reach X and is not set" for name in missing])
+    return Credentials(**{name: secret.reveal() for name, secret in keys.items() if secret})

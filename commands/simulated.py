@@ -1,0 +1,30 @@
+"""The simulated X for those who start a marathon with it: its process, and the keys that every simulated X takes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapters.x.credentials import Credentials
+from commands.common import CommandError
+from simulator.launch import SimulatorFailed, ensure_x
+from simulator.x import settings as x
+
+CREDENTIALS = Credentials(
+    bearer_token=x.BEARER_TOKEN,
+    consumer_key=x.CONSUMER_KEY,
+    consumer_secret=x.CONSUMER_SECRET,
+    access_token=x.ACCESS_TOKEN,
+    access_token_secret=x.ACCESS_TOKEN_SECRET,
+)
+
+
+def simulated_x(data_dir: Path, options: Mapping[str, object]) -> int:
+    """The port of the simulated X of this directory; started if it does not live. Raises CommandError."""
+    try:
+        return ensure_x(data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))])
+    except SimulatorFailed as failure:
+        raise CommandError(str(failure)) from None
+
+
+def base_url(port: int) -> str:
+    """Where tweepy is sent instead of X."""
+    return f"http://127.0.0.1:{port}"

@@ -1,0 +1,73 @@
+"""The judge: what the outcome of one auction must be, by plain rules over the ground truth. Written to be obviously
+right, not fast; it shares no code with the auction that it judges.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from messages.base import Refusal, Rules
+
+_X_EPOCH_MS = 1288834974657
+
+
+def judge(
+    posts: Sequence[Mapping[str, Any]],
+    rules: Rules,
+    auction_post_ids: Collection[int],
+    opened_at_ms: int,
+    ends_at_ms: int,
+) -> dict[str, Any]:
+    """The outcome of the auction whose conversation `posts` are (as the simulated X's /_sim/truth lists them).
+
+    `ends_at_ms` is the final end, exclusive. Posts without a meaning (the auction's own) and without the hashtag are
+    left out; so is a post that was gone before X had shown it to anybody. Returns `outcome` ("sold" or "unsold"),
+    `winner` (handle or None), `amount_wei` (decimal string or None), `accepted` and `refused` ({reason: count}).
+    """
+    refused: Counter[str] = Counter()
+    accepted = 0
+    leader: str | None = None
+    leading_wei = 0
+    for post in sorted(posts, key=lambda post: int(post["id"])):
+        meaning = post["meaning"]
+        if meaning is None or meaning.get("refusal") == Refusal.NO_HASHTAG:
+            continue
+        is_gone = post["deleted_at_ms"] is not None or post.get("suspended_at_ms") is not None
+        if is_gone and not post.get("shown", True):
+            continue
+        needed_wei = int(rules.reserve_wei)
+        if leader is not None:
+            percent_wei = -(-leading_wei * rules.increment_basis_points // 10_000)
+            needed_wei = leading_wei + max(int(rules.increment_wei), percent_wei, 1)
+        posted_at_ms = (int(post["id"]) >> 22) + _X_EPOCH_MS
+        age_ms = posted_at_ms - post["author_created_at_ms"]
+        amount_wei = int(meaning.get("amount_wei") or 0)
+
+        if is_gone:
+            reason = Refusal.WITHDRAWN
+        elif post["replied_to"] is None or int(post["replied_to"]) not in auction_post_ids:
+            reason = Refusal.NOT_A_REPLY
+        elif posted_at_ms < opened_at_ms:
+            reason = Refusal.BEFORE_OPEN
+        elif posted_at_ms >= ends_at_ms:
+            reason = Refusal.AFTER_CLOSE
+        elif "refusal" in meaning:
+            reason = Refusal(meaning["refusal"])
+        elif age_ms < rules.minimum_account_age_ms:
+            reason = Refusal.ACCOUNT_TOO_YOUNG
+        elif leader == post["author"] and not rules.leader_may_rebid:
+            reason = Refusal.ALREADY_LEADING
+        elif amount_wei < needed_wei:
+            reason = Refusal.BELOW_RESERVE if leader is None else Refusal.BELOW_MINIMUM
+        else:
+            leader, leading_wei = post["author"], amount_wei
+            accepted += 1
+            continue
+        refused[reason.value] += 1
+    return {
+        "outcome": "unsold" if leader is None else "sold",
+        "winner": leader,
+        "amount_wei": None if leader is None else str(leading_wei),
+        "accepted": accepted,
+        "refused": dict(sorted(refused.items())),
+    }

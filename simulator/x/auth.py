@@ -1,0 +1,98 @@
+"""Who asks: bearer tokens and really verified OAuth 1.0a signatures.
+
+Clients sign before they are redirected here, so that signatures are checked over https://api.twitter.com.
+"""
+
+import hmac
+from collections import OrderedDict
+from typing import Any
+
+from aiohttp import web
+from oauthlib.oauth1 import RequestValidator, SignatureOnlyEndpoint
+
+from simulator.x import settings
+from simulator.x.problems import unauthorized, wrong_authentication
+
+BASE_URI = "https://api.twitter.com"
+_MAX_NONCES = 10_000
+_MAX_CHARS = 200
+_APP, _USER = "OAuth 2.0 Application-Only", "OAuth 1.0a User Context"
+
+
+class Authentication:
+    """Checks requests; it remembers the nonces that it has seen."""
+
+    def __init__(self) -> None:
+        self._oauth = SignatureOnlyEndpoint(_Known())
+
+    def any(self, request: web.Request) -> None:
+        """A bearer token or a signature. Raises Problem (401)."""
+        if not self._is_app(request):
+            self._check_signature(request)
+
+    def app(self, request: web.Request) -> None:
+        """A bearer token only: streams and their rules. Raises Problem (401, 403)."""
+        if not self._is_app(request):
+            self._check_signature(request)
+            raise wrong_authentication(_USER, _APP)
+
+    def user(self, request: web.Request) -> None:
+        """A signature of the auction account only. Raises Problem (401, 403)."""
+        if self._is_app(request):
+            raise wrong_authentication(_APP, f"{_USER}, OAuth 2.0 User Context")
+        self._check_signature(request)
+
+    def _is_app(self, request: web.Request) -> bool:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return False
+        if not hmac.compare_digest(token.encode(), settings.BEARER_TOKEN.encode()):
+            raise unauthorized()
+        return True
+
+    def _check_signature(self, request: web.Request) -> None:
+        # JSON bodies are no part of an OAuth 1.0a signature, so that none is passed.
+        headers = {"Authorization": request.headers.get("Authorization", "")}
+        try:
+            good, _ = self._oauth.validate_request(
+                BASE_URI + request.raw_path, request.method, body=None, headers=headers
+            )
+        except ValueError:
+            good = False
+        if not good:
+            raise unauthorized()
+
+
+class _Known(RequestValidator):  # type: ignore[misc]
+    """The one client and the one account there are; names and signatures are oauthlib's."""
+
+    dummy_client = "nobody"
+    allowed_signature_methods = ("HMAC-SHA1",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._nonces: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def check_client_key(self, client_key: str) -> bool:
+        return len(client_key) <= _MAX_CHARS
+
+    def check_nonce(self, nonce: str) -> bool:
+        return len(nonce) <= _MAX_CHARS
+
+    def validate_timestamp_and_nonce(self, client_key: str, timestamp: str, nonce: str, request: Any, **_: Any) -> bool:
+        if (timestamp, nonce) in self._nonces:
+            return False
+        self._nonces[(timestamp, nonce)] = None
+        if len(self._nonces) > _MAX_NONCES:
+            self._nonces.popitem(last=False)
+        # oauthlib asks for the access token's secret, but whether there is a token is asked nowhere else.
+        return bool(client_key) and request.resource_owner_key == settings.ACCESS_TOKEN
+
+    def validate_client_key(self, client_key: str, _request: Any) -> bool:
+        return client_key == settings.CONSUMER_KEY
+
+    def get_client_secret(self, _client_key: str, _request: Any) -> str:
+        return settings.CONSUMER_SECRET
+
+    def get_access_token_secret(self, _client_key: str, _token: str, _request: Any) -> str:
+        return settings.ACCESS_TOKEN_SECRET

@@ -1,0 +1,38 @@
+"""Time and ids as X makes them: real time in UTC ms, ids that carry it. No time is ever set or skipped here."""
+
+import time
+from datetime import UTC, datetime
+
+EPOCH_MS = 1288834974657
+PER_MS = 1 << 22
+
+
+def now_ms() -> int:
+    """The present, UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def time_of(post_id: int) -> int:
+    """The ms at which the post of this id was made."""
+    return (post_id >> 22) + EPOCH_MS
+
+
+def first_id_at(at_ms: int) -> int:
+    """The lowest id that a post made at `at_ms` can have."""
+    return max(0, at_ms - EPOCH_MS) << 22
+
+
+def timestamp(at_ms: int) -> str:
+    """X's `created_at`: floored to the second, and yet always written with `.000`."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+class Snowflakes:
+    """Ids that are unique and increase, even within one ms and when the system's clock steps back."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def take(self) -> int:
+        self._last = max(self._last + 1, first_id_at(now_ms()))
+        return self._last

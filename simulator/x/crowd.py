@@ -1,0 +1,172 @@
+"""The crowd: plays the day's plan for each new auction post. Amounts answer the ground truth, never the manager.
+
+It posts into the world and deletes from it; how that is delivered is the stream's business.
+"""
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+from random import Random
+
+from messages.base import Refusal, Wei
+from simulator.x import wording
+from simulator.x.clock import now_ms
+from simulator.x.plan import Act, Step, plan_day
+from simulator.x.settings import ACCOUNT_ID, CrowdOptions, Settings
+from simulator.x.texts import hashtags
+from simulator.x.world import Meaning, Post, User, World, WorldFull
+
+_DAY_MS = 86_400_000
+_NEAT_WEI = 10**15
+# Above this nobody raises any more, so that every amount can be written down.
+_MOST_WEI = 10**23
+MAX_DAYS_AT_ONCE = 100
+
+
+class Crowd:
+    """All bidders. `options` may be replaced at any time; the next auction post goes by the new ones."""
+
+    def __init__(self, world: World, settings: Settings, options: CrowdOptions) -> None:
+        self.options = options
+        self.day = 0
+        self._world = world
+        self._settings = settings
+        self._started_ms = now_ms()
+        self._days: set[asyncio.Task[None]] = set()
+        world.on_post.append(self._notice)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a day is being played."""
+        return bool(self._days)
+
+    async def stop(self) -> None:
+        """Ends all days that are being played."""
+        days = list(self._days)
+        for day in days:
+            day.cancel()
+        await asyncio.gather(*days, return_exceptions=True)
+
+    def _notice(self, post: Post) -> None:
+        tags = {tag.casefold() for tag in hashtags(post.text)}
+        if post.author.id != ACCOUNT_ID or post.parent or self.options.hashtag.casefold() not in tags:
+            return
+        self.day += 1
+        if len(self._days) < MAX_DAYS_AT_ONCE:
+            steps = plan_day(self._settings.seed, self.day, self.options, self._settings.stream_latency_ms)
+            task = asyncio.get_running_loop().create_task(self._play(post, steps, self.options))
+            self._days.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._days.discard(task)
+        if not task.cancelled():
+            # Raises what ended the day too early, so that the loop reports it.
+            task.result()
+
+    async def _play(self, auction: Post, steps: list[Step], options: CrowdOptions) -> None:
+        day = _Day(self._world, auction, options, self._account)
+        start_ms = auction.posted_at_ms
+        to_delete: list[tuple[int, Post]] = []
+        todo = [(step.at_ms, step) for step in reversed(steps)]
+        while todo or to_delete:
+            # The next thing is a post or a deletion, whichever is due first.
+            post_due = todo[-1][0] if todo else options.window_ms + options.after_close_ms
+            delete_due = to_delete[0][0] if to_delete else post_due + 1
+            await asyncio.sleep(max(0, start_ms + min(post_due, delete_due) - now_ms()) / 1000)
+            late_ms = now_ms() - start_ms
+            if auction.gone or late_ms > options.window_ms + options.after_close_ms:
+                return
+            if delete_due <= post_due or not todo:
+                _, post = to_delete.pop(0)
+                # After the close nothing is taken back: the result would hang on who looks when.
+                if late_ms < options.window_ms:
+                    self._world.delete(post)
+                continue
+            _, step = todo.pop()
+            try:
+                made = day.perform(step)
+            except WorldFull:
+                return
+            if made and step.delete_after_ms is not None:
+                to_delete.append((step.at_ms + step.delete_after_ms, made))
+                to_delete.sort(key=lambda entry: entry[0])
+
+    def _account(self, handle: str, is_new: bool) -> User:
+        """The account of this handle, made when it first shows up; its age follows from the seed."""
+        known = self._world.user(handle)
+        if known:
+            return known
+        random = Random(f"{self._settings.seed}:{handle}")
+        least_ms = self.options.minimum_account_age_ms
+        if is_new:
+            return self._world.add_user(handle, now_ms() - round(random.uniform(0.05, 0.8) * least_ms))
+        age_ms = round(random.uniform(2, 20) * least_ms) + _DAY_MS
+        return self._world.add_user(handle, self._started_ms - age_ms)
+
+
+class _Day:
+    """One auction as the crowd sees it."""
+
+    def __init__(
+        self, world: World, auction: Post, options: CrowdOptions, account: Callable[[str, bool], User]
+    ) -> None:
+        self._world = world
+        self._auction = auction
+        self._options = options
+        self._account = account
+        # A heap of the direct replies that bid: highest first, then earliest. And the last reply of all.
+        self._standing: list[tuple[int, int, Post]] = []
+        self._last: Post | None = None
+
+    def perform(self, step: Step) -> Post:
+        """Makes the step's post. Raises WorldFull."""
+        leading = self._leading()
+        highest = leading.meaning if leading else None
+        author = self._account(step.bidder, step.act is Act.NEWCOMER)
+        if leading and author is leading.author and step.act is not Act.SELF_RAISE:
+            author = self._account(step.other, False)
+        if leading and step.act is Act.SELF_RAISE:
+            author = leading.author
+        parent = self._auction
+        if step.act is Act.TO_ANOTHER and self._last:
+            parent = self._last
+        meaning, text = self._say(step, highest if isinstance(highest, Wei) else None)
+        post = self._world.post(author, text, parent=parent, meaning=meaning, delivery_ms=step.delivery_ms)
+        self._last = post
+        if isinstance(meaning, Wei) and parent is self._auction and step.act is not Act.NEWCOMER:
+            heappush(self._standing, (-meaning, post.id, post))
+        return post
+
+    def _leading(self) -> Post | None:
+        """The highest standing bid, the earlier of two equal ones."""
+        while self._standing and self._standing[0][2].gone:
+            heappop(self._standing)
+        return self._standing[0][2] if self._standing else None
+
+    def _say(self, step: Step, highest: Wei | None) -> tuple[Meaning, str]:
+        tag = self._options.hashtag
+        if step.act is Act.NO_BID:
+            return wording.no_bid(tag, step.choice)
+        amount = self._amount(step, highest)
+        if step.act is Act.UNTAGGED:
+            return Refusal.NO_HASHTAG, wording.untagged(amount, tag, step.choice)
+        return amount, wording.bid(amount, tag, step.choice)
+
+    def _amount(self, step: Step, highest: Wei | None) -> Wei:
+        """What the step bids: exactly the minimum or neatly above it, the same as the leader, or too little."""
+        options = self._options
+        random = Random(step.choice)
+        if highest is None:
+            minimum = int(options.reserve_wei)
+        else:
+            relative = -(-highest * options.increment_basis_points // 10_000)
+            minimum = highest + max(options.increment_wei, relative, 1)
+        if highest is not None and (step.act is Act.EQUAL or minimum > _MOST_WEI):
+            return highest
+        if step.act is Act.TOO_LOW and minimum > 1:
+            return Wei(random.choice((minimum - 1, minimum // 2, max(1, minimum * 9 // 10))))
+        if random.random() < 0.3:
+            return Wei(max(1, minimum))
+        neat = -(-minimum // _NEAT_WEI) * _NEAT_WEI
+        return Wei(neat + random.randrange(4) * max(1, int(options.increment_wei)))

@@ -1,0 +1,132 @@
+"""The crowd's day as a plan: who does what, when, and how the stream will deliver it. A pure function of seed and day.
+
+Amounts are not in it: they answer the standing at the moment, which the crowd reads off the ground truth.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from simulator.x.settings import CrowdOptions
+
+_MOODS = ["brave", "calm", "clever", "dusty", "eager", "fuzzy", "gentle", "happy", "lucky", "quiet", "shiny"]
+_ANIMALS = ["badger", "crane", "crow", "fox", "gecko", "hare", "ibis", "koala", "lynx", "newt", "otter", "panda"]
+_BURST = 4
+
+
+class Act(StrEnum):
+    """What a bidder does."""
+
+    RAISE = "raise"
+    TOO_LOW = "too_low"
+    EQUAL = "equal"
+    SELF_RAISE = "self_raise"
+    NO_BID = "no_bid"
+    UNTAGGED = "untagged"
+    TO_ANOTHER = "to_another"
+    NEWCOMER = "newcomer"
+    TAKEN_BACK = "taken_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One post: `at_ms` after the auction post. `bidder` posts, or `other` where `bidder` already leads.
+
+    `choice` picks the wording and how far to raise; `delete_after_ms` is counted from the post.
+    """
+
+    at_ms: int
+    act: Act
+    bidder: str
+    other: str
+    choice: int
+    delivery_ms: tuple[int, ...]
+    delete_after_ms: int | None = None
+
+
+# The share of each act; whatever is left over raises.
+_SHARES = {
+    Act.TOO_LOW: 0.10,
+    Act.EQUAL: 0.04,
+    Act.SELF_RAISE: 0.04,
+    Act.NO_BID: 0.12,
+    Act.UNTAGGED: 0.04,
+    Act.TO_ANOTHER: 0.04,
+    Act.NEWCOMER: 0.04,
+    Act.TAKEN_BACK: 0.03,
+}
+
+
+def regulars(count: int) -> list[str]:
+    """The handles of the bidders who come every day."""
+    names = [f"{mood}_{animal}" for animal in _ANIMALS for mood in _MOODS]
+    return [names[n % len(names)] + (str(n // len(names)) if n >= len(names) else "") for n in range(count)]
+
+
+def plan_day(seed: int, day: int, options: CrowdOptions, latency_ms: int) -> list[Step]:
+    """The day's steps, in the order of their times."""
+    random = Random(f"{seed}:{day}")
+    handles = regulars(options.bidders)
+    acts = _acts(random, options.bids)
+    times = _times(random, options)
+    steps = []
+    for n, (at_ms, act) in enumerate(zip(times, acts, strict=True)):
+        bidder, other = random.sample(handles, 2)
+        delete_after_ms = None
+        if act in (Act.NEWCOMER, Act.TAKEN_BACK):
+            # A new account for each, so that nobody collects strikes and no newcomer grows old.
+            bidder = other = f"{'new' if act is Act.NEWCOMER else 'shy'}_{day}_{n}"
+        if act is Act.TAKEN_BACK and at_ms < options.window_ms * 0.9:
+            left = options.window_ms - at_ms
+            delete_after_ms = round(random.uniform(0.1, 0.3) * left)  # well before the end, however late the day began
+        delivery_ms = (latency_ms,) if delete_after_ms is not None else _delivery(random, options, latency_ms)
+        steps.append(Step(at_ms, act, bidder, other, random.getrandbits(32), delivery_ms, delete_after_ms))
+    return steps
+
+
+def _acts(random: Random, bids: int) -> list[Act]:
+    rare = [act for act, share in _SHARES.items() for _ in range(max(1, round(share * bids)))]
+    random.shuffle(rare)
+    # At least half of a short day raises.
+    acts = rare[: bids // 2]
+    acts += [Act.RAISE] * (bids - 1 - len(acts))
+    random.shuffle(acts)
+    # What is taken back comes early, so that there is time to take it back before the end.
+    early = [place for place, act in enumerate(acts[: bids // 2]) if act is not Act.TAKEN_BACK]
+    late = [place for place, act in enumerate(acts) if act is Act.TAKEN_BACK and place >= bids // 2]
+    for place, other in zip(late, random.sample(early, min(len(early), len(late))), strict=False):
+        acts[place], acts[other] = acts[other], acts[place]
+    # The first of the day is too low for the reserve.
+    return [Act.TOO_LOW, *acts][:bids]
+
+
+def _times(random: Random, options: CrowdOptions) -> list[int]:
+    """Most in the course of the window, some in bursts of one ms, many at its end, a few after it."""
+    window = options.window_ms
+    times: list[int] = []
+    while len(times) < options.bids:
+        kind = random.random()
+        if kind < 0.60:
+            times.append(round(random.uniform(0.02, 0.95) * window))
+        elif kind < 0.70:
+            times += [round(random.uniform(0.05, 0.98) * window)] * _BURST
+        elif kind < 0.92 or not options.after_close_ms:
+            times.append(round(random.uniform(0.95, 1.0) * window))
+        else:
+            times.append(window + round(random.uniform(0.0, 0.8) * options.after_close_ms))
+    return sorted(times[: options.bids])
+
+
+def _delivery(random: Random, options: CrowdOptions, latency_ms: int) -> tuple[int, ...]:
+    usual = round(latency_ms * random.uniform(0.5, 1.5))
+    kind = random.random()
+    if kind < 0.05:
+        return ()
+    if kind < 0.10:
+        return (usual + options.late_ms,)
+    if kind < 0.15:
+        return (usual, usual + round(random.uniform(0, 1) * options.late_ms))
+    if kind < 0.25:
+        # Enough for a neighbour to overtake it.
+        return (usual + round(random.uniform(1, 5) * latency_ms) + 1,)
+    return (usual,)

@@ -1,0 +1,141 @@
+"""The process: builds the parts, serves them on loopback, and ends on a signal, on command, or when nobody asks."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from simulator.x.auth import Authentication
+from simulator.x.clock import now_ms
+from simulator.x.control import Control
+from simulator.x.crowd import Crowd
+from simulator.x.faults import Faults, Kind
+from simulator.x.problems import Problem, too_many_requests
+from simulator.x.reads import Reads
+from simulator.x.rules import Rules
+from simulator.x.settings import ACCOUNT_ID, CrowdOptions, Settings
+from simulator.x.stream import Stream
+from simulator.x.world import World, WorldFull
+from simulator.x.writes import Writes
+
+HOST = "127.0.0.1"
+MAX_BODY = 256 * 1024
+_SHUTDOWN_S = 2.0
+_ACCOUNT_AGE_MS = 3 * 365 * 86_400_000
+_HTML_503 = "<html><head><title>503 Service Unavailable</title></head><body>Over capacity</body></html>"
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """One simulated X."""
+
+    def __init__(self, settings: Settings, options: CrowdOptions) -> None:
+        self._settings = settings
+        self._faults = Faults(settings.seed)
+        self._stopping = asyncio.Event()
+        self._busy = 0
+        self._idle_since = time.monotonic()
+        world = World()
+        world.add_user(settings.account, now_ms() - _ACCOUNT_AGE_MS, ACCOUNT_ID)
+        authentication, rules = Authentication(), Rules(settings.rules_delay_ms)
+        self._stream = Stream(settings, rules, self._faults)
+        world.on_post.append(self._stream.publish)
+        self._crowd = Crowd(world, settings, options)
+        reads = Reads(world, settings, authentication)
+        writes = Writes(world, settings, authentication, self._faults, rules, self._stream)
+        control = Control(world, settings, self._crowd, self._faults, self._stream, self._stopping.set)
+        self._app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
+        self._app.add_routes(
+            [
+                web.get("/2/tweets/search/stream", writes.stream, allow_head=False),
+                web.get("/2/tweets/search/stream/rules", writes.rules),
+                web.post("/2/tweets/search/stream/rules", writes.change_rules),
+                web.get("/2/tweets/search/recent", reads.search),
+                web.get("/2/tweets", reads.lookup),
+                web.post("/2/tweets", writes.create),
+                web.delete("/2/tweets/{id}", writes.delete),
+                web.get("/2/users/me", reads.me),
+                web.get("/2/users/{id}/tweets", reads.own),
+                web.get("/2/users/{id}/mentions", reads.mentioning),
+                web.delete("/2/connections/all", writes.close_connections),
+                *control.routes(),
+            ]
+        )
+
+    async def run(self, port: int, port_file: Path | None) -> None:
+        """Serves until it is to end. `port` 0 picks a free one; `port_file` then holds the port while it serves.
+
+        Raises OSError where the port is taken.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        # A client that leaves ends its request, so that a dropped stream is noticed at once.
+        runner = web.AppRunner(self._app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, HOST, port)
+            await site.start()
+            port = runner.addresses[0][1]
+            print(f"simulated X on http://{HOST}:{port}", file=sys.stderr, flush=True)
+            if port_file:
+                _write_whole(port_file, f"{port}\n")
+            await self._until_stopped_or_idle()
+        finally:
+            if port_file:
+                _remove_own(port_file, f"{port}\n")
+            self._stream.close_all()
+            await self._crowd.stop()
+            await runner.cleanup()
+
+    async def _until_stopped_or_idle(self) -> None:
+        while not self._stopping.is_set():
+            idle_s = 0.0 if self._busy else time.monotonic() - self._idle_since
+            left_s = self._settings.idle_exit_s - idle_s
+            if left_s <= 0:
+                return
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        self._busy += 1
+        try:
+            if request.path.startswith("/2/") and (fault := self._fault_for(request)):
+                return fault
+            return await handler(request)
+        except Problem as problem:
+            return web.json_response(problem.body, status=problem.status, headers=problem.headers)
+        except WorldFull as full:
+            return web.json_response({"title": "Service Unavailable", "detail": str(full)}, status=503)
+        finally:
+            self._busy -= 1
+            self._idle_since = time.monotonic()
+
+    def _fault_for(self, request: web.Request) -> web.Response | None:
+        if self._faults.strikes(Kind.HTTP_503, request.method, request.path):
+            return web.Response(status=503, text=_HTML_503, content_type="text/html")
+        if limit := self._faults.strikes(Kind.HTTP_429, request.method, request.path):
+            raise too_many_requests(now_ms() // 1000 + limit.reset_s)
+        return None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    # Whoever waits for the file must never read half of it.
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+def _remove_own(path: Path, text: str) -> None:
+    # A successor may have written its own by now.
+    if path.exists() and path.read_text() == text:
+        path.unlink()

@@ -1,0 +1,330 @@
+"""The process: what is started, in which order, and how it ends.
+
+The child table stands in `Process.groups`; whatever a child needs from outside is built in this module and nowhere
+else. Exit codes: 0 as asked, 1 refused (another supervisor works here), 70 gave up. Without arguments this runs the
+local environment; it is the same program as `auction-manager`.
+"""
+
+import dataclasses
+import itertools
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as LoopTimeout
+from typing import Any
+
+from actors.announcer import Announcer
+from actors.auction import Auction
+from actors.chain_watcher import ChainWatcher, Watched
+from actors.eliza_bridge import ElizaBridge
+from actors.injection import injected
+from actors.lease_keeper import LeaseKeeper
+from actors.livestream_publisher import LivestreamPublisher
+from actors.ports import StoreAccess
+from actors.scheduler import DayPlan, Scheduler
+from actors.twitter_ingest import TwitterIngest
+from actors.twitter_sweeper import Timing, TwitterSweeper
+from adapters.event_loop import LoopThread
+from adapters.http.reads import StoreReads
+from adapters.http.server import HttpServer, HttpSettings
+from adapters.http.views import NotFound, Refused, Views
+from adapters.livestream.hub import FeedHub, FeedLimits
+from adapters.redis import functions
+from adapters.redis.client import connect, connect_async, execute
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreError, StoreUnavailable
+from adapters.redis.keys import Keys
+from adapters.redis.lease import Lease, new_token
+from adapters.redis.log import LogReader
+from adapters.redis.queue import append_async
+from adapters.shape.node import Node, NodeUnavailable
+from adapters.x.client import XClient
+from adapters.x.credentials import Credentials
+from adapters.x.stream import PostStream
+from commands.common import RunningProcess, remember_process
+from messages.codec import UnreadableMessage
+from messages.hints import QueueGrew
+from settings import Settings
+from supervision import ChildSpec, Context, Delivery, Group, Supervisor
+
+log = logging.getLogger(__name__)
+
+CONDITIONS: dict[type[BaseException], str] = {
+    StoreUnavailable: "WAITING_FOR_STORE",
+    OutcomeUnknown: "WAITING_FOR_STORE",
+    NodeUnavailable: "WAITING_FOR_CHAIN",
+}
+PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
+INGEST, SWEEPER, SCHEDULER = "twitter_ingest", "twitter_sweeper", "scheduler"
+AUCTIONS = "auctions"
+LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, INGEST, SWEEPER, SCHEDULER)
+STOP_S = 10.0
+
+
+def clock_ms() -> int:
+    """The time, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """What the settings leave to whoever starts the process: where X is, as whom we post, and the days' plan."""
+
+    x_base_url: str
+    credentials: Credentials
+    plan: Sequence[DayPlan]
+
+
+def plan_of(settings: Settings) -> list[DayPlan]:
+    """Every day as the settings have it."""
+    return [
+        DayPlan(auction_id(settings, window.day), window, settings.lot_for(window.day), settings.rules_for(window.day))
+        for window in settings.windows()
+    ]
+
+
+def auction_id(settings: Settings, day: int) -> str:
+    """The id of a day's auction."""
+    return f"{settings.marathon.id}-{day:02d}"
+
+
+class Process:
+    """One supervisor at work on one marathon, from `start` to `stop`."""
+
+    def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
+        self.settings, self.surroundings = settings, surroundings
+        self.keys = Keys(settings.marathon.id)
+        self.supervisor = Supervisor(self.groups(), CONDITIONS, fatal=(NotOwner,))
+        self.public_port = self.private_port = 0
+        self._embedded = None if settings.redis.url else EmbeddedServer(settings.data_dir)
+        self._token = new_token()
+        self._loop = LoopThread()
+        self._serials = itertools.cycle(range(4096))
+
+    # ---- the child table, in start order
+
+    def groups(self) -> list[Group]:
+        """Who is started, in this order, and stopped in the reverse one. Auctions come and go with their days."""
+        return [
+            Group("store", children=[self._child("lease_keeper", self._lease_keeper)]),
+            Group(
+                "listeners",
+                children=[
+                    self._child(PUBLISHER, self._livestream_publisher),
+                    self._child(BRIDGE, self._eliza_bridge),
+                    self._child(ANNOUNCER, self._announcer),
+                    self._child("chain_watcher", self._chain_watcher),
+                ],
+            ),
+            Group(
+                "x",
+                children=[
+                    self._child(SWEEPER, self._twitter_sweeper),
+                    self._child(INGEST, self._twitter_ingest),
+                ],
+            ),
+            Group(AUCTIONS, children=[]),
+            Group("house", children=[self._child(SCHEDULER, self._scheduler)]),
+        ]
+
+    def _child(self, name: str, factory: Callable[[Context], Any]) -> ChildSpec:
+        limits = self.settings.supervision
+        return ChildSpec(name, factory, shutdown_s=limits.shutdown_ms / 1000, hang_s=limits.hang_ms / 1000)
+
+    def _lease_keeper(self, context: Context) -> Any:
+        ensure = self._embedded.ensure if self._embedded else lambda: False
+        return LeaseKeeper.start(context, self._store, self.settings.redis.lease_ms, ensure)
+
+    def _livestream_publisher(self, context: Context) -> Any:
+        return LivestreamPublisher.start(context, self._store, self._hub.publish)
+
+    def _eliza_bridge(self, context: Context) -> Any:
+        return ElizaBridge.start(context, self._store, clock_ms, (PUBLISHER,))
+
+    def _announcer(self, context: Context) -> Any:
+        its, settle_ms = self.settings.marathon, self.settings.x.request_timeout_ms
+        return Announcer.start(context, self._store, clock_ms, self._x(), its.time_zone, settle_ms, (PUBLISHER,))
+
+    def _chain_watcher(self, context: Context) -> Any:
+        chain = self.settings.chain
+        timeout_s = max(chain.poll_ms / 1000, 5.0)
+        make_node = (lambda: Node(chain.address().reveal(), timeout_s)) if chain.rpc_url else None
+        watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
+        return ChainWatcher.start(context, self._store, clock_ms, make_node, watched, (PUBLISHER,))
+
+    def _twitter_sweeper(self, context: Context) -> Any:
+        x = self.settings.x
+        timing = Timing(x.search_lag_ms, x.sweep_interval_ms, x.sweep_lag_ms)
+        return TwitterSweeper.start(context, self._store, clock_ms, self._x(), timing, self._days)
+
+    def _twitter_ingest(self, context: Context) -> Any:
+        def make_stream(*callbacks: Any) -> PostStream:
+            return PostStream(self.surroundings.x_base_url, self.surroundings.credentials.bearer_token, *callbacks)
+
+        return TwitterIngest.start(context, self._store, clock_ms, self._x(), make_stream, self._days, SWEEPER)
+
+    def _scheduler(self, context: Context) -> Any:
+        plan, start = self.surroundings.plan, self._start_auction
+        return Scheduler.start(context, plan, self._store, clock_ms, start, LISTENERS)
+
+    def _start_auction(self, name: str) -> None:
+        def factory(context: Context) -> Any:
+            return Auction.start(context, name, self._store, clock_ms, LISTENERS)
+
+        self.supervisor.start_child(AUCTIONS, self._child(name, factory))
+
+    def _x(self) -> XClient:
+        timeout_s = self.settings.x.request_timeout_ms / 1000
+        return XClient(self.surroundings.x_base_url, self.surroundings.credentials, timeout_s)
+
+    @property
+    def _days(self) -> int:
+        return len(self.surroundings.plan)
+
+    # ---- coming and going
+
+    def start(self) -> None:
+        """Take the marathon and begin. Raises StoreError when it belongs to somebody else, OSError for a taken port."""
+        redis_settings = self.settings.redis
+        timeout_s = redis_settings.socket_timeout_ms / 1000
+        if self._embedded:
+            self._embedded.ensure()
+        self._url = redis_settings.url or (self._embedded.url if self._embedded else "")
+        self._store = StoreAccess(lambda: connect(self._url, timeout_s), self.keys, self._token)
+        self.client = self._store.connect()
+        functions.load(self.client)
+        # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
+        if not self._lease().take(steal=self._embedded is not None):
+            raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
+        self._start_listening(timeout_s)
+        self.supervisor.start()
+
+    def stop(self) -> None:
+        """Give back what `start` has taken, each with a deadline. The actors have ended before."""
+        try:
+            self._loop.submit(self._stop_listening()).result(STOP_S)
+        except LoopTimeout:
+            log.error("the listeners did not close within %s s", STOP_S)
+        self._loop.stop()
+        try:
+            self._lease().release()
+        except StoreError as fault:
+            log.warning("the lease ends by itself: %s", fault)
+        self.client.close()
+        if self._embedded:
+            self._embedded.stop()
+
+    def _lease(self) -> Lease:
+        return Lease(self.client, self.keys, self._token, self.settings.redis.lease_ms)
+
+    def _start_listening(self, timeout_s: float) -> None:
+        execute(self.client, "SET", self.keys.generation, self._token, "NX")
+        generation = bytes(execute(self.client, "GET", self.keys.generation)).decode()
+        feed, http = self.settings.livestream, self.settings.http
+        limits = FeedLimits(feed.max_viewers, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
+        known_seq = LogReader(self.client, self.keys).last_seq()
+        self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms)
+        self._async_client = connect_async(self._url, timeout_s)
+        tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
+        images = self.settings.lots_dir if self.settings.lots_dir.is_dir() else None
+        where = HttpSettings(http.public_host, http.public_port, http.private_host, http.private_port, tokens, images)
+        self._reads = StoreReads(self._async_client, self.keys, self._days, clock_ms)
+        inject = self._inject if http.inject_enabled else None
+        self._server = HttpServer(where, Views(self._reads.reads(), self._status, self._ready, inject), self._hub)
+        self._loop.start()
+        self._loop.submit(self._server.start()).result(STOP_S)
+        self.public_port, self.private_port = self._server.public_port, self._server.private_port
+        remember_process(
+            self.settings.data_dir, RunningProcess(self.keys.marathon_id, self.public_port, self.private_port)
+        )
+
+    async def _stop_listening(self) -> None:
+        await self._server.stop()
+        await self._async_client.aclose()
+
+    # ---- what HTTP shows and passes on
+
+    def _ready(self) -> tuple[bool, list[str]]:
+        waiting = [f"{child.name}: {child.state}" for child in self.supervisor.tree() if child.state != "READY"]
+        return not waiting, waiting
+
+    async def _status(self) -> dict[str, Any]:
+        try:
+            current = await self._reads.current()
+        except NotFound:
+            current = None
+        return {
+            "marathon_id": self.keys.marathon_id,
+            "environment": self.settings.environment,
+            "actors": [dataclasses.asdict(child) for child in self.supervisor.tree()],
+            "current": current,
+            "queues": await self._queues(current),
+            "viewers": self._hub.viewers,
+            "event_loop_age_ms": self._loop.beat_age_ms(),
+            "integrations": {
+                "x": f"{self.settings.x.mode}, {self.surroundings.x_base_url}",
+                "eliza": self.settings.eliza.url or "idle: canned lines only",
+                "chain": self.settings.chain.contract or "idle: no chain is configured",
+                "store": "embedded" if self._embedded else "external",
+            },
+        }
+
+    async def _queues(self, current: Mapping[str, Any] | None) -> dict[str, int]:
+        if current is None:
+            return {}
+        waiting = await self._async_client.xlen(self.keys.queue(current["auction_id"]))
+        return {"undecided_batches": int(waiting), "dead_letters": int(await self._async_client.xlen(self.keys.dead))}
+
+    async def _inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
+        if fields["type"] == "crash":
+            name = str(fields.get("actor"))
+            if self.supervisor.crash(name) is Delivery.UNKNOWN:
+                raise Refused(f"there is no actor {name!r:.60}", "UNKNOWN_ACTOR", 404)
+            log.warning("%s has injected a crash into %s", by, name)
+            return {"injected": f"crash of {name}"}
+        stored: Any = await self._async_client.hgetall(self.keys.current)
+        stage = {name.decode(): value.decode() for name, value in stored.items()}
+        try:
+            auction, command = injected(fields, by, clock_ms(), next(self._serials), stage)
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
+        if auction not in {day.auction_id for day in self.surroundings.plan}:
+            raise NotFound(f"this marathon has no auction {auction!r:.60}")
+        try:
+            await append_async(self._async_client, self.keys, auction, [command])
+        except StoreError as fault:
+            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
+        self.supervisor.send(auction, QueueGrew())
+        log.warning("%s has injected a %s into %s", by, type(command).__name__, auction)
+        return {"injected": type(command).__name__, "auction_id": auction, "message_id": command.message_id}
+
+
+def run(
+    settings: Settings,
+    surroundings: Surroundings,
+    on_ready: Callable[[Process], None] = lambda process: None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> int:
+    """Be the process, until a signal, until `is_over`, or until the supervisor gives up. The exit code."""
+    process = Process(settings, surroundings)
+    stop: Callable[..., None] = lambda *_: process.supervisor.stop()  # noqa: E731 (a signal handler)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        process.start()
+        on_ready(process)
+        while (code := process.supervisor.wait(0.2)) is None:
+            if is_over():
+                process.supervisor.stop()
+        process.stop()
+        return code
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    from cli import main
+
+    sys.exit(main(sys.argv[1:] or ["run"]))

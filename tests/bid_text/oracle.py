@@ -1,0 +1,535 @@
+"""A second reader of bids, written from the rules alone: character by character, without a regular expression.
+
+It is slow and plain on purpose and shares nothing with `auction.bid_text`; where the two differ, one of them is wrong.
+It answers an int of wei or the name of a refusal.
+"""
+
+import unicodedata
+
+ENDS_CLAUSE = ":;!?…。"
+CLOSES = ".,)]}\"'”’»" + ENDS_CLAUSE
+OPENS = "([{\"'“‘«"
+DASHES = "-−‐‑‒–—―﹣⁻"
+ABOUT = "+~<>≈±≤≥∼〜➕⁺"
+MONEY = "$€£¥₿₹₩₽"
+JOINS = ["to", "or", "and", "till", "until", "point", "dot", "comma", "plus", "minus", "times", "x"]
+COINS = """wei kwei mwei gwei szabo finney weth steth wsteth reth cbeth meth eeth weeth ezeth rseth oseth sweth frxeth ethw
+btc wbtc xbt bitcoin bitcoins sats satoshi satoshis sol wsol solana lamport lamports ada avax bch bnb cro degen doge ftm
+grt inj ltc matic pepe shib trx xlm xmr xrp xtz tez tezos usd usdc usdt usde usds dai busd tusd frax eur eurc gbp jpy cny
+inr cad aud chf krw dollar dollars euro euros bucks""".split()
+CAPITAL_COINS = "APE APT ARB ATOM DOT ETC FIL ICP LINK MANA NEAR OP POL SAND SUI TON UNI".split()
+HS = [0x20, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000]
+BREAKS = [9, 10, 11, 12, 13, 0x85, 0x1680, 0x2028, 0x2029]
+BIDI = ["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"]
+MARKS = [0x61C, 0x200E, 0x200F]
+INVISIBLE = [
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200D),
+    (0x2060, 0x2065), (0x206A, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+]  # fmt: skip
+IN_TAGS = "_·༌།־׳״〃〜゛゜゠・꙾"
+
+# What a reader meets, one after the other: a run of characters, one space, a line break or tab, an emoji, a link.
+RUN, SPACE, BREAK, PICTURE, LINK = "run", "space", "break", "picture", "link"
+Item = tuple[str, str]
+
+
+def oracle(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -> int | str:
+    text = decode(text)
+    if any(ord(c) in MARKS or unicodedata.bidirectional(c) in BIDI for c in text):
+        return "BIDI_CONTROL"
+    text = whole_characters(text)
+    verdicts = [read(legible(text, instead), hashtag, hashtags) for instead in ("", " ")]
+    return verdicts[0] if verdicts[0] == verdicts[1] else "HIDDEN_CHAR"
+
+
+def decode(text: str) -> str:
+    out, at = "", 0
+    while at < len(text):
+        for name, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+            if text[at : at + len(name)] == name:
+                out, at = out + character, at + len(name)
+                break
+        else:
+            out, at = out + text[at], at + 1
+    return out
+
+
+def whole_characters(text: str) -> str:
+    """A keycap is one foreign digit; an emoji and its style are one emoji."""
+    out, at = "", 0
+    while at < len(text):
+        here, after = text[at], text[at + 1 : at + 3]
+        if here in "0123456789" and (after[:1] == "\u20e3" or after == "\ufe0f\u20e3"):
+            out, at = out + "⑤", at + (2 if after[0] == "\u20e3" else 3)
+        elif is_picture(here) and after[:1] in ("\ufe0e", "\ufe0f"):
+            out, at = out + here, at + 2
+        else:
+            out, at = out + here, at + 1
+    return out
+
+
+def is_hidden(c: str) -> bool:
+    if unicodedata.category(c) == "Cc":
+        return ord(c) not in BREAKS
+    return any(first <= ord(c) <= last for first, last in INVISIBLE)
+
+
+def is_picture(c: str) -> bool:
+    if ord(c) < 0x2600 or c in "➕➖➗✖" or is_foreign_digit(c):
+        return False
+    is_skin = 0x1F3FB <= ord(c) <= 0x1F3FF
+    is_pictograph = ord(c) <= 0x27BF or ord(c) >= 0x1F1E6
+    return is_skin or (is_pictograph and unicodedata.category(c) == "So")
+
+
+def is_foreign_digit(c: str) -> bool:
+    return c == "🔟" or (ord(c) > 127 and unicodedata.category(c) in ("Nd", "Nl", "No"))
+
+
+def legible(text: str, instead: str) -> str:
+    out = ""
+    for c in text:
+        if is_hidden(c):
+            out += instead
+        elif 0xFF01 <= ord(c) <= 0xFF5E:
+            out += chr(ord(c) - 0xFF01 + 0x21)
+        elif ord(c) in HS:
+            out += " "
+        else:
+            out += "\n" if ord(c) in BREAKS else c
+    return out
+
+
+def read(text: str, hashtag: str, hashtags: tuple[str, ...] | None) -> int | str:
+    if is_retweet(text):
+        return "RETWEET"
+    items, tags = itemise(text)
+    if all(same(tag) != same(hashtag) for tag in [*tags, *(hashtags or ())]):
+        return "NO_HASHTAG"
+    return amount_of(items)
+
+
+def same(tag: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).casefold())
+
+
+def is_name(c: str) -> bool:
+    return c != "" and c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+
+def is_ascii_letter(c: str) -> bool:
+    return is_name(c) and c.isalpha()
+
+
+def is_wordy(c: str) -> bool:
+    return c == "_" or c.isalnum()
+
+
+def is_retweet(text: str) -> bool:
+    at = 0
+    while at < len(text) and (text[at] in " \n" or (text[at] == "@" and is_name(text[at + 1 : at + 2]))):
+        at += 1
+        while text[at - 1] == "@" or (is_name(text[at : at + 1]) and text[at - 1] not in " \n"):
+            at += 1
+            if not is_name(text[at : at + 1]):
+                break
+    if text[at : at + 2].lower() == "rt" and not is_wordy(text[at + 2 : at + 3]):
+        return True
+    for at in range(len(text)):
+        if text[at : at + 2].lower() == "rt" and not (at and is_wordy(text[at - 1])):
+            after = at + 2
+            while text[after : after + 1] in (" ", "\n", ":"):
+                after += 1
+            if text[after : after + 1] == "@" and is_name(text[after + 1 : after + 2]):
+                return True
+    return False
+
+
+def itemise(text: str) -> tuple[list[Item], list[str]]:
+    """The items of the text, and its hashtags. Addresses are found first: there is no tag within them."""
+    cells: list[str] = []
+    at = 0
+    while at < len(text):
+        head = text[at : at + 8].lower()
+        skip = 8 if head == "https://" else 7 if head[:7] == "http://" else 0
+        if skip and text[at + skip : at + skip + 1] not in ("", " ", "\n"):
+            while at < len(text) and text[at] not in " \n":
+                at += 1
+            cells.append(LINK)
+        else:
+            cells.append(text[at])
+            at += 1
+    items: list[Item] = []
+    tags: list[str] = []
+    at = 0
+    while at < len(cells):
+        length, tag = link_at(cells, at)
+        if length:
+            items.append((LINK, ""))
+            tags += [tag] if tag else []
+            at += length
+            continue
+        cell = cells[at]
+        at += 1
+        if cell == LINK:
+            items.append((LINK, ""))
+        elif cell in " \n":
+            items.append((SPACE if cell == " " else BREAK, cell))
+        elif is_picture(cell):
+            items.append((PICTURE, ""))
+        elif items and items[-1][0] == RUN:
+            items[-1] = (RUN, items[-1][1] + cell)
+        else:
+            items.append((RUN, cell))
+    return items, tags
+
+
+def link_at(cells: list[str], at: int) -> tuple[int, str]:
+    """How many cells the tag, name or mention takes that begins here, and the tag if it is one."""
+
+    def cell(index: int) -> str:
+        return cells[index] if 0 <= index < len(cells) and cells[index] != LINK else ""
+
+    before = cell(at - 1)
+    if cell(at) == "#" and not (is_wordy(before) or before in ("&", "#")) and is_wordy(cell(at + 1)):
+        end = at + 1
+        while cell(end) and (is_wordy(cell(end)) or cell(end) in IN_TAGS or unicodedata.category(cell(end))[0] == "M"):
+            end += 1
+        tag = "".join(cells[at + 1 : end])
+        runs_on = cell(end) == "#" or cell(end) + cell(end + 1) + cell(end + 2) == "://"
+        if not runs_on and any(c.isalpha() for c in tag):
+            return end - at, tag
+        return 0, ""
+    if cell(at) == "@" and not (is_name(before) or (before and before in "!#$%&*@")) and is_name(cell(at + 1)):
+        end = at + 1
+        while is_name(cell(end)):
+            end += 1
+        return end - at, ""
+    stands_alone = at == 0 or cells[at - 1] in [" ", "\n", *OPENS] or (before and is_picture(before))
+    if stands_alone and (is_name(cell(at)) or cell(at) == "-"):
+        end = at
+        while is_name(cell(end)) or cell(end) in ("-", "."):
+            end += 1
+        # The longest beginning of dotted labels that ends in .eth.
+        labels = "".join(cells[at:end]).split(".")
+        usable = labels.index("") if "" in labels else len(labels)
+        for count in range(usable, 1, -1):
+            if labels[count - 1] == "eth":
+                return len(".".join(labels[:count])), ""
+    return 0, ""
+
+
+def has_digit(run: str) -> bool:
+    return any(c in "0123456789" or is_foreign_digit(c) for c in run)
+
+
+def unit_at(run: str, at: int) -> str:
+    """The unit that begins here in the run, or nothing."""
+    if at and run[at - 1].isalpha():
+        return ""
+    for unit in ("ether", "$eth", "eth"):
+        if run[at : at + len(unit)].lower() == unit and not is_name(run[at + len(unit) : at + len(unit) + 1]):
+            return run[at : at + len(unit)]
+    after = run[at + 1 : at + 2]
+    if run[at : at + 1] == "Ξ" and (not is_name(after) or after in "0123456789"):
+        return "Ξ"
+    return ""
+
+
+def begins_with_unit(run: str) -> bool:
+    unit = unit_at(run, 0)
+    return unit != "" and not is_name(run[len(unit) : len(unit) + 1])
+
+
+def number_end(run: str, at: int) -> int:
+    """Where the number that begins here ends; `at` itself if there is none."""
+    whole = at
+    while run[whole : whole + 1] in list("0123456789"):
+        whole += 1
+    if whole - at > 1 and run[at] == "0":
+        whole = at + 1
+    if run[whole : whole + 1] == "." and run[whole + 1 : whole + 2] in list("0123456789"):
+        whole += 1
+        while run[whole : whole + 1] in list("0123456789"):
+            whole += 1
+    return whole
+
+
+def left_end(run: str) -> tuple[int, bool]:
+    """Where what may stand before a number ends, and whether a label such as bid: is in it."""
+    at = 0
+    while run[at : at + 1] and run[at] in OPENS:
+        at += 1
+    letters = at
+    while is_ascii_letter(run[letters : letters + 1]):
+        letters += 1
+    if letters == at or run[letters : letters + 1] not in (":", "="):
+        return at, False
+    at = letters + 1
+    while run[at : at + 1] and run[at] in OPENS:
+        at += 1
+    return at, True
+
+
+def ends_well(tail: str) -> bool:
+    """Whether what follows an amount within its run lets it stand."""
+    rest = tail
+    while rest and rest[0] in CLOSES:
+        rest = rest[1:]
+    if not rest:
+        return True
+    return rest != tail and not is_wordy(rest[0]) and not has_digit(rest)
+
+
+def why_not(run: str) -> str:
+    number = run[left_end(run)[0] :]
+    if "," in number:
+        return "COMMA"
+    if number[:1] and number[0] in DASHES:
+        return "NEGATIVE"
+    if is_scientific(number):
+        return "SCIENTIFIC"
+    if any(c in ABOUT for c in number):
+        return "RELATIVE"
+    return "NON_ASCII_DIGIT" if any(is_foreign_digit(c) for c in number) else "MALFORMED"
+
+
+def is_scientific(number: str) -> bool:
+    for at, c in enumerate(number):
+        if c in "eE":
+            mantissa, exponent = number[:at], number[at + 1 :]
+            if exponent[:1] and exponent[0] in "+" + DASHES:
+                exponent = exponent[1:]
+            digits = mantissa.replace(".", "", 1)
+            return all(part and all(d in "0123456789" for d in part) for part in (digits, exponent))
+    return False
+
+
+def is_bare(run: str, may_end_clause: bool) -> bool:
+    """Whether the run is a number and nothing else that would tell what it counts."""
+    at = 0
+    while run[at : at + 1] and run[at] in OPENS:
+        at += 1
+    if run[at : at + 1] and run[at] in "+~" + DASHES:
+        at += 1
+    while run[at : at + 1] and run[at] in ".,":
+        at += 1
+    if run[at : at + 1] and run[at] in "xX×":
+        at += 1
+    if not has_digit(run[at : at + 1]):
+        return False
+    while run[at : at + 1] and (has_digit(run[at]) or run[at] in ".,'’_"):
+        at += 1
+    if run[at : at + 1] and run[at] in "xX×":
+        at += 1
+    while run[at : at + 1] and run[at] in ")]}\"'”’».,":
+        at += 1
+    while may_end_clause and run[at : at + 1] and run[at] in ENDS_CLAUSE:
+        at += 1
+    return at == len(run)
+
+
+def joins(run: str) -> bool:
+    if run.lower() in JOINS:
+        return True
+    return not any(is_wordy(c) or is_foreign_digit(c) or c in ENDS_CLAUSE or c in "$€£¥₿" for c in run)
+
+
+def coin_end(run: str, at: int) -> int:
+    """Where the coin that begins here ends, 0 if there is none."""
+    if run[at : at + 1] and run[at] in MONEY[1:]:
+        return at + 1
+    if run[at : at + 1] == "$" and unit_after_dollar(run, at) == "":
+        return at + 1
+    if run[at : at + 1] == "$":
+        at += 1
+    end = at
+    while is_name(run[end : end + 1]):
+        end += 1
+    word = run[at:end]
+    is_staked = word[-3:] == "ETH" and 4 <= len(word) <= 11 and all(is_ascii_letter(c) for c in word)
+    return end if word.lower() in COINS or word in CAPITAL_COINS or is_staked else 0
+
+
+def unit_after_dollar(run: str, at: int) -> str:
+    return "eth" if run[at + 1 : at + 4].lower() == "eth" and not is_name(run[at + 4 : at + 5]) else ""
+
+
+class Reader:
+    """Walks the items of one text."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+
+    def between(self, at: int, step: int) -> tuple[list[str], int]:
+        """The kinds of items from here to the next run in this direction, and where that is (-1: nowhere)."""
+        kinds = []
+        at += step
+        while 0 <= at < len(self.items) and self.items[at][0] != RUN:
+            kinds.append(self.items[at][0])
+            at += step
+        return kinds, at if 0 <= at < len(self.items) else -1
+
+    def run(self, at: int) -> str:
+        return self.items[at][1] if at >= 0 else ""
+
+    def near(self, kinds: list[str]) -> bool:
+        return kinds in ([SPACE], [SPACE] * 2, [SPACE] * 3)
+
+    def amount_at(self, at: int, unit_start: int, unit: str) -> "tuple[str, str] | str | None":
+        """The digits of the amount at this unit, or why it is bad; None if nothing with a digit stands there."""
+        run = self.run(at)
+        head, tail = run[:unit_start], run[unit_start + len(unit) :]
+        if unit == "Ξ" and has_digit(tail):
+            return self.signed(at, at, head, tail)
+        if has_digit(head):
+            return self.judge(head, tail, at, at)
+        gap_before, before = self.between(at, -1)
+        gap_after, after = self.between(at, 1)
+        number_before = head == "" and before >= 0 and has_digit(self.run(before))
+        if unit == "Ξ" and tail == "" and self.near(gap_after) and has_digit(self.run(after)):
+            if not number_before or not self.near(gap_before) or self.run(before)[-1] in ENDS_CLAUSE:
+                return self.signed(at, after, head, self.run(after))
+        if not number_before:
+            return None
+        if self.near(gap_before):
+            return self.judge(self.run(before), tail, before, at)
+        if SPACE not in gap_before and BREAK not in gap_before:
+            return self.beside(before, at, tail, False) or why_not(self.run(before))
+        return None
+
+    def signed(self, first: int, last: int, head: str, rest: str) -> "tuple[str, str] | str":
+        """Ξ with its number after it."""
+        left, label = left_end(head)
+        end = number_end(rest, 0)
+        if left == len(head) and end and ends_well(rest[end:]):
+            fault = self.beside(first, last, rest[end:], label)
+            return fault or ("MALFORMED" if self.touches(first) else digits(rest[:end]))
+        bad = head + rest
+        while bad[-1] in CLOSES:
+            bad = bad[:-1]
+        return self.beside(first, last, "", False) or why_not(bad)
+
+    def judge(self, written: str, tail: str, first: int, last: int) -> "tuple[str, str] | str":
+        left, label = left_end(written)
+        is_number = left < len(written) and number_end(written, left) == len(written)
+        fault = self.beside(first, last, tail, label and is_number)
+        if fault:
+            return fault
+        if not is_number:
+            return why_not(written)
+        return "MALFORMED" if self.touches(first) or not ends_well(tail) else digits(written[left:])
+
+    def touches(self, at: int) -> bool:
+        return at > 0 and self.items[at - 1][0] in (PICTURE, LINK)
+
+    def beside(self, first: int, last: int, tail: str, label: bool) -> str:
+        """What the neighbours of the amount do to it."""
+        if not label:
+            at = first
+            while True:
+                gap, before = self.between(at, -1)
+                if before < 0 or LINK in gap:
+                    break
+                if is_bare(self.run(before), False):
+                    return "AMBIGUOUS"
+                if not joins(self.run(before)):
+                    break
+                at = before
+            gap, before = self.between(first, -1)
+            if LINK not in gap and (self.run(before) in ("<=", ">=") or (self.run(before) and self.run(before) in list(ABOUT))):
+                return "RELATIVE"
+        if any(c in ENDS_CLAUSE for c in tail):
+            return ""
+        at = last
+        while True:
+            gap, at = self.between(at, 1)
+            if at < 0 or LINK in gap:
+                return ""
+            if is_bare(self.run(at), True):
+                gap, unit = self.between(at, 1)
+                has_unit = self.near(gap) and (begins_with_unit(self.run(unit)) or coin_end(self.run(unit), 0) > 0)
+                return "" if has_unit else "AMBIGUOUS"
+            if not joins(self.run(at)):
+                return ""
+
+    def loose(self, at: int) -> bool:
+        gap, before = self.between(at, -1)
+        if not begins_with_unit(self.run(at)) or before < 0 or LINK in gap or self.near(gap):
+            return False
+        return is_bare(self.run(before), False)
+
+    def flat(self) -> str:
+        return "".join({RUN: value, SPACE: " ", BREAK: "\n", PICTURE: "\n", LINK: "\n"}[kind] for kind, value in self.items)
+
+
+def digits(number: str) -> tuple[str, str]:
+    whole, _, decimals = number.partition(".")
+    return whole or "0", decimals
+
+
+def amount_of(items: list[Item]) -> int | str:
+    reader = Reader(items)
+    amounts = []
+    loose = False
+    for at, (kind, run) in enumerate(items):
+        if kind != RUN:
+            continue
+        loose = loose or reader.loose(at)
+        start = 0
+        while start < len(run):
+            unit = unit_at(run, start)
+            found = reader.amount_at(at, start, unit) if unit else None
+            if isinstance(found, str):
+                return found
+            if found:
+                amounts.append(found)
+            start += len(unit) or 1
+    if amounts and loose:
+        return "AMBIGUOUS"
+    flat = reader.flat()
+    if any(other_unit(flat, at) for at in range(len(flat))):
+        return "UNSUPPORTED_UNIT"
+    if not amounts:
+        return "UNIT_BEFORE_NUMBER" if any(unit_first(flat, at) for at in range(len(flat))) else "NO_AMOUNT"
+    values = {int(whole + decimals.ljust(60, "0")) for whole, decimals in amounts}
+    if len(values) > 1:
+        return "MULTIPLE_AMOUNTS"
+    value = values.pop()
+    if value == 0:
+        return "ZERO"
+    if any(len(decimals) > 18 for _, decimals in amounts):
+        return "TOO_PRECISE"
+    return value // 10**42 if value < 10**66 else "OUT_OF_RANGE"
+
+
+def other_unit(flat: str, at: int) -> bool:
+    if flat[at] in MONEY:
+        after = flat[at + 1 :]
+        spaces = len(after) - len(after.lstrip(" "))
+        after = after.lstrip(" ").removeprefix(".")
+        if spaces <= 3 and has_digit(after[:1]):
+            return True
+    if not has_digit(flat[at]):
+        return False
+    places = {at + 1}
+    places |= {place + 1 for place in places if flat[place : place + 1] in list("kKmMbB")}
+    places |= {place + 1 for place in places if flat[place : place + 1] in (".", ",")}
+    for _ in range(3):
+        places |= {place + 1 for place in places if flat[place : place + 1] == " "}
+    return any(coin_end(flat, place) for place in places)
+
+
+def unit_first(flat: str, at: int) -> bool:
+    unit = unit_at(flat, at)
+    if unit in ("", "Ξ"):
+        return False
+    after = flat[at + len(unit) :]
+    if after[:1] in (":", "="):
+        after = after[1:]
+    spaces = len(after) - len(after.lstrip(" "))
+    after = after.lstrip(" ")
+    if after[:1] and after[0] in "+~" + DASHES:
+        after = after[1:]
+    return spaces <= 3 and has_digit(after.removeprefix(".")[:1])

@@ -1,0 +1,78 @@
+"""The form of the code itself: imports run one way, and the core stays pure."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Who may import whom, of our own: the house of ARCHITECTURE.md as a table.
+MAY_IMPORT = {
+    "messages": {"messages"},
+    "auction": {"auction", "messages"},
+    "supervision": {"supervision"},
+    "adapters": {"adapters", "messages"},
+    "simulator": {"simulator", "messages"},
+    "actors": {"actors", "adapters", "auction", "messages", "supervision"},
+}
+OURS = {*MAY_IMPORT, "commands", "settings", "supervisor", "cli"}
+
+# What a pure core has no use for: clocks, chance, threads and anything that reaches outside.
+IMPURE = {
+    "aiohttp", "asyncio", "datetime.now", "io", "logging", "os", "pathlib", "pykka", "random", "redis", "requests",
+    "secrets", "socket", "subprocess", "sys", "tempfile", "threading", "time", "tweepy", "urllib", "uuid", "web3",
+}  # fmt: skip
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import hides where it leads"
+            yield node.module or "", node.lineno
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_imports_run_one_way(folder: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name, line in imports(path)
+        if name.split(".")[0] in OURS - MAY_IMPORT[folder]
+    ]
+    assert wrong == []
+
+
+def test_the_core_knows_no_clock_no_chance_and_no_outside() -> None:
+    wrong = []
+    for path in sorted((ROOT / "auction").rglob("*.py")):
+        wrong += [f"{path.name}:{line} imports {name}" for name, line in imports(path) if name.split(".")[0] in IMPURE]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in {
+                "now",
+                "utcnow",
+                "today",
+                "monotonic",
+                "time_ns",
+            }:
+                wrong.append(f"{path.name}:{node.lineno} reads a clock: .{node.attr}")
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"open", "print", "input"}
+            ):
+                wrong.append(f"{path.name}:{node.lineno} does I/O: {node.func.id}()")
+    assert wrong == []
+
+
+def test_every_module_says_at_its_head_what_it_is_for() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for folder in [*MAY_IMPORT, "commands"]
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []

@@ -1,0 +1,402 @@
+"""Asking X and posting: against the simulated X where it can, against servers that misbehave where it must."""
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+import rich.console
+from x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, wait_for
+
+from adapters.x import (
+    PostOutcomeUnknown,
+    PostRefused,
+    TooManyPages,
+    UnreadablePost,
+    XClient,
+    XUnavailable,
+    asking,
+)
+
+Serve = Callable[[Callable[[socket.socket], None]], BadServer]
+Clients = Callable[..., XClient]
+ONE_DAY_MS = 86_400_000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def time_of(post_id: int) -> int:
+    return (post_id >> 22) + 1288834974657
+
+
+# ---- rules
+
+
+def rules_of(client: XClient) -> set[tuple[str, str]]:
+    listing = msgspec.json.decode(client._rules.get_rules().content)
+    return {(rule["tag"], rule["value"]) for rule in listing.get("data", [])}
+
+
+@pytest.mark.requirement("X-1")
+def test_rules_become_what_is_asked_for_and_stay_so(simulated_x: SimulatedX, client_of: Clients) -> None:
+    client = client_of(simulated_x.base_url)
+    for rules in (
+        {"day 1": "conversation_id:11"},
+        {"day 1": "conversation_id:11"},  # again: nothing to do
+        {"day 1": "conversation_id:11", "day 2": "conversation_id:22"},
+        {"other": "conversation_id:22"},  # the same rule under another tag
+        {},
+    ):
+        client.set_rules(rules)
+        assert rules_of(client) == set(rules.items())
+
+
+@pytest.mark.requirement("X-1")
+def test_a_rule_that_x_does_not_take_is_told(simulated_x: SimulatedX, client_of: Clients) -> None:
+    with pytest.raises(XUnavailable, match="rules"):
+        client_of(simulated_x.base_url).set_rules({"bad": "conversation_id:"})
+
+
+# ---- search
+
+
+@pytest.mark.requirement("X-3")
+def test_a_search_finds_all_pages_of_the_conversation_in_order(simulated_x: SimulatedX, client_of: Clients) -> None:
+    client = client_of(simulated_x.base_url)
+    auction = client.create_post("The auction is open")
+    made = [simulated_x.post(f"bidder{n % 7}", f"0.{n} ETH #AuctionDay", auction) for n in range(1, 231)]
+    simulated_x.post("stranger", "9 ETH #AuctionDay")
+    found = client.search(auction, now_ms() + 1000)
+    assert [post.bid.post_id for post in found] == made
+    assert {post.bid.replied_to_id for post in found} == {auction} == {post.conversation_id for post in found}
+    assert all(post.bid.author_handle and post.bid.author_created_at_ms for post in found)
+    assert found[4].bid.source == "search"
+    assert "0.5 ETH #AuctionDay" in found[4].bid.text
+
+
+@pytest.mark.requirement("X-3")
+def test_a_slice_is_exact_to_the_millisecond(simulated_x: SimulatedX, client_of: Clients) -> None:
+    client = client_of(simulated_x.base_url)
+    auction = client.create_post("The auction is open")
+    made = []
+    for n in range(1, 5):
+        made.append(simulated_x.post("bob", f"{n} ETH #AuctionDay", auction))
+        wait_for(lambda: now_ms() > time_of(made[-1]))
+    times = [time_of(post_id) for post_id in made]
+
+    def found(end_ms: int, start_ms: int = 0) -> list[int]:
+        return [post.bid.post_id for post in client.search(auction, end_ms, start_ms)]
+
+    assert found(times[3]) == made[:3]
+    assert found(times[3] + 1) == made
+    assert found(times[3], times[1]) == made[1:3]
+    assert found(times[3], times[1] + 1) == made[2:3]
+
+
+@pytest.mark.requirement("X-3")
+def test_what_the_stream_lost_is_found_by_search(simulated_x: SimulatedX, client_of: Clients) -> None:
+    client = client_of(simulated_x.base_url)
+    auction = client.create_post("The auction is open")
+    assert client.search(auction, now_ms() + 1000) == []
+    simulated_x.tell("faults", kind="lost", count=1)
+    lost = simulated_x.post("bob", "3 ETH #AuctionDay", auction)
+    assert [post.bid.post_id for post in client.search(auction, now_ms() + 1000)] == [lost]
+
+
+@pytest.mark.requirement("X-3")
+def test_a_search_that_does_not_end_is_not_taken_for_complete(
+    bad_server: Serve, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "MAX_PAGES", 3)
+    server = bad_server(answer("200 OK", {"meta": {"next_token": "again"}}))
+    with pytest.raises(TooManyPages):
+        client_of(server.base_url).search(5, now_ms())
+    assert len(server.requests) == 3
+    assert b"next_token=again" in server.requests[1]
+
+
+@pytest.mark.requirement("X-3")
+def test_a_post_of_a_search_that_cannot_be_read_is_handed_out(bad_server: Serve, client_of: Clients) -> None:
+    faults: list[UnreadablePost] = []
+    posts = [{"id": "7", "text": "a", "author_id": "1"}, {"id": "8", "text": 5}]
+    server = bad_server(answer("200 OK", {"data": posts, "meta": {}}))
+    found = client_of(server.base_url, on_unreadable=faults.append).search(5, now_ms())
+    assert [post.bid.post_id for post in found] == [7]
+    assert [msgspec.json.decode(fault.raw) for fault in faults] == [posts[1]]
+
+
+# ---- lookup
+
+
+@pytest.mark.requirement("X-3")
+def test_a_lookup_tells_what_is_there_and_why_the_rest_is_not(simulated_x: SimulatedX, client_of: Clients) -> None:
+    client = client_of(simulated_x.base_url)
+    auction = client.create_post("The auction is open")
+    kept = [simulated_x.post("bob", f"{n} ETH", auction) for n in range(1, 120)]
+    deleted = simulated_x.post("bob", "oops", auction)
+    suspended = simulated_x.post("mallory", "1 ETH", auction)
+    simulated_x.tell("delete", id=str(deleted))
+    simulated_x.tell("suspend", handle="mallory")
+    found = client.lookup([*kept, deleted, suspended, deleted])
+    assert found.present == set(kept)
+    assert found.gone == {deleted: "deleted", suspended: "unavailable"}
+    assert client.lookup([]).present == frozenset()
+
+
+@pytest.mark.requirement("X-4")
+@pytest.mark.parametrize(
+    "body", [{}, {"data": None, "errors": None}, {"data": 5, "errors": [5, {}]}, {"data": [{"id": "x"}]}]
+)
+def test_a_lookup_that_says_nothing_says_nothing(body: Any, bad_server: Serve, client_of: Clients) -> None:
+    found = client_of(bad_server(answer("200 OK", body)).base_url).lookup([1, 2])
+    assert (found.present, found.gone) == (frozenset(), {})
+
+
+# ---- posting
+
+
+@pytest.mark.requirement("X-5")
+def test_a_post_and_a_reply_are_made_and_found_among_the_own(simulated_x: SimulatedX, client_of: Clients) -> None:
+    client = client_of(simulated_x.base_url)
+    before = now_ms()
+    text = "Lot <7> & more: Ξ 0.5"
+    first = client.create_post(text)
+    bid = simulated_x.post("bob", "1 ETH #AuctionDay", first)
+    second = client.create_post("Noted: 1 ETH", reply_to_id=bid)
+    assert client.own_posts(before - 1000) == [(second, "Noted: 1 ETH"), (first, text)]
+    assert client.own_posts(time_of(second)) == [(second, "Noted: 1 ETH")]
+    assert client.own_posts(time_of(second) + 1) == []
+    truth = {int(post["id"]): post for post in simulated_x.ask("truth")["posts"]}
+    assert {first, bid, second} <= set(truth)
+
+
+@pytest.mark.requirement("X-5")
+def test_the_same_text_again_is_refused_as_a_duplicate(simulated_x: SimulatedX, client_of: Clients) -> None:
+    client = client_of(simulated_x.base_url)
+    client.create_post("once")
+    with pytest.raises(PostRefused, match="duplicate content") as caught:
+        client.create_post("once")
+    assert caught.value.duplicate
+    assert caught.value.status == 403
+    with pytest.raises(PostRefused) as caught:
+        client.create_post("to nobody", reply_to_id=5)
+    assert not caught.value.duplicate
+
+
+@pytest.mark.requirement("X-5")
+def test_a_lost_answer_is_an_unknown_outcome_and_the_own_posts_settle_it(
+    simulated_x: SimulatedX, client_of: Clients
+) -> None:
+    client = client_of(simulated_x.base_url)
+    simulated_x.tell("faults", kind="response_lost", count=1)
+    with pytest.raises(PostOutcomeUnknown):
+        client.create_post("did it arrive?")
+    assert [text for _, text in client.own_posts(now_ms() - 10_000)] == ["did it arrive?"]
+
+
+def _never_answers(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        continue
+
+
+UNKNOWN = {
+    "server error in HTML": answer("503 Service Unavailable", b"<html>sorry</html>"),
+    "server error": answer("500 Internal Server Error", {"title": "oops"}),
+    "request time-out": answer("408 Request Timeout", b""),
+    "redirect": answer("302 Found", b"", Location="https://api.twitter.com/elsewhere"),
+    "silence": _never_answers,
+    "end": lambda connection: None,
+    "half an answer": lambda connection: connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n{"),
+    "no JSON": answer("201 Created", b"<html>"),
+    "no id": answer("201 Created", {"data": {}}),
+    "no object": answer("201 Created", [1]),
+    "an odd id": answer("201 Created", {"data": {"id": "x"}}),
+    "nothing": answer("201 Created", b""),
+    "an endless body": chunked(b"{", end=b""),
+}
+
+
+@pytest.mark.requirement("X-5")
+@pytest.mark.parametrize("how", list(UNKNOWN))
+def test_a_post_that_was_sent_and_not_answered_is_unknown(how: str, bad_server: Serve, client_of: Clients) -> None:
+    server = bad_server(UNKNOWN[how])
+    started = time.monotonic()
+    with pytest.raises(PostOutcomeUnknown):
+        client_of(server.base_url, timeout_s=0.5).create_post("text")
+    assert time.monotonic() - started < 5
+    assert len(server.requests) == 1
+
+
+@pytest.mark.requirement("X-5")
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("400 Bad Request", {"errors": [{"message": "bad"}], "title": "Invalid Request"}),
+        ("401 Unauthorized", {"title": "Unauthorized"}),
+        ("402 Payment Required", {"detail": "credits"}),
+        ("403 Forbidden", ["what"]),
+        ("403 Forbidden", {"errors": None}),
+        ("404 Not Found", b"<html>"),
+    ],
+)
+def test_a_post_that_x_does_not_want_is_refused(status: str, body: Any, bad_server: Serve, client_of: Clients) -> None:
+    with pytest.raises(PostRefused) as caught:
+        client_of(bad_server(answer(status, body)).base_url).create_post("text")
+    assert caught.value.status == int(status[:3])
+
+
+@pytest.mark.requirement("X-5")
+def test_a_post_that_never_left_may_be_sent_again(client_of: Clients) -> None:
+    client = client_of(f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(XUnavailable, match="refused"):
+        client.create_post("text")
+    with pytest.raises(XUnavailable):
+        client_of("http://no-such-host.invalid").create_post("text")
+
+
+@pytest.mark.requirement("X-5")
+def test_a_host_that_does_not_answer_the_call_has_not_got_the_post(client_of: Clients) -> None:
+    # A full backlog: the kernel answers no further call.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(listener.getsockname())
+        with pytest.raises(XUnavailable):
+            client_of(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=0.3).create_post("text")
+        for each in waiting:
+            each.close()
+
+
+# ---- limits
+
+
+@pytest.mark.requirement("X-4")
+def test_a_used_up_budget_says_when_to_come_back_and_is_not_asked_again(bad_server: Serve, client_of: Clients) -> None:
+    reset = str(now_ms() // 1000 + 100)
+    limited = answer("429 Too Many Requests", b"", x_rate_limit_remaining="0", x_rate_limit_reset=reset)
+    server = bad_server(limited)
+    client = client_of(server.base_url)
+    calls: list[Callable[[], Any]] = [
+        lambda: client.create_post("text"),
+        lambda: client.search(5, now_ms()),
+        lambda: client.lookup([1]),
+        lambda: client.own_posts(now_ms()),
+        lambda: client.set_rules({"a": "b"}),
+    ]
+    for _ in range(2):
+        for call in calls:
+            with pytest.raises(XUnavailable) as caught:
+                call()
+            assert caught.value.status == 429
+            assert caught.value.retry_after_ms is not None
+            assert 95_000 < caught.value.retry_after_ms <= 100_000
+    assert len(server.requests) == len(calls)
+
+
+@pytest.mark.requirement("X-4")
+def test_the_last_request_of_a_budget_is_noticed_on_success(bad_server: Serve, client_of: Clients) -> None:
+    reset = str(now_ms() // 1000 + 60)
+    good = answer("200 OK", {}, x_rate_limit_remaining="0", x_rate_limit_reset=reset)
+    server = bad_server(good)
+    client = client_of(server.base_url)
+    client.lookup([1])
+    with pytest.raises(XUnavailable, match="budget"):
+        client.lookup([1])
+    assert len(server.requests) == 1
+
+
+@pytest.mark.requirement("X-4")
+@pytest.mark.parametrize(
+    ("headers", "expected_ms"),
+    [
+        ({}, None),
+        ({"retry_after": "7"}, 7_000),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"x_rate_limit_remaining": "0", "x_rate_limit_reset": "soon"}, None),
+        ({"x_rate_limit_remaining": "0", "x_rate_limit_reset": "1"}, 1_000),
+        ({"x_rate_limit_remaining": "0", "x_rate_limit_reset": "9" * 12}, 900_000),
+        ({"x_user_limit_24hour_remaining": "0", "x_user_limit_24hour_reset": "9" * 12}, 900_000),
+        ({"x_rate_limit_remaining": "5", "x_rate_limit_reset": "9" * 12}, None),
+    ],
+)
+def test_what_the_headers_say_about_waiting_is_bounded(
+    headers: dict[str, str], expected_ms: int | None, bad_server: Serve, client_of: Clients
+) -> None:
+    server = bad_server(answer("429 Too Many Requests", b"", **headers))
+    with pytest.raises(XUnavailable) as caught:
+        client_of(server.base_url).lookup([1])
+    assert caught.value.retry_after_ms == expected_ms
+
+
+@pytest.mark.requirement("X-4")
+@pytest.mark.parametrize(("kind", "status"), [("http_503", 503), ("http_429", 429)])
+def test_a_fault_of_the_simulated_x_is_told_and_passes(
+    kind: str, status: int, simulated_x: SimulatedX, client_of: Clients
+) -> None:
+    client = client_of(simulated_x.base_url)
+    post = client.create_post("here")
+    simulated_x.tell("faults", kind=kind, count=1, reset_s=0, path="/2/tweets")
+    seen: list[int | None] = []
+
+    def there() -> bool:
+        try:
+            return client.lookup([post]).present == {post}
+        except XUnavailable as fault:
+            seen.append(fault.status)
+            return False
+
+    wait_for(there)
+    assert set(seen) == {status}
+
+
+@pytest.mark.requirement("X-4")
+@pytest.mark.parametrize(
+    "behave",
+    [
+        answer("503 Service Unavailable", b"<html>"),
+        answer("400 Bad Request", [1, 2]),
+        answer("200 OK", b"<html>"),
+        answer("200 OK", [1]),
+        answer("200 OK", {"meta": 5, "data": 5, "includes": 5}),
+        answer("302 Found", b"", Location="http://127.0.0.1:1/"),
+        chunked(b"{", end=b""),
+        _never_answers,
+    ],
+)
+def test_a_question_without_a_good_answer_can_be_asked_again(
+    behave: Callable[[socket.socket], None], bad_server: Serve, client_of: Clients
+) -> None:
+    client = client_of(bad_server(behave).base_url, timeout_s=0.5)
+    with pytest.raises(XUnavailable):
+        client.search(5, now_ms())
+    with pytest.raises(XUnavailable):
+        client.own_posts(0)
+
+
+# ---- keys
+
+
+@pytest.mark.requirement("X-4")
+def test_keys_are_never_shown() -> None:
+    console = rich.console.Console(record=True, quiet=False, width=300, file=open("/dev/null", "w"))  # noqa: SIM115
+    with console.file:
+        console.print(CREDENTIALS)
+    shown = [repr(CREDENTIALS), str(CREDENTIALS), f"{CREDENTIALS}", console.export_text()]
+    assert not [text for text in shown if "simulated" in text]
+
+
+@pytest.mark.requirement("X-4")
+def test_keys_do_not_reach_the_log(bad_server: Serve, client_of: Clients, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = client_of(bad_server(answer("200 OK", {"data": {"id": "5"}})).base_url)
+    client.lookup([1])
+    client.create_post("text")
+    assert caplog.text
+    for key in msgspec.structs.astuple(CREDENTIALS):
+        assert key not in caplog.text

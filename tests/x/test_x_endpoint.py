@@ -1,0 +1,167 @@
+"""The seam below tweepy. One test for each thing that we use of tweepy, requests and urllib3 beyond their promises."""
+
+import inspect
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+import requests
+import tweepy
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from x_servers import BadServer, answer, chunked, wait_for
+
+from adapters.x import endpoint
+from adapters.x.endpoint import TWEEPY_HOST, Endpoint
+
+Serve = Callable[[Callable[[socket.socket], None]], BadServer]
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as made:
+        yield made
+
+
+@pytest.mark.requirement("X-1")
+def test_tweepy_asks_one_host_only_through_a_session_that_can_be_mounted() -> None:
+    for client in (tweepy.Client("token"), tweepy.StreamingClient("token")):
+        assert isinstance(client.session, requests.Session)
+        client.session.close()
+    for function in (tweepy.client.BaseClient.request, tweepy.StreamingClient._connect):
+        assert f'"{TWEEPY_HOST}' in inspect.getsource(function)
+
+
+@pytest.mark.requirement("X-1")
+def test_tweepy_ends_its_loop_when_a_hook_says_disconnect_and_tells_the_end_last() -> None:
+    source = inspect.getsource(tweepy.streaming.BaseStream._connect)
+    for hook in ("self.on_closed(resp)", "self.on_connection_error()", "self.on_request_error(resp.status_code)"):
+        assert hook in source
+    assert source.rstrip().endswith("self.on_disconnect()")
+    assert "while self.running" in source
+
+
+@pytest.mark.requirement("X-1")
+def test_tweepy_closes_the_session_and_the_next_request_still_comes_here(
+    bad_server: Serve, session: requests.Session
+) -> None:
+    server = bad_server(answer("200 OK", b"{}"))
+    Endpoint(server.base_url + "/", 5).mount(session)
+    for _ in range(2):
+        session.get(f"{TWEEPY_HOST}/2/tweets?ids=1")
+        session.close()
+    assert [request.split(b"\r\n")[0] for request in server.requests] == [b"GET /2/tweets?ids=1 HTTP/1.1"] * 2
+
+
+@pytest.mark.requirement("X-1")
+def test_urllib3_s_pools_make_their_connections_with_a_class_that_can_be_replaced() -> None:
+    for pool in (HTTPConnectionPool, HTTPSConnectionPool):
+        assert callable(pool.ConnectionCls.connect)
+        assert "self.ConnectionCls(" in inspect.getsource(pool._new_conn)
+
+
+@pytest.mark.requirement("X-1")
+def test_nothing_goes_anywhere_else(bad_server: Serve, session: requests.Session) -> None:
+    elsewhere = bad_server(answer("200 OK", b"{}"))
+    server = bad_server(answer("307 Temporary Redirect", b"", Location=elsewhere.base_url))
+    Endpoint(server.base_url, 5).mount(session)
+    for url in (elsewhere.base_url, "https://api.twitter.com.example/2", f"{TWEEPY_HOST}/2/tweets"):
+        with pytest.raises(requests.exceptions.InvalidURL):
+            session.get(url)
+    assert elsewhere.requests == []
+
+
+@pytest.mark.requirement("X-1")
+def test_the_proxy_is_that_of_the_real_destination(
+    bad_server: Serve, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = bad_server(answer("200 OK", b"{}"))
+    Endpoint(server.base_url, 5).mount(session)
+    assert session.get(f"{TWEEPY_HOST}/2/tweets").ok
+
+
+def _dripping(head: bytes) -> Callable[[socket.socket], None]:
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(head)
+        with suppress(OSError):
+            while True:
+                connection.sendall(b"a")
+                time.sleep(0.02)
+
+    return behave
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Long: ",
+    ],
+)
+def test_an_answer_that_drips_in_lives_no_longer_than_the_request(
+    head: bytes, bad_server: Serve, session: requests.Session
+) -> None:
+    Endpoint(bad_server(_dripping(head)).base_url, 0.5).mount(session)
+    started = time.monotonic()
+    with pytest.raises((requests.ConnectionError, requests.Timeout)):
+        session.get(f"{TWEEPY_HOST}/2/tweets")
+    assert 0.4 < time.monotonic() - started < 5
+
+
+@pytest.mark.requirement("X-1")
+def test_a_body_without_end_is_not_collected(
+    bad_server: Serve, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "BODY_BYTES", 100_000)
+    Endpoint(bad_server(chunked(b"a" * 100_000)).base_url, 5).mount(session)
+    assert len(session.get(f"{TWEEPY_HOST}/2").content) == 100_000
+    Endpoint(bad_server(chunked(b"a" * 100_001)).base_url, 5).mount(session)
+    with pytest.raises(requests.ConnectionError, match="a body of more than"):
+        session.get(f"{TWEEPY_HOST}/2")
+
+
+@pytest.mark.requirement("X-1")
+def test_a_connection_is_kept_and_used_again(session: requests.Session) -> None:
+    accepted = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        accepted.append(connection)
+        with connection:
+            for _ in range(3):
+                while b"\r\n\r\n" not in connection.recv(65536):
+                    continue
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with listener:
+        Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", 5).mount(session)
+        for _ in range(3):
+            assert session.get(f"{TWEEPY_HOST}/2/tweets").json() == {}
+        thread.join(10)
+    assert len(accepted) == 1
+
+
+@pytest.mark.requirement("X-1")
+def test_shutting_wakes_a_request_and_refuses_those_to_come(bad_server: Serve, session: requests.Session) -> None:
+    release = threading.Event()
+    server = bad_server(lambda connection: release.wait(20) and None)
+    made = Endpoint(server.base_url, 30)
+    made.mount(session)
+    threading.Thread(target=lambda: (wait_for(lambda: server.requests), made.shut())).start()
+    started = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"{TWEEPY_HOST}/2/tweets")
+    assert time.monotonic() - started < 10
+    release.set()

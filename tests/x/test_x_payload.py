@@ -1,0 +1,213 @@
+"""X's JSON as PlaceBid: every spelling that X uses, and nothing that it sends makes us fall."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.x import FoundPost, UnreadablePost, read_page, read_payload
+
+AUTHOR = {"id": "2244994945", "username": "alice", "created_at": "2013-12-14T04:35:55.000Z"}
+
+
+def post(**changed: Any) -> dict[str, Any]:
+    whole = {
+        "id": "1700000000000000001",
+        "text": "@house 0.5 ETH &amp; more #AuctionDay",
+        "author_id": "2244994945",
+        "conversation_id": "1699999999999999999",
+        "referenced_tweets": [{"type": "replied_to", "id": "1699999999999999999"}],
+        "edit_history_tweet_ids": ["1700000000000000001"],
+        "entities": {"hashtags": [{"start": 20, "end": 31, "tag": "AuctionDay"}]},
+    }
+    return {name: value for name, value in (whole | changed).items() if value is not None}
+
+
+def line(data: Any, users: Any = (AUTHOR,), **more: Any) -> bytes:
+    return json.dumps({"data": data, "includes": {"users": list(users)}, **more}).encode()
+
+
+def read(raw: bytes) -> FoundPost:
+    found = read_payload(raw, "stream", 1_700_000_000_000)
+    assert found is not None
+    return found
+
+
+@pytest.mark.requirement("X-1")
+def test_a_line_of_the_stream_becomes_a_bid_with_all_that_was_seen() -> None:
+    found = read(line(post(), matching_rules=[{"id": "1"}]))  # a rule without its tag, which ends tweepy's own reader
+    assert found.conversation_id == 1699999999999999999
+    assert found.earlier_versions == ()
+    bid = found.bid
+    assert bid.message_id == "tweet:1700000000000000001"
+    assert (bid.post_id, bid.author_id, bid.author_handle) == (1700000000000000001, 2244994945, "alice")
+    assert bid.author_created_at_ms == 1386995755000
+    assert bid.replied_to_id == 1699999999999999999
+    assert bid.text == "@house 0.5 ETH &amp; more #AuctionDay"  # escaped, as X delivers it
+    assert (bid.hashtags, bid.source, bid.found_at_ms) == (("AuctionDay",), "stream", 1_700_000_000_000)
+
+
+@pytest.mark.requirement("X-1")
+def test_the_new_spellings_and_ids_as_numbers_give_the_same_bid() -> None:
+    old = read(line(post()))
+    new = post(
+        id=1700000000000000001,
+        author_id=2244994945,
+        conversation_id=1699999999999999999,
+        referenced_tweets=None,
+        referenced_posts=[{"type": "quoted", "id": 7}, {"type": "replied_to", "id": 1699999999999999999}],
+        edit_history_tweet_ids=None,
+        edit_history_post_ids=[1700000000000000001],
+    )
+    assert read(line(new, [AUTHOR | {"id": 2244994945}])) == old
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize("spelling", ["note_tweet", "note_post"])
+def test_a_long_post_is_read_to_its_end(spelling: str) -> None:
+    note = {"text": "x" * 400 + " 2 ETH #AuctionDay", "entities": {"hashtags": [{"tag": "AuctionDay"}]}}
+    bid = read(line(post(text="x" * 279 + "…", entities=None, **{spelling: note}))).bid
+    assert bid.text.endswith(" 2 ETH #AuctionDay")
+    assert bid.hashtags == ("AuctionDay",)
+
+
+@pytest.mark.requirement("X-1")
+def test_hashtags_that_x_did_not_find_differ_from_those_it_said_nothing_about() -> None:
+    assert read(line(post(entities={"urls": []}))).bid.hashtags == ()
+    assert read(line(post(entities=None))).bid.hashtags is None
+    assert read(line(post(note_tweet={"text": "long"}))).bid.hashtags is None
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize(
+    ("created_at", "milliseconds"),
+    [
+        ("2013-12-14T04:35:55Z", 1386995755000),
+        ("2013-12-14T04:35:55.123Z", 1386995755123),
+        ("2013-12-14T05:35:55+01:00", 1386995755000),
+        ("2013-12-14T04:35:55", 1386995755000),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_an_account_s_birth_is_read_with_and_without_milliseconds(
+    created_at: str | None, milliseconds: int | None
+) -> None:
+    assert read(line(post(), [AUTHOR | {"created_at": created_at}])).bid.author_created_at_ms == milliseconds
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize("users", [(), [{"id": "1", "username": "other"}], [AUTHOR | {"id": "?"}]])
+def test_an_author_who_was_not_delivered_is_unknown(users: Any) -> None:
+    bid = read(line(post(), users)).bid
+    assert (bid.author_handle, bid.author_created_at_ms) == ("", None)
+    bare = read(json.dumps({"data": post()}).encode()).bid
+    assert (bare.author_handle, bare.author_created_at_ms) == ("", None)
+
+
+@pytest.mark.requirement("X-1")
+def test_a_post_that_is_no_reply_and_has_no_conversation_is_read_all_the_same() -> None:
+    found = read(line(post(referenced_tweets=[{"type": "quoted", "id": "5"}], conversation_id=None)))
+    assert found.bid.replied_to_id is None
+    assert found.conversation_id is None
+
+
+@pytest.mark.requirement("X-1")
+def test_an_edited_post_names_its_earlier_versions() -> None:
+    history = ["1700000000000000001", "1699999999999999998", "1699999999999999997"]
+    assert read(line(post(edit_history_tweet_ids=history))).earlier_versions == (
+        1699999999999999997,
+        1699999999999999998,
+    )
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\r\n",
+        b'{"errors":[{"title":"operational-disconnect","disconnect_type":"UpstreamOperationalDisconnect"}]}',
+        b'{"title":"ConnectionException","connection_issue":"TooManyConnections"}',
+        b'{"data":null}',
+        b'{"data":{"event_type":"profile.update.bio","payload":{"before":"a"}}}',
+        b'{"something":"new"}',
+    ],
+)
+def test_what_is_no_post_is_passed_over(raw: bytes) -> None:
+    assert read_payload(raw, "stream", 0) is None
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        line(post())[:-30],
+        b"<html>503</html>",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'{"data":{"id":"1","text":"\xff","author_id":"2"}}',
+        b'{"data":' + b"[" * 100_000,
+        line(post(text=None)),
+        line(post(text=5)),
+        line(post(text="x" * 125_001)),
+        line(post(author_id=None)),
+        line(post(author_id="٥٥")),
+        line(post(id="-1")),
+        line(post(id="1_0")),
+        line(post(id=0)),
+        line(post(id="9" * 19)),
+        line(post(id=True)),
+        line(post(id=1.7e18)),
+        line(post(conversation_id="x")),
+        line(post(referenced_tweets=[{"type": "replied_to"}])),
+        line(post(referenced_tweets=[{"type": "replied_to", "id": ""}])),
+        line(post(entities={"hashtags": [{"tag": None}]})),
+    ],
+)
+def test_what_cannot_be_read_says_so_and_keeps_its_bytes(raw: bytes) -> None:
+    with pytest.raises(UnreadablePost) as caught:
+        read_payload(raw, "stream", 0)
+    assert str(caught.value)
+    assert caught.value.raw == raw
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*post(), "users", "x"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+CHANGED_POSTS = st.tuples(st.sampled_from(sorted(post())), JSON).map(lambda change: line(post() | dict([change])))
+
+
+@pytest.mark.requirement("X-1")
+@given(st.binary(max_size=200) | JSON.map(line) | CHANGED_POSTS)
+def test_nothing_that_x_could_send_makes_the_reader_fall(raw: bytes) -> None:
+    for reader in (read_payload, read_page):
+        try:
+            reader(raw, "stream", 0)
+        except UnreadablePost:
+            continue
+
+
+@pytest.mark.requirement("X-3")
+def test_one_unreadable_post_of_a_page_does_not_spoil_the_others() -> None:
+    raw = line([post(), post(id="x"), post(id="1700000000000000002", author_id="9")], meta={"result_count": 3})
+    page = read_page(raw, "search", 5)
+    assert [(found.bid.post_id, found.bid.author_handle) for found in page.posts] == [
+        (1700000000000000001, "alice"),
+        (1700000000000000002, ""),
+    ]
+    assert {found.bid.source for found in page.posts} == {"search"}
+    assert [json.loads(fault.raw)["id"] for fault in page.unreadable] == ["x"]
+
+
+@pytest.mark.requirement("X-3")
+def test_a_search_without_hits_is_an_empty_page() -> None:
+    page = read_page(b'{"meta":{"result_count":0}}', "search", 0)
+    assert (page.posts, page.unreadable) == ([], [])
