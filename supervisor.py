@@ -6,12 +6,11 @@ local environment; it is the same program as `auction-manager`.
 """
 
 import dataclasses
-import itertools
 import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as LoopTimeout
 from typing import Any
 
@@ -19,18 +18,17 @@ from actors.announcer import Announcer
 from actors.auction import Auction
 from actors.chain_watcher import ChainWatcher, Watched
 from actors.eliza_bridge import ElizaBridge
-from actors.injection import injected
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
 from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
 from actors.twitter_ingest import TwitterIngest
 from actors.twitter_sweeper import Timing, TwitterSweeper
+from adapters import process_file
 from adapters.event_loop import LoopThread
-from adapters.http.reads import StoreReads
 from adapters.http.server import HttpServer, HttpSettings
-from adapters.http.views import NotFound, Refused, Views
 from adapters.livestream.hub import FeedHub, FeedLimits
+from adapters.process_file import ProcessFile
 from adapters.redis import functions
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
@@ -38,16 +36,13 @@ from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreError, StoreUna
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
-from adapters.redis.queue import append_async
 from adapters.shape.node import Node, NodeUnavailable
 from adapters.x.client import XClient
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
-from commands.common import RunningProcess, remember_process
-from messages.codec import UnreadableMessage
-from messages.hints import QueueGrew
+from reception import Reception
 from settings import Settings
-from supervision import ChildSpec, Context, Delivery, Group, Supervisor
+from supervision import ChildSpec, Context, Group, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +96,6 @@ class Process:
         self._embedded = None if settings.redis.url else EmbeddedServer(settings.data_dir)
         self._token = new_token()
         self._loop = LoopThread()
-        self._serials = itertools.cycle(range(4096))
 
     # ---- the child table, in start order
 
@@ -230,75 +224,25 @@ class Process:
         tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
         images = self.settings.lots_dir if self.settings.lots_dir.is_dir() else None
         where = HttpSettings(http.public_host, http.public_port, http.private_host, http.private_port, tokens, images)
-        self._reads = StoreReads(self._async_client, self.keys, self._days, clock_ms)
-        inject = self._inject if http.inject_enabled else None
-        self._server = HttpServer(where, Views(self._reads.reads(), self._status, self._ready, inject), self._hub)
+        integrations = {
+            "x": f"{self.settings.x.mode}, {self.surroundings.x_base_url}",
+            "eliza": self.settings.eliza.url or "idle: canned lines only",
+            "chain": self.settings.chain.contract or "idle: no chain is configured",
+            "store": "embedded" if self._embedded else "external",
+        }
+        auctions = [day.auction_id for day in self.surroundings.plan]
+        reception = Reception(self.supervisor, self._async_client, self.keys, auctions, integrations, clock_ms)
+        self._server = HttpServer(where, reception.views(http.inject_enabled), self._hub)
         self._loop.start()
         self._loop.submit(self._server.start()).result(STOP_S)
         self.public_port, self.private_port = self._server.public_port, self._server.private_port
-        remember_process(
-            self.settings.data_dir, RunningProcess(self.keys.marathon_id, self.public_port, self.private_port)
+        process_file.write(
+            self.settings.data_dir, ProcessFile(self.keys.marathon_id, self.public_port, self.private_port)
         )
 
     async def _stop_listening(self) -> None:
         await self._server.stop()
         await self._async_client.aclose()
-
-    # ---- what HTTP shows and passes on
-
-    def _ready(self) -> tuple[bool, list[str]]:
-        waiting = [f"{child.name}: {child.state}" for child in self.supervisor.tree() if child.state != "READY"]
-        return not waiting, waiting
-
-    async def _status(self) -> dict[str, Any]:
-        try:
-            current = await self._reads.current()
-        except NotFound:
-            current = None
-        return {
-            "marathon_id": self.keys.marathon_id,
-            "environment": self.settings.environment,
-            "actors": [dataclasses.asdict(child) for child in self.supervisor.tree()],
-            "current": current,
-            "queues": await self._queues(current),
-            "viewers": self._hub.viewers,
-            "event_loop_age_ms": self._loop.beat_age_ms(),
-            "integrations": {
-                "x": f"{self.settings.x.mode}, {self.surroundings.x_base_url}",
-                "eliza": self.settings.eliza.url or "idle: canned lines only",
-                "chain": self.settings.chain.contract or "idle: no chain is configured",
-                "store": "embedded" if self._embedded else "external",
-            },
-        }
-
-    async def _queues(self, current: Mapping[str, Any] | None) -> dict[str, int]:
-        if current is None:
-            return {}
-        waiting = await self._async_client.xlen(self.keys.queue(current["auction_id"]))
-        return {"undecided_batches": int(waiting), "dead_letters": int(await self._async_client.xlen(self.keys.dead))}
-
-    async def _inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
-        if fields["type"] == "crash":
-            name = str(fields.get("actor"))
-            if self.supervisor.crash(name) is Delivery.UNKNOWN:
-                raise Refused(f"there is no actor {name!r:.60}", "UNKNOWN_ACTOR", 404)
-            log.warning("%s has injected a crash into %s", by, name)
-            return {"injected": f"crash of {name}"}
-        stored: Any = await self._async_client.hgetall(self.keys.current)
-        stage = {name.decode(): value.decode() for name, value in stored.items()}
-        try:
-            auction, command = injected(fields, by, clock_ms(), next(self._serials), stage)
-        except UnreadableMessage as fault:
-            raise Refused(str(fault), "UNREADABLE") from None
-        if auction not in {day.auction_id for day in self.surroundings.plan}:
-            raise NotFound(f"this marathon has no auction {auction!r:.60}")
-        try:
-            await append_async(self._async_client, self.keys, auction, [command])
-        except StoreError as fault:
-            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
-        self.supervisor.send(auction, QueueGrew())
-        log.warning("%s has injected a %s into %s", by, type(command).__name__, auction)
-        return {"injected": type(command).__name__, "auction_id": auction, "message_id": command.message_id}
 
 
 def run(

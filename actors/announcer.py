@@ -77,6 +77,7 @@ class Announcer(LogListener):
         self.listen(self._client)
 
     def teardown(self) -> None:
+        self._x.close()
         self._client.close()
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:

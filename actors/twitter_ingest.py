@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from actors.conversations import open_conversations
+from actors.conversations import commands_for, open_conversations
 from actors.listener import LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from adapters.redis.queue import DeadLetter, Queue
@@ -18,7 +18,7 @@ from adapters.x.errors import UnreadablePost, XUnavailable
 from adapters.x.payload import read_payload
 from adapters.x.stream import PostStream, StreamEnd
 from messages.base import Hint
-from messages.commands import PlaceBid
+from messages.commands import PlaceBid, WithdrawBid
 from messages.events import AnyEvent, AuctionOpened, ResultNamed
 from messages.hints import QueueGrew, SweepNow
 from supervision import Context, Delivery
@@ -83,6 +83,7 @@ class TwitterIngest(LogListener):
     def teardown(self) -> None:
         if self._stream:
             self._stream.stop()
+        self._x.close()
         self._client.close()
 
     # ---- which conversations are followed
@@ -157,7 +158,7 @@ class TwitterIngest(LogListener):
         return None
 
     def _route(self, lines: Sequence[bytes]) -> None:
-        bids: dict[str, list[PlaceBid]] = defaultdict(list)
+        found_for: dict[str, list[PlaceBid | WithdrawBid]] = defaultdict(list)
         now_ms = self._clock()
         for raw in lines:
             try:
@@ -174,7 +175,7 @@ class TwitterIngest(LogListener):
                 found.conversation_id or 0
             )
             if auction_id:
-                bids[auction_id].append(found.bid)
-        for auction_id, batch in bids.items():
+                found_for[auction_id] += commands_for(found)
+        for auction_id, batch in found_for.items():
             self._queue.append(auction_id, batch)
             self.context.send(auction_id, QueueGrew())

@@ -6,7 +6,7 @@ import logging
 
 import msgspec
 
-from actors.conversations import open_conversations
+from actors.conversations import commands_for, open_conversations
 from actors.listener import LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.sweeps import Sweep
@@ -64,6 +64,7 @@ class TwitterSweeper(LogListener):
             self._follow(auction_id, post_id, closing=phase is Phase.PROCESSING)
 
     def teardown(self) -> None:
+        self._x.close()
         self._client.close()
 
     def handle(self, message: object) -> object:
@@ -104,9 +105,12 @@ class TwitterSweeper(LogListener):
         swept_to_ms = now_ms - self._timing.search_lag_ms
         if swept_to_ms <= posted_at_ms(conversation.post_id):
             return
-        found = {post.bid.post_id: post.bid for post in self._x.search(conversation.post_id, swept_to_ms)}
+        found = {post.bid.post_id: post for post in self._x.search(conversation.post_id, swept_to_ms)}
         commands: list[AuctionCommand] = [
-            bid for post_id, bid in sorted(found.items()) if post_id not in conversation.queued
+            command
+            for post_id, post in sorted(found.items())
+            if post_id not in conversation.queued
+            for command in commands_for(post)
         ]
         if conversation.closing:
             commands += self._withdrawals(conversation, set(found), swept_to_ms)

@@ -11,26 +11,19 @@ from typing import Any
 import msgspec
 import redis
 
+from adapters import process_file
+from adapters.process_file import ProcessFile
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import DirectoryInUse
 from adapters.redis.keys import Keys
 from settings import Settings, load
 
-PROCESS_FILE = "process.json"
 ANSWER_S = 10.0
 
 
 class CommandError(Exception):
     """The command cannot do what was asked; the text is one line for whoever asked."""
-
-
-class RunningProcess(msgspec.Struct, frozen=True):
-    """Which marathon a data directory holds, and where its process listens as long as it lives."""
-
-    marathon_id: str
-    public_port: int
-    private_port: int
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -47,19 +40,12 @@ def settings_of(args: argparse.Namespace, environ: dict[str, str]) -> Settings:
     return msgspec.structs.replace(settings, data_dir=args.data_dir) if args.data_dir else settings
 
 
-def remember_process(data_dir: Path, process: RunningProcess) -> None:
-    """Leaves word where the process of this directory is to be reached."""
-    (data_dir / PROCESS_FILE).write_bytes(msgspec.json.encode(process))
-
-
-def process_of(settings: Settings) -> RunningProcess:
+def process_of(settings: Settings) -> ProcessFile:
     """The process that works, or last worked, in the data directory. Raises CommandError."""
-    try:
-        return msgspec.json.decode((settings.data_dir / PROCESS_FILE).read_bytes(), type=RunningProcess)
-    except (OSError, msgspec.MsgspecError):
-        raise CommandError(
-            f"{settings.data_dir}: no marathon has run here; name its directory with --data-dir"
-        ) from None
+    process = process_file.read(settings.data_dir)
+    if process is None:
+        raise CommandError(f"no marathon has run in {settings.data_dir}; name its directory with --data-dir")
+    return process
 
 
 @contextmanager

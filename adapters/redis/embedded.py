@@ -114,7 +114,7 @@ class EmbeddedServer:
     def _shut_down(self) -> None:
         if not self._socket_file.exists():
             return
-        process_id = self._process_id()
+        process_id = self.process_id()
         self._ask("SHUTDOWN", "NOW")
         if not self._has_ended(STOP_S):
             if process_id is not None:
@@ -163,7 +163,7 @@ class EmbeddedServer:
             return self.socket
         return Path(tempfile.mkdtemp(prefix="valkey-")) / "valkey.sock"
 
-    def _process_id(self) -> int | None:
+    def process_id(self) -> int | None:
         if self._process is not None and self._process.poll() is None:
             return self._process.pid
         info = self._ask("INFO", "server")

@@ -1,0 +1,30 @@
+"""Where a process leaves word of itself: which marathon its data directory holds, and on which ports it listens."""
+
+from pathlib import Path
+
+import msgspec
+
+_NAME = "process.json"
+
+
+class ProcessFile(msgspec.Struct, frozen=True):
+    """Still there when the process is gone: the marathon's name stays true, the ports do not."""
+
+    marathon_id: str
+    public_port: int
+    private_port: int
+
+
+def write(data_dir: Path, process: ProcessFile) -> None:
+    """Replaces the word of whichever process was here before."""
+    written = data_dir / f"{_NAME}.new"
+    written.write_bytes(msgspec.json.encode(process))
+    written.replace(data_dir / _NAME)
+
+
+def read(data_dir: Path) -> ProcessFile | None:
+    """None where no process has ever been."""
+    try:
+        return msgspec.json.decode((data_dir / _NAME).read_bytes(), type=ProcessFile)
+    except (OSError, msgspec.MsgspecError):
+        return None

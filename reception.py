@@ -1,0 +1,95 @@
+"""The reception: what HTTP shows of the running process, and what it passes on into it.
+
+It knows the supervisor's tree and the store's view of the auctions; routes, tokens and limits are `adapters/http`.
+"""
+
+import dataclasses
+import itertools
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+
+from actors.injection import injected
+from adapters.http.reads import StoreReads
+from adapters.http.views import NotFound, Refused, Views
+from adapters.redis.errors import StoreError
+from adapters.redis.keys import Keys
+from adapters.redis.queue import append_async
+from messages.codec import UnreadableMessage
+from messages.hints import QueueGrew
+from supervision import Delivery, State, Supervisor
+
+log = logging.getLogger(__name__)
+
+
+class Reception:
+    """Answers for one process. `auctions` are the ids of its days, `integrations` a line about each neighbour."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        client: Redis,
+        keys: Keys,
+        auctions: Collection[str],
+        integrations: Mapping[str, str],
+        clock: Callable[[], int],
+    ) -> None:
+        self._supervisor, self._client, self._keys = supervisor, client, keys
+        self._auctions, self._integrations, self._clock = auctions, integrations, clock
+        self._reads = StoreReads(client, keys, len(auctions), clock)
+        self._serials = itertools.cycle(range(4096))
+
+    def views(self, inject_enabled: bool) -> Views:
+        """What the HTTP server takes."""
+        return Views(self._reads.reads(), self.status, self.ready, self.inject if inject_enabled else None)
+
+    def ready(self) -> tuple[bool, list[str]]:
+        """Whether every actor does its work, and who does not."""
+        waiting = [f"{child.name}: {child.state}" for child in self._supervisor.tree() if child.state != State.READY]
+        return not waiting, waiting
+
+    async def status(self) -> dict[str, Any]:
+        """The whole: the tree, the auction on stage, its queue, the neighbours."""
+        try:
+            current = await self._reads.current()
+        except NotFound:
+            current = None
+        queues = {}
+        if current:
+            queues["undecided_batches"] = int(await self._client.xlen(self._keys.queue(current["auction_id"])))
+            queues["dead_letters"] = int(await self._client.xlen(self._keys.dead))
+        return {
+            "marathon_id": self._keys.marathon_id,
+            "actors": [dataclasses.asdict(child) for child in self._supervisor.tree()],
+            "current": current,
+            "queues": queues,
+            "integrations": self._integrations,
+        }
+
+    async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
+        """An injected crash or command, durable once this has answered. Raises Refused."""
+        if fields["type"] == "crash":
+            return self._crash(str(fields.get("actor")), by)
+        stored: Any = await self._client.hgetall(self._keys.current)
+        stage = {name.decode(): value.decode() for name, value in stored.items()}
+        try:
+            auction_id, command = injected(fields, by, self._clock(), next(self._serials), stage)
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
+        if auction_id not in self._auctions:
+            raise NotFound(f"this marathon has no auction {auction_id!r:.60}")
+        try:
+            await append_async(self._client, self._keys, auction_id, [command])
+        except StoreError as fault:
+            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
+        self._supervisor.send(auction_id, QueueGrew())
+        log.warning("%s has injected a %s into %s", by, type(command).__name__, auction_id)
+        return {"injected": type(command).__name__, "auction_id": auction_id, "message_id": command.message_id}
+
+    def _crash(self, name: str, by: str) -> dict[str, Any]:
+        if self._supervisor.crash(name) is Delivery.UNKNOWN:
+            raise Refused(f"there is no actor {name!r:.60}", "UNKNOWN_ACTOR", 404)
+        log.warning("%s has injected a crash into %s", by, name)
+        return {"injected": f"crash of {name}"}

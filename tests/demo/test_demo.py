@@ -1,0 +1,114 @@
+"""The whole way of a bid, in processes as they are run: it ends right, whatever is killed meanwhile."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.demo.running import RunningDemo, command, end_world
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "demo"
+    end_world(tmp_path / "demo")
+
+
+@pytest.mark.requirement("BID-9", "X-3", "X-5", "RED-5")
+def test_a_marathon_ends_as_the_ground_truth_says(data_dir: Path) -> None:
+    with RunningDemo(data_dir, "--days", "2", "--day-seconds", "10", "--seed", "7") as demo:
+        assert demo.wait() == 0, demo.said()
+        report = demo.report()
+    assert report["right"] is True, report
+    assert report["audit"] == "ok"
+    assert [day["day"] for day in report["days"]] == [1, 2]
+    assert all(day["outcome"] == "sold" and day["accepted"] > 5 and day["refused"] for day in report["days"])
+
+    # What it has left behind can be read without it.
+    audited = command("audit", "--json", "--data-dir", str(data_dir))
+    assert json.loads(audited.stdout)["ok"] is True, audited.stderr
+    told = command("log", "--data-dir", str(data_dir)).stdout.splitlines()
+    assert "MarathonStarted" in told[0]
+    assert "MarathonEnded" in told[-1]
+
+
+@pytest.mark.requirement("BID-9", "SUP-1", "RED-4", "X-5")
+def test_a_demo_killed_at_three_moments_goes_on_and_ends_right(data_dir: Path) -> None:
+    options = ("--days", "1", "--day-seconds", "20", "--seed", "3")
+    with RunningDemo(data_dir, *options) as demo:
+        demo.until("opening", lambda: demo.count("AuctionOpened") == 1)
+    with RunningDemo(data_dir, *options) as demo:
+        demo.until("bids", lambda: demo.count("accepted ") >= 8)
+    with RunningDemo(data_dir, *options) as demo:
+        demo.until("frozen end", lambda: demo.count("EndFrozen") == 1)
+    with RunningDemo(data_dir, *options) as demo:
+        assert demo.wait() == 0, demo.said()
+        report = demo.report()
+        assert demo.count("result ") == 1
+    assert report["right"] is True, report
+
+
+@pytest.mark.requirement("SUP-1", "SUP-3", "SUP-4", "SUP-5", "BID-9")
+def test_a_crash_of_each_actor_in_turn_changes_nothing(data_dir: Path) -> None:
+    with RunningDemo(data_dir, "--days", "1", "--day-seconds", "20", "--seed", "5") as demo:
+        demo.until("bids", lambda: demo.count("accepted ") >= 2)
+        actors = json.loads(demo.command("status", "--json").stdout)["actors"]
+        names = [actor["name"] for actor in actors]
+        assert "demo-01" in names
+        for name in names:
+            assert demo.command("inject", "crash", f"actor={name}").returncode == 0
+
+        def all_back() -> bool:
+            now = json.loads(demo.command("status", "--json").stdout)["actors"]
+            return all(actor["restarts"] == 1 and actor["state"] == "READY" for actor in now)
+
+        demo.until("restart of everyone", all_back)
+        assert demo.wait() == 0, demo.said()
+        report = demo.report()
+    assert report["right"] is True, report
+
+
+@pytest.mark.requirement("SUP-4")
+def test_an_injected_bid_enters_where_a_real_one_does_and_says_so(data_dir: Path) -> None:
+    with RunningDemo(data_dir, "--days", "1", "--day-seconds", "30", "--seed", "5") as demo:
+        demo.until("opening", lambda: demo.count("AuctionOpened") == 1)
+        done = demo.command("inject", "PlaceBid", "text=777 ETH #AuctionDay", "author_id=42", "author_handle=guest")
+        assert (done.returncode, done.stdout) == (0, "injected: PlaceBid\n"), done.stderr
+        demo.until("the guest's bid", lambda: demo.count("accepted  @guest 777 ETH") == 1)
+        logged = demo.command("log", "--json").stdout
+        assert '"source":"injected:' in logged
+
+
+def test_a_second_supervisor_is_refused_with_one_line(data_dir: Path) -> None:
+    options = ("--days", "1", "--day-seconds", "30", "--seed", "5")
+    with RunningDemo(data_dir, *options) as demo:
+        demo.until("start", lambda: demo.count("stage page") == 1)
+        second = command("demo", *options, "--data-dir", str(data_dir))
+        assert second.returncode == 1
+        assert len(second.stderr.splitlines()) == 1
+        assert "another supervisor works" in second.stderr
+
+
+WRONG = [
+    (("demo", "--days", "0"), 2, "'0' is not a number from 1 to 99"),
+    (("demo", "--day-seconds", "soon"), 2, "'soon' is not a number"),
+    (("demo", "--report", "r.json"), 1, "--once"),
+    (("demo", "--unknown"), 2, "unrecognized arguments"),
+    (("status", "--data-dir", "nowhere"), 1, "no marathon has run in nowhere"),
+    (("audit", "--data-dir", "nowhere"), 1, "no marathon has run in nowhere"),
+    (("inject", "--data-dir", "nowhere"), 1, "TYPE key=value"),
+    (("inject", "crash", "actor", "--data-dir", "nowhere"), 1, "'actor' is not key=value"),
+    (("log", "--config", "missing.toml"), 2, "missing.toml"),
+    (("launch",), 2, "invalid choice"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), WRONG, ids=[" ".join(row[0]) for row in WRONG])
+def test_a_command_used_wrongly_says_what_is_wrong(arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = command(*arguments)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
