@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo test lint format run clean requirements lock
+.PHONY: demo bench test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
@@ -20,6 +20,9 @@ lint: .venv/dev
 format: .venv/dev
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+bench: .venv/run  ## what the process costs: time to ready, memory
+	$(PYTHON) -m benchmarks.idle
 
 requirements: .venv/dev  ## which tests prove which requirement, and what is unproven
 	$(PYTHON) -m tests.requirements_table

@@ -1,10 +1,13 @@
 """The form of the code itself: imports run one way, and the core stays pure."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.requirements_table import requirements
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,3 +79,15 @@ def test_every_module_says_at_its_head_what_it_is_for() -> None:
         if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+def test_marks_name_only_requirements_that_exist() -> None:
+    known = requirements()
+    named = {
+        (path.relative_to(ROOT), number)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for marks in re.findall(r"mark\.requirement\(([^)]*)\)", path.read_text(encoding="utf-8"))
+        for number in re.findall(r'"([^"]+)"', marks)
+    }
+    assert named
+    assert [entry for entry in sorted(named) if entry[1] not in known] == []
