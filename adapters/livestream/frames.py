@@ -1,7 +1,8 @@
 """The feed's vocabulary: events of the log become frames, and the stage is what all frames so far add up to. Pure.
 
 An event makes one frame or none, so that a frame's seq says exactly how far a viewer has come. A log frame's body is
-`{"auction_id", "stage": {what changed}, ...}`: merging every `stage` into a snapshot's gives the next snapshot's.
+`{"auction_id", "stage": {what changed}, ...}`: merging every `stage` into a snapshot's gives the next snapshot's;
+`bid` goes before a snapshot's `bids`, and `bids` takes their place.
 Amounts are decimal strings of wei beside a string to show; ids are strings, because JavaScript's numbers end at 2^53.
 """
 
@@ -143,6 +144,8 @@ class Stage:
             case CharacterSpoke():
                 self._character = {"text": event.text, "about_seq": event.about_seq, "at_ms": event.at_ms}
                 return "character", {"stage": {}, "character": self._character}
+            case AuctionPrepared() | DayVoided():
+                return "state", {"stage": self._new_day(event), "bids": []}
             case _:
                 changed = self._turned(event)
                 return ("state", {"stage": changed}) if changed else None
@@ -154,23 +157,6 @@ class Stage:
                 return self._change(days=event.days, over=False)
             case MarathonEnded():
                 return self._change(over=True)
-            case DayVoided():
-                return self._new_day(
-                    auction_id=event.auction_id, day=event.day, phase=Phase.COMPLETED, outcome=Outcome.VOID
-                )
-            case AuctionPrepared():
-                lot = {"token_id": str(event.lot.token_id), "title": event.lot.title, "image": event.lot.image}
-                return self._new_day(
-                    auction_id=event.auction_id,
-                    day=event.day,
-                    lot=lot,
-                    hashtag=event.rules.hashtag,
-                    rules_hash=event.rules_hash,
-                    opens_at_ms=event.opens_at_ms,
-                    closes_at_ms=event.closes_at_ms,
-                    ends_at_ms=event.closes_at_ms,
-                    **_minimum(event.rules.reserve_wei),
-                )
             case AuctionOpened():
                 return self._change(
                     phase=Phase.ACTIVE,
@@ -202,9 +188,24 @@ class Stage:
         self._verdicts += 1
         return "refused", {"stage": self._change(**self._counts()), "refusal": refusal}
 
-    def _new_day(self, **fields: Any) -> Json:
+    def _new_day(self, event: AuctionPrepared | DayVoided) -> Json:
         self._bids, self._refusals, self._chain, self._verdicts = [], [], array("q"), 0
-        return self._change(**{**_EMPTY_DAY, **fields})
+        fields: Json = {**_EMPTY_DAY, "auction_id": event.auction_id, "day": event.day}
+        if isinstance(event, DayVoided):
+            return self._change(**fields | {"phase": Phase.COMPLETED, "outcome": Outcome.VOID})
+        lot = {"token_id": str(event.lot.token_id), "title": event.lot.title, "image": event.lot.image}
+        return self._change(
+            **fields
+            | {
+                "lot": lot,
+                "hashtag": event.rules.hashtag,
+                "rules_hash": event.rules_hash,
+                "opens_at_ms": event.opens_at_ms,
+                "closes_at_ms": event.closes_at_ms,
+                "ends_at_ms": event.closes_at_ms,
+                **_minimum(event.rules.reserve_wei),
+            }
+        )
 
     def _counts(self) -> Json:
         return {"accepted": len(self._chain), "refused": self._verdicts - len(self._chain)}

@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from supervision import GAVE_UP, REST_FOR_ONE, TEMPORARY, Abandoned, Backoff, Delivery, Group, Supervisor
-from supervision.context import Ready
-from supervision.table import STALL_S, ChildTable
+from supervision import GAVE_UP, REST_FOR_ONE, TEMPORARY, Abandoned, Delivery, Group, Supervisor
 from tests.supervision.stage import PATIENCE_S, Blocker, Player, eventually, fail_with, player
 from tests.supervision.test_supervisor import is_back, states, status
 
@@ -164,37 +162,6 @@ def test_a_child_that_is_busy_but_always_comes_back_is_no_hang(supervise: Superv
         supervisor.send("a", lambda _, number=number: done.append(number))
     eventually(lambda: len(done) == 1_000)
     assert status(supervisor, "a").hangs == 0
-
-
-def a_busy_child_since_second_100() -> ChildTable:
-    table = ChildTable([Group("g", children=[player("a", spec={"hang_s": 10.0})])], {}, (), Backoff(), lambda _: None)
-    (child,) = table.children()
-    object.__setattr__(child.spec, "factory", lambda context: None)
-    table.advance(99.0)
-    table.on_ready(Ready("a", 1), 100.0)
-    assert child.context is not None
-    child.context.busy_since_s = 100.0
-    return table
-
-
-def test_time_in_which_the_whole_process_stood_still_is_not_held_against_a_child() -> None:
-    """A paused machine or a debugger: after it, everybody who was at work looks hung."""
-    table = a_busy_child_since_second_100()
-    table.advance(100.0)
-    table.advance(500.0)
-    assert table.children()[0].hangs == 0
-    for second in range(501, 512):
-        table.advance(second)
-    assert table.children()[0].hangs == 1
-
-
-def test_without_a_standstill_the_hang_is_noticed_when_hang_s_is_over() -> None:
-    table = a_busy_child_since_second_100()
-    second = 100.0
-    while not table.children()[0].hangs:
-        second += STALL_S / 2
-        table.advance(second)
-    assert second == 111.0
 
 
 def test_a_crash_after_a_hang_is_told_apart_by_the_incarnation(supervise: Supervise) -> None:

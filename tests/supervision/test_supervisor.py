@@ -393,6 +393,7 @@ def test_messages_that_nobody_will_read_are_counted_and_logged(
     for message in ("one", "two"):
         supervisor.send("a", message)
     supervisor.stop()
+    eventually(lambda: states(supervisor) == {"a": "STOPPING"})
     busy.release.set()
     assert supervisor.wait(PATIENCE_S) == 0
     assert status(supervisor, "a").dropped == 2

@@ -84,15 +84,11 @@ function hear(frame) {
 function merge(frame) {
   const { body } = frame;
   state.seq = frame.seq;
-  if (body.auction_id !== state.stage.auction_id) {
-    state.bids = [];
-    state.refusals = [];
-  }
   Object.assign(state.stage, body.stage);
   if (frame.type === "bid") {
     state.bids = [body.bid, ...state.bids].slice(0, SHOWN_BIDS);
     state.newest = body.bid.post_id;
-  } else if (frame.type === "revised") {
+  } else if (body.bids) {
     state.bids = body.bids;
   } else if (frame.type === "refused") {
     state.refusals = [body.refusal];
