@@ -1,19 +1,21 @@
 """One auction: the only writer of its chain. It reads its input queue, decides, commits, and tells that the log grew.
 
 What follows from a bid is decided in `auction/`; an error of the store ends this actor, and its successor goes on from
-checkpoint and log.
+checkpoint and log. A command of which it dies again and again is put aside (`poison`).
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from actors.poison import DEATHS, DiedOnTrial, Suspects
 from actors.ports import Clock, StoreAccess
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.writes import HashSet, HashSetIf, SortedAdd, Trim, Write
-from auction.day import AuctionDay, DayState
+from auction.day import AuctionDay
+from auction.record import DayState
 from auction.rules import posted_at_ms
 from messages.base import Phase
-from messages.codec import UnreadableMessage, pack, unpack, unpack_commands
+from messages.codec import UnreadableMessage, pack, pack_batch, unpack, unpack_commands
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, BidAccepted, BidRefused
 from messages.hints import LogGrew, QueueGrew
@@ -27,15 +29,25 @@ EVENTS_BETWEEN_CHECKPOINTS = 10_000
 
 
 class Auction(Actor):
-    """Serialises the bids of one day. `listeners` are the names that are told when the log grew."""
+    """Serialises the bids of one day. `listeners` are the names that are told when the log grew.
+
+    `suspects` is handed on from incarnation to incarnation by whoever starts them.
+    """
 
     tick_s = 0.1
 
     def __init__(
-        self, context: Context, auction_id: str, store: StoreAccess, clock: Clock, listeners: Sequence[str]
+        self,
+        context: Context,
+        auction_id: str,
+        store: StoreAccess,
+        clock: Clock,
+        listeners: Sequence[str],
+        suspects: Suspects | None = None,
     ) -> None:
         super().__init__(context)
         self.auction_id, self._store, self._clock, self._listeners = auction_id, store, clock, listeners
+        self._suspects = suspects or Suspects()
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -43,8 +55,13 @@ class Auction(Actor):
         self._journal = self._store.journal(self._client, self.auction_id)
         begun = self._journal.begin()
         self._day = AuctionDay(self.auction_id, unpack(begun.checkpoint, DayState) if begun.checkpoint else None)
-        self._day.replay(event for _, event in self._journal.tail())  # type: ignore[misc]
         self._since_checkpoint = 0
+        self._day.replay(self._tail())
+
+    def _tail(self) -> Iterator[AuctionEvent]:
+        # Counted, so that one who never lives long writes checkpoints too and the tail does not grow for ever.
+        for self._since_checkpoint, (_, event) in enumerate(self._journal.tail(), 1):
+            yield event  # type: ignore[misc]  # an auction's chain holds nothing else
 
     def teardown(self) -> None:
         self._client.close()
@@ -64,14 +81,10 @@ class Auction(Actor):
             entries = self._queue.read(self.auction_id, START, ENTRIES_A_BATCH)
             if not entries:
                 break
-            taken: list[Write] = [Trim(self._store.keys.queue(self.auction_id), entries[-1][0])]
-            commands: list[AuctionCommand] = []
-            for entry_id, data in entries:
-                try:
-                    commands += unpack_commands(data)
-                except UnreadableMessage as fault:
-                    taken.append(self._unreadable(entry_id, data, fault))
-            self._commit(self._day.decide(commands, self._clock()), taken)
+            commands, dead = self._sort_out(entries)
+            taken = Trim(self._store.keys.queue(self.auction_id), entries[-1][0])
+            self._commit(self._decide(commands), [taken, *dead])
+            self._suspects.acquit()
         else:
             # More is waiting: let what came for this actor meanwhile have its turn first.
             self.context.send(self.context.name, QueueGrew())
@@ -79,14 +92,45 @@ class Auction(Actor):
         if events := self._day.tick(self._clock()):
             self._commit(events)
 
-    def _unreadable(self, entry_id: str, data: bytes, fault: UnreadableMessage) -> Write:
-        log.error("%s: queue entry %s goes to the dead letters: %s", self.auction_id, entry_id, fault)
+    def _sort_out(self, entries: Sequence[tuple[str, bytes]]) -> tuple[list[AuctionCommand], list[Write]]:
+        """What can be decided of these queue entries, and the dead letters that the rest becomes."""
+        commands: list[AuctionCommand] = []
+        dead: list[Write] = []
+        guilty = self._suspects.guilty
+        for entry_id, data in entries:
+            try:
+                found = unpack_commands(data)
+            except UnreadableMessage as fault:
+                dead.append(self._dead_letter(entry_id, data, str(fault), attempts=1))
+                continue
+            for poison in [command for command in found if command.message_id in guilty] if guilty else ():
+                dead.append(self._dead_letter(entry_id, pack_batch([poison]), guilty[poison.message_id], DEATHS))
+                found.remove(poison)
+            commands += found
+        return commands, dead
+
+    def _decide(self, commands: list[AuctionCommand]) -> list[AuctionEvent]:
+        """The events that follow. Whatever is raised here has left the day half changed, and ends this incarnation."""
+        events: list[AuctionEvent] = []
+        on_trial = self._suspects.on_trial
+        for part in [[command] for command in commands] if on_trial else [commands]:
+            try:
+                events += self._day.decide(part, self._clock())
+            except Exception as error:
+                self._suspects.died_of(part, error)
+                if on_trial:
+                    raise DiedOnTrial(f"{part[0].message_id} cannot be decided: {error!r:.120}") from error
+                raise
+        return events
+
+    def _dead_letter(self, entry_id: str, data: bytes, error: str, attempts: int) -> Write:
+        log.error("%s: from queue entry %s to the dead letters: %s", self.auction_id, entry_id, error)
         letter = DeadLetter(
             auction_id=self.auction_id,
             entry_id=entry_id,
             data=data,
-            error=str(fault),
-            attempts=1,
+            error=error,
+            attempts=attempts,
             at_ms=self._clock(),
         )
         return self._queue.dead_letter_write(letter)
@@ -144,7 +188,7 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "leader_post_id": leader.post_id if leader else "",
         "amount_wei": leader.amount_wei if leader else "",
         "minimum_wei": standings.minimum_wei if standings else prepared.rules.reserve_wei,
-        "opens_at_ms": standings.span.opened_at_ms if standings else prepared.opens_at_ms,
+        "opens_at_ms": standings.controls.opened_at_ms if standings else prepared.opens_at_ms,
         "ends_at_ms": standings.ends_at_ms if standings else prepared.closes_at_ms,
         "watermark_ms": day.watermark_ms,
         "winner_handle": result.winner.bidder_handle if result and result.winner else "",

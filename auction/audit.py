@@ -6,23 +6,44 @@ It checks the rules only; that nobody changed the bytes is what the hash chain o
 from collections.abc import Iterator, Sequence
 
 from auction.day import AuctionDay
+from messages.base import Outcome
 from messages.commands import (
     AuctionCommand,
+    BarBidder,
     ConfirmAuctionPost,
+    ExtendAuction,
+    HoldBid,
+    InvalidateBid,
     MarkSwept,
+    NameResult,
     OpenAuction,
+    PauseAuction,
     PlaceBid,
+    ReleaseBid,
+    ResumeAuction,
+    UnbarBidder,
+    VoidAuction,
     WithdrawBid,
 )
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
+    AuctionPaused,
     AuctionPrepared,
+    AuctionResumed,
     BidAccepted,
+    BidderBarred,
+    BidderUnbarred,
+    BidHeld,
+    BidInvalidated,
     BidRefused,
+    BidReleased,
     BidWithdrawn,
     CloseOverdue,
+    ClosingSoon,
+    EndExtended,
     EndFrozen,
+    ResultNamed,
     WatermarkMoved,
 )
 
@@ -51,7 +72,7 @@ def _causes(logged: Sequence[AuctionEvent]) -> Iterator[tuple[list[AuctionComman
     """The commands and clock readings that a batch came from: (commands, at_ms, whether the clock alone spoke)."""
     commands: list[AuctionCommand] = []
     for event in logged:
-        if isinstance(event, EndFrozen | CloseOverdue):
+        if _is_of_the_clock(event):
             if commands:
                 yield commands, event.at_ms, False
                 commands = []
@@ -60,6 +81,13 @@ def _causes(logged: Sequence[AuctionEvent]) -> Iterator[tuple[list[AuctionComman
             commands.append(command)
     if commands:
         yield commands, logged[0].at_ms, False
+
+
+def _is_of_the_clock(event: AuctionEvent) -> bool:
+    """Whether time alone can have brought it; a result also follows from a sweep, and then the clock adds nothing."""
+    if isinstance(event, ResultNamed):
+        return not event.by
+    return isinstance(event, ClosingSoon | EndFrozen | CloseOverdue)
 
 
 def _cause(event: AuctionEvent) -> AuctionCommand | None:
@@ -85,6 +113,7 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
                 author_id=event.bidder_id,
                 author_handle=event.bidder_handle,
                 author_created_at_ms=event.bidder_created_at_ms,
+                author_followers=event.bidder_followers,
                 replied_to_id=event.replied_to_id,
                 text=event.text,
                 hashtags=event.hashtags,
@@ -95,5 +124,50 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
             return WithdrawBid(message_id=event.message_id, post_id=event.post_id, cause=event.cause)
         case WatermarkMoved():
             return MarkSwept(message_id=event.message_id, swept_to_ms=event.watermark_ms)
+        case _:
+            return _order(event)
+
+
+def _order(event: AuctionEvent) -> AuctionCommand | None:
+    """The operator's order behind an event, or None where there was none."""
+    message_id = event.correlation_id
+    match event:
+        case AuctionPaused(by=by, why=why):
+            return PauseAuction(message_id=message_id, by=by, why=why, said_at_ms=event.from_ms)
+        case AuctionResumed(by=by, why=why):
+            return ResumeAuction(message_id=message_id, by=by, why=why, said_at_ms=event.until_ms)
+        case EndExtended(by=by, why=why) if by:
+            said_at_ms = event.at_ms
+            return ExtendAuction(
+                message_id=message_id, by=by, why=why, said_at_ms=said_at_ms, ends_at_ms=event.ends_at_ms
+            )
+        case BidInvalidated(by=by, why=why, post_id=post_id):
+            return InvalidateBid(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, post_id=post_id)
+        case BidHeld(by=by, why=why, post_id=post_id):
+            return HoldBid(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, post_id=post_id)
+        case BidReleased(by=by, why=why, post_id=post_id):
+            return ReleaseBid(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, post_id=post_id)
+        case BidderBarred(by=by, why=why):
+            return BarBidder(
+                message_id=message_id,
+                by=by,
+                why=why,
+                said_at_ms=event.at_ms,
+                bidder_id=event.bidder_id,
+                from_ms=event.from_ms,
+                reason=event.reason,
+            )
+        case BidderUnbarred(by=by, why=why):
+            return UnbarBidder(
+                message_id=message_id,
+                by=by,
+                why=why,
+                said_at_ms=event.at_ms,
+                bidder_id=event.bidder_id,
+                from_ms=event.from_ms,
+            )
+        case ResultNamed(by=by, why=why) if by:
+            kind = VoidAuction if event.outcome is Outcome.VOID else NameResult
+            return kind(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms)
         case _:
             return None

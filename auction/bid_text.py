@@ -6,6 +6,7 @@ worth enough is not asked here. The rules in words, with examples: docs/bid-gram
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from auction.amounts import read_amount
 from auction.characters import EMOJI, LINK, is_mark, readings, reorders, with_foreign_digits
@@ -16,7 +17,7 @@ from messages.base import Refusal, Wei
 # words are letters alone, so no second number, unit or sign can hide in them; the tests hold it equal to the rules.
 _typical = re.compile(
     r"(?:@[A-Za-z0-9_]++ )*+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?"
-    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth)[,.!]?"
+    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth)[,.!]?(?! (?i:eth|ether)\b)"
     r"(?: [A-Za-z]++[,.!]?)*+ #([A-Za-z0-9_]++)(?: [A-Za-z]++[,.!]?)*+",
     re.ASCII,
 )
@@ -51,7 +52,7 @@ def read_by_the_rules(text: str, hashtag: str, hashtags: tuple[str, ...] | None 
     if reorders(text):
         return Refusal.BIDI_CONTROL
     wanted = _fold(hashtag)
-    is_tagged = wanted in map(_fold, hashtags or ())
+    is_tagged = _holds(hashtags or (), wanted)
     verdicts = {_read(reading, wanted, is_tagged) for reading in readings(text)}
     return verdicts.pop() if len(verdicts) == 1 else Refusal.HIDDEN_CHAR
 
@@ -66,7 +67,7 @@ def _read(text: str, wanted: str, is_tagged: bool) -> Wei | Refusal:
     if _retweet.search(text):
         return Refusal.RETWEET
     text, tags = _without_links(_url.sub(LINK, text))
-    if not is_tagged and wanted not in map(_fold, tags):
+    if not is_tagged and not _holds(tags, wanted):
         return Refusal.NO_HASHTAG
     return read_amount(with_foreign_digits(text))
 
@@ -97,8 +98,10 @@ def _tag_end(text: str, start: int) -> int:
     return end
 
 
-def _fold(tag: str) -> str:
+def _holds(tags: Iterable[str], wanted: str) -> bool:
     # Normalising a long run of marks takes quadratic time, and no auction's tag is as long as a post.
-    if len(tag) > _LONGEST_TAG:
-        return ""
+    return any(_fold(tag) == wanted for tag in tags if len(tag) <= _LONGEST_TAG)
+
+
+def _fold(tag: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).casefold())

@@ -1,92 +1,47 @@
-"""One auction day: commands in, events out, and the same state again from its events.
+"""One auction day: commands in, events out.
 
-`decide` and `tick` change the state and return what has to be logged; `replay` reaches that state from the log without
-deciding anything anew, so that what was published holds even when the rules of a later version would judge otherwise.
-The caller commits the events before anyone hears of them, and throws the state away when it could not.
+`decide` and `tick` change the day and return what has to be logged. The caller commits these events before anyone hears
+of them, and throws the day away when it could not: its state is found again in the log (`record`).
 """
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
-from auction.lifecycle import advance
-from auction.replies import leader_of, read_reply, recall, verdict_event
+from auction.eligibility import AuthorFacts
+from auction.orders import order_event
+from auction.record import DayRecord
+from auction.replies import leader_of, read_reply, verdict_event
 from auction.rules import posted_at_ms, rules_hash
-from auction.standings import Bid, Span, Standings, Verdict
+from auction.standings import Bid
 from messages.base import Outcome, Phase, Refusal
 from messages.commands import (
     AuctionCommand,
     ConfirmAuctionPost,
     MarkSwept,
+    NameResult,
     OpenAuction,
+    OperatorCommand,
     PlaceBid,
+    VoidAuction,
     WithdrawBid,
 )
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
     AuctionPrepared,
-    BidAccepted,
-    BidRefused,
     BidWithdrawn,
     CloseOverdue,
+    ClosingSoon,
     EndExtended,
     EndFrozen,
     ResultNamed,
     StandingsRevised,
+    StrikeGiven,
     WatermarkMoved,
 )
 
 
-class DayState(msgspec.Struct, array_like=True):
-    """All that a day needs to go on: what a checkpoint holds."""
-
-    phase: Phase = Phase.PENDING
-    prepared: AuctionPrepared | None = None
-    post_id: int | None = None
-    span: Span | None = None
-    bids: list[Bid] = []
-    tombstones: list[int] = []
-    watermark_ms: int = 0
-    overdue: bool = False
-    result: ResultNamed | None = None
-    outside: list[int] = []  # decided before the opening or after the result: never part of the standing
-
-
-class AuctionDay:
-    """The state of one day. Not thread-safe: it belongs to the one actor that serialises the auction's bids."""
-
-    def __init__(self, auction_id: str, state: DayState | None = None) -> None:
-        state = state or DayState()
-        self.auction_id = auction_id
-        self.phase = state.phase
-        self.prepared = state.prepared
-        self.post_id = state.post_id
-        self.watermark_ms = state.watermark_ms
-        self.result = state.result
-        self.left_out = 0  # replies without the hashtag: counted while this process lives, never judged
-        self._overdue = state.overdue
-        self._tombstones = set(state.tombstones)
-        self._outside = set(state.outside)
-        self.standings: Standings | None = None
-        if state.prepared and state.span:
-            self.standings = Standings(state.prepared.rules, state.span, state.bids)
-
-    def state(self) -> DayState:
-        """What `AuctionDay(auction_id, state)` goes on from."""
-        standings = self.standings
-        return DayState(
-            self.phase,
-            self.prepared,
-            self.post_id,
-            standings.span if standings else None,
-            list(standings.bids.values()) if standings else [],
-            sorted(self._tombstones),
-            self.watermark_ms,
-            self._overdue,
-            self.result,
-            sorted(self._outside),
-        )
+class AuctionDay(DayRecord):
+    """A day that is being held."""
 
     # ---- commands in, events out
 
@@ -114,6 +69,12 @@ class AuctionDay:
                     events += self._decide_opening(command, now_ms)
                 case MarkSwept():
                     events += self._decide_watermark(command, now_ms)
+                case VoidAuction():
+                    events.append(self._result(Outcome.VOID, now_ms, command))
+                case NameResult():
+                    events += self._decide_result(now_ms, command)
+                case OperatorCommand():
+                    events += self._decide_order(command, now_ms)
         return events + self._decide_bids(replies, gone, now_ms)
 
     def tick(self, now_ms: int) -> list[AuctionEvent]:
@@ -122,12 +83,14 @@ class AuctionDay:
             return []
         ends_at_ms, rules = self.standings.ends_at_ms, self.prepared.rules
         events: list[AuctionEvent] = []
-        if self.phase is Phase.ACTIVE and now_ms >= ends_at_ms + rules.delivery_allowance_ms:
-            self._freeze()
-            events.append(EndFrozen(message_id=self._id("frozen"), at_ms=now_ms, ends_at_ms=ends_at_ms))
-            events += self._decide_result(now_ms)
-        if self.phase is Phase.PROCESSING and not self._overdue and now_ms >= ends_at_ms + rules.close_bound_ms:
-            self._overdue = True
+        if self.phase is Phase.ACTIVE and not self.standings.controls.paused:
+            events += self._decide_closing_soon(now_ms)
+            if now_ms >= ends_at_ms + rules.delivery_allowance_ms:
+                self.freeze()
+                events.append(EndFrozen(message_id=self._id("frozen"), at_ms=now_ms, ends_at_ms=ends_at_ms))
+        events += self._decide_result(now_ms)
+        if self.phase is Phase.PROCESSING and not self.overdue and now_ms >= ends_at_ms + rules.close_bound_ms:
+            self.overdue = True
             watermark_ms = self.watermark_ms
             events.append(
                 CloseOverdue(
@@ -148,11 +111,17 @@ class AuctionDay:
                 return self.prepared is not None and self.phase is Phase.PENDING
             case MarkSwept():
                 return self.standings is not None and command.swept_to_ms > self.watermark_ms
+            case VoidAuction():
+                return self.prepared is not None and self.result is None
+            case NameResult():
+                return self.phase is Phase.PROCESSING
+            case OperatorCommand():
+                return self._order_event(command, 0) is not None
             case _:
                 return True
 
     def _decide_preparation(self, command: OpenAuction, now_ms: int) -> list[AuctionEvent]:
-        self.prepared = AuctionPrepared(
+        prepared = AuctionPrepared(
             message_id=self._id("prepared"),
             correlation_id=command.message_id,
             at_ms=now_ms,
@@ -164,7 +133,8 @@ class AuctionDay:
             opens_at_ms=command.opens_at_ms,
             closes_at_ms=command.closes_at_ms,
         )
-        return [self.prepared]
+        self.prepare(prepared)
+        return [prepared]
 
     def _decide_opening(self, command: ConfirmAuctionPost, now_ms: int) -> list[AuctionEvent]:
         assert self.prepared is not None, "only a prepared day is opened"
@@ -177,14 +147,15 @@ class AuctionDay:
             opened_at_ms=max(self.prepared.opens_at_ms, posted_at_ms(command.post_id)),
             ends_at_ms=self.prepared.closes_at_ms,
         )
-        self._open(opened)
+        self.open(opened)
         return [opened]
 
     def _decide_bids(self, replies: Sequence[PlaceBid], gone: Sequence[WithdrawBid], now_ms: int) -> list[AuctionEvent]:
         if not replies and not gone:
             return []
+        leader = self.standings.leader.bid if self.standings and self.standings.leader else None
         events: list[AuctionEvent] = []
-        withdrawn = {command.post_id: command for command in gone if command.post_id not in self._tombstones}
+        withdrawn = {command.post_id: command for command in gone if command.post_id not in self.tombstones}
         for command in withdrawn.values():
             message_id = f"withdrawn:{command.post_id}"
             events.append(
@@ -192,16 +163,21 @@ class AuctionDay:
             )
         found: dict[int, PlaceBid] = {}
         bids: list[Bid] = []
-        for reply in replies:
-            if reply.post_id in found or self._knows(reply.post_id):
+        # In the order in which the log will have them, so that who was seen first is the same in a replay.
+        for reply in sorted(replies, key=lambda reply: reply.post_id):
+            if reply.post_id in found or self.knows(reply.post_id):
                 continue
             found[reply.post_id] = reply
-            bid = read_reply(reply, self.prepared.rules if self.prepared else None, self.post_id)
+            facts = self.facts.get(reply.author_id) or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
+            bid = read_reply(reply, self.prepared.rules if self.prepared else None, self.post_id, facts)
             if bid.flaw is Refusal.NO_HASHTAG:
                 self.left_out += 1
             else:
+                self.facts.setdefault(reply.author_id, facts)
                 bids.append(bid)
-        verdicts, revised_from = self._take_in(bids, list(withdrawn))
+        if leader and leader.post_id in withdrawn and self.result is None:
+            events.append(self._strike(leader, now_ms))
+        verdicts, revised_from = self.take_in(bids, list(withdrawn))
         events += [verdict_event(found[verdict.bid.post_id], verdict, self.standings, now_ms) for verdict in verdicts]
         if revised_from is not None:
             events.append(self._revision(revised_from, now_ms))
@@ -210,7 +186,7 @@ class AuctionDay:
 
     def _decide_extension(self, now_ms: int) -> list[AuctionEvent]:
         standings = self.standings
-        if standings is None or standings.leader is None or standings.ends_at_ms <= standings.span.ends_at_ms:
+        if standings is None or standings.leader is None or standings.ends_at_ms <= standings.controls.ends_at_ms:
             return []
         standings.publish_end()
         ends_at_ms, by_post_id = standings.ends_at_ms, standings.leader.bid.post_id
@@ -223,93 +199,67 @@ class AuctionDay:
         moved = WatermarkMoved(message_id=message_id, at_ms=now_ms, watermark_ms=command.swept_to_ms)
         return [moved, *self._decide_result(now_ms)]
 
-    def _decide_result(self, now_ms: int) -> list[AuctionEvent]:
+    def _decide_order(self, command: OperatorCommand, now_ms: int) -> list[AuctionEvent]:
+        ordered = self._order_event(command, now_ms)
+        assert ordered is not None, "an order that is no news was left out before"
+        revised_from = self.take_order(ordered)
+        events = [ordered]
+        if revised_from is not None:
+            events.append(self._revision(revised_from, now_ms))
+        return events + self._decide_extension(now_ms) + self._decide_result(now_ms)
+
+    def _order_event(self, command: OperatorCommand, now_ms: int) -> AuctionEvent | None:
+        if self.controls is None:
+            return None
+        return order_event(command, self.controls, self.phase, self.ends_at_ms, now_ms)
+
+    def _decide_closing_soon(self, now_ms: int) -> list[AuctionEvent]:
+        assert self.prepared is not None, "an active day was prepared"
+        left_ms, whole_ms = self.ends_at_ms - now_ms, self.prepared.closes_at_ms - self.prepared.opens_at_ms
+        told_ms = self.closing_told_ms
+        due = [ms for ms in self.prepared.rules.closing_soon_ms if left_ms <= ms < min(whole_ms, told_ms or whole_ms)]
+        if not due or left_ms <= 0:
+            return []
+        self.closing_told_ms = min(due)
+        message_id = self._id(f"closing:{min(due)}")
+        return [ClosingSoon(message_id=message_id, at_ms=now_ms, left_ms=min(due), ends_at_ms=self.ends_at_ms)]
+
+    def _decide_result(self, now_ms: int, order: NameResult | None = None) -> list[AuctionEvent]:
+        """The result, once everything before the end has been found and no bid waits for an operator any more: he has
+        until the close's bound. An order names it as it stands."""
         if self.phase is not Phase.PROCESSING or self.standings is None or self.prepared is None:
             return []
-        if self.watermark_ms < self.standings.ends_at_ms:
+        ends_at_ms = self.standings.ends_at_ms
+        is_waiting = self.standings.held and now_ms < ends_at_ms + self.prepared.rules.close_bound_ms
+        if order is None and (self.watermark_ms < ends_at_ms or is_waiting):
             return []
-        leader = self.standings.leader
+        return [self._result(Outcome.SOLD if self.standings.leader else Outcome.UNSOLD, now_ms, order)]
+
+    def _result(self, outcome: Outcome, now_ms: int, order: OperatorCommand | None) -> ResultNamed:
+        assert self.prepared is not None, "only a prepared day has a result"
+        leader = self.standings.leader if self.standings and outcome is Outcome.SOLD else None
         result = ResultNamed(
             message_id=self._id("result"),
+            correlation_id=order.message_id if order else "",
             at_ms=now_ms,
             auction_id=self.auction_id,
             day=self.prepared.day,
-            outcome=Outcome.SOLD if leader else Outcome.UNSOLD,
+            outcome=outcome,
             winner=leader_of(leader) if leader else None,
+            by=order.by if order else "",
+            why=order.why if order else "",
         )
-        self._name(result)
-        return [result]
+        self.name(result)
+        return result
 
-    # ---- the same state from the log
-
-    def replay(self, events: Iterable[AuctionEvent]) -> None:
-        """Take in what this auction has logged after the state it was made from, in order."""
-        bids: list[Bid] = []
-        withdrawn: list[int] = []
-        for event in events:
-            match event:
-                case BidAccepted() | BidRefused():
-                    bids.append(recall(event))
-                    continue
-                case BidWithdrawn():
-                    # A withdrawal stands before the verdicts of its batch, so one after a verdict begins a new batch.
-                    if bids:
-                        self._take_in(bids, withdrawn)
-                        bids, withdrawn = [], []
-                    withdrawn.append(event.post_id)
-                    continue
-            self._take_in(bids, withdrawn)
-            bids, withdrawn = [], []
-            match event:
-                case AuctionPrepared():
-                    self.prepared = event
-                case AuctionOpened():
-                    self._open(event)
-                case EndExtended() if self.standings:
-                    self.standings.span.ends_at_ms = event.ends_at_ms
-                case WatermarkMoved():
-                    self.watermark_ms = event.watermark_ms
-                case EndFrozen():
-                    self._freeze()
-                case CloseOverdue():
-                    self._overdue = True
-                case ResultNamed():
-                    self._name(event)
-        self._take_in(bids, withdrawn)
-
-    # ---- what changes the state, for both ways
-
-    def _open(self, opened: AuctionOpened) -> None:
-        assert self.prepared is not None, "an auction opens after it was prepared"
-        if advance(self.phase, Phase.ACTIVE):
-            self.phase, self.post_id = Phase.ACTIVE, opened.post_id
-            latest_end_ms = self.prepared.closes_at_ms + self.prepared.rules.soft_close_cap_ms
-            span = Span(opened.opened_at_ms, opened.ends_at_ms, latest_end_ms)
-            self.standings = Standings(self.prepared.rules, span)
-
-    def _freeze(self) -> None:
-        assert self.standings is not None, "only an opened auction has an end to freeze"
-        if advance(self.phase, Phase.PROCESSING):
-            self.phase = Phase.PROCESSING
-            self.standings.freeze()
-
-    def _name(self, result: ResultNamed) -> None:
-        if advance(self.phase, Phase.COMPLETED):
-            self.phase, self.result = Phase.COMPLETED, result
-
-    def _take_in(self, bids: Sequence[Bid], withdrawn: Sequence[int]) -> tuple[list[Verdict], int | None]:
-        self._tombstones.update(withdrawn)
-        if self.result is not None or self.standings is None:
-            self._outside.update(bid.post_id for bid in bids)
-            reason = Refusal.FOUND_TOO_LATE if self.result is not None else Refusal.BEFORE_OPEN
-            return [Verdict(bid, reason) for bid in sorted(bids, key=lambda bid: bid.post_id)], None
-        for bid in bids:
-            bid.withdrawn = bid.post_id in self._tombstones
-        return self.standings.update(bids, [post_id for post_id in withdrawn if post_id in self.standings.bids])
-
-    def _knows(self, post_id: int) -> bool:
-        known = self.standings is not None and post_id in self.standings.bids
-        return known or post_id in self._outside
+    def _strike(self, leader: Bid, now_ms: int) -> StrikeGiven:
+        return StrikeGiven(
+            message_id=f"strike:{leader.post_id}",
+            at_ms=now_ms,
+            bidder_id=leader.bidder_id,
+            post_id=leader.post_id,
+            cause="took back a leading bid",
+        )
 
     # ---- telling
 

@@ -6,7 +6,7 @@ What a reply is worth by itself is found here; how bids stand to each other is `
 from typing import Any
 
 from auction.bid_text import read_bid
-from auction.eligibility import ineligible
+from auction.eligibility import AuthorFacts, ineligible
 from auction.rules import posted_at_ms
 from auction.standings import Bid, Link, Standings, Verdict
 from messages.base import Refusal, Rules, Wei
@@ -23,11 +23,16 @@ _PASSING = frozenset(
         Refusal.BELOW_RESERVE,
         Refusal.BELOW_MINIMUM,
         Refusal.WITHDRAWN,
+        Refusal.INVALIDATED,
+        Refusal.PAUSED,
+        Refusal.BANNED,
+        Refusal.RATE_LIMITED,
+        Refusal.HELD,
     }
 )
 
 
-def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None) -> Bid:
+def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None, facts: AuthorFacts) -> Bid:
     """What is fixed about the reply: its amount, or the first reason why it can never lead.
 
     Without rules (the day is not prepared) nothing can be read, and nothing can lead either.
@@ -41,7 +46,7 @@ def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None
     flaw = None if reply.replied_to_id == auction_post_id else Refusal.NOT_A_REPLY
     if isinstance(amount, Refusal):
         return Bid(*bidder, None, flaw or amount)
-    return Bid(*bidder, amount, flaw or ineligible(rules, reply.author_created_at_ms, posted_at_ms(reply.post_id)))
+    return Bid(*bidder, amount, flaw or ineligible(rules, reply.author_id, facts, posted_at_ms(reply.post_id)))
 
 
 def recall(event: BidAccepted | BidRefused) -> Bid:
@@ -65,6 +70,7 @@ def verdict_event(
         "bidder_id": reply.author_id,
         "bidder_handle": reply.author_handle,
         "bidder_created_at_ms": reply.author_created_at_ms,
+        "bidder_followers": reply.author_followers,
         "replied_to_id": reply.replied_to_id,
         "text": reply.text,
         "hashtags": reply.hashtags,

@@ -1,15 +1,17 @@
-"""The fold: who leads, given the bids in the order of their posts and what was published about the end.
+"""The fold: who leads, given the bids in the order of their posts, and the controls.
 
 `fold` is the plain definition. `Standings` keeps the same result up to date as bids are found in any order: a bid in
-order costs one comparison; a late find or a withdrawal folds again from the earliest change, once per batch.
+order costs one comparison; a late find, a withdrawal or an order folds again from the earliest change, once a batch,
+and only until the chain of leaders is what it was before.
 It reads no clock and writes no log; when things happen is decided in `day`.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from auction.controls import Controls, own_posts_before
 from auction.rules import minimum_bid, posted_at_ms
 from messages.base import Refusal, Rules, Wei
 
@@ -32,15 +34,6 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
     ends_at_ms: int
 
 
-class Span(msgspec.Struct, array_like=True):
-    """When bids count, in UTC ms, as published: [opened_at_ms, ends_at_ms); a frozen end is extended by nothing."""
-
-    opened_at_ms: int
-    ends_at_ms: int
-    latest_end_ms: int
-    frozen: bool = False
-
-
 class Verdict(msgspec.Struct, frozen=True):
     """What is true of a bid in a fold. `required_wei` is set where money was the reason."""
 
@@ -49,31 +42,47 @@ class Verdict(msgspec.Struct, frozen=True):
     required_wei: Wei | None = None
 
 
-def fold(rules: Rules, span: Span, bids: Iterable[Bid]) -> list[Verdict]:
+def fold(rules: Rules, controls: Controls, bids: Iterable[Bid]) -> list[Verdict]:
     """The verdict on every bid, in canonical order: the plain definition of an auction's result."""
+    in_order = sorted(bids, key=lambda bid: bid.post_id)
+    own_posts: dict[int, list[int]] = {}
+    for bid in in_order:
+        own_posts.setdefault(bid.bidder_id, []).append(bid.post_id)
     leader: Link | None = None
     verdicts = []
-    for bid in sorted(bids, key=lambda bid: bid.post_id):
-        verdict = judge(rules, span, leader, bid)
+    for bid in in_order:
+        verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
         if verdict.refusal is None:
-            leader = Link(bid, end_after(rules, span, leader, bid))
+            leader = Link(bid, end_after(rules, controls, leader, bid))
         verdicts.append(verdict)
     return verdicts
 
 
-def judge(rules: Rules, span: Span, leader: Link | None, bid: Bid) -> Verdict:
-    """The verdict on a bid that comes next after `leader`."""
+def judge(rules: Rules, controls: Controls, leader: Link | None, bid: Bid, own_posts: list[int]) -> Verdict:
+    """The verdict on a bid that comes next after `leader`, by a bidder who has made `own_posts` (sorted ids)."""
     if bid.withdrawn:
         return Verdict(bid, Refusal.WITHDRAWN)
+    if bid.post_id in controls.invalidated:
+        return Verdict(bid, Refusal.INVALIDATED)
     if bid.flaw is Refusal.NOT_A_REPLY:
         return Verdict(bid, bid.flaw)
     at_ms = posted_at_ms(bid.post_id)
-    if at_ms < span.opened_at_ms:
+    if at_ms < controls.opened_at_ms:
         return Verdict(bid, Refusal.BEFORE_OPEN)
-    if at_ms >= effective_end(span, leader):
+    if at_ms >= effective_end(controls, leader):
         return Verdict(bid, Refusal.AFTER_CLOSE)
+    if controls.pauses and controls.in_pause(at_ms):
+        return Verdict(bid, Refusal.PAUSED)
     if bid.flaw is not None or bid.amount_wei is None:
         return Verdict(bid, bid.flaw)
+    if controls.bars and (reason := controls.barred(bid.bidder_id, at_ms)):
+        return Verdict(bid, reason)
+    if rules.rate_limit_posts:
+        before = own_posts_before(own_posts, bid.post_id, rules.rate_limit_window_ms)
+        if before >= rules.rate_limit_posts:
+            return Verdict(bid, Refusal.RATE_LIMITED)
+    if is_held(rules, controls, bid):
+        return Verdict(bid, Refusal.HELD)
     if leader and leader.bid.bidder_id == bid.bidder_id and not rules.leader_may_rebid:
         return Verdict(bid, Refusal.ALREADY_LEADING)
     required = minimum_bid(rules, leader.bid.amount_wei if leader else None)
@@ -82,28 +91,40 @@ def judge(rules: Rules, span: Span, leader: Link | None, bid: Bid) -> Verdict:
     return Verdict(bid, None)
 
 
-def effective_end(span: Span, leader: Link | None) -> int:
+def is_held(rules: Rules, controls: Controls, bid: Bid) -> bool:
+    """Whether the bid waits for an operator: by his order, or for an amount that is not plausible (BID-7)."""
+    if bid.post_id in controls.held:
+        return True
+    if not rules.hold_above_wei or bid.amount_wei is None or bid.amount_wei <= rules.hold_above_wei:
+        return False
+    return bid.post_id not in controls.released
+
+
+def effective_end(controls: Controls, leader: Link | None) -> int:
     """The one definition of the end (exclusive, UTC ms): as last extended, never before what was published."""
-    return max(leader.ends_at_ms, span.ends_at_ms) if leader else span.ends_at_ms
+    return max(leader.ends_at_ms, controls.ends_at_ms) if leader else controls.ends_at_ms
 
 
-def end_after(rules: Rules, span: Span, leader: Link | None, bid: Bid) -> int:
+def end_after(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> int:
     """The end (UTC ms) once `bid` leads: moved only when the leader changes, never past the cap (LIFE-5)."""
-    ends_at_ms = effective_end(span, leader)
-    if span.frozen or (leader and leader.bid.bidder_id == bid.bidder_id):
+    ends_at_ms = effective_end(controls, leader)
+    if controls.frozen or (leader and leader.bid.bidder_id == bid.bidder_id):
         return ends_at_ms
-    return max(ends_at_ms, min(posted_at_ms(bid.post_id) + rules.soft_close_ms, span.latest_end_ms))
+    extended_ms = controls.after(posted_at_ms(bid.post_id), rules.soft_close_ms)
+    return max(ends_at_ms, min(extended_ms, controls.latest_end_ms))
 
 
 class Standings:
     """The chain of leaders of one auction, kept equal to `fold` over all bids found so far."""
 
-    def __init__(self, rules: Rules, span: Span, bids: Iterable[Bid] = ()) -> None:
-        self.rules, self.span = rules, span
-        self.bids: dict[int, Bid] = {bid.post_id: bid for bid in bids}
+    def __init__(self, rules: Rules, controls: Controls, bids: Iterable[Bid] = ()) -> None:
+        self.rules, self.controls = rules, controls
+        self.bids: dict[int, Bid] = {}
         self.chain: list[Link] = []
-        self._order: list[int] = sorted(self.bids)
-        self._fold_from(0, ())
+        self.held: set[int] = set()
+        self._order: list[int] = []
+        self._own_posts: dict[int, list[int]] = {}
+        self.update(list(bids))
 
     @property
     def leader(self) -> Link | None:
@@ -111,65 +132,99 @@ class Standings:
 
     @property
     def ends_at_ms(self) -> int:
-        return effective_end(self.span, self.leader)
+        return effective_end(self.controls, self.leader)
 
     @property
     def minimum_wei(self) -> Wei:
+        """What the next bid needs."""
         return minimum_bid(self.rules, self.chain[-1].bid.amount_wei if self.chain else None)
+
+    def in_order(self) -> list[Bid]:
+        """All bids found so far, in canonical order."""
+        return [self.bids[post_id] for post_id in self._order]
 
     def verdicts(self) -> list[Verdict]:
         """The verdict on every bid as of now, folded anew: for reading, not for deciding."""
-        return fold(self.rules, self.span, self.bids.values())
+        return fold(self.rules, self.controls, self.bids.values())
 
-    def update(self, found: Sequence[Bid], withdrawn: Sequence[int] = ()) -> tuple[list[Verdict], int | None]:
-        """Fold in what a batch has brought: bids not known before, and known posts that are gone.
+    def update(
+        self, found: Sequence[Bid], withdrawn: Sequence[int] = (), changed: Sequence[int] = ()
+    ) -> tuple[list[Verdict], int | None]:
+        """Fold in what a batch has brought: bids not known before, known posts that are gone, and post ids from which
+        on an order may have changed something (then everything after them is judged again).
 
         Returns the verdicts on the new bids in canonical order, and the post id from which the chain of leaders that
         was told before no longer holds (None if it was only continued).
         """
         fresh = sorted(found, key=lambda bid: bid.post_id)
-        earliest = min([bid.post_id for bid in fresh[:1]] + list(withdrawn), default=None)
-        if earliest is None:
-            return [], None
-        late = bool(self._order) and earliest < self._order[-1]
-        for bid in fresh:
-            self.bids[bid.post_id] = bid
-            self._order.append(bid.post_id)
-        if late:
-            self._order.sort()  # nearly sorted already, which is what the sort is fast at
+        self._add(fresh)
         for post_id in withdrawn:
             self.bids[post_id].withdrawn = True
-        before = self.chain[bisect_left(self.chain, earliest, key=lambda link: link.bid.post_id) :]
-        verdicts = self._fold_from(earliest, {bid.post_id for bid in fresh})
-        return verdicts, self._first_difference(before, earliest)
+        touched = [*(bid.post_id for bid in fresh), *withdrawn]
+        if not self._order or not (touched or changed):
+            return [], None
+        earliest = min(*touched, *changed) if len(touched) + len(changed) > 1 else (touched or changed)[0]
+        # An own post found late counts against the later ones of its bidder, however far behind it they come.
+        settled_after = self._order[-1] if changed or self.rules.rate_limit_posts else max(touched)
+        return self._fold_from(earliest, settled_after, {bid.post_id for bid in fresh})
 
     def publish_end(self) -> None:
         """What was shown holds: the end of the chain becomes a floor that no withdrawal takes back."""
-        self.span.ends_at_ms = self.ends_at_ms
+        self.controls.ends_at_ms = self.ends_at_ms
 
     def freeze(self) -> None:
         """The published end is final. Later finds count when posted before it, but extend nothing."""
-        self.span.frozen = True
+        self.controls.frozen = True
 
-    def _fold_from(self, earliest: int, wanted: Iterable[int]) -> list[Verdict]:
-        """Fold again every bid from `earliest` on; the verdicts on the `wanted` ones."""
-        wanted = set(wanted)
-        del self.chain[bisect_left(self.chain, earliest, key=lambda link: link.bid.post_id) :]
-        leader = self.leader
+    def _add(self, fresh: Sequence[Bid]) -> None:
+        late = bool(fresh) and bool(self._order) and fresh[0].post_id < self._order[-1]
+        for bid in fresh:
+            self.bids[bid.post_id] = bid
+            self._order.append(bid.post_id)
+            own = self._own_posts.setdefault(bid.bidder_id, [])
+            own.append(bid.post_id)
+            if len(own) > 1 and own[-2] > own[-1]:
+                own.sort()
+        if late:
+            self._order.sort()  # nearly sorted already, which is what the sort is fast at
+
+    def _fold_from(self, earliest: int, settled_after: int, fresh: Collection[int]) -> tuple[list[Verdict], int | None]:
+        """Fold again from the post `earliest` on, at least up to `settled_after`, and from there on until the leader is
+        who he was before: the rest of the chain then follows as it did."""
+        cut = bisect_left(self.chain, earliest, key=_post_id)
+        before = self.chain[cut:]
+        del self.chain[cut:]
+        leader = first = self.leader
         verdicts = []
-        for post_id in self._order[bisect_left(self._order, earliest) :]:
+        passed = 0  # how many links of `before` lie behind us
+        for place in range(bisect_left(self._order, earliest), len(self._order)):
+            post_id = self._order[place]
+            while passed < len(before) and before[passed].bid.post_id < post_id:
+                passed += 1
+            if post_id > settled_after and leader == (before[passed - 1] if passed else first):
+                self.chain += before[passed:]
+                break
             bid = self.bids[post_id]
-            verdict = judge(self.rules, self.span, leader, bid)
+            verdict = judge(self.rules, self.controls, leader, bid, self._own_posts[bid.bidder_id])
             if verdict.refusal is None:
-                leader = Link(bid, end_after(self.rules, self.span, leader, bid))
+                leader = Link(bid, end_after(self.rules, self.controls, leader, bid))
                 self.chain.append(leader)
-            if post_id in wanted:
+            if verdict.refusal is Refusal.HELD:
+                self.held.add(post_id)
+            else:
+                self.held.discard(post_id)
+            if post_id in fresh:
                 verdicts.append(verdict)
-        return verdicts
+        return verdicts, self._first_difference(before, cut)
 
-    def _first_difference(self, before: list[Link], earliest: int) -> int | None:
-        after = self.chain[bisect_left(self.chain, earliest, key=lambda link: link.bid.post_id) :]
-        for old, new in zip(before, after, strict=False):
-            if old.bid.post_id != new.bid.post_id:
-                return min(old.bid.post_id, new.bid.post_id)
-        return before[len(after)].bid.post_id if len(before) > len(after) else None
+    def _first_difference(self, before: list[Link], cut: int) -> int | None:
+        for place, old in enumerate(before, cut):
+            if place >= len(self.chain):
+                return old.bid.post_id
+            if old.bid.post_id != self.chain[place].bid.post_id:
+                return min(old.bid.post_id, self.chain[place].bid.post_id)
+        return None
+
+
+def _post_id(link: Link) -> int:
+    return link.bid.post_id

@@ -1,9 +1,10 @@
-"""What is said in public, in words: the posts of a day and the host's canned lines. Pure; nothing here is sent.
+"""What is said in words: the posts of a day, the host's canned lines, the log's lines. Pure; nothing here is sent.
 
 Amounts are exact and never rounded; a post fits X's 280 characters with room to spare and carries no address.
 """
 
 from datetime import UTC, datetime
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from auction.money import format_eth
@@ -11,21 +12,50 @@ from messages.base import Outcome
 from messages.events import (
     AnyEvent,
     AuctionOpened,
+    AuctionPaused,
     AuctionPrepared,
+    AuctionResumed,
     BidAccepted,
+    BidderBarred,
+    BidderUnbarred,
+    BidHeld,
+    BidInvalidated,
     BidRefused,
+    BidReleased,
     BidWithdrawn,
+    ChainLogSeen,
     CharacterSpoke,
+    CloseOverdue,
+    ClosingSoon,
+    DayStarted,
+    DayVoided,
     EndExtended,
     EndFrozen,
+    MarathonEnded,
+    MarathonStarted,
     PostAttempted,
     PostMade,
     PostRefused,
     ResultNamed,
     StandingsRevised,
+    StrikeGiven,
+    WatermarkMoved,
 )
 
 POST_LIMIT = 280
+
+Ordered = (
+    AuctionPaused
+    | AuctionResumed
+    | BidderBarred
+    | BidderUnbarred
+    | BidHeld
+    | BidInvalidated
+    | BidReleased
+    | EndExtended
+    | ResultNamed
+)
+"""What an operator may have ordered: `by` whom, and `why`."""
 
 
 def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
@@ -72,7 +102,26 @@ def host_line(event: AnyEvent) -> str | None:
 
 
 def log_line(event: AnyEvent) -> str:
-    """A fact of the log in words, on one line, also when it carries what bidders wrote."""
+    """A fact of the log in words, always one printable line, also when it carries what bidders wrote."""
+    return one_line(_told(event))
+
+
+def one_line(text: str) -> str:
+    """The text with everything escaped that would break its line, hide in it or speak to the terminal."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def utc(at_ms: int) -> str:
+    """A time as the log tells it, such as "2027-03-01 20:00:00.000Z". Any number can be told."""
+    try:
+        at = datetime.fromtimestamp(at_ms // 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{at_ms} ms"
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03}Z"
+
+
+def _told(event: AnyEvent) -> str:
+    what = type(event).__name__
     match event:
         case BidAccepted():
             amount, minimum = format_eth(event.amount_wei), format_eth(event.minimum_wei)
@@ -90,22 +139,61 @@ def log_line(event: AnyEvent) -> str:
             )
         case ResultNamed():
             winner = event.winner
-            return "result    " + (
-                f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else str(event.outcome)
-            )
+            named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
+            return f"result    {named}{_ordered(event) if event.by else ''}"
         case CharacterSpoke():
-            return f"host      {event.text!r}"
-        case PostAttempted() | PostMade() | PostRefused():
-            return f"{type(event).__name__} {event.job}"
+            return f"host      {event.text}"
+        case DayStarted():
+            return f"{what} {event.day}: {event.auction_id}"
+        case DayVoided():
+            return f"{what} {event.day}: {event.why}"
+        case AuctionPrepared():
+            rules = f"reserve {format_eth(event.rules.reserve_wei)}, rules {event.rules_hash[:16]}"
+            return f"{what} {event.day}: {event.lot.title}, until {utc(event.closes_at_ms)}, {rules}"
+        case AuctionOpened():
+            return f"{what} by post {event.post_id}, until {utc(event.ends_at_ms)}"
+        case EndExtended() if event.by:
+            return f"{what} to {utc(event.ends_at_ms)}{_ordered(event)}"
+        case EndExtended():
+            return f"{what} to {utc(event.ends_at_ms)} by {event.by_post_id}"
+        case ClosingSoon():
+            return f"{what}: {event.left_ms // 1000} s or less to {utc(event.ends_at_ms)}"
+        case AuctionPaused():
+            return f"{what} from {utc(event.from_ms)}{_ordered(event)}"
+        case AuctionResumed():
+            return f"{what} at {utc(event.until_ms)}, until {utc(event.ends_at_ms)}{_ordered(event)}"
+        case BidInvalidated() | BidHeld() | BidReleased():
+            return f"{what} {event.post_id}{_ordered(event)}"
+        case BidderBarred():
+            return f"{what} {event.bidder_id} from {utc(event.from_ms)}, {event.reason}{_ordered(event)}"
+        case BidderUnbarred():
+            return f"{what} {event.bidder_id} from {utc(event.from_ms)}{_ordered(event)}"
+        case StrikeGiven():
+            return f"{what} to {event.bidder_id}: {event.cause} ({event.post_id})"
+        case EndFrozen():
+            return f"{what} at {utc(event.ends_at_ms)}"
+        case WatermarkMoved():
+            return f"{what} to {utc(event.watermark_ms)}"
+        case CloseOverdue():
+            return f"{what}: only known up to {utc(event.watermark_ms)}, the end was {utc(event.ends_at_ms)}"
+        case PostMade():
+            return f"{what} {event.job} as {event.post_id}"
+        case PostRefused():
+            return f"{what} {event.job}: {event.why}"
+        case PostAttempted():
+            return f"{what} {event.job}"
+        case ChainLogSeen():
+            return f"{what} {event.transaction_hash}:{event.log_index} in block {event.block_number}"
+        case MarathonStarted():
+            return f"{what}: {event.days} days"
+        case MarathonEnded():
+            return what
         case _:
-            fields = ((name, getattr(event, name)) for name in event.__struct_fields__)
-            told = (
-                f"{name}={value}" for name, value in fields if isinstance(value, str | int) and name not in _PLUMBING
-            )
-            return f"{type(event).__name__} {' '.join(told)}"
+            assert_never(event)
 
 
-_PLUMBING = frozenset({"message_id", "correlation_id", "at_ms", "auction_id"})
+def _ordered(event: Ordered) -> str:
+    return f" (ordered by {event.by}: {event.why})"
 
 
 def _fit(text: str) -> str:

@@ -54,10 +54,11 @@ class Report(msgspec.Struct, frozen=True):
 def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any], time_zone: str) -> Report:
     """Replays the whole log and holds it against the truth, as /_sim/truth tells it."""
     found = audit(client, keys)
-    days = [_day_report(day, truth["posts"]) for day in found.days.values()]
+    begun = [day for day in found.days.values() if day.prepared is not None]
+    days = [_day_report(day, truth["posts"]) for day in begun]
     audited = found.difference or "ok"
     posts = _posts_made(list(found.days.values()), truth, time_zone)
-    right = audited == "ok" and posts == "ok" and all(day.right for day in days)
+    right = audited == "ok" and posts == "ok" and len(days) == len(found.days) and all(day.right for day in days)
     return Report(seed, days, audited, posts, right)
 
 
@@ -68,7 +69,7 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
         return DayReport(number, None, None, None, 0, {}, {})
     reasons = Counter(verdict.refusal for verdict in day.standings.verdicts())
     conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
-    span = day.standings.span
+    span = day.standings.controls
     expected = judge(conversation, day.prepared.rules, {day.post_id}, span.opened_at_ms, day.standings.ends_at_ms)
     expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
     result = day.result

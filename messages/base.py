@@ -63,6 +63,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     close_bound_ms: int
     minimum_account_age_ms: int
     leader_may_rebid: bool = False
+    # A limit of 0 is none. `exempt_ids` are not asked for age and followers; `barred_ids` may never bid (the house,
+    # the artist, a block list).
+    minimum_followers: int = 0
+    exempt_ids: tuple[int, ...] = ()
+    barred_ids: tuple[int, ...] = ()
+    rate_limit_posts: int = 0
+    rate_limit_window_ms: int = 60_000
+    hold_above_wei: Wei = Wei(0)
+    closing_soon_ms: tuple[int, ...] = ()
 
 
 class Phase(StrEnum):

@@ -3,7 +3,7 @@
 Everything that can change an auction's standing is one of these; nothing else is read by its actor.
 """
 
-from messages.base import Command, Lot, Rules
+from messages.base import Command, Lot, Refusal, Rules
 
 
 class OpenAuction(Command, frozen=True, kw_only=True):
@@ -34,6 +34,7 @@ class PlaceBid(Command, frozen=True, kw_only=True):
     author_id: int
     author_handle: str
     author_created_at_ms: int | None
+    author_followers: int | None = None
     replied_to_id: int | None
     text: str
     hashtags: tuple[str, ...] | None
@@ -54,4 +55,83 @@ class MarkSwept(Command, frozen=True, kw_only=True):
     swept_to_ms: int
 
 
-AuctionCommand = OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | MarkSwept
+class OperatorCommand(Command, frozen=True, kw_only=True):
+    """What an operator orders: who he is (the name of his token), why, and when he said so (UTC ms)."""
+
+    by: str
+    why: str
+    said_at_ms: int
+
+
+class PauseAuction(OperatorCommand, frozen=True, kw_only=True):
+    """Bids posted from now on are refused, until the auction is resumed; the end moves by the pause."""
+
+
+class ResumeAuction(OperatorCommand, frozen=True, kw_only=True):
+    """Bids posted from now on count again."""
+
+
+class ExtendAuction(OperatorCommand, frozen=True, kw_only=True):
+    """The end is not before `ends_at_ms` (UTC ms), whatever the cap of the soft close says."""
+
+    ends_at_ms: int
+
+
+class VoidAuction(OperatorCommand, frozen=True, kw_only=True):
+    """The day ends without a winner."""
+
+
+class NameResult(OperatorCommand, frozen=True, kw_only=True):
+    """Name the result of an overdue close as it stands, without waiting for what may still be missing."""
+
+
+class InvalidateBid(OperatorCommand, frozen=True, kw_only=True):
+    """The bid does not count."""
+
+    post_id: int
+
+
+class HoldBid(OperatorCommand, frozen=True, kw_only=True):
+    """The bid does not lead until it is released."""
+
+    post_id: int
+
+
+class ReleaseBid(OperatorCommand, frozen=True, kw_only=True):
+    """A held bid counts, at its own time."""
+
+    post_id: int
+
+
+class BarBidder(OperatorCommand, frozen=True, kw_only=True):
+    """What this bidder posted from `from_ms` on does not count (`reason`: BANNED, NOT_ELIGIBLE)."""
+
+    bidder_id: int
+    from_ms: int
+    reason: Refusal
+
+
+class UnbarBidder(OperatorCommand, frozen=True, kw_only=True):
+    """What this bidder posts from `from_ms` on counts again."""
+
+    bidder_id: int
+    from_ms: int
+
+
+AuctionCommand = (
+    OpenAuction
+    | ConfirmAuctionPost
+    | PlaceBid
+    | WithdrawBid
+    | MarkSwept
+    | PauseAuction
+    | ResumeAuction
+    | ExtendAuction
+    | VoidAuction
+    | NameResult
+    | InvalidateBid
+    | HoldBid
+    | ReleaseBid
+    | BarBidder
+    | UnbarBidder
+)

@@ -66,6 +66,7 @@ class Observed(Event, frozen=True, kw_only=True):
     bidder_id: int
     bidder_handle: str
     bidder_created_at_ms: int | None
+    bidder_followers: int | None = None
     replied_to_id: int | None
     text: str
     hashtags: tuple[str, ...] | None
@@ -122,16 +123,96 @@ class StandingsRevised(Event, frozen=True, kw_only=True):
 
 
 class EndExtended(Event, frozen=True, kw_only=True):
-    """The end has moved and is never taken back, whatever becomes of the bid that moved it."""
+    """The end has moved and is never taken back, whatever becomes of the bid that moved it.
+
+    `by_post_id` is 0 where an operator moved it (`by`, `why`).
+    """
 
     ends_at_ms: int
     by_post_id: int
+    by: str = ""
+    why: str = ""
 
 
 class WatermarkMoved(Event, frozen=True, kw_only=True):
     """Every post made before `watermark_ms` has been found and decided."""
 
     watermark_ms: int
+
+
+class ClosingSoon(Event, frozen=True, kw_only=True):
+    """The end is `left_ms` away, or less: told once for each configured distance."""
+
+    left_ms: int
+    ends_at_ms: int
+
+
+class AuctionPaused(Event, frozen=True, kw_only=True):
+    """Bids posted from `from_ms` on are refused until the auction is resumed."""
+
+    from_ms: int
+    by: str
+    why: str
+
+
+class AuctionResumed(Event, frozen=True, kw_only=True):
+    """Bids posted from `until_ms` on count again; the end has moved by the pause."""
+
+    until_ms: int
+    ends_at_ms: int
+    by: str
+    why: str
+
+
+class BidInvalidated(Event, frozen=True, kw_only=True):
+    """An operator has taken the bid out."""
+
+    post_id: int
+    by: str
+    why: str
+
+
+class BidHeld(Event, frozen=True, kw_only=True):
+    """The bid does not lead until an operator releases it."""
+
+    post_id: int
+    by: str
+    why: str
+
+
+class BidReleased(Event, frozen=True, kw_only=True):
+    """A held bid counts, at its own time."""
+
+    post_id: int
+    by: str
+    why: str
+
+
+class BidderBarred(Event, frozen=True, kw_only=True):
+    """What the bidder posted from `from_ms` on does not count."""
+
+    bidder_id: int
+    from_ms: int
+    reason: Refusal
+    by: str
+    why: str
+
+
+class BidderUnbarred(Event, frozen=True, kw_only=True):
+    """What the bidder posts from `from_ms` on counts again."""
+
+    bidder_id: int
+    from_ms: int
+    by: str
+    why: str
+
+
+class StrikeGiven(Event, frozen=True, kw_only=True):
+    """The bidder took back a bid that led."""
+
+    bidder_id: int
+    post_id: int
+    cause: str
 
 
 class EndFrozen(Event, frozen=True, kw_only=True):
@@ -148,12 +229,14 @@ class CloseOverdue(Event, frozen=True, kw_only=True):
 
 
 class ResultNamed(Event, frozen=True, kw_only=True):
-    """COMPLETED. Nothing found later changes it."""
+    """COMPLETED. Nothing found later changes it. `by` and `why` are set where an operator has decided."""
 
     auction_id: str
     day: int
     outcome: Outcome
     winner: Leader | None = None
+    by: str = ""
+    why: str = ""
 
 
 # ---- the announcer's, the host's and the chain watcher's chains
@@ -208,6 +291,15 @@ AuctionEvent = (
     | StandingsRevised
     | EndExtended
     | WatermarkMoved
+    | ClosingSoon
+    | AuctionPaused
+    | AuctionResumed
+    | BidInvalidated
+    | BidHeld
+    | BidReleased
+    | BidderBarred
+    | BidderUnbarred
+    | StrikeGiven
     | EndFrozen
     | CloseOverdue
     | ResultNamed

@@ -3,8 +3,9 @@
 import pytest
 
 from auction.audit import Auditor
-from auction.day import AuctionDay, DayState
+from auction.day import AuctionDay
 from auction.lifecycle import TRANSITIONS, IllegalTransition, advance
+from auction.record import DayState
 from messages.base import Outcome, Phase, Refusal
 from messages.codec import pack, unpack
 from messages.commands import AuctionCommand
@@ -20,6 +21,7 @@ from messages.events import (
     EndFrozen,
     ResultNamed,
     StandingsRevised,
+    StrikeGiven,
     WatermarkMoved,
 )
 from tests.auction.builders import (
@@ -129,7 +131,9 @@ def test_a_withdrawn_leader_gives_way_to_the_bid_before() -> None:
     day = opened_day()
     first, second = reply(10, 1, "0.5"), reply(20, 2, "0.6")
     day.decide([first, second], OPENS_MS)
-    withdrawn, revised = day.decide([gone(second)], OPENS_MS)
+    withdrawn, strike, revised = day.decide([gone(second)], OPENS_MS)
+    assert isinstance(strike, StrikeGiven)
+    assert strike.bidder_id == 2
     assert isinstance(withdrawn, BidWithdrawn)
     assert isinstance(revised, StandingsRevised)
     assert (revised.from_post_id, revised.leaders) == (second.post_id, ())

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auction.audit import Auditor
+from auction.controls import Controls
 from auction.day import AuctionDay
-from auction.standings import Span, Standings, fold
+from auction.standings import Standings, fold
 from messages.base import Refusal
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, EndExtended
@@ -59,7 +60,7 @@ def test_for_fixed_controls_every_order_of_arrival_gives_the_same_standing(comma
     day, _ = observed(commands, cuts)
     assert day.standings is not None
     # The control that depends on arrival is the published end: fix it, and permute everything else.
-    span = Span(OPENS_MS, day.standings.span.ends_at_ms, day.standings.span.latest_end_ms)
+    span = Controls(OPENS_MS, day.standings.controls.ends_at_ms, day.standings.controls.latest_end_ms)
     bids = list(day.standings.bids.values())
     expected = fold(RULES, span, bids)
     random.shuffle(bids)
@@ -79,7 +80,9 @@ def test_the_incremental_fold_equals_the_plain_one_and_a_published_end_never_shr
     day, log = observed(commands, cuts)
     assert day.standings is not None
     plain = [
-        verdict.bid for verdict in fold(RULES, day.standings.span, day.standings.bids.values()) if not verdict.refusal
+        verdict.bid
+        for verdict in fold(RULES, day.standings.controls, day.standings.bids.values())
+        if not verdict.refusal
     ]
     assert [link.bid for link in day.standings.chain] == plain
     ends = [CLOSES_MS] + [event.ends_at_ms for entry in log for event in entry if isinstance(event, EndExtended)]

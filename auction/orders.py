@@ -1,0 +1,103 @@
+"""What operators order: from a command to the event that says so, and from the event to the controls.
+
+An order that changes nothing (a repetition, or one that comes too late) has no event. What it does to the standing is
+found by folding again.
+"""
+
+from typing import Any
+
+from auction.controls import Controls, first_id_at
+from messages.base import Phase
+from messages.commands import (
+    BarBidder,
+    ExtendAuction,
+    HoldBid,
+    InvalidateBid,
+    OperatorCommand,
+    PauseAuction,
+    ReleaseBid,
+    ResumeAuction,
+    UnbarBidder,
+)
+from messages.events import (
+    AuctionEvent,
+    AuctionPaused,
+    AuctionResumed,
+    BidderBarred,
+    BidderUnbarred,
+    BidHeld,
+    BidInvalidated,
+    BidReleased,
+    EndExtended,
+)
+
+
+def order_event(
+    command: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int, now_ms: int
+) -> AuctionEvent | None:
+    """The event that the order makes, as of now (UTC ms), or None. `ends_at_ms` is the effective end."""
+    if phase is Phase.COMPLETED:
+        return None
+    said: dict[str, Any] = {
+        "message_id": f"ordered:{command.message_id}",
+        "correlation_id": command.message_id,
+        "at_ms": now_ms,
+        "by": command.by,
+        "why": command.why,
+    }
+    is_active = phase is Phase.ACTIVE
+    match command:
+        case PauseAuction() if is_active and not controls.paused and command.said_at_ms < ends_at_ms:
+            return AuctionPaused(**said, from_ms=max(command.said_at_ms, controls.opened_at_ms))
+        case ResumeAuction() if is_active and controls.paused:
+            until_ms = max(command.said_at_ms, controls.pauses[-1].from_ms)
+            moved_ms = until_ms - controls.pauses[-1].from_ms
+            return AuctionResumed(**said, until_ms=until_ms, ends_at_ms=ends_at_ms + moved_ms)
+        case ExtendAuction() if is_active and command.ends_at_ms > ends_at_ms:
+            return EndExtended(**said, ends_at_ms=command.ends_at_ms, by_post_id=0)
+        case InvalidateBid() if command.post_id not in controls.invalidated:
+            return BidInvalidated(**said, post_id=command.post_id)
+        case HoldBid() if command.post_id not in controls.held:
+            return BidHeld(**said, post_id=command.post_id)
+        case ReleaseBid() if command.post_id not in controls.released:
+            return BidReleased(**said, post_id=command.post_id)
+        case BarBidder() if not controls.barred(command.bidder_id, command.from_ms):
+            return BidderBarred(**said, bidder_id=command.bidder_id, from_ms=command.from_ms, reason=command.reason)
+        case UnbarBidder() if controls.barred(command.bidder_id, command.from_ms):
+            return BidderUnbarred(**said, bidder_id=command.bidder_id, from_ms=command.from_ms)
+        case _:
+            return None
+
+
+def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int | None:
+    """Change the controls as the event says; the first post id that this may concern, or None if it orders nothing.
+
+    `ends_at_ms` is the effective end before the event.
+    """
+    match event:
+        case AuctionPaused():
+            controls.pause(event.from_ms)
+            return first_id_at(event.from_ms)
+        case AuctionResumed():
+            controls.resume(event.until_ms, event.ends_at_ms)
+            return first_id_at(controls.pauses[-1].from_ms)
+        case EndExtended() if event.by:
+            controls.ends_at_ms = event.ends_at_ms
+            return first_id_at(ends_at_ms)
+        case BidInvalidated():
+            controls.invalidated.add(event.post_id)
+            return event.post_id
+        case BidHeld():
+            controls.hold(event.post_id)
+            return event.post_id
+        case BidReleased():
+            controls.release(event.post_id)
+            return event.post_id
+        case BidderBarred():
+            controls.bar(event.bidder_id, event.from_ms, event.reason)
+            return first_id_at(event.from_ms)
+        case BidderUnbarred():
+            controls.unbar(event.bidder_id, event.from_ms)
+            return first_id_at(event.from_ms)
+        case _:
+            return None

@@ -1,0 +1,185 @@
+"""The state of one auction day, and what each event of its log makes of it.
+
+`replay` reaches the state from the log without deciding anything anew, so that what was published holds even when a
+later version would judge otherwise. What is decided, and when, is `day`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from auction.controls import Controls
+from auction.eligibility import AuthorFacts
+from auction.lifecycle import advance
+from auction.orders import take_order
+from auction.replies import recall
+from auction.standings import Bid, Standings, Verdict
+from messages.base import Phase, Refusal
+from messages.events import (
+    AuctionEvent,
+    AuctionOpened,
+    AuctionPrepared,
+    BidAccepted,
+    BidRefused,
+    BidWithdrawn,
+    CloseOverdue,
+    ClosingSoon,
+    EndExtended,
+    EndFrozen,
+    ResultNamed,
+    StrikeGiven,
+    WatermarkMoved,
+)
+
+
+class DayState(msgspec.Struct, array_like=True):
+    """All that a day needs to go on: what a checkpoint holds."""
+
+    phase: Phase = Phase.PENDING
+    prepared: AuctionPrepared | None = None
+    post_id: int | None = None
+    controls: Controls | None = None
+    bids: list[Bid] = []
+    tombstones: list[int] = []
+    watermark_ms: int = 0
+    overdue: bool = False
+    result: ResultNamed | None = None
+    outside: list[int] = []  # decided before the opening or after the result: never part of the standing
+    facts: dict[int, AuthorFacts] = {}
+    closing_told_ms: int | None = None
+
+
+class DayRecord:
+    """What is true of a day so far. Not thread-safe: it belongs to the one actor that serialises the auction's bids."""
+
+    def __init__(self, auction_id: str, state: DayState | None = None) -> None:
+        state = state or DayState()
+        self.auction_id = auction_id
+        self.phase = state.phase
+        self.prepared = state.prepared
+        self.post_id = state.post_id
+        self.watermark_ms = state.watermark_ms
+        self.result = state.result
+        self.left_out = 0  # replies without the hashtag: counted while this process lives, never judged
+        self.overdue = state.overdue
+        self.tombstones = set(state.tombstones)
+        self.outside = set(state.outside)
+        self.facts = dict(state.facts)
+        self.closing_told_ms = state.closing_told_ms
+        self.controls = state.controls
+        self.standings: Standings | None = None
+        if state.prepared and state.controls and state.phase is not Phase.PENDING:
+            self.standings = Standings(state.prepared.rules, state.controls, state.bids)
+
+    def state(self) -> DayState:
+        """What `AuctionDay(auction_id, state)` goes on from."""
+        standings = self.standings
+        return DayState(
+            self.phase,
+            self.prepared,
+            self.post_id,
+            self.controls,
+            standings.in_order() if standings else [],
+            sorted(self.tombstones),
+            self.watermark_ms,
+            self.overdue,
+            self.result,
+            sorted(self.outside),
+            self.facts,
+            self.closing_told_ms,
+        )
+
+    # ---- the same state from the log
+
+    def replay(self, events: Iterable[AuctionEvent]) -> None:
+        """Take in what this auction has logged after the state it was made from, in order."""
+        bids: list[Bid] = []
+        withdrawn: list[int] = []
+        for event in events:
+            match event:
+                case BidAccepted() | BidRefused():
+                    bids.append(recall(event))
+                    facts = AuthorFacts(event.bidder_created_at_ms, event.bidder_followers)
+                    self.facts.setdefault(event.bidder_id, facts)
+                    continue
+                case StrikeGiven():
+                    continue  # stands among a batch's withdrawals and changes nothing of the day
+                case BidWithdrawn():
+                    # A withdrawal stands before the verdicts of its batch, so one after a verdict begins a new batch.
+                    if bids:
+                        self.take_in(bids, withdrawn)
+                        bids, withdrawn = [], []
+                    withdrawn.append(event.post_id)
+                    continue
+            self.take_in(bids, withdrawn)
+            bids, withdrawn = [], []
+            match event:
+                case AuctionPrepared():
+                    self.prepare(event)
+                case AuctionOpened():
+                    self.open(event)
+                case EndExtended() if self.controls and not event.by:
+                    self.controls.ends_at_ms = event.ends_at_ms
+                case ClosingSoon():
+                    self.closing_told_ms = event.left_ms
+                case WatermarkMoved():
+                    self.watermark_ms = event.watermark_ms
+                case EndFrozen():
+                    self.freeze()
+                case CloseOverdue():
+                    self.overdue = True
+                case ResultNamed():
+                    self.name(event)
+                case _:
+                    self.take_order(event)
+        self.take_in(bids, withdrawn)
+
+    # ---- what an event makes of the state, be it just decided or read from the log
+
+    def prepare(self, prepared: AuctionPrepared) -> None:
+        self.prepared = prepared
+        latest_end_ms = prepared.closes_at_ms + prepared.rules.soft_close_cap_ms
+        self.controls = Controls(prepared.opens_at_ms, prepared.closes_at_ms, latest_end_ms)
+
+    def open(self, opened: AuctionOpened) -> None:
+        assert self.prepared is not None, "an auction opens after it was prepared"
+        assert self.controls is not None, "a prepared day has controls"
+        if advance(self.phase, Phase.ACTIVE):
+            self.phase, self.post_id = Phase.ACTIVE, opened.post_id
+            self.controls.opened_at_ms = opened.opened_at_ms
+            self.standings = Standings(self.prepared.rules, self.controls)
+
+    def freeze(self) -> None:
+        assert self.standings is not None, "only an opened auction has an end to freeze"
+        if advance(self.phase, Phase.PROCESSING):
+            self.phase = Phase.PROCESSING
+            self.standings.freeze()
+
+    def name(self, result: ResultNamed) -> None:
+        if advance(self.phase, Phase.COMPLETED):
+            self.phase, self.result = Phase.COMPLETED, result
+
+    def take_order(self, event: AuctionEvent) -> int | None:
+        """The post id from which the chain of leaders is another one now, or None."""
+        if self.controls is None or (from_id := take_order(event, self.controls, self.ends_at_ms)) is None:
+            return None
+        return self.standings.update((), (), [from_id])[1] if self.standings else None
+
+    def take_in(self, bids: Sequence[Bid], withdrawn: Sequence[int]) -> tuple[list[Verdict], int | None]:
+        self.tombstones.update(withdrawn)
+        if self.result is not None or self.standings is None:
+            self.outside.update(bid.post_id for bid in bids)
+            reason = Refusal.FOUND_TOO_LATE if self.result is not None else Refusal.BEFORE_OPEN
+            return [Verdict(bid, reason) for bid in sorted(bids, key=lambda bid: bid.post_id)], None
+        for bid in bids:
+            bid.withdrawn = bid.post_id in self.tombstones
+        return self.standings.update(bids, [post_id for post_id in withdrawn if post_id in self.standings.bids])
+
+    @property
+    def ends_at_ms(self) -> int:
+        assert self.controls is not None, "only a prepared day has an end"
+        return self.standings.ends_at_ms if self.standings else self.controls.ends_at_ms
+
+    def knows(self, post_id: int) -> bool:
+        known = self.standings is not None and post_id in self.standings.bids
+        return known or post_id in self.outside

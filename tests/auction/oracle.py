@@ -1,0 +1,146 @@
+"""The judge of the properties: what a day must come to, by brute force, from its observations and its logged controls.
+
+It shares no code with `auction/`: every question about a bid is answered by looking through everything again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from messages.base import Rules
+from messages.commands import PlaceBid, WithdrawBid
+from messages.events import (
+    AnyEvent,
+    AuctionOpened,
+    AuctionPaused,
+    AuctionResumed,
+    BidderBarred,
+    BidderUnbarred,
+    BidHeld,
+    BidInvalidated,
+    BidReleased,
+    EndExtended,
+    EndFrozen,
+)
+
+EPOCH_MS = 1288834974657
+
+
+def time_of(post_id: int) -> int:
+    return (post_id >> 22) + EPOCH_MS
+
+
+def verdicts(
+    rules: Rules,
+    log: Sequence[AnyEvent],
+    seen: Sequence[PlaceBid],
+    gone: Sequence[WithdrawBid],
+    meaning: dict[int, Any],
+) -> dict[int, str]:
+    """For each post its verdict: "ACCEPTED" or a reason. `meaning` says for each post what its text is worth:
+    an amount, a reason, or None where it carries no hashtag."""
+    (opened,) = [event for event in log if isinstance(event, AuctionOpened)]
+    frozen = [event.ends_at_ms for event in log if isinstance(event, EndFrozen)]
+    floor = frozen[0] if frozen else opened.ends_at_ms
+    for event in log:
+        if isinstance(event, EndExtended | AuctionResumed):
+            floor = max(floor, event.ends_at_ms)
+    invalid = {event.post_id for event in log if isinstance(event, BidInvalidated)}
+    withdrawn = {command.post_id for command in gone}
+    posts = sorted(
+        {bid.post_id: bid for bid in seen if meaning[bid.post_id] is not None}.values(), key=lambda b: b.post_id
+    )
+
+    said: dict[int, str] = {}
+    leader: PlaceBid | None = None
+    leading = 0
+    end = floor
+    for bid in posts:
+        worth, at = meaning[bid.post_id], time_of(bid.post_id)
+        needed = rules.reserve_wei
+        if leader:
+            needed = leading + max(rules.increment_wei, -(-leading * rules.increment_basis_points // 10_000), 1)
+        if bid.post_id in withdrawn:
+            verdict = "WITHDRAWN"
+        elif bid.post_id in invalid:
+            verdict = "INVALIDATED"
+        elif bid.replied_to_id != opened.post_id:
+            verdict = "NOT_A_REPLY"
+        elif at < opened.opened_at_ms:
+            verdict = "BEFORE_OPEN"
+        elif at >= end:
+            verdict = "AFTER_CLOSE"
+        elif any(start <= at < stop for start, stop in pauses(log)):
+            verdict = "PAUSED"
+        elif isinstance(worth, str):
+            verdict = worth
+        elif bid.author_created_at_ms is not None and at - bid.author_created_at_ms < rules.minimum_account_age_ms:
+            verdict = "ACCOUNT_TOO_YOUNG"
+        elif barred(log, bid.author_id, at):
+            verdict = "BANNED"
+        elif rules.rate_limit_posts and rules.rate_limit_posts <= len(
+            [
+                own
+                for own in posts
+                if own.author_id == bid.author_id
+                and own.post_id < bid.post_id
+                and own.post_id >= bid.post_id - (rules.rate_limit_window_ms << 22)
+            ]
+        ):
+            verdict = "RATE_LIMITED"
+        elif held(rules, log, bid.post_id, worth):
+            verdict = "HELD"
+        elif leader and leader.author_id == bid.author_id and not rules.leader_may_rebid:
+            verdict = "ALREADY_LEADING"
+        elif worth < needed:
+            verdict = "BELOW_MINIMUM" if leader else "BELOW_RESERVE"
+        else:
+            verdict = "ACCEPTED"
+            if not frozen and (leader is None or leader.author_id != bid.author_id):
+                end = max(end, min(running(log, at, rules.soft_close_ms), latest_end(rules, log, opened)))
+            leader, leading = bid, worth
+        said[bid.post_id] = verdict
+    return said
+
+
+def pauses(log: Sequence[AnyEvent]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for event in log:
+        if isinstance(event, AuctionPaused):
+            found.append((event.from_ms, 1 << 62))
+        elif isinstance(event, AuctionResumed):
+            found[-1] = (found[-1][0], event.until_ms)
+    return found
+
+
+def running(log: Sequence[AnyEvent], start: int, length: int) -> int:
+    """When so much time has passed that was not paused."""
+    end = start + length
+    for begin, stop in pauses(log):
+        if stop < 1 << 62 and begin < end and stop > start:
+            end += stop - max(begin, start)
+    return end
+
+
+def latest_end(rules: Rules, log: Sequence[AnyEvent], opened: AuctionOpened) -> int:
+    paused = sum(stop - begin for begin, stop in pauses(log) if stop < 1 << 62)
+    return opened.ends_at_ms + rules.soft_close_cap_ms + paused
+
+
+def barred(log: Sequence[AnyEvent], bidder: int, at: int) -> bool:
+    """Each bar lasts until the next unbarring after it was said."""
+    intervals: list[list[int]] = []
+    for event in log:
+        if isinstance(event, BidderBarred) and event.bidder_id == bidder:
+            intervals.append([event.from_ms, 1 << 62])
+        elif isinstance(event, BidderUnbarred) and event.bidder_id == bidder:
+            for interval in intervals:
+                if interval[1] == 1 << 62:
+                    interval[1] = max(event.from_ms, interval[0])
+    return any(begin <= at < stop for begin, stop in intervals)
+
+
+def held(rules: Rules, log: Sequence[AnyEvent], post_id: int, amount: int) -> bool:
+    last = [type(event) for event in log if isinstance(event, BidHeld | BidReleased) and event.post_id == post_id][-1:]
+    if last:
+        return last == [BidHeld]
+    return bool(rules.hold_above_wei) and amount > rules.hold_above_wei
