@@ -28,10 +28,11 @@ class Bid(msgspec.Struct, array_like=True):
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """One accepted bid of the chain of leaders, and the end as it stood after it (UTC ms)."""
+    """One accepted bid of the chain of leaders, the end as it stood after it (UTC ms), and what the next bid needs."""
 
     bid: Bid
     ends_at_ms: int
+    minimum_wei: Wei
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ def fold(rules: Rules, controls: Controls, bids: Iterable[Bid]) -> list[Verdict]
     for bid in in_order:
         verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
         if verdict.refusal is None:
-            leader = Link(bid, end_after(rules, controls, leader, bid))
+            leader = link_to(rules, controls, leader, bid)
         verdicts.append(verdict)
     return verdicts
 
@@ -85,7 +86,7 @@ def judge(rules: Rules, controls: Controls, leader: Link | None, bid: Bid, own_p
         return Verdict(bid, Refusal.HELD)
     if leader and leader.bid.bidder_id == bid.bidder_id and not rules.leader_may_rebid:
         return Verdict(bid, Refusal.ALREADY_LEADING)
-    required = minimum_bid(rules, leader.bid.amount_wei if leader else None)
+    required = leader.minimum_wei if leader else rules.reserve_wei
     if bid.amount_wei < required:
         return Verdict(bid, Refusal.BELOW_MINIMUM if leader else Refusal.BELOW_RESERVE, required)
     return Verdict(bid, None)
@@ -103,6 +104,11 @@ def is_held(rules: Rules, controls: Controls, bid: Bid) -> bool:
 def effective_end(controls: Controls, leader: Link | None) -> int:
     """The one definition of the end (exclusive, UTC ms): as last extended, never before what was published."""
     return max(leader.ends_at_ms, controls.ends_at_ms) if leader else controls.ends_at_ms
+
+
+def link_to(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> Link:
+    """What an accepted bid adds to the chain behind `leader`."""
+    return Link(bid, end_after(rules, controls, leader, bid), minimum_bid(rules, bid.amount_wei))
 
 
 def end_after(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> int:
@@ -137,7 +143,7 @@ class Standings:
     @property
     def minimum_wei(self) -> Wei:
         """What the next bid needs."""
-        return minimum_bid(self.rules, self.chain[-1].bid.amount_wei if self.chain else None)
+        return self.chain[-1].minimum_wei if self.chain else self.rules.reserve_wei
 
     def in_order(self) -> list[Bid]:
         """All bids found so far, in canonical order."""
@@ -207,7 +213,7 @@ class Standings:
             bid = self.bids[post_id]
             verdict = judge(self.rules, self.controls, leader, bid, self._own_posts[bid.bidder_id])
             if verdict.refusal is None:
-                leader = Link(bid, end_after(self.rules, self.controls, leader, bid))
+                leader = link_to(self.rules, self.controls, leader, bid)
                 self.chain.append(leader)
             if verdict.refusal is Refusal.HELD:
                 self.held.add(post_id)

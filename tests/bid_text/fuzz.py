@@ -1,4 +1,4 @@
-"""Compares the reader with its oracle on as many texts as wanted: python -m tests.bid_text.fuzz --count 1000000 --seed 1"""
+"""Compares the reader with its oracle on many texts: python -m tests.bid_text.fuzz --count 1000000 --seed 1"""
 
 import argparse
 from collections import Counter
@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import track
 
 from auction.bid_text import read_bid, read_by_the_rules
+from messages.base import Refusal
 from tests.bid_text.oracle import oracle
 from tests.bid_text.texts import texts
 
@@ -18,7 +19,9 @@ def disagreement(text: str) -> str | None:
     # X's own list of tags comes along with every fourth.
     given = (text, TAG, None if len(text) % 4 else ("gm", "auctionday"))
     short, long, expected = read_bid(*given), read_by_the_rules(*given), oracle(*given)
-    return None if short == long == expected else f"{ascii(text)} is {short}, by the rules {long}, for the oracle {expected}"
+    if short == long == expected:
+        return None
+    return f"{text!a} is {short}, by the rules {long}, for the oracle {expected}"
 
 
 def main() -> int:
@@ -32,7 +35,7 @@ def main() -> int:
     stream = track(texts(arguments.seed, arguments.count), "Comparing", total=arguments.count, console=console)
     for text in stream:
         verdict = read_bid(text, TAG)
-        verdicts[verdict.value if not isinstance(verdict, int) else "accepted"] += 1
+        verdicts[verdict.value if isinstance(verdict, Refusal) else "accepted"] += 1
         found = disagreement(text)
         if found:
             differing += 1

@@ -6,18 +6,31 @@ It answers an int of wei or the name of a refusal.
 
 import unicodedata
 
-ENDS_CLAUSE = ":;!?…。"
-CLOSES = ".,)]}\"'”’»" + ENDS_CLAUSE
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+ENDS_CLAUSE = ":;!?。"
+CLOSES = ".,…)]}\"'”’»" + ENDS_CLAUSE
 OPENS = "([{\"'“‘«"
 DASHES = "-−‐‑‒–—―﹣⁻"
 ABOUT = "+~<>≈±≤≥∼〜➕⁺"
 MONEY = "$€£¥₿₹₩₽"
 JOINS = ["to", "or", "and", "till", "until", "point", "dot", "comma", "plus", "minus", "times", "x"]
-COINS = """wei kwei mwei gwei szabo finney weth steth wsteth reth cbeth meth eeth weeth ezeth rseth oseth sweth frxeth ethw
-btc wbtc xbt bitcoin bitcoins sats satoshi satoshis sol wsol solana lamport lamports ada avax bch bnb cro degen doge ftm
-grt inj ltc matic pepe shib trx xlm xmr xrp xtz tez tezos usd usdc usdt usde usds dai busd tusd frax eur eurc gbp jpy cny
-inr cad aud chf krw dollar dollars euro euros bucks""".split()
-CAPITAL_COINS = "APE APT ARB ATOM DOT ETC FIL ICP LINK MANA NEAR OP POL SAND SUI TON UNI".split()
+COINS = _words(
+    """
+    wei kwei mwei gwei szabo finney weth steth wsteth reth cbeth meth eeth weeth ezeth rseth oseth sweth frxeth
+    ethw btc wbtc xbt bitcoin bitcoins sats satoshi satoshis sol wsol solana lamport lamports ada avax bch bnb
+    cro degen doge ftm grt inj ltc matic pepe shib trx xlm xmr xrp xtz tez tezos usd usdc usdt usde usds dai
+    busd tusd frax eur eurc gbp jpy cny inr cad aud chf krw dollar dollars euro euros bucks
+    """
+)
+CAPITAL_COINS = _words(
+    """
+    APE APT ARB ATOM DOT ETC FIL ICP LINK MANA NEAR OP POL SAND SUI TON UNI
+    """
+)
 HS = [0x20, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000]
 BREAKS = [9, 10, 11, 12, 13, 0x85, 0x1680, 0x2028, 0x2029]
 BIDI = ["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"]
@@ -27,6 +40,7 @@ INVISIBLE = [
     (0x2060, 0x2065), (0x206A, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
     (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
 ]  # fmt: skip
+UNSEEN = {code for first, last in INVISIBLE for code in range(first, last + 1)}
 IN_TAGS = "_·༌།־׳״〃〜゛゜゠・꙾"
 
 # What a reader meets, one after the other: a run of characters, one space, a line break or tab, an emoji, a link.
@@ -39,8 +53,10 @@ def oracle(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -> 
     if any(ord(c) in MARKS or unicodedata.bidirectional(c) in BIDI for c in text):
         return "BIDI_CONTROL"
     text = whole_characters(text)
-    verdicts = [read(legible(text, instead), hashtag, hashtags) for instead in ("", " ")]
-    return verdicts[0] if verdicts[0] == verdicts[1] else "HIDDEN_CHAR"
+    removed = read(legible(text, ""), hashtag, hashtags)
+    if not any(is_hidden(c) for c in text):
+        return removed
+    return removed if read(legible(text, " "), hashtag, hashtags) == removed else "HIDDEN_CHAR"
 
 
 def decode(text: str) -> str:
@@ -72,7 +88,7 @@ def whole_characters(text: str) -> str:
 def is_hidden(c: str) -> bool:
     if unicodedata.category(c) == "Cc":
         return ord(c) not in BREAKS
-    return any(first <= ord(c) <= last for first, last in INVISIBLE)
+    return ord(c) in UNSEEN
 
 
 def is_picture(c: str) -> bool:
@@ -323,7 +339,7 @@ def is_bare(run: str, may_end_clause: bool) -> bool:
         at += 1
     if run[at : at + 1] and run[at] in "xX×":
         at += 1
-    while run[at : at + 1] and run[at] in ")]}\"'”’».,":
+    while run[at : at + 1] and run[at] in ")]}\"'”’».,…":
         at += 1
     while may_end_clause and run[at : at + 1] and run[at] in ENDS_CLAUSE:
         at += 1
@@ -388,9 +404,9 @@ class Reader:
         gap_before, before = self.between(at, -1)
         gap_after, after = self.between(at, 1)
         number_before = head == "" and before >= 0 and has_digit(self.run(before))
-        if unit == "Ξ" and tail == "" and self.near(gap_after) and has_digit(self.run(after)):
-            if not number_before or not self.near(gap_before) or self.run(before)[-1] in ENDS_CLAUSE:
-                return self.signed(at, after, head, self.run(after))
+        apart = not number_before or not self.near(gap_before) or self.run(before)[-1] in ENDS_CLAUSE
+        if unit == "Ξ" and tail == "" and apart and self.near(gap_after) and has_digit(self.run(after)):
+            return self.signed(at, after, head, self.run(after))
         if not number_before:
             return None
         if self.near(gap_before):
@@ -438,7 +454,9 @@ class Reader:
                     break
                 at = before
             gap, before = self.between(first, -1)
-            if LINK not in gap and (self.run(before) in ("<=", ">=") or (self.run(before) and self.run(before) in list(ABOUT))):
+            if LINK not in gap and (
+                self.run(before) in ("<=", ">=") or (self.run(before) and self.run(before) in list(ABOUT))
+            ):
                 return "RELATIVE"
         if any(c in ENDS_CLAUSE for c in tail):
             return ""
@@ -461,7 +479,9 @@ class Reader:
         return is_bare(self.run(before), False)
 
     def flat(self) -> str:
-        return "".join({RUN: value, SPACE: " ", BREAK: "\n", PICTURE: "\n", LINK: "\n"}[kind] for kind, value in self.items)
+        return "".join(
+            {RUN: value, SPACE: " ", BREAK: "\n", PICTURE: "\n", LINK: "\n"}[kind] for kind, value in self.items
+        )
 
 
 def digits(number: str) -> tuple[str, str]:
