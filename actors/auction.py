@@ -5,10 +5,13 @@ checkpoint and log. A command of which it dies again and again is put aside (`po
 """
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 
+from actors.counts import count
 from actors.poison import DEATHS, DiedOnTrial, Suspects
 from actors.ports import Clock, StoreAccess
+from adapters import metrics
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.writes import HashSet, HashSetIf, SortedAdd, Trim, Write
 from auction.day import AuctionDay
@@ -47,7 +50,7 @@ class Auction(Actor):
     ) -> None:
         super().__init__(context)
         self.auction_id, self._store, self._clock, self._listeners = auction_id, store, clock, listeners
-        self._suspects = suspects or Suspects()
+        self._suspects = Suspects() if suspects is None else suspects
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -60,7 +63,8 @@ class Auction(Actor):
 
     def _tail(self) -> Iterator[AuctionEvent]:
         # Counted, so that one who never lives long writes checkpoints too and the tail does not grow for ever.
-        for self._since_checkpoint, (_, event) in enumerate(self._journal.tail(), 1):
+        for _, event in self._journal.tail():
+            self._since_checkpoint += 1
             yield event  # type: ignore[misc]  # an auction's chain holds nothing else
 
     def teardown(self) -> None:
@@ -81,10 +85,12 @@ class Auction(Actor):
             entries = self._queue.read(self.auction_id, START, ENTRIES_A_BATCH)
             if not entries:
                 break
+            began_s = time.perf_counter()
             commands, dead = self._sort_out(entries)
             taken = Trim(self._store.keys.queue(self.auction_id), entries[-1][0])
             self._commit(self._decide(commands), [taken, *dead])
             self._suspects.acquit()
+            metrics.bid_decision_seconds.observe(time.perf_counter() - began_s)
         else:
             # More is waiting: let what came for this actor meanwhile have its turn first.
             self.context.send(self.context.name, QueueGrew())
@@ -142,6 +148,7 @@ class Auction(Actor):
             checkpoint, self._since_checkpoint = pack(self._day.state()), 0
         self._journal.commit(events, [*taken, *self._writes(events)], checkpoint)
         if events:
+            count(events)
             for name in self._listeners:
                 self.context.send(name, LogGrew())
 

@@ -1,16 +1,18 @@
 """The chain watcher: takes the logs of the sale contract into the log, each once, as far as the chain vouches for them.
 
 It reads only up to the configured confirmation level and moves its place in the same commit, so that neither a
-reorganisation above that level nor a crash can make a log count twice. Without a chain it is idle and says so.
+reorganisation above that level nor a crash can make a log count twice or be missed. One that reaches below what was
+read cannot be repaired here: it stops and says so. Without a chain it is idle and says so.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 
 import msgspec
+import redis
 
 from actors.ports import Clock, StoreAccess
-from adapters.shape.node import Node
+from adapters.shape.node import Block, Node, NodeUnavailable
 from messages.codec import pack, unpack
 from messages.events import ChainLogSeen
 from messages.hints import LogGrew
@@ -19,7 +21,8 @@ from supervision import Actor, Context
 log = logging.getLogger(__name__)
 
 WRITER = "chain_watcher"
-BLOCKS_A_TURN = 500
+# One batch of questions to the node: providers bound what they answer at once.
+BLOCKS_A_TURN = 50
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -31,14 +34,18 @@ class Watched(msgspec.Struct, frozen=True):
     poll_ms: int
 
 
-class WrongChain(Exception):
-    """The node is on another chain than the settings say."""
+class WrongChain(NodeUnavailable):
+    """The node answers, but it is on another chain, has not got the contract, or has another past than was read.
+
+    Somebody has to look; until then nothing of what it says is taken, and the auctions go on.
+    """
 
 
-class WatcherState(msgspec.Struct, array_like=True):
-    """The last block whose logs were taken; None before the first look."""
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """The last block whose logs were taken."""
 
-    block: int | None = None
+    block_number: int
+    block_hash: str
 
 
 class ChainWatcher(Actor):
@@ -56,7 +63,9 @@ class ChainWatcher(Actor):
         super().__init__(context)
         self._store, self._clock, self._make_node = store, clock, make_node
         self._watched, self._listeners = watched, listeners
+        self._client: redis.Redis | None = None
         self._node: Node | None = None
+        self._place: Place | None = None
         self.tick_s = watched.poll_ms / 1000  # type: ignore[misc]
 
     def setup(self) -> None:
@@ -66,12 +75,17 @@ class ChainWatcher(Actor):
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
         begun = self._journal.begin()
-        self._state = unpack(begun.checkpoint, WatcherState) if begun.checkpoint else WatcherState()
+        if begun.checkpoint is not None:
+            self._place = unpack(begun.checkpoint, Place)
+        # There is a tail only behind a damaged checkpoint. The logs of a block are always in one commit.
+        for _, event in self._journal.tail():
+            if isinstance(event, ChainLogSeen):
+                self._place = Place(event.block_number, event.block_hash)
 
     def teardown(self) -> None:
         if self._node is not None:
             self._node.close()
-        if self._make_node is not None:
+        if self._client is not None:
             self._client.close()
 
     def handle(self, message: object) -> object:
@@ -82,32 +96,47 @@ class ChainWatcher(Actor):
             return
         if self._node is None:
             self._node = self._make_node()
-            if (chain_id := self._node.chain_id()) != self._watched.chain_id:
-                raise WrongChain(f"the node is on chain {chain_id}, the settings say {self._watched.chain_id}")
+            self._verify(self._node)
         head = self._node.head(self._watched.read_to)
-        if self._state.block is None:
+        if self._place is None:
             self._commit(head, [])  # a marathon's sales begin after it does
-        elif head > self._state.block:
-            first, last = self._state.block + 1, min(head, self._state.block + BLOCKS_A_TURN)
-            now_ms = self._clock()
-            seen = [
-                ChainLogSeen(
-                    message_id=f"chain:{found.transaction_hash}:{found.log_index}",
-                    at_ms=now_ms,
-                    block_number=found.block_number,
-                    block_hash=found.block_hash,
-                    transaction_hash=found.transaction_hash,
-                    log_index=found.log_index,
-                    topics=found.topics,
-                    data=found.data,
-                )
-                for found in self._node.logs(self._watched.contract, first, last)
-            ]
-            self._commit(last, seen)
+        elif head.number > self._place.block_number:
+            self._take(self._node, self._place, head)
 
-    def _commit(self, block: int, seen: Sequence[ChainLogSeen]) -> None:
-        self._state.block = block
-        self._journal.commit(seen, checkpoint=pack(self._state))
+    def _verify(self, node: Node) -> None:
+        if (chain_id := node.chain_id()) != self._watched.chain_id:
+            raise WrongChain(f"the node is on chain {chain_id}, the settings say {self._watched.chain_id}")
+        if not node.has_code(self._watched.contract):
+            raise WrongChain(f"there is no contract at {self._watched.contract} on chain {chain_id}")
+
+    def _take(self, node: Node, place: Place, head: Block) -> None:
+        """One turn of blocks behind `place`; a node whose head is not beyond it is only slow and waited for."""
+        known, *blocks = node.blocks(place.block_number, min(head.number, place.block_number + BLOCKS_A_TURN))
+        if known.hash != place.block_hash:
+            raise WrongChain(
+                f"block {known.number} is {known.hash} on the node, but {place.block_hash} was read: "
+                f"the chain was reorganised below its {self._watched.read_to} head"
+            )
+        now_ms = self._clock()
+        seen = [
+            ChainLogSeen(
+                message_id=f"chain:{found.transaction_hash}:{found.log_index}",
+                at_ms=now_ms,
+                block_number=found.block_number,
+                block_hash=found.block_hash,
+                transaction_hash=found.transaction_hash,
+                log_index=found.log_index,
+                topics=found.topics,
+                data=found.data,
+            )
+            for found in node.logs(self._watched.contract, blocks)
+        ]
+        self._commit(blocks[-1], seen)
+
+    def _commit(self, last: Block, seen: Sequence[ChainLogSeen]) -> None:
+        place = Place(last.number, last.hash)
+        self._journal.commit(seen, checkpoint=pack(place))
+        self._place = place
         if seen:
             for name in self._listeners:
                 self.context.send(name, LogGrew())

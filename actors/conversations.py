@@ -2,6 +2,7 @@
 
 import redis
 
+from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.x.payload import FoundPost
 from messages.base import Phase
@@ -9,12 +10,13 @@ from messages.commands import PlaceBid, WithdrawBid
 
 
 def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, tuple[str, Phase]]:
-    """The auctions on X that have no result yet, as the store has them: auction post id to (auction id, phase)."""
-    pipeline = client.pipeline(transaction=False)
-    for day in range(1, days + 1):
-        pipeline.hmget(keys.day(day), "post_id", "auction_id", "phase")
+    """The auctions on X that have no result yet, as the store has them: auction post id to (auction id, phase).
+
+    Raises StoreUnavailable, OutcomeUnknown.
+    """
     found = {}
-    for post_id, auction_id, phase in pipeline.execute():
+    for day in range(1, days + 1):
+        post_id, auction_id, phase = execute(client, "HMGET", keys.day(day), "post_id", "auction_id", "phase")
         if post_id and Phase(phase.decode()) in (Phase.ACTIVE, Phase.PROCESSING):
             found[int(post_id)] = (auction_id.decode(), Phase(phase.decode()))
     return found

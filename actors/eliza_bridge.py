@@ -39,6 +39,9 @@ class ElizaBridge(LogListener):
         self._journal = self._store.journal(self._client, WRITER)
         begun = self._journal.begin()
         self.position = (unpack(begun.checkpoint, BridgeState) if begun.checkpoint else BridgeState()).position
+        for _, line in self._journal.tail():  # there is one only behind a damaged checkpoint
+            if isinstance(line, CharacterSpoke):
+                self.position = max(self.position, line.about_seq)
         self.listen(self._client)
 
     def teardown(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from auction.rules import SNOWFLAKE_EPOCH_MS
 from messages.codec import UnreadableMessage, command_from_fields
-from messages.commands import AuctionCommand, PlaceBid
+from messages.commands import AuctionCommand, PlaceBid, WithdrawBid
 
 INJECTABLE = ("PlaceBid", "WithdrawBid", "MarkSwept")
 
@@ -43,6 +43,6 @@ def injected(
         given.setdefault("message_id", f"tweet:{given['post_id']}")
     given.setdefault("message_id", f"injected:{by}:{now_ms}:{serial}")
     command = command_from_fields(given)
-    if isinstance(command, PlaceBid) and not 0 < command.post_id < 1 << 63:
+    if isinstance(command, PlaceBid | WithdrawBid) and not 0 < command.post_id < 1 << 63:
         raise UnreadableMessage("post_id is a positive number below 2^63")
     return auction_id, command

@@ -14,13 +14,14 @@ from supervision import Actor, Context
 class LeaseKeeper(Actor):
     """`ensure_server` starts the embedded server if it is not alive; with an external store it does nothing."""
 
-    def __init__(self, context: Context, store: StoreAccess, lease_ms: int, ensure_server: Callable[[], None]) -> None:
+    def __init__(
+        self, context: Context, store: StoreAccess, lease_ms: int, ensure_server: Callable[[], object]
+    ) -> None:
         super().__init__(context)
         self._store, self._lease_ms, self._ensure_server = store, lease_ms, ensure_server
         self.tick_s = lease_ms / 1000 / 4  # type: ignore[misc]
 
     def setup(self) -> None:
-        self._ensure_server()
         self._client = self._store.connect()
         self._lease = Lease(self._client, self._store.keys, self._store.token, self._lease_ms)
         self.tick()

@@ -71,6 +71,8 @@ class Scheduler(LogListener):
         begun = self._journal.begin()
         self._state = unpack(begun.checkpoint, HouseState) if begun.checkpoint else HouseState()
         self.position = self._state.position
+        for _, event in self._journal.tail():  # there is one only behind a damaged checkpoint
+            self._recall(event)
         self.listen(self._client)
         if not self._state.announced:
             self._state.announced = True
@@ -82,6 +84,18 @@ class Scheduler(LogListener):
 
     def teardown(self) -> None:
         self._client.close()
+
+    def _recall(self, event: AnyEvent) -> None:
+        match event:
+            case MarathonStarted():
+                self._state.announced = True
+            case DayStarted():
+                self._state.started.append(event.day)
+            case DayVoided():
+                self._state.started.append(event.day)
+                self._state.finished.append(event.day)
+            case MarathonEnded():
+                self._state.ended = True
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
         if isinstance(event, ResultNamed) and event.day not in self._state.finished:

@@ -47,9 +47,10 @@ class StreamConnected(Hint, frozen=True):
 
 
 class StreamEnded(Hint, frozen=True):
-    """The stream is gone, for whatever reason."""
+    """The stream of this incarnation is gone, for whatever reason."""
 
     end: StreamEnd
+    incarnation: int
 
 
 class TwitterIngest(LogListener):
@@ -125,7 +126,7 @@ class TwitterIngest(LogListener):
         self.context.send(self.context.name, StreamConnected())
 
     def _on_ended(self, end: StreamEnd) -> None:
-        self.context.send(self.context.name, StreamEnded(end))
+        self.context.send(self.context.name, StreamEnded(end, self.context.incarnation))
 
     def _reconnect_later(self, end: StreamEnd) -> None:
         """X says how long to wait before the next connection; a stream that has held for a while begins anew."""
@@ -152,7 +153,9 @@ class TwitterIngest(LogListener):
                 self._connected_ms = self._clock()
                 self.context.send(self._sweeper, SweepNow())
             case StreamEnded():
-                self._reconnect_later(message.end)
+                # A predecessor's stream may end after it, where it was still connecting; ours goes on.
+                if message.incarnation == self.context.incarnation:
+                    self._reconnect_later(message.end)
             case _:
                 return super().handle(message)
         return None

@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from adapters.redis.errors import translated
+from adapters.redis.translation import translated
 
 MAX_CONNECTIONS = 50
 

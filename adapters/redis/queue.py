@@ -13,9 +13,9 @@ import redis
 import redis.asyncio
 
 from adapters.redis.client import execute
-from adapters.redis.errors import translated
 from adapters.redis.functions import Value
 from adapters.redis.keys import Keys
+from adapters.redis.translation import translated
 from adapters.redis.writes import FIELD, Append
 from messages.base import Command
 from messages.codec import pack, pack_batch, unpack

@@ -1,0 +1,42 @@
+"""Counting what an auction has committed, for those who watch the process. Nothing is decided by these numbers."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from adapters import metrics
+from messages.base import Phase
+from messages.events import (
+    AuctionEvent,
+    AuctionOpened,
+    AuctionPrepared,
+    BidAccepted,
+    BidRefused,
+    EndFrozen,
+    ResultNamed,
+    StandingsRevised,
+)
+
+ENTERED = {
+    AuctionPrepared: Phase.PENDING,
+    AuctionOpened: Phase.ACTIVE,
+    EndFrozen: Phase.PROCESSING,
+    ResultNamed: Phase.COMPLETED,
+}
+
+
+def count(events: Sequence[AuctionEvent]) -> None:
+    """Takes in the events of one commit."""
+    verdicts: Counter[tuple[str, str]] = Counter()
+    for event in events:
+        match event:
+            case BidAccepted():
+                verdicts[event.source, "ACCEPTED"] += 1
+            case BidRefused():
+                verdicts[event.source, event.reason] += 1
+            case StandingsRevised():
+                metrics.revisions.inc()
+            case AuctionPrepared() | AuctionOpened() | EndFrozen() | ResultNamed():
+                metrics.phase_transitions.labels(ENTERED[type(event)]).inc()
+    for (source, outcome), number in verdicts.items():
+        # Who has injected a bid stands behind a colon, and would make labels without end.
+        metrics.bids.labels(source.partition(":")[0], outcome).inc(number)

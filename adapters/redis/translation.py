@@ -1,0 +1,52 @@
+"""From redis-py's errors to ours.
+
+redis-py tells its errors apart by where they arose; `translated` tells them apart by whether something may have been
+written. What is a mistake of ours (a wrong type, a bad argument) passes through as redis-py's own ResponseError.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreError, StoreUnavailable, WrongSequence
+
+# The server refuses with these words before a function's first write.
+_NOT_WRITTEN = re.compile("OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM")
+_NO_CONNECTION = re.compile(r"Error (-?\d+ )?connecting to |Timeout connecting |No connection available")
+_OURS = {"NOTOWNER": NotOwner, "WRONGSEQUENCE": WrongSequence}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises redis-py's errors as StoreUnavailable, OutcomeUnknown, NotOwner or WrongSequence."""
+    try:
+        yield
+    except redis.RedisError as fault:
+        known = _translate(fault)
+        if known is None:
+            raise
+        raise known from fault
+
+
+def _translate(fault: redis.RedisError) -> StoreError | None:
+    text = str(fault).partition("\n")[0]
+    # redis-py cuts the code off the texts that it knows, and keeps it in status_code.
+    code = fault.status_code or text.partition(" ")[0]
+    if code in _OURS:
+        return _OURS[code](text.partition(" ")[2])
+    if _NOT_WRITTEN.fullmatch(code):
+        return StoreUnavailable(f"the store refuses to write: {text}")
+    if isinstance(fault, redis.ConnectionError | redis.TimeoutError):
+        if _never_sent(fault):
+            return StoreUnavailable(f"the store cannot be reached: {text}")
+        return OutcomeUnknown(f"the store did not answer: {text}")
+    return None
+
+
+def _never_sent(fault: redis.RedisError) -> bool:
+    """Whether the command cannot have left: there was no connection to send it on. In doubt, it was sent."""
+    # redis-py raises one class for a connection that is refused and one that is lost. Its words tell them
+    # apart; the chain of causes would not, since it goes on into whatever the caller was just handling.
+    return isinstance(fault, redis.sentinel.MasterNotFoundError) or bool(_NO_CONNECTION.match(str(fault)))

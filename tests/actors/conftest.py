@@ -1,0 +1,80 @@
+"""A stage on the real store, and one simulated X for all tests of the folder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import requests
+
+from actors.auction import Auction
+from adapters.x import Credentials, XClient
+from messages.base import Phase
+from messages.commands import ConfirmAuctionPost
+from simulator.x import settings
+from tests.actors.stage import Clock, Stage
+from tests.conftest import Store
+from tests.simulator.x_process import SimulatedX, simulated_x, until
+
+CREDENTIALS = Credentials(
+    bearer_token=settings.BEARER_TOKEN,
+    consumer_key=settings.CONSUMER_KEY,
+    consumer_secret=settings.CONSUMER_SECRET,
+    access_token=settings.ACCESS_TOKEN,
+    access_token_secret=settings.ACCESS_TOKEN_SECRET,
+)
+
+
+@pytest.fixture
+def stage(store: Store) -> Iterator[Stage]:
+    """An empty stage; its time is the present, and stands still."""
+    stage = Stage(store, Clock())
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(scope="package")
+def _x() -> Iterator[SimulatedX]:
+    with TemporaryDirectory(prefix="x-") as folder, simulated_x(Path(folder), keepalive_s=0.05, idle_exit_s=600) as x:
+        yield x
+
+
+@pytest.fixture
+def x(_x: SimulatedX) -> SimulatedX:
+    """The simulated X, without faults, with nobody on its stream; what earlier tests have posted is still there."""
+    requests.delete(f"{_x.base_url}/_sim/faults", timeout=10).close()
+    until(lambda: not _x.ask("health")["stream_connected"])
+    return _x
+
+
+@pytest.fixture
+def x_client(x: SimulatedX, stage: Stage) -> Iterator[Callable[..., XClient]]:
+    """Makes clients of the simulated X, of whatever class, on the stage's clock."""
+    clients: list[XClient] = []
+
+    def make(kind: type[XClient] = XClient, credentials: Credentials = CREDENTIALS, **more: Any) -> XClient:
+        clients.append(kind(x.base_url, credentials, 10, now_ms=stage.clock, **more))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def open_on_x(stage: Stage, x_client: Callable[..., XClient]) -> Callable[..., tuple[Auction, int]]:
+    """Opens the auction of a day: its actor, and its post on X."""
+
+    def make(day: int = 1) -> tuple[Auction, int]:
+        auction = stage.prepared(day)
+        client = x_client()
+        post_id = client.create_post(f"{stage.current()['lot_title']} Reply to bid.")
+        client.close()
+        confirm = ConfirmAuctionPost(message_id=f"tweet:{post_id}", post_id=post_id)
+        stage.queues.append(auction.auction_id, [confirm])
+        stage.step(auction)
+        assert stage.current()["phase"] == Phase.ACTIVE
+        return auction, post_id
+
+    return make

@@ -1,0 +1,222 @@
+"""The keeper of the lease, and of the embedded server: what can be had back is had back, what is another's is not."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from actors.auction import Auction
+from actors.eliza_bridge import ElizaBridge
+from actors.injection import injected
+from actors.lease_keeper import LeaseKeeper
+from actors.livestream_publisher import LivestreamPublisher
+from actors.ports import StoreAccess
+from actors.scheduler import DayPlan, Scheduler
+from adapters.redis import functions
+from adapters.redis.client import connect
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.errors import NotOwner, ServerFailed, StoreError
+from adapters.redis.keys import Keys
+from adapters.redis.lease import Lease, new_token
+from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.queue import Queue
+from auction.calendar import Window
+from messages.base import Lot, Phase
+from messages.commands import ConfirmAuctionPost, PlaceBid
+from messages.events import BidAccepted, CharacterSpoke
+from supervision import Backoff, ChildSpec, Context, Group, Supervisor
+from supervisor import CONDITIONS, clock_ms
+from tests.actors.stage import HOUR_MS, Stage
+from tests.auction.builders import RULES
+from tests.simulator.x_process import until
+
+
+def keeper(stage: Stage, ensure: Callable[[], object] = lambda: None) -> LeaseKeeper:
+    return stage.enter("lease_keeper", lambda context: LeaseKeeper(context, stage.access, 60_000, ensure))
+
+
+@pytest.mark.requirement("RED-3", "HA-1")
+def test_a_lease_that_has_lapsed_is_taken_back_and_lasts(stage: Stage) -> None:
+    actor = keeper(stage)
+    stage.client.pexpire(stage.keys.lease, 50)
+    stage.step(actor)
+    assert stage.client.pttl(stage.keys.lease) > 50_000
+    stage.client.delete(stage.keys.lease)  # a process that was stopped for longer than its lease
+    stage.step(actor)
+    assert stage.client.get(stage.keys.lease) == stage.access.token.encode()
+    assert stage.client.pttl(stage.keys.lease) > 50_000
+    assert actor.tick_s <= 60 / 3, "often enough to survive a lost turn"
+
+
+@pytest.mark.requirement("HA-1", "RED-2")
+def test_a_lease_that_another_has_is_left_to_him(stage: Stage) -> None:
+    actor = keeper(stage)
+    stage.client.set(stage.keys.lease, "another process", px=60_000)
+    with pytest.raises(NotOwner):
+        stage.step(actor)
+    with pytest.raises(NotOwner):
+        keeper(stage)
+    assert stage.client.get(stage.keys.lease) == b"another process"
+
+
+@pytest.mark.requirement("RED-3")
+def test_a_server_that_cannot_be_started_is_one_clear_error(stage: Stage) -> None:
+    def fails() -> None:
+        raise ServerFailed("no server for this machine")
+
+    context = keeper(stage).context
+    dying = LeaseKeeper(context, stage.access, 60_000, fails)
+    with pytest.raises(ServerFailed):
+        dying.setup()
+    dying.teardown()  # with no error of its own, which would hide the first
+
+
+# ---- the whole, on a server that is killed
+
+
+class House:
+    """A small process: one day's auction, the host, the publisher, and the keeper of an embedded server."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self.server, self.keys, token = server, Keys("m"), new_token()
+        self.access = StoreAccess(lambda: connect(server.url, timeout_s=2), self.keys, token)
+        self.client = self.access.connect()
+        functions.load(self.client)
+        assert Lease(self.client, self.keys, token, 2_000).take()
+        self.shown: list[Any] = []
+        now_ms = clock_ms()
+        window = Window(day=1, local_date=date(2027, 1, 1), opens_at_ms=now_ms, closes_at_ms=now_ms + HOUR_MS)
+        self.plan = [DayPlan("m-01", window, Lot(token_id=1, title="Day One"), RULES)]
+        self.supervisor = Supervisor(
+            [
+                Group("store", children=[ChildSpec("lease_keeper", self._keeper)]),
+                Group(
+                    "listeners", children=[ChildSpec("publisher", self._publisher), ChildSpec("bridge", self._bridge)]
+                ),
+                Group("auctions"),
+                Group("house", children=[ChildSpec("scheduler", self._scheduler)]),
+            ],
+            CONDITIONS,
+            fatal=(NotOwner,),
+            backoff=Backoff(first_s=0.01, longest_s=0.1),
+            last_resort_s=None,
+        )
+
+    def _keeper(self, context: Context) -> Any:
+        return LeaseKeeper.start(context, self.access, 2_000, self.server.ensure)
+
+    def _publisher(self, context: Context) -> Any:
+        return LivestreamPublisher.start(context, self.access, self.shown.extend)
+
+    def _bridge(self, context: Context) -> Any:
+        return ElizaBridge.start(context, self.access, clock_ms, ["publisher"])
+
+    def _scheduler(self, context: Context) -> Any:
+        return Scheduler.start(context, self.plan, self.access, clock_ms, self._start_auction, ["publisher", "bridge"])
+
+    def _start_auction(self, name: str) -> None:
+        def factory(context: Context) -> Any:
+            return Auction.start(context, name, self.access, clock_ms, ["publisher", "bridge", "scheduler"])
+
+        self.supervisor.start_child("auctions", ChildSpec(name, factory))
+
+    def phase(self) -> str:
+        return (self.client.hget(self.keys.current, "phase") or b"").decode()
+
+    def incarnations(self) -> dict[str, int]:
+        """Who is ready, and in which life."""
+        return {child.name: child.incarnation for child in self.supervisor.tree() if child.state == "READY"}
+
+    def answers(self, condition: Callable[[], Any]) -> Any:
+        """Whether it holds; False while the store is away."""
+        try:
+            return condition()
+        except (redis.RedisError, StoreError):
+            return False
+
+    def bid(self, text: str, author_id: int) -> PlaceBid:
+        """An injected bid is in the queue."""
+        stored = self.client.hgetall(self.keys.current)
+        stage = {name.decode(): value.decode() for name, value in stored.items()}
+        fields = {
+            "type": "PlaceBid",
+            "text": text,
+            "author_id": author_id,
+            "author_created_at_ms": 0,
+        }
+        auction_id, command = injected(fields, "test", clock_ms(), author_id, stage)
+        assert isinstance(command, PlaceBid)
+        Queue(self.client, self.keys).append(auction_id, [command])
+        return command
+
+    def decided(self) -> list[int]:
+        return [event.post_id for event in self.events() if isinstance(event, BidAccepted)]
+
+    def events(self) -> list[Any]:
+        return [event for entry in LogReader(self.client, self.keys).read(0, 1_000) for event in entry.events()]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[House]:
+    server = EmbeddedServer(folder)
+    server.ensure()
+    try:
+        house = House(server)
+        house.supervisor.start()
+        try:
+            yield house
+        finally:
+            house.supervisor.stop()
+            code = house.supervisor.wait(20)
+            house.client.close()
+        assert code == 0
+    finally:
+        server.stop()
+
+
+@pytest.mark.requirement("RED-3", "SUP-3", "SUP-4", "BID-9", "ELZ-3")
+def test_a_killed_server_is_started_again_and_everybody_goes_on(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as house:
+        until(lambda: house.phase() == Phase.PENDING)
+        post_id = (clock_ms() - 1_288_834_974_657) << 22
+        Queue(house.client, house.keys).append("m-01", [ConfirmAuctionPost(message_id="c", post_id=post_id)])
+        until(lambda: house.phase() == Phase.ACTIVE)
+        before = house.bid("0.2 ETH #AuctionDay", 1)
+        until(lambda: house.decided() == [before.post_id])
+        everybody = house.incarnations()
+        assert set(everybody) == {"lease_keeper", "publisher", "bridge", "m-01", "scheduler"}
+        killed = house.server.process_id()
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: house.server.process_id() not in (None, killed))
+        until(lambda: house.incarnations().keys() == everybody.keys())
+        after = until(lambda: house.answers(lambda: house.bid("0.3 ETH #AuctionDay", 2)))
+        until(lambda: house.decided() == [before.post_id, after.post_id])
+        until(lambda: any(seq for seq, event in house.shown if getattr(event, "post_id", 0) == after.post_id))
+        until(lambda: [event for event in house.events()[-2:] if isinstance(event, CharacterSpoke)])
+        spoken = [event.about_seq for event in house.events() if isinstance(event, CharacterSpoke)]
+        assert len(spoken) == len(set(spoken))
+        reader = LogReader(house.client, house.keys)
+        assert verify_chain(reader.read(0, 1_000), reader.heads()) is None
+        assert house.supervisor.wait(0) is None, "nobody's budget is used up by that"
+
+
+@pytest.mark.requirement("SUP-3", "BID-9", "SUP-2")
+def test_a_crashed_auction_is_back_at_once_and_has_lost_nothing(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as house:
+        until(lambda: house.phase() == Phase.PENDING)
+        post_id = (clock_ms() - 1_288_834_974_657) << 22
+        Queue(house.client, house.keys).append("m-01", [ConfirmAuctionPost(message_id="c", post_id=post_id)])
+        until(lambda: house.phase() == Phase.ACTIVE)
+        made = []
+        for number in range(1, 4):
+            house.supervisor.crash("m-01")
+            made.append(house.bid(f"{number} ETH #AuctionDay", number).post_id)
+            until(lambda: house.incarnations().get("m-01") == number + 1)  # noqa: B023
+        until(lambda: house.decided() == made)

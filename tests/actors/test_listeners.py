@@ -1,0 +1,154 @@
+"""The host and the publisher: each fact is spoken of once, and viewers see the day that is on stage."""
+
+from typing import Any
+
+import pytest
+
+from actors import listener
+from actors.eliza_bridge import ElizaBridge
+from actors.livestream_publisher import LivestreamPublisher
+from adapters.redis.checkpoint import unseal
+from messages.base import Outcome
+from messages.events import (
+    AnyEvent,
+    AuctionOpened,
+    AuctionPrepared,
+    BidAccepted,
+    BidRefused,
+    CharacterSpoke,
+    DayStarted,
+    EndFrozen,
+    ResultNamed,
+)
+from messages.hints import LogGrew
+from tests import staged
+from tests.actors.stage import Stage
+
+STORY: tuple[tuple[str, AnyEvent], ...] = (
+    ("house", DayStarted(message_id="s", at_ms=1, auction_id="m-01", day=1)),
+    ("m-01", staged.prepared()),
+    ("m-01", staged.opened()),
+    ("m-01", staged.accepted(1)),
+    ("m-01", staged.refused(2)),
+    ("m-01", staged.accepted(3)),
+    ("m-01", staged.frozen()),
+    ("m-01", staged.named(3)),
+)
+
+
+def bridge(stage: Stage) -> ElizaBridge:
+    return stage.enter("eliza_bridge", lambda context: ElizaBridge(context, stage.access, stage.clock, ["publisher"]))
+
+
+def happens(stage: Stage, *told: tuple[str, AnyEvent]) -> None:
+    """These events are in the log, each in a commit of its own."""
+    for writer, event in told:
+        journal = stage.store.journal(writer)
+        journal.begin()
+        journal.commit([event])
+
+
+def spoken_of(stage: Stage) -> list[str]:
+    """The ids of the facts that the host has spoken about, in that order."""
+    return [line.correlation_id for line in stage.logged(CharacterSpoke)]
+
+
+@pytest.mark.requirement("ELZ-3", "SUP-3", "RED-4")
+@pytest.mark.parametrize("lost", ["nothing", "newest checkpoint", "both checkpoints"])
+def test_each_fact_is_spoken_of_once_across_restarts(lost: str, stage: Stage) -> None:
+    for told in STORY:
+        happens(stage, told)
+        stage.step(bridge(stage))
+        if lost != "nothing":
+            stage.lose_checkpoints("eliza_bridge", both=lost == "both checkpoints")
+    stage.step(bridge(stage))
+    worth_a_word = [event.message_id for _, event in STORY if not isinstance(event, DayStarted | BidRefused)]
+    assert spoken_of(stage) == worth_a_word
+    seqs = {line.about_seq: line.correlation_id for line in stage.logged(CharacterSpoke)}
+    everything = stage.logged()
+    assert all(everything[seq - 1].message_id == message_id for seq, message_id in seqs.items())
+    assert stage.sent.count(("publisher", LogGrew())) == len(worth_a_word)
+
+
+@pytest.mark.requirement("ELZ-3", "RED-2")
+def test_a_host_that_dies_before_its_word_stands_says_it_later_and_once(stage: Stage) -> None:
+    happens(stage, *STORY[:3])
+    actor = bridge(stage)
+    successor = Stage(stage.store, stage.clock)
+    try:
+        second = bridge(successor)
+        with pytest.raises(Exception, match="another incarnation"):
+            stage.step(actor)
+        assert spoken_of(stage) == []
+        successor.step(second)
+        assert len(spoken_of(stage)) == 2
+    finally:
+        successor.close()
+
+
+@pytest.mark.requirement("ELZ-3")
+def test_of_bids_that_come_together_the_last_is_worth_a_line(stage: Stage) -> None:
+    happens(stage, *STORY[:7])
+    stage.step(bridge(stage))
+    facts = [staged.prepared(), staged.opened(), staged.accepted(3), staged.frozen()]
+    assert spoken_of(stage) == [fact.message_id for fact in facts]
+    stage.step(bridge(stage))
+    assert len(spoken_of(stage)) == 4
+    assert unseal(stage.client.get(stage.keys.checkpoint("eliza_bridge"))).sequence == 4
+
+
+@pytest.mark.requirement("ELZ-3")
+def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "ENTRIES_A_READ", 2)
+    monkeypatch.setattr(listener, "READS_A_TURN", 1)
+    happens(stage, *STORY)
+    actor = bridge(stage)
+    stage.step(actor)
+    assert actor.position == 2
+    for _ in range(len(STORY)):
+        stage.step(actor)
+    assert len(spoken_of(stage)) == 6
+
+
+# ---- the publisher
+
+
+def publisher(stage: Stage, shown: list[Any]) -> LivestreamPublisher:
+    make = lambda context: LivestreamPublisher(context, stage.access, shown.extend)  # noqa: E731
+    return stage.enter("publisher", make)
+
+
+@pytest.mark.requirement("LIV-1")
+def test_viewers_get_the_whole_log_in_order_from_whoever_publishes(stage: Stage) -> None:
+    happens(stage, *STORY[:4])
+    shown: list[Any] = []
+    actor = publisher(stage, shown)
+    stage.step(actor, actor)
+    happens(stage, *STORY[4:])
+    stage.step(actor)
+    assert shown == list(enumerate((event for _, event in STORY), 1))
+    again: list[Any] = []
+    stage.step(publisher(stage, again))
+    assert again == shown
+
+
+@pytest.mark.requirement("LIV-1", "LIFE-4")
+def test_a_day_that_still_settles_does_not_speak_into_the_next(stage: Stage) -> None:
+    happens(stage, *STORY[1:4], ("m-02", staged.prepared(2)), STORY[6], ("m-02", staged.opened(2)))
+    happens(stage, ("m-01", staged.named(None)), ("eliza_bridge", _line()))
+    shown: list[Any] = []
+    stage.step(publisher(stage, shown))
+    assert [(seq, type(event)) for seq, event in shown] == [
+        (1, AuctionPrepared),
+        (2, AuctionOpened),
+        (3, BidAccepted),
+        (4, AuctionPrepared),
+        (6, AuctionOpened),
+        (8, CharacterSpoke),
+    ]
+    assert [type(event) for event in stage.logged(EndFrozen, ResultNamed)] == [EndFrozen, ResultNamed]
+    assert stage.logged(ResultNamed)[0].outcome is Outcome.UNSOLD
+
+
+def _line() -> CharacterSpoke:
+    return CharacterSpoke(message_id="line", at_ms=1, text="Good evening.", about_seq=1)

@@ -1,0 +1,269 @@
+"""Sweeps: what the stream did not bring is found, and the close has its proof, whoever dies on the way."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actors.auction import Auction
+from actors.twitter_sweeper import Timing, TwitterSweeper
+from adapters.x import FoundPost, XClient
+from messages.base import Outcome, Phase
+from messages.commands import MarkSwept, PlaceBid, WithdrawBid
+from messages.events import BidAccepted, BidRefused, BidWithdrawn, EndFrozen, ResultNamed, WatermarkMoved
+from messages.hints import QueueGrew, SweepNow
+from tests.actors.stage import HOUR_MS, Stage
+from tests.simulator.x_process import SimulatedX
+
+MakeClient = Callable[..., XClient]
+OpenOnX = Callable[..., tuple[Auction, int]]
+TIMING = Timing(search_lag_ms=1_000, interval_ms=20_000, lag_ms=5_000)
+SEARCH = {"method": "GET", "path": "/2/tweets/search/recent"}
+LOOKUP = {"method": "GET", "path": "/2/tweets"}
+
+
+class Counting(XClient):
+    """Knows how often it has searched."""
+
+    searches = 0
+
+    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> list[FoundPost]:
+        self.searches += 1
+        return super().search(conversation_id, end_ms, start_ms)
+
+
+@pytest.fixture
+def sweeper(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
+    """Puts a sweeper on the stage, in place of the one before it, which crashes."""
+
+    def make(client: XClient | None = None) -> TwitterSweeper:
+        return stage.enter(
+            "sweeper",
+            lambda context: TwitterSweeper(context, stage.access, stage.clock, client or x_client(), TIMING, 3),
+        )
+
+    return make
+
+
+def ahead(stage: Stage) -> None:
+    """The stage's clock runs a minute ahead of X's: whatever is posted from now on was posted long ago."""
+    stage.clock.goes_on(60_000)
+
+
+def bids(stage: Stage) -> list[int]:
+    return [command.post_id for command in stage.queued("m-01") if isinstance(command, PlaceBid)]
+
+
+def marks(stage: Stage) -> list[int]:
+    return [command.swept_to_ms for command in stage.queued("m-01") if isinstance(command, MarkSwept)]
+
+
+@pytest.mark.requirement("X-3", "QUE-1")
+def test_a_sweep_finds_what_the_stream_did_not_bring_and_queues_it_once(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    made = [x.reply("ann", f"0.{n} ETH #AuctionDay", post, delivery_ms=[]) for n in (2, 3)]
+    ahead(stage)
+    actor = sweeper()
+    stage.step(actor)
+    assert bids(stage) == made
+    assert {command.source for command in stage.queued("m-01")} == {"search"}
+    assert ("m-01", QueueGrew()) in stage.sent
+    stage.step(auction)
+    made.append(x.reply("ann", "0.4 ETH #AuctionDay", made[0], delivery_ms=[]))
+    stage.clock.goes_on(TIMING.interval_ms)
+    stage.step(actor)
+    assert bids(stage) == made[2:]
+    stage.step(auction)
+    assert [event.post_id for event in stage.logged(BidAccepted, BidRefused)] == made
+
+
+@pytest.mark.requirement("X-3", "BID-5")
+def test_a_time_is_proven_by_two_equal_passes_a_lag_apart(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    x.reply("ann", "0.2 ETH #AuctionDay", post)
+    ahead(stage)
+    actor = sweeper()
+    first_ms = stage.clock() - TIMING.search_lag_ms
+    stage.step(actor)
+    stage.clock.goes_on(TIMING.lag_ms - 1)
+    actor.context.mailbox.offer(SweepNow())
+    stage.step(actor)
+    assert marks(stage) == []
+    stage.clock.goes_on(1)
+    actor.context.mailbox.offer(SweepNow())
+    stage.step(actor)
+    assert marks(stage) == [first_ms]
+
+
+@pytest.mark.requirement("X-3", "BID-5")
+def test_a_post_that_comes_up_late_is_found_and_no_mark_is_given_across_it(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    ahead(stage)
+    actor = sweeper()
+    stage.step(actor)
+    late = x.reply("ann", "0.2 ETH #AuctionDay", post)
+    second_ms = stage.clock() + TIMING.interval_ms - TIMING.search_lag_ms
+    stage.clock.goes_on(TIMING.interval_ms)
+    stage.step(actor)
+    assert (bids(stage), marks(stage)) == ([late], [])
+    stage.clock.goes_on(TIMING.interval_ms)
+    stage.step(actor)
+    assert (bids(stage), marks(stage)) == ([late], [second_ms])
+
+
+@pytest.mark.requirement("X-3")
+def test_passes_are_as_frequent_as_configured_and_at_once_when_something_may_be_missing(
+    stage: Stage, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    open_on_x()
+    client = x_client(Counting)
+    actor = sweeper(client)
+    stage.step(actor)
+    assert client.searches == 0, "nothing is old enough to be found for sure"
+    ahead(stage)
+    stage.step(actor, actor)
+    stage.clock.goes_on(TIMING.interval_ms - 1)
+    stage.step(actor)
+    assert client.searches == 1
+    stage.clock.goes_on(1)
+    stage.step(actor)
+    actor.context.mailbox.offer(SweepNow())
+    stage.step(actor, actor)
+    assert client.searches == 3
+
+
+@pytest.mark.requirement("X-3", "X-4", "BID-5")
+def test_a_search_that_fails_is_made_later_and_proves_nothing(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    ahead(stage)
+    client = x_client(Counting)
+    actor = sweeper(client)
+    stage.step(actor)
+    x.tell("faults", kind="http_503", count=2, **SEARCH)
+    for searches in (2, 3):
+        stage.clock.goes_on(TIMING.interval_ms)
+        stage.step(actor, actor)
+        assert (client.searches, stage.queued("m-01")) == (searches, [])
+    made = x.reply("ann", "0.2 ETH #AuctionDay", post)
+    stage.clock.goes_on(2_000)
+    stage.step(actor)
+    assert (bids(stage), marks(stage)) == ([made], []), "sooner than the next turn, and not equal to the first pass"
+
+
+def posted_before_the_end(stage: Stage, x: SimulatedX, post: int, *amounts: str) -> list[int]:
+    """Bids, and the end of the window behind them; 30 s more and it is frozen."""
+    made = [x.reply(f"bidder{n}", f"{amount} ETH #AuctionDay", post) for n, amount in enumerate(amounts)]
+    stage.clock.goes_on(HOUR_MS)
+    return made
+
+
+@pytest.mark.requirement("X-6", "BID-5", "BID-8")
+def test_who_is_gone_at_the_close_is_withdrawn_before_the_mark_that_names_the_winner(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    actor = sweeper()
+    made = posted_before_the_end(stage, x, post, "0.2", "0.3", "0.4", "0.5")
+    stage.step(actor, auction)
+    assert stage.current()["leader_post_id"] == str(made[3])
+    x.tell("delete", id=str(made[3]))
+    x.tell("suspend", handle="bidder2")
+    stage.clock.goes_on(30_000)
+    stage.step(auction)
+    assert stage.current()["phase"] == Phase.PROCESSING
+    for _ in range(4):
+        stage.step(actor)
+        told = [
+            type(command)
+            for batch in stage.batches("m-01")
+            for command in batch
+            if isinstance(command, MarkSwept | WithdrawBid)
+        ]
+        assert told[:2] == [WithdrawBid, WithdrawBid], "no mark comes before them"
+        stage.clock.goes_on(TIMING.lag_ms)
+    stage.step(auction)
+    causes = {event.post_id: event.cause for event in stage.logged(BidWithdrawn)}
+    assert causes == {made[3]: "deleted", made[2]: "unavailable"}
+    [result] = stage.logged(ResultNamed)
+    assert result.winner.post_id == made[1]
+
+
+@pytest.mark.requirement("X-4", "X-6", "BID-5")
+def test_while_nobody_can_say_who_is_gone_no_mark_is_given(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    actor = sweeper()
+    made = posted_before_the_end(stage, x, post, "0.2", "0.3")
+    stage.step(actor, auction)
+    x.tell("delete", id=str(made[1]))
+    stage.clock.goes_on(30_000)
+    stage.step(auction)
+
+    class CannotLookUp(XClient):
+        """X's look-ups are down."""
+
+        def lookup(self, ids: Any) -> Any:
+            x.tell("faults", kind="http_503", count=1, **LOOKUP)
+            return super().lookup(ids)
+
+    actor = sweeper(x_client(CannotLookUp))
+    for _ in range(5):
+        stage.step(actor)
+        stage.clock.goes_on(TIMING.interval_ms)
+    assert (marks(stage), stage.logged(WatermarkMoved)) == ([], [])
+    actor = sweeper()
+    for _ in range(3):
+        stage.step(actor, auction)
+        stage.clock.goes_on(TIMING.lag_ms)
+    assert stage.logged(ResultNamed)[0].winner.post_id == made[0]
+
+
+@pytest.mark.requirement("SUP-3", "X-3", "BID-5", "LIFE-3")
+def test_a_day_is_closed_however_often_the_sweeper_starts_anew(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    made = posted_before_the_end(stage, x, post, "0.2", "0.3")
+    stage.step(sweeper(), auction)
+    stage.clock.goes_on(30_000)
+    for _ in range(3):
+        # A life of two passes is the shortest that can prove anything; the first of these has one only.
+        stage.step(sweeper(), auction)
+    assert stage.logged(ResultNamed) == []
+    actor = sweeper()
+    stage.step(actor, auction)
+    stage.clock.goes_on(TIMING.lag_ms)
+    stage.step(actor, auction)
+    [result] = stage.logged(ResultNamed)
+    assert (result.outcome, result.winner.post_id) == (Outcome.SOLD, made[1])
+    assert len(stage.logged(BidAccepted, BidRefused)) == 2
+    assert stage.current()["phase"] == Phase.COMPLETED
+
+
+@pytest.mark.requirement("X-3")
+def test_a_day_with_a_result_is_not_swept_any_more(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    client = x_client(Counting)
+    actor = sweeper(client)
+    posted_before_the_end(stage, x, post, "0.2")
+    stage.clock.goes_on(30_000)
+    stage.step(auction, actor)
+    stage.clock.goes_on(TIMING.lag_ms)
+    stage.step(actor, auction)
+    assert [type(event) for event in stage.logged(EndFrozen, ResultNamed)] == [EndFrozen, ResultNamed]
+    searches = client.searches
+    stage.step(actor)
+    stage.clock.goes_on(HOUR_MS)
+    stage.step(actor, sweeper(client))
+    assert client.searches == searches
