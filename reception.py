@@ -9,14 +9,17 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from redis import RedisError
 from redis.asyncio import Redis
 
 from actors.injection import injected
 from adapters.http.reads import StoreReads
 from adapters.http.views import NotFound, Refused, Views
+from adapters.metrics import StoreNumbers, render
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.queue import append_async
+from messages.base import Phase
 from messages.codec import UnreadableMessage
 from messages.hints import QueueGrew
 from supervision import Delivery, State, Supervisor
@@ -43,7 +46,8 @@ class Reception:
 
     def views(self, inject_enabled: bool) -> Views:
         """What the HTTP server takes."""
-        return Views(self._reads.reads(), self.status, self.ready, self.inject if inject_enabled else None)
+        inject = self.inject if inject_enabled else None
+        return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics)
 
     def ready(self) -> tuple[bool, list[str]]:
         """Whether every actor does its work, and who does not."""
@@ -68,6 +72,35 @@ class Reception:
             "integrations": self._integrations,
         }
 
+    async def metrics(self) -> bytes:
+        """What was counted, the tree's numbers, and the store's if it answers."""
+        try:
+            store = await self._store_numbers()
+        except RedisError as fault:
+            log.warning("the metrics lack the store's numbers: %s", fault)
+            store = None
+        return render(self._supervisor.tree(), store)
+
+    async def _store_numbers(self) -> StoreNumbers:
+        log_seq = int(await self._client.get(self._keys.seq) or 0)
+        dead_letters = int(await self._client.xlen(self._keys.dead))
+        try:
+            current = await self._reads.current()
+        except NotFound:
+            return StoreNumbers(log_seq, dead_letters)
+        queue, now_ms = self._keys.queue(current["auction_id"]), self._clock()
+        first: Any = await self._client.xrange(queue, count=1)
+        came_ms = int(first[0][0].partition(b"-")[0]) if first else now_ms
+        waiting = current["phase"] in (Phase.ACTIVE, Phase.PROCESSING)
+        return StoreNumbers(
+            log_seq,
+            dead_letters,
+            queue_entries=int(await self._client.xlen(queue)),
+            queue_oldest_ms=max(0, now_ms - came_ms),
+            phase=current["phase"],
+            watermark_lag_ms=now_ms - (current["watermark_ms"] or current["opens_at_ms"]) if waiting else None,
+        )
+
     async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
         """An injected crash or command, durable once this has answered. Raises Refused."""
         if fields["type"] == "crash":
@@ -89,7 +122,10 @@ class Reception:
         return {"injected": type(command).__name__, "auction_id": auction_id, "message_id": command.message_id}
 
     def _crash(self, name: str, by: str) -> dict[str, Any]:
-        if self._supervisor.crash(name) is Delivery.UNKNOWN:
+        delivery = self._supervisor.crash(name)
+        if delivery is Delivery.UNKNOWN:
             raise Refused(f"there is no actor {name!r:.60}", "UNKNOWN_ACTOR", 404)
+        if delivery is not Delivery.DELIVERED:
+            raise Refused(f"{name} cannot be crashed now: {delivery}", "NOT_NOW", 409)
         log.warning("%s has injected a crash into %s", by, name)
         return {"injected": f"crash of {name}"}

@@ -123,7 +123,9 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
         case BidWithdrawn():
             return WithdrawBid(message_id=event.message_id, post_id=event.post_id, cause=event.cause)
         case WatermarkMoved():
-            return MarkSwept(message_id=event.message_id, swept_to_ms=event.watermark_ms)
+            return MarkSwept(
+                message_id=event.message_id, swept_to_ms=event.watermark_ms, looked_again=event.looked_again
+            )
         case _:
             return _order(event)
 

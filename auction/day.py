@@ -110,7 +110,8 @@ class AuctionDay(DayRecord):
             case ConfirmAuctionPost():
                 return self.prepared is not None and self.phase is Phase.PENDING
             case MarkSwept():
-                return self.standings is not None and command.swept_to_ms > self.watermark_ms
+                known_ms = self.looked_again_ms if command.looked_again else self.watermark_ms
+                return self.standings is not None and command.swept_to_ms > known_ms
             case VoidAuction():
                 return self.prepared is not None and self.result is None
             case NameResult():
@@ -194,9 +195,13 @@ class AuctionDay(DayRecord):
         return [EndExtended(message_id=message_id, at_ms=now_ms, ends_at_ms=ends_at_ms, by_post_id=by_post_id)]
 
     def _decide_watermark(self, command: MarkSwept, now_ms: int) -> list[AuctionEvent]:
-        self.watermark_ms = command.swept_to_ms
-        message_id = self._id(f"watermark:{command.swept_to_ms}")
-        moved = WatermarkMoved(message_id=message_id, at_ms=now_ms, watermark_ms=command.swept_to_ms)
+        moved = WatermarkMoved(
+            message_id=self._id(f"watermark:{command.swept_to_ms}"),
+            at_ms=now_ms,
+            watermark_ms=command.swept_to_ms,
+            looked_again=command.looked_again,
+        )
+        self.move_watermark(moved)
         return [moved, *self._decide_result(now_ms)]
 
     def _decide_order(self, command: OperatorCommand, now_ms: int) -> list[AuctionEvent]:
@@ -225,13 +230,13 @@ class AuctionDay(DayRecord):
         return [ClosingSoon(message_id=message_id, at_ms=now_ms, left_ms=min(due), ends_at_ms=self.ends_at_ms)]
 
     def _decide_result(self, now_ms: int, order: NameResult | None = None) -> list[AuctionEvent]:
-        """The result, once everything before the end has been found and no bid waits for an operator any more: he has
-        until the close's bound. An order names it as it stands."""
+        """The result, once everything before the end has been found and looked up again, and no bid waits for an
+        operator any more: he has until the close's bound. An order names it as it stands."""
         if self.phase is not Phase.PROCESSING or self.standings is None or self.prepared is None:
             return []
         ends_at_ms = self.standings.ends_at_ms
         is_waiting = self.standings.held and now_ms < ends_at_ms + self.prepared.rules.close_bound_ms
-        if order is None and (self.watermark_ms < ends_at_ms or is_waiting):
+        if order is None and (self.looked_again_ms < ends_at_ms or is_waiting):
             return []
         return [self._result(Outcome.SOLD if self.standings.leader else Outcome.UNSOLD, now_ms, order)]
 

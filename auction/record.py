@@ -42,6 +42,7 @@ class DayState(msgspec.Struct, array_like=True):
     bids: list[Bid] = []
     tombstones: list[int] = []
     watermark_ms: int = 0
+    looked_again_ms: int = 0
     overdue: bool = False
     result: ResultNamed | None = None
     outside: list[int] = []  # decided before the opening or after the result: never part of the standing
@@ -59,6 +60,7 @@ class DayRecord:
         self.prepared = state.prepared
         self.post_id = state.post_id
         self.watermark_ms = state.watermark_ms
+        self.looked_again_ms = state.looked_again_ms
         self.result = state.result
         self.left_out = 0  # replies without the hashtag: counted while this process lives, never judged
         self.overdue = state.overdue
@@ -82,6 +84,7 @@ class DayRecord:
             standings.in_order() if standings else [],
             sorted(self.tombstones),
             self.watermark_ms,
+            self.looked_again_ms,
             self.overdue,
             self.result,
             sorted(self.outside),
@@ -123,7 +126,7 @@ class DayRecord:
                 case ClosingSoon():
                     self.closing_told_ms = event.left_ms
                 case WatermarkMoved():
-                    self.watermark_ms = event.watermark_ms
+                    self.move_watermark(event)
                 case EndFrozen():
                     self.freeze()
                 case CloseOverdue():
@@ -154,6 +157,11 @@ class DayRecord:
         if advance(self.phase, Phase.PROCESSING):
             self.phase = Phase.PROCESSING
             self.standings.freeze()
+
+    def move_watermark(self, moved: WatermarkMoved) -> None:
+        self.watermark_ms = max(self.watermark_ms, moved.watermark_ms)
+        if moved.looked_again:
+            self.looked_again_ms = max(self.looked_again_ms, moved.watermark_ms)
 
     def name(self, result: ResultNamed) -> None:
         if advance(self.phase, Phase.COMPLETED):

@@ -198,4 +198,17 @@ def _ordered(event: Ordered) -> str:
 
 def _fit(text: str) -> str:
     """The text within X's limit; only an overlong title can make this bite."""
-    return text if len(text) <= POST_LIMIT else text[: POST_LIMIT - 1] + "…"
+    if weight(text) <= POST_LIMIT:
+        return text
+    while weight(text) > POST_LIMIT - weight("…"):
+        text = text[:-1]
+    return text + "…"
+
+
+def weight(text: str) -> int:
+    """How much of a post's 280 the text takes: most letters outside the Latin, Greek and Cyrillic scripts count twice
+    (X's documentation, "Counting characters")."""
+    return sum(1 if any(first <= letter <= last for first, last in _LIGHT) else 2 for letter in text)
+
+
+_LIGHT = (("\u0000", "\u10ff"), ("\u2000", "\u200d"), ("\u2010", "\u201f"), ("\u2032", "\u2037"))

@@ -16,30 +16,32 @@ from rich.progress import Progress
 from actors.auction import day_view
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogEntry, LogReader, verify_chain
+from adapters.redis.log import Head, LogEntry, LogReader, verify_chain
 from auction.audit import Auditor
 from auction.day import AuctionDay
-from commands.common import CommandError, add_config, settings_of, store_of
-from messages.events import AuctionEvent, DayStarted
+from commands.common import CommandError, add_config, settings_of
+from commands.store import store_of
+from messages.events import AuctionEvent, DayStarted, DayVoided
 
+EXAMPLE = "auction-manager audit --auction marathon-07"
 ENTRIES_A_READ = 256
 
 
 @dataclass
 class Findings:
-    """What a replay of the whole log has shown: the first difference in words, or None, and the days as replayed."""
+    """What a replay of the whole log has shown: the first difference in words, or None, the days as
+    replayed, and those that were never held."""
 
     difference: str | None = None
     events: int = 0
     days: dict[str, AuctionDay] = field(default_factory=dict)
+    voided: list[int] = field(default_factory=list)
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("audit", help="replays, checks chains and state", description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--auction", metavar="ID", help="check the verdicts of this auction only")
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,8 +62,10 @@ def audit(client: redis.Redis, keys: Keys, auction_id: str | None = None, progre
     """Replays the whole log, or of the verdicts only those of one auction."""
     log, found = LogReader(client, keys), Findings()
     auditors: dict[str, Auditor] = {}
-    # Read once while somebody may still be writing: what came later is not part of this audit.
-    heads, last_seq = (None, log.last_seq()) if _is_owned(client, keys) else (log.heads(), log.last_seq())
+    # Somebody may still be writing: what comes later is not part of this audit, and only a writer who was at rest all
+    # the while is held against his head and the state that he has left.
+    before, last_seq = log.heads(), log.last_seq()
+    at_rest: dict[str, Head] = {}
     task = progress.add_task("replaying the log", total=last_seq) if progress else None
 
     def entries() -> Iterator[LogEntry]:
@@ -72,23 +76,24 @@ def audit(client: redis.Redis, keys: Keys, auction_id: str | None = None, progre
                     return
                 if found.difference is None:
                     found.difference = _check(entry, auditors, auction_id)
+                    found.voided += [event.day for event in entry.events() if isinstance(event, DayVoided)]
                 yield entry
                 after = entry.last_seq
             found.events = after
             if progress and task is not None:
                 progress.update(task, completed=after)
+        now = log.heads()
+        at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
 
-    broken = verify_chain(entries(), heads)
+    broken = verify_chain(entries(), at_rest)
     if broken:
         found.difference = f"seq {broken.seq} ({broken.writer}): {broken.what}"
     found.days = {name: auditor.day for name, auditor in auditors.items()}
-    if found.difference is None and heads is not None:
-        found.difference = next(filter(None, (_state_differs(client, keys, day) for day in found.days.values())), None)
+    resting = [day for name, day in found.days.items() if name in at_rest]
+    found.difference = found.difference or next(
+        filter(None, (_state_differs(client, keys, day) for day in resting)), None
+    )
     return found
-
-
-def _is_owned(client: redis.Redis, keys: Keys) -> bool:
-    return bool(execute(client, "EXISTS", keys.lease))
 
 
 def _check(entry: LogEntry, auditors: dict[str, Auditor], only: str | None) -> str | None:

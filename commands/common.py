@@ -1,22 +1,19 @@
-"""What several commands need: the settings, the store of a data directory, and the running process behind it."""
+"""What several commands need: their settings, and the running process of a data directory.
+
+It is light: what reads the store imports `commands.store`.
+"""
 
 import argparse
 import http.client
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import redis
 
 from adapters import process_file
 from adapters.process_file import ProcessFile
-from adapters.redis.client import connect
-from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import DirectoryInUse
-from adapters.redis.keys import Keys
 from settings import Settings, load
 
 ANSWER_S = 10.0
@@ -34,6 +31,21 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def bounded(kind: type[float], least: float, most: float) -> Callable[[str], float]:
+    """An argument that is a number within bounds; `kind` is int or float."""
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = most + 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+        return number
+
+    return read
+
+
 def settings_of(args: argparse.Namespace, environ: dict[str, str]) -> Settings:
     """The settings, with the command line's data directory. Raises SettingsError."""
     settings = load(args.config, environ)
@@ -46,25 +58,6 @@ def process_of(settings: Settings) -> ProcessFile:
     if process is None:
         raise CommandError(f"no marathon has run in {settings.data_dir}; name its directory with --data-dir")
     return process
-
-
-@contextmanager
-def store_of(settings: Settings) -> Iterator[tuple[redis.Redis, Keys]]:
-    """The store of the settings, for reading; an embedded server that does not run is started for as long as needed."""
-    keys = Keys(process_of(settings).marathon_id)
-    server: EmbeddedServer | None = None
-    started = False
-    if not settings.redis.url:
-        server = EmbeddedServer(settings.data_dir)
-        with suppress(DirectoryInUse):  # then the supervisor lives, and so does its server
-            started = server.ensure()
-    client = connect(settings.redis.url or (server.url if server else ""), settings.redis.socket_timeout_ms / 1000)
-    try:
-        yield client, keys
-    finally:
-        client.close()
-        if server and started:
-            server.stop()
 
 
 def ask(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:

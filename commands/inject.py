@@ -12,15 +12,15 @@ from typing import Any
 
 from commands.common import CommandError, add_config, ask, settings_of
 
+EXAMPLE = "auction-manager inject PlaceBid text='0.5 ETH #AuctionDay' author_id=42 author_handle=guest"
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("inject", help="a command into the running system", description=__doc__)
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("type", nargs="?", metavar="TYPE", help="crash, or a command such as PlaceBid")
     parser.add_argument("fields", nargs="*", metavar="key=value", help="its fields; values are JSON, or plain text")
     parser.add_argument("--file", type=Path, metavar="F", help="inject every line of this file (- for standard input)")
     parser.add_argument("--json", action="store_true", help="the answers as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +29,12 @@ def run(args: argparse.Namespace) -> int:
     for body in _bodies(args):
         code, answer = ask(settings, "POST", "/inject", body)
         worst = worst if code < 300 else 1
-        print(json.dumps(answer) if args.json else answer.get("reason") or f"injected: {answer.get('injected')}")
+        if args.json:
+            print(json.dumps(answer))
+        elif code < 300:
+            print(f"injected: {answer['injected']}")
+        else:
+            print(f"auction-manager: {answer.get('reason', f'the answer is {code}')}", file=sys.stderr)
     return worst
 
 
@@ -38,13 +43,13 @@ def _bodies(args: argparse.Namespace) -> list[dict[str, Any]]:
         raise CommandError("say either what to inject (TYPE key=value…) or --file F")
     if args.type:
         return [{"type": args.type, **dict(_field(pair) for pair in args.fields)}]
-    text = sys.stdin.read() if str(args.file) == "-" else args.file.read_text(encoding="utf-8")
+    content = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
     bodies = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
             try:
-                body = json.loads(line)
-            except ValueError:
+                body = json.loads(line.decode())
+            except (ValueError, RecursionError):
                 body = None
             if not isinstance(body, dict):
                 raise CommandError(f"{args.file}:{number}: not a JSON object")
@@ -58,5 +63,5 @@ def _field(pair: str) -> tuple[str, Any]:
         raise CommandError(f"{pair!r} is not key=value")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value

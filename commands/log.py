@@ -4,37 +4,43 @@ import argparse
 import os
 import sys
 import time
-from datetime import UTC, datetime
 
 import redis
 
+from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
-from auction.words import log_line
-from commands.common import add_config, settings_of, store_of
+from auction.words import log_line, utc
+from commands.common import add_config, bounded, settings_of
+from commands.store import store_of
 from messages.codec import to_json
 from messages.events import AnyEvent
 
+EXAMPLE = "auction-manager log --follow --data-dir build/demo"
 ENTRIES_A_READ = 256
-FOLLOW_S = 0.25
+FOLLOW_S = 0.05  # a process that has ended its marathon is soon gone, and what it said last is to be seen
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("log", help="the log in words", description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--follow", action="store_true", help="go on as more happens, until interrupted")
-    parser.add_argument("--after", type=int, default=0, metavar="SEQ", help="only what came after this seq")
+    parser.add_argument(
+        "--after", type=bounded(int, 0, 2**63), default=0, metavar="SEQ", help="only what came after it"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    with store_of(settings_of(args, dict(os.environ))) as (client, keys):
+    with store_of(settings_of(args, dict(os.environ)), must_run=args.follow) as (client, keys):
         after = show(client, keys, args.after, args.json)
         while args.follow:
             sys.stdout.flush()
             time.sleep(FOLLOW_S)
-            after = show(client, keys, after, args.json)
+            try:
+                after = show(client, keys, after, args.json)
+            except StoreError as gone:
+                print(f"auction-manager: that was all: {gone}", file=sys.stderr)
+                break
     return 0
 
 
@@ -50,8 +56,7 @@ def show(client: redis.Redis, keys: Keys, after: int, as_json: bool) -> int:
 
 
 def _line(writer: str, seq: int, event: AnyEvent) -> str:
-    at = datetime.fromtimestamp(event.at_ms / 1000, UTC)
-    return f"{seq:>8}  {at:%Y-%m-%d %H:%M:%S}.{event.at_ms % 1000:03}Z  {writer:<14} {log_line(event)}"
+    return f"{seq:>8}  {utc(event.at_ms)}  {writer:<14} {log_line(event)}"
 
 
 def _json_line(writer: str, seq: int, event: AnyEvent) -> str:

@@ -55,10 +55,11 @@ def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, An
     """Replays the whole log and holds it against the truth, as /_sim/truth tells it."""
     found = audit(client, keys)
     begun = [day for day in found.days.values() if day.prepared is not None]
-    days = [_day_report(day, truth["posts"]) for day in begun]
+    days = [_day_report(day, truth["posts"]) for day in begun] + [_voided(day) for day in found.voided]
+    days.sort(key=lambda day: day.day)
     audited = found.difference or "ok"
     posts = _posts_made(list(found.days.values()), truth, time_zone)
-    right = audited == "ok" and posts == "ok" and len(days) == len(found.days) and all(day.right for day in days)
+    right = audited == "ok" and posts == "ok" and len(begun) == len(found.days) and all(day.right for day in days)
     return Report(seed, days, audited, posts, right)
 
 
@@ -71,6 +72,8 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
     conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
     span = day.standings.controls
     expected = judge(conversation, day.prepared.rules, {day.post_id}, span.opened_at_ms, day.standings.ends_at_ms)
+    if not _end_is_explained(day, conversation):
+        expected["outcome"] = f"no bid explains the end at {day.standings.ends_at_ms}"
     expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
     result = day.result
     winner = result.winner if result else None
@@ -83,6 +86,22 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
         refused={str(reason): n for reason, n in sorted(reasons.items()) if reason not in UNCOUNTED},
         expected=expected,
     )
+
+
+def _voided(day: int) -> DayReport:
+    """A day that was never held: it has no post, so nobody can have bid."""
+    nothing: dict[str, Any] = {"outcome": "void", "winner": None, "amount_wei": None, "accepted": 0, "refused": {}}
+    return DayReport(day=day, **nothing, expected=nothing)
+
+
+def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]]) -> bool:
+    """Whether the day ended when it was to end, or one soft close after some post, within the cap."""
+    assert day.prepared is not None, "a day that was held was prepared"
+    assert day.standings is not None, "a day that was held has standings"
+    rules, closes_at_ms, ends_at_ms = day.prepared.rules, day.prepared.closes_at_ms, day.standings.ends_at_ms
+    latest_ms = closes_at_ms + rules.soft_close_cap_ms
+    moved = {min(post["posted_at_ms"] + rules.soft_close_ms, latest_ms) for post in posts}
+    return closes_at_ms <= ends_at_ms <= latest_ms and ends_at_ms in {closes_at_ms, *moved}
 
 
 def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], time_zone: str) -> str:

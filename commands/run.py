@@ -11,11 +11,11 @@ from commands.common import add_config, settings_of
 from commands.simulated import CREDENTIALS, base_url, simulated_x
 from settings import Secret, Settings, SettingsError
 
+EXAMPLE = "auction-manager run --config staging.toml"
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("run", help="the supervisor, long-lived", description=__doc__)
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

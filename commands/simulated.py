@@ -1,13 +1,16 @@
 """The simulated X for those who start a marathon with it: its process, and the keys that every simulated X takes."""
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from adapters.x.credentials import Credentials
 from commands.common import CommandError
-from simulator.launch import SimulatorFailed, ensure_x
+from simulator.launch import PORT_FILE, SimulatorFailed, ask_x, ensure_x
 from simulator.x import settings as x
 
+END_S = 5.0
 CREDENTIALS = Credentials(
     bearer_token=x.BEARER_TOKEN,
     consumer_key=x.CONSUMER_KEY,
@@ -23,6 +26,15 @@ def simulated_x(data_dir: Path, options: Mapping[str, object]) -> int:
         return ensure_x(data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))])
     except SimulatorFailed as failure:
         raise CommandError(str(failure)) from None
+
+
+def end_simulated_x(data_dir: Path, port: int) -> None:
+    """Ends it, and waits until it has taken its port file with it; whoever is gone already is no fault."""
+    with suppress(SimulatorFailed):
+        ask_x(port, "POST", "/_sim/stop", {})
+    deadline = time.monotonic() + END_S
+    while (data_dir / PORT_FILE).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def base_url(port: int) -> str:

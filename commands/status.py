@@ -5,29 +5,31 @@ import json
 import os
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from commands.common import add_config, ask, settings_of
+from auction.words import one_line, utc
+from commands.common import CommandError, add_config, ask, settings_of
+from commands.tables import console
 
+EXAMPLE = "auction-manager status --data-dir build/demo"
 COLOURS = {"READY": "green", "RESTARTING": "yellow", "STARTING": "yellow", "STOPPED": "dim", "HUNG": "bold red"}
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("status", help="the tree, the auction, queues, integrations", description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="everything as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     code, status = ask(settings_of(args, dict(os.environ)), "GET", "/status")
+    if code != 200:
+        raise CommandError(status.get("reason") or f"the answer is {code}")
     if args.json:
         print(json.dumps(status, indent=2))
     else:
-        Console(highlight=False).print(tree_of(status))
-    return 0 if code == 200 else 1
+        console().print(tree_of(status))
+    return 0
 
 
 def tree_of(status: dict[str, Any]) -> Tree:
@@ -38,13 +40,18 @@ def tree_of(status: dict[str, Any]) -> Tree:
         if child["group"] not in groups:
             groups[child["group"]] = tree.add(Text(child["group"], style="bold"))
         groups[child["group"]].add(_child(child))
-    stage = tree.add(Text("on stage", style="bold"))
-    for name, value in (status.get("current") or {"": "nothing yet"}).items():
-        stage.add(f"{name} {value}".strip())
-    integrations = tree.add(Text("integrations", style="bold"))
-    for name, value in status["integrations"].items():
-        integrations.add(f"{name}: {value}")
+    _add(tree, "on stage", status["current"] or {"nothing": "yet"})
+    _add(tree, "queues", status["queues"] or {"nothing": "yet"})
+    _add(tree, "integrations", status["integrations"])
     return tree
+
+
+def _add(tree: Tree, heading: str, values: dict[str, Any]) -> None:
+    branch = tree.add(Text(heading, style="bold"))
+    for name, value in values.items():
+        if value is not None:
+            told = utc(value) if name.endswith("_ms") else value
+            branch.add(Text(one_line(f"{name.removesuffix('_ms')} {told}")))
 
 
 def _child(child: dict[str, Any]) -> Text:
@@ -54,5 +61,5 @@ def _child(child: dict[str, Any]) -> Text:
     if child["mailbox_refused"]:
         details.append(f"refused {child['mailbox_refused']}")
     if child["last_error"]:
-        details.append(f"last error: {child['last_error']}")
+        details.append(one_line(f"last error: {child['last_error']}"))
     return line.append("  " + ", ".join(details), style="dim")

@@ -42,7 +42,7 @@ class Hint(msgspec.Struct, frozen=True):
     """A nudge between actors inside the process: losing one costs a moment, never a fact."""
 
 
-class Lot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
     """What is sold on one day. `image` is a file name below the configured image folder, or empty."""
 
     token_id: int

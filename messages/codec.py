@@ -69,16 +69,23 @@ def to_json(value: object) -> bytes:
 
 
 def command_from_fields(fields: dict[str, Any]) -> AuctionCommand:
-    """A command from untyped fields (an injection): strictly checked. Raises UnreadableMessage."""
+    """A command from untyped fields (an injection), strictly checked: a field that it does not know may be a misspelt
+    one, and what does not fit on the wire is refused here and not later. Raises UnreadableMessage.
+    """
     convert: Callable[[Any], AuctionCommand] = functools.partial(
         msgspec.convert, type=AuctionCommand, dec_hook=_decode_wei
     )
-    return _read(convert, fields)
+    command = _read(convert, fields)
+    if unknown := sorted(set(fields) - {"type", *command.__struct_fields__}):
+        raise UnreadableMessage(f"{type(command).__name__} has no field {unknown[0]!r:.40}")
+    _read(_pack, command)
+    return command
 
 
-def _read(decode: Callable[[Any], T], data: Any) -> T:
-    # A hook's ValueError is wrapped by msgspec; truncation, foreign tags and wrong types are its own errors.
+def _read(read: Callable[[Any], T], data: Any) -> T:
+    # A hook's ValueError is wrapped by msgspec; truncation, foreign tags and wrong types are its own errors. Numbers
+    # beyond 64 bits and halves of surrogate pairs are what fields can hold and MessagePack cannot.
     try:
-        return decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        return read(data)
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError) as fault:
         raise UnreadableMessage(str(fault)) from fault

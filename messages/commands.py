@@ -50,9 +50,13 @@ class WithdrawBid(Command, frozen=True, kw_only=True):
 
 
 class MarkSwept(Command, frozen=True, kw_only=True):
-    """A sweep has proven that every post made before `swept_to_ms` stands in this queue before this mark."""
+    """A sweep has proven that every post made before `swept_to_ms` stands in this queue before this mark.
+
+    `looked_again` says that the posts known before were looked up once more: what is gone stands before the mark too.
+    """
 
     swept_to_ms: int
+    looked_again: bool = False
 
 
 class OperatorCommand(Command, frozen=True, kw_only=True):

@@ -135,9 +135,10 @@ class EndExtended(Event, frozen=True, kw_only=True):
 
 
 class WatermarkMoved(Event, frozen=True, kw_only=True):
-    """Every post made before `watermark_ms` has been found and decided."""
+    """Every post made before `watermark_ms` has been found and decided; `looked_again`: also whether it is gone."""
 
     watermark_ms: int
+    looked_again: bool = False
 
 
 class ClosingSoon(Event, frozen=True, kw_only=True):

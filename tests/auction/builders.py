@@ -60,8 +60,8 @@ def gone(of: PlaceBid) -> WithdrawBid:
     return WithdrawBid(message_id=f"gone:{of.post_id}", post_id=of.post_id, cause="deleted")
 
 
-def swept(to_ms: int) -> MarkSwept:
-    return MarkSwept(message_id=f"swept:{to_ms}", swept_to_ms=to_ms)
+def swept(to_ms: int, looked_again: bool = True) -> MarkSwept:
+    return MarkSwept(message_id=f"swept:{to_ms}", swept_to_ms=to_ms, looked_again=looked_again)
 
 
 OPENING = (

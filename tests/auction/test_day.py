@@ -201,6 +201,16 @@ def test_a_winner_is_named_only_once_the_watermark_has_passed_the_end() -> None:
     assert day.phase is Phase.COMPLETED
 
 
+@pytest.mark.requirement("BID-5", "BID-8")
+def test_no_winner_is_named_before_the_posts_were_looked_up_again() -> None:
+    day = opened_day()
+    day.decide([reply(10, 1, "0.5")], OPENS_MS)
+    assert kinds(day.decide([swept(CLOSES_MS + 5, looked_again=False)], CLOSES_MS)) == [WatermarkMoved]
+    assert kinds(day.tick(CLOSES_MS + RULES.delivery_allowance_ms)) == [EndFrozen]
+    assert kinds(day.decide([swept(CLOSES_MS + 4)], CLOSES_MS)) == [WatermarkMoved, ResultNamed]
+    assert day.watermark_ms == CLOSES_MS + 5
+
+
 @pytest.mark.requirement("BID-5")
 def test_a_find_after_the_freeze_counts_but_extends_nothing() -> None:
     day = opened_day()

@@ -58,8 +58,9 @@ def test_a_crash_of_each_actor_in_turn_changes_nothing(data_dir: Path) -> None:
         actors = json.loads(demo.command("status", "--json").stdout)["actors"]
         names = [actor["name"] for actor in actors]
         assert "demo-01" in names
-        for name in names:
-            assert demo.command("inject", "crash", f"actor={name}").returncode == 0
+        crashes = data_dir.parent / "crashes.jsonl"
+        crashes.write_text("".join(json.dumps({"type": "crash", "actor": name}) + "\n" for name in names))
+        assert demo.command("inject", "--file", str(crashes)).returncode == 0
 
         def all_back() -> bool:
             now = json.loads(demo.command("status", "--json").stdout)["actors"]

@@ -1,0 +1,133 @@
+"""`bids`: the bid history of an auction, or of one user over all auctions, oldest first, as it stands now: the log is
+replayed, so that a verdict which a late find or a withdrawal has changed is told as changed.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+import redis
+from rich.text import Text
+
+from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader
+from auction.day import AuctionDay
+from auction.money import format_eth
+from auction.rules import posted_at_ms
+from auction.words import one_line, utc
+from commands.common import CommandError, add_config, bounded, settings_of
+from commands.store import store_of
+from commands.tables import console, table_on
+from messages.base import Refusal, Wei
+from messages.events import AnyEvent, AuctionEvent, BidAccepted, BidRefused, DayStarted
+
+EXAMPLE = "auction-manager bids marathon-07 --limit 20"
+ENTRIES_A_READ = 256
+
+
+class HistoricBid(msgspec.Struct, frozen=True):
+    """A reply that got a verdict, as it was seen, and what is true of it now."""
+
+    auction_id: str
+    seen: BidAccepted | BidRefused
+    refusal: Refusal | None
+    required_wei: Wei | None
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument("auction", nargs="?", metavar="AUCTION", help="the id of an auction, such as marathon-07")
+    whose.add_argument("--user", metavar="U", help="a user: the id, or the handle with its @")
+    parser.add_argument("--after", type=bounded(int, 0, 2**63), default=0, metavar="POST", help="only later posts")
+    parser.add_argument(
+        "--limit", type=bounded(int, 1, 100_000), default=50, metavar="N", help="how many at most (default 50)"
+    )
+    parser.add_argument("--json", action="store_true", help="the page as JSON, with the id to go on after as `next`")
+
+
+def run(args: argparse.Namespace) -> int:
+    with store_of(settings_of(args, dict(os.environ))) as (client, keys):
+        found = history(client, keys, args.auction)
+    if args.user:
+        found = [bid for bid in found if args.user in (str(bid.seen.bidder_id), f"@{bid.seen.bidder_handle}")]
+    found = [bid for bid in found if bid.seen.post_id > args.after]
+    page = found[: args.limit]
+    following = page[-1].seen.post_id if len(found) > len(page) else None
+    if args.json:
+        print(json.dumps({"bids": [_data(bid) for bid in page], "next": following and str(following)}, indent=2))
+        return 0
+    print_bids(page)
+    if following:
+        print(f"{len(found) - len(page)} more: --after {following}", file=sys.stderr)
+    return 0
+
+
+def history(client: redis.Redis, keys: Keys, auction_id: str | None = None) -> list[HistoricBid]:
+    """Every bid of the auction, or of all auctions, in the order of the posts. Raises CommandError, StoreError."""
+    days: dict[str, AuctionDay] = {}
+    seen: defaultdict[str, list[BidAccepted | BidRefused]] = defaultdict(list)
+    for writer, events in _entries(client, keys):
+        for event in events:
+            if isinstance(event, DayStarted) and auction_id in (None, event.auction_id):
+                days[event.auction_id] = AuctionDay(event.auction_id)
+        if writer in days:
+            days[writer].replay(event for event in events if isinstance(event, AuctionEvent))
+            seen[writer] += (event for event in events if isinstance(event, BidAccepted | BidRefused))
+    if auction_id and auction_id not in days:
+        raise CommandError(f"there is no auction {auction_id} in the log")
+    found = [bid for name, day in days.items() for bid in _judged(day, seen[name])]
+    return sorted(found, key=lambda bid: bid.seen.post_id)
+
+
+def _entries(client: redis.Redis, keys: Keys) -> Iterator[tuple[str, list[AnyEvent]]]:
+    log, after = LogReader(client, keys), 0
+    while entries := log.read(after, ENTRIES_A_READ):
+        yield from ((entry.writer, entry.events()) for entry in entries)
+        after = entries[-1].last_seq
+
+
+def _judged(day: AuctionDay, seen: Iterable[BidAccepted | BidRefused]) -> Iterator[HistoricBid]:
+    verdicts = {verdict.bid.post_id: verdict for verdict in day.standings.verdicts()} if day.standings else {}
+    for event in seen:
+        if verdict := verdicts.get(event.post_id):
+            yield HistoricBid(day.auction_id, event, verdict.refusal, verdict.required_wei)
+        else:  # found before the opening or after the result, where verdicts never change
+            reason, required_wei = (event.reason, event.required_wei) if isinstance(event, BidRefused) else (None, None)
+            yield HistoricBid(day.auction_id, event, reason, required_wei)
+
+
+def print_bids(bids: Iterable[HistoricBid]) -> None:
+    """A row for each bid."""
+    out = console()
+    table = table_on(out, "auction", "post", "posted (UTC)", "bidder", "amount", "verdict", right=("post", "amount"))
+    for bid in bids:
+        seen = bid.seen
+        amount = format_eth(seen.amount_wei) if seen.amount_wei is not None else "-"
+        row = (bid.auction_id, str(seen.post_id), utc(posted_at_ms(seen.post_id)), f"@{seen.bidder_handle}", amount)
+        required = f", {format_eth(bid.required_wei)} is needed" if bid.required_wei is not None else ""
+        verdict = Text(f"{bid.refusal}{required}" if bid.refusal else "accepted", "red" if bid.refusal else "green")
+        table.add_row(*(Text(one_line(cell)) for cell in row), verdict)
+    out.print(table)
+
+
+def _data(bid: HistoricBid) -> dict[str, Any]:
+    """Ids and wei as strings, as in the API: JavaScript would spoil the numbers."""
+    seen = bid.seen
+    return {
+        "auction_id": bid.auction_id,
+        "post_id": str(seen.post_id),
+        "posted_at_ms": posted_at_ms(seen.post_id),
+        "bidder_id": str(seen.bidder_id),
+        "bidder_handle": seen.bidder_handle,
+        "text": seen.text,
+        "amount_wei": None if seen.amount_wei is None else str(int(seen.amount_wei)),
+        "accepted": bid.refusal is None,
+        "reason": bid.refusal,
+        "required_wei": None if bid.required_wei is None else str(int(bid.required_wei)),
+    }

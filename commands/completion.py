@@ -1,0 +1,36 @@
+"""`completion`: a script that teaches the shell to complete these commands, their options and their files."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import shtab
+
+from cli import COMMANDS, parser
+
+EXAMPLE = 'eval "$(auction-manager completion bash)"'
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh"), help="the shell that is to read the script")
+
+
+def run(args: argparse.Namespace) -> int:
+    whole = parser()
+    for action in _actions(whole):
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                command.description = COMMANDS[name]  # the shell shows it, on one line
+        if action.type is Path:
+            is_folder = action.dest.endswith("dir")
+            action.complete = shtab.DIRECTORY if is_folder else shtab.FILE  # type: ignore[attr-defined]  # shtab's way
+    print(shtab.complete(whole, shell=args.shell))
+    return 0
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _actions(command)

@@ -1,0 +1,108 @@
+"""A marathon compressed to seconds: its plan, its settings, its days, and how the simulated X of it behaves.
+
+Pure: who plays it (`demo`, `scenario`) starts things and watches them.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+import supervisor
+from actors.scheduler import DayPlan
+from auction.calendar import Window
+from messages.base import Lot
+from settings import Settings
+
+MARATHON = "demo"
+REAL_WINDOW_MS = 3_600_000
+START_MS = 1_500  # until the first day opens: what a start of everything takes
+
+
+class DemoPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a data directory's demo is: the options that it was begun with, and when its first day opens (UTC ms)."""
+
+    seed: int
+    days: int
+    day_seconds: float
+    bidders: int
+    first_opens_at_ms: int
+    reported: bool = False
+
+
+def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) -> Settings:
+    """The shipped settings with every duration scaled to the demo's day: six tenths of it are the window."""
+    day_ms = plan.day_seconds * 1000
+    window_ms = day_ms * 0.6
+
+    def scaled(real_ms: int, least_ms: int) -> int:
+        return max(round(real_ms * window_ms / REAL_WINDOW_MS), least_ms)
+
+    replace = msgspec.structs.replace
+    rules = replace(
+        shipped.rules,
+        soft_close_ms=scaled(shipped.rules.soft_close_ms, 1),
+        soft_close_cap_ms=round(day_ms * 0.1),
+        delivery_allowance_ms=scaled(shipped.rules.delivery_allowance_ms, 200),
+        close_bound_ms=scaled(shipped.rules.close_bound_ms, 30_000),
+    )
+    return replace(
+        shipped,
+        data_dir=data_dir,
+        marathon=replace(shipped.marathon, id=MARATHON, days=plan.days, first_date=date(2027, 3, 1)),
+        rules=rules,
+        x=replace(
+            shipped.x,
+            mode="simulated",
+            search_lag_ms=scaled(shipped.x.search_lag_ms, 300),
+            sweep_interval_ms=scaled(shipped.x.sweep_interval_ms, 1_000),
+            sweep_lag_ms=scaled(shipped.x.sweep_lag_ms, 300),
+            request_timeout_ms=2_000,
+        ),
+        redis=replace(shipped.redis, url=""),
+        http=replace(shipped.http, public_port=port, private_port=0, inject_enabled=True),
+        livestream=replace(shipped.livestream, timer_interval_ms=500),
+        chain=replace(shipped.chain, rpc_url=""),
+    )
+
+
+def days_of(settings: Settings, plan: DemoPlan) -> Sequence[DayPlan]:
+    """The days, one after the other, from the first opening on."""
+    day_ms = round(plan.day_seconds * 1000)
+    days = []
+    for day in range(1, plan.days + 1):
+        opens_at_ms = plan.first_opens_at_ms + (day - 1) * day_ms
+        window = Window(
+            day=day,
+            local_date=date(2027, 3, 1),
+            opens_at_ms=opens_at_ms,
+            closes_at_ms=opens_at_ms + round(day_ms * 0.6),
+        )
+        lot = Lot(token_id=day, title=f"Demo lot {day}")
+        days.append(DayPlan(supervisor.auction_id(settings, day), window, lot, settings.rules_for(1)))
+    return days
+
+
+def x_options(settings: Settings, plan: DemoPlan) -> dict[str, object]:
+    """How the simulated X of this demo behaves: everything scaled like the day."""
+    rules = settings.rules_for(1)
+    window_ms = round(plan.day_seconds * 600)
+    return {
+        "seed": plan.seed,
+        "keepalive-s": 1,
+        "stream-latency-ms": 20,
+        "rules-delay-ms": 0,
+        "index-lag-ms": settings.x.search_lag_ms // 2,
+        "search-end-lag-ms": settings.x.search_lag_ms,
+        "hashtag": rules.hashtag,
+        "window-ms": window_ms,
+        "after-close-ms": window_ms // 10,
+        "bidders": plan.bidders,
+        "bids": 5 * plan.bidders,
+        "reserve-wei": int(rules.reserve_wei),
+        "increment-wei": int(rules.increment_wei),
+        "increment-basis-points": rules.increment_basis_points,
+        "minimum-account-age-ms": rules.minimum_account_age_ms,
+        "late-ms": window_ms // 20,
+    }

@@ -1,0 +1,89 @@
+"""Following a marathon that this process plays: its log as lines for people, and when it is over.
+
+It reads the log as any listener does and changes nothing.
+"""
+
+from rich.console import Console
+
+import supervisor
+from adapters.redis.errors import StoreError
+from adapters.redis.log import LogReader
+from auction.words import log_line
+from commands.report import Report, report_of
+from messages.events import (
+    AnyEvent,
+    BidRefused,
+    CharacterSpoke,
+    MarathonEnded,
+    PostAttempted,
+    PostMade,
+    PostRefused,
+    ResultNamed,
+    WatermarkMoved,
+)
+from settings import Settings
+from simulator.launch import ask_x
+
+ENTRIES_A_LOOK = 256
+# What happens too often, or too far inside, to be worth a line of a demo.
+QUIET = (BidRefused, CharacterSpoke, PostAttempted, WatermarkMoved)
+
+
+class Follower:
+    """Tells what happens on the terminal, and knows when the marathon is over and everything is posted."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self._settings, self._console = settings, console
+        self._after = 0
+        self._unposted: set[str] = set()
+        self._days_ended = False
+
+    def begin(self, process: supervisor.Process) -> None:
+        """The process is up: from here on its log can be read."""
+        self._log = LogReader(process.client, process.keys)
+        self._client, self._keys = process.client, process.keys
+        self.tell(f"stage page http://127.0.0.1:{process.public_port}/")
+        self.tell(f"status     auction-manager status --data-dir {self._settings.data_dir}")
+
+    @property
+    def ended(self) -> bool:
+        """Every day has its outcome, and every result stands on X."""
+        return self._days_ended and not self._unposted
+
+    def look(self) -> bool:
+        """Shows what is new; answers that nothing has to end."""
+        try:
+            entries = self._log.read(self._after, ENTRIES_A_LOOK)
+        except StoreError:
+            return False  # the store is away; the supervisor sees to that, and the next look shows what was missed
+        for entry in entries:
+            for _, event in entry.events_after(self._after):
+                self.hear(event)
+            self._after = entry.last_seq
+        return False
+
+    def is_over(self) -> bool:
+        """Shows what is new; answers whether that was all."""
+        self.look()
+        return self.ended
+
+    def report(self, x_port: int, seed: int) -> Report:
+        """The marathon held against the simulator's ground truth."""
+        truth = ask_x(x_port, "GET", "/_sim/truth")
+        return report_of(self._client, self._keys, seed, truth, self._settings.marathon.time_zone)
+
+    def hear(self, event: AnyEvent) -> None:
+        """A fact that was not known before, in the order of the log."""
+        match event:
+            case ResultNamed():
+                self._unposted.add(f"result:{event.auction_id}")
+            case PostMade() | PostRefused():
+                self._unposted.discard(event.job)
+            case MarathonEnded():
+                self._days_ended = True
+        if not isinstance(event, QUIET):
+            self.tell(log_line(event))
+
+    def tell(self, line: str) -> None:
+        """A line for people, never broken into two."""
+        self._console.print(line, markup=False, soft_wrap=True)

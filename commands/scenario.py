@@ -1,0 +1,253 @@
+"""`scenario`: plays a scenario on a fresh compressed demo and checks what it expects; several, and a table of them all.
+
+A file says what happens when (posts, injected commands, crashes, faults of the simulated X) and what must come of it;
+docs/scenarios.md tells how. Without --data-dir it is played in a directory that stays only when something was wrong.
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+from rich.text import Text
+
+import supervisor
+from adapters.redis.log import LogReader
+from commands.common import CommandError
+from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
+from commands.report import report_of
+from commands.scenario_expect import ScenarioReport, Seen, judged
+from commands.scenario_file import Scenario, read_scenario
+from commands.scenario_play import END_PATIENCE_MS, Player, set_up
+from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
+from commands.store import store_of
+from commands.tables import console, table_on
+from settings import Settings, SettingsError, load
+from simulator.launch import SimulatorFailed, ask_x
+
+EXAMPLE = "auction-manager scenario scenarios/normal_day.toml --report report.json"
+PROCESS_S = 60  # what a scenario's process may take besides playing it: coming up, the audit, going down
+END_S = 30
+ENTRIES_A_READ = 256
+COMMAND_LINE = Path(__file__).resolve().parent.parent / "cli.py"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the scenario, TOML; or several")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="the findings as JSON; for several a folder (build/scenarios)"
+    )
+    parser.add_argument("--data-dir", type=Path, metavar="D", help="an empty or new directory, which is kept")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    scenarios = _read(args.files)
+    if len(scenarios) > 1:
+        if args.data_dir:
+            raise CommandError("--data-dir goes with one scenario; of several each has a directory of its own")
+        return _several(scenarios, args.report or Path("build/scenarios"), args.json)
+    report = _one(scenarios[0], args.data_dir)
+    if args.report:
+        args.report.parent.mkdir(parents=True, exist_ok=True)
+        args.report.write_bytes(_as_json(report))
+    if args.json:
+        print(_as_json(report).decode(), end="")
+    else:
+        _print_report(report)
+    return 0 if report.passed else 1
+
+
+def _read(files: Sequence[Path]) -> list[Scenario]:
+    """All scenarios, or all their faults. Raises SettingsError."""
+    scenarios, faults = [], []
+    for file in files:
+        try:
+            scenarios.append(read_scenario(file))
+        except SettingsError as error:
+            faults += error.faults
+    stems = Counter(file.stem for file in files)
+    faults += [f"{name}: the name of {count} scenarios" for name, count in stems.items() if count > 1]
+    if faults:
+        raise SettingsError(faults)
+    return scenarios
+
+
+# ---- one scenario, in this process
+
+
+def _one(scenario: Scenario, data_dir: Path | None) -> ScenarioReport:
+    if data_dir is None:
+        data_dir = Path(tempfile.mkdtemp(prefix="scenario-"))
+        worth_keeping = True
+        try:
+            report = _play(scenario, data_dir)
+            worth_keeping = not report.passed
+            return report
+        except SettingsError:
+            worth_keeping = False
+            raise
+        finally:
+            if worth_keeping:
+                print(f"what happened stands in {data_dir}; auction-manager log --data-dir {data_dir}", file=sys.stderr)
+            else:
+                shutil.rmtree(data_dir)
+    if data_dir.exists() and any(data_dir.iterdir()):
+        raise CommandError(f"{data_dir} is not empty: a scenario is played on a fresh marathon")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return _play(scenario, data_dir)
+
+
+def _play(scenario: Scenario, data_dir: Path) -> ScenarioReport:
+    began_s = time.monotonic()
+    # Crashes are what scenarios are made of: their traces would drown what is to be seen.
+    logging.basicConfig(
+        filename=data_dir / "process.log",
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    demo = scenario.demo
+    plan = DemoPlan(
+        seed=demo.seed, days=demo.days, day_seconds=demo.day_seconds, bidders=demo.bidders, first_opens_at_ms=0
+    )
+    settings = demo_settings(load(None, dict(os.environ)), plan, data_dir, 0)
+    x_port = simulated_x(data_dir, x_options(settings, plan) | {"bids": demo.bids, "rush": demo.rush})
+    try:
+        seen = _play_on(scenario, settings, plan, x_port)
+    except SimulatorFailed as failure:
+        raise CommandError(str(failure)) from None
+    finally:
+        end_simulated_x(data_dir, x_port)
+    return judged(scenario, seen, round(time.monotonic() - began_s, 1))
+
+
+def _play_on(scenario: Scenario, settings: Settings, plan: DemoPlan, x_port: int) -> Seen:
+    """Plays it on this simulated X. Raises SettingsError for actors that do not exist, and SimulatorFailed."""
+    before = set_up(scenario, x_port)
+    plan = msgspec.structs.replace(plan, first_opens_at_ms=supervisor.clock_ms() + START_MS)
+    days = days_of(settings, plan)
+    surroundings = supervisor.Surroundings(base_url(x_port), CREDENTIALS, days)
+    out = Console(stderr=True, highlight=False)
+    out.print(f"scenario   {scenario.title}", markup=False)
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
+        player = Player(scenario, settings, days, x_port, out)
+        began_at_ms, closes_at_ms = supervisor.clock_ms(), days[-1].window.closes_at_ms
+        task = progress.add_task(scenario.file.stem, total=closes_at_ms - began_at_ms)
+
+        def is_over() -> bool:
+            progress.update(task, completed=min(supervisor.clock_ms(), closes_at_ms) - began_at_ms)
+            return player.is_over()
+
+        code = supervisor.run(settings, surroundings, player.begin, is_over)
+    if player.faults:
+        raise SettingsError(player.faults)
+    truth = ask_x(x_port, "GET", "/_sim/truth")
+    kinds: Counter[str] = Counter()
+    with store_of(settings) as (client, keys):
+        report = report_of(client, keys, plan.seed, truth, settings.marathon.time_zone)
+        log, after = LogReader(client, keys), 0
+        while entries := log.read(after, ENTRIES_A_READ):
+            kinds.update(type(event).__name__ for entry in entries for event in entry.events())
+            after = entries[-1].last_seq
+    return Seen(
+        exit_code=code,
+        ended=player.ended,
+        steps=[*before, *player.played, *player.unplayed()],
+        kinds=kinds,
+        restarts={name: child.restarts for name, child in player.children.items()},
+        states={name: child.state for name, child in player.children.items()},
+        demo=report,
+    )
+
+
+# ---- several, each in a process of its own
+
+
+def _several(scenarios: Sequence[Scenario], folder: Path, as_json: bool) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    reports: dict[Path, ScenarioReport | None] = {}
+    err = Console(stderr=True)
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+        for scenario in progress.track(scenarios, description="scenarios"):
+            reports[scenario.file] = _in_own_process(scenario, folder)
+            if not err.is_terminal:
+                print(f"{scenario.file.stem} has been played", file=sys.stderr)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(list(reports.values()))).decode())
+    else:
+        _print_table(reports, folder)
+    return 0 if all(report and report.passed for report in reports.values()) else 1
+
+
+def _in_own_process(scenario: Scenario, folder: Path) -> ScenarioReport | None:
+    """Its report; None where its process has left none, and its words in `folder` say why."""
+    report_file, log_file = folder / f"{scenario.file.stem}.json", folder / f"{scenario.file.stem}.log"
+    report_file.unlink(missing_ok=True)
+    command = [sys.executable, str(COMMAND_LINE), "scenario", str(scenario.file), "--report", str(report_file)]
+    limit_s = scenario.demo.days * scenario.demo.day_seconds + END_PATIENCE_MS / 1000 + PROCESS_S
+    with log_file.open("wb") as words:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words)  # noqa: S603
+        try:
+            process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            words.write(f"not done within {limit_s:g} s\n".encode())
+        finally:
+            _end(process)
+    if not report_file.exists():
+        return None
+    return msgspec.json.decode(report_file.read_bytes(), type=ScenarioReport)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asked first, so that it can take its store and its simulator with it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+# ---- for people
+
+
+def _as_json(report: ScenarioReport) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(report)) + b"\n"
+
+
+def _print_report(report: ScenarioReport) -> None:
+    out = console()
+    table = table_on(out, "expected", "wanted", "seen", "met")
+    for one in report.expectations:
+        table.add_row(Text(one.expects), Text(one.wanted), Text(one.seen), _met(one.met))
+    out.print(table)
+    out.print(f"{report.scenario}: {'passed' if report.passed else 'FAILED'} in {report.seconds} s", markup=False)
+
+
+def _print_table(reports: dict[Path, ScenarioReport | None], folder: Path) -> None:
+    out = console()
+    table = table_on(out, "scenario", "passed", "seconds", "met", "what was wrong", right=("seconds", "met"))
+    for file, report in reports.items():
+        if report is None:
+            table.add_row(Text(file.stem), _met(False), "", "", Text(f"left no report: {folder / file.stem}.log"))
+            continue
+        wrong = [expectation for expectation in report.expectations if not expectation.met]
+        words = "; ".join(f"{one.expects}: {one.seen}, not {one.wanted}" for one in wrong)
+        met = f"{len(report.expectations) - len(wrong)} of {len(report.expectations)}"
+        table.add_row(Text(file.stem), _met(report.passed), str(report.seconds), met, Text(words))
+    out.print(table)
+
+
+def _met(met: bool) -> Text:
+    return Text("yes", style="green") if met else Text("NO", style="bold red")

@@ -1,0 +1,134 @@
+"""`check-config`: the calendar of sound settings, and every fault of others, as people and programs are told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from auction.rules import rules_hash
+from settings import load
+from tests.commands.line import Line, process
+from tests.settings.test_settings_faults import ENVIRONMENT_FAULTS, FAULTS, SOUND, TOKEN
+
+# Two days around the end of daylight saving time, the second with a reserve of its own.
+AUTUMN = SOUND.replace('"2027-03-01"', '"2026-10-31"').replace('title = "One"', 'title = "One [bold]"')
+OWN_RESERVE = AUTUMN.replace('title = "Two"', 'title = "Two", reserve = "2 ETH"')
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(AUTUMN)
+    return path
+
+
+@pytest.mark.requirement("LIFE-2", "CFG-2")
+def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, config: Path) -> None:
+    said = line("check-config", "--config", str(config))
+    assert (said.code, said.err) == (0, "")
+    heading, *days, rules = said.out.splitlines()
+    assert "opens (UTC)" in heading
+    assert len(days) == 2
+    assert "15:00 EDT to 16:00 EDT" in days[0]
+    assert "2026-10-31T19:00:00Z" in days[0]
+    assert "One [bold]" in days[0]
+    assert "2026-11-01T20:00:00Z" in days[1]
+    assert days[1].endswith("the clocks have changed since the day before: opens 20:00, not 19:00 UTC")
+    assert rules == f"rules of every day: {rules_hash(load(config, {}).rules_for(1))}"
+    assert said.out.isascii()
+    assert "\x1b" not in said.out
+
+
+@pytest.mark.requirement("CFG-2", "LIFE-7")
+def test_rules_that_differ_are_named_day_by_day_as_in_the_posts(line: Line, config: Path) -> None:
+    config.write_text(OWN_RESERVE)
+    _, *days = line("check-config", "--config", str(config)).out.splitlines()
+    settings = load(config, {})
+    assert len(days) == 2
+    for number, day in enumerate(days, 1):
+        assert f" {rules_hash(settings.rules_for(number))[:16]} " in day
+
+
+@pytest.mark.requirement("LIFE-2", "CFG-2", "LIFE-7")
+def test_as_json_it_is_data(line: Line, config: Path) -> None:
+    told = json.loads(line("check-config", "--json", "--config", str(config)).out)
+    first, second = told.pop("days")
+    assert told == {"ok": True, "marathon": "small", "time_zone": "America/New_York"}
+    assert first == {
+        "day": 1,
+        "local_date": "2026-10-31",
+        "opens_at": "2026-10-31T19:00:00Z",
+        "closes_at": "2026-10-31T20:00:00Z",
+        "opens_at_ms": 1793473200000,
+        "closes_at_ms": 1793476800000,
+        "token_id": 1,
+        "title": "One [bold]",
+        "image": "",
+        "rules_hash": rules_hash(load(config, {}).rules_for(1)),
+        "notes": [],
+    }
+    assert len(second["notes"]) == 1
+
+
+@pytest.mark.requirement("CFG-1", "CFG-3")
+def test_the_effective_settings_are_those_in_force_without_their_secrets(
+    line: Line, config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AUCTION_MANAGER__RULES__RESERVE", "0.3 ETH")
+    monkeypatch.setenv("AUCTION_MANAGER_X_BEARER_TOKEN", TOKEN)
+    said = line("check-config", "--effective", "--config", str(config))
+    assert (said.code, said.err) == (0, "")
+    assert 'reserve = "0.3 ETH"' in said.out
+    assert "# bearer_token is set: ***" in said.out
+    printed = tmp_path / "printed.toml"
+    printed.write_text(said.out)
+    assert line("check-config", "--config", str(printed)).code == 0
+    as_json = line("check-config", "--effective", "--json", "--config", str(config)).out
+    assert json.loads(as_json)["rules"]["reserve"] == "0.3 ETH"
+    assert TOKEN not in said.out + as_json
+
+
+@pytest.mark.requirement("CFG-2", "CFG-3", "LIFE-1", "LIFE-9", "BID-3")
+@pytest.mark.parametrize(("sound", "faulty", "says"), FAULTS)
+def test_a_faulty_configuration_is_told_in_a_line_that_begins_with_its_path(
+    line: Line, config: Path, sound: str, faulty: str, says: str
+) -> None:
+    config.write_text(SOUND.replace(sound, faulty, 1))
+    for command, code in (("check-config", 1), ("status", 2)):
+        said = line(command, "--config", str(config))
+        assert (said.code, said.out) == (code, "")
+        assert [fault[: len(says)] for fault in said.err.splitlines()] == [says]
+        assert TOKEN[:20] not in said.err
+
+
+@pytest.mark.requirement("CFG-1", "CFG-2", "CFG-3")
+@pytest.mark.parametrize(("name", "value", "says"), ENVIRONMENT_FAULTS)
+def test_a_faulty_environment_is_told_too(
+    line: Line, config: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    config.write_text(SOUND)
+    monkeypatch.setenv(name, value)
+    said = line("check-config", "--config", str(config))
+    assert said.code == 1
+    assert said.err.startswith(says)
+    assert "Traceback" not in said.err
+    assert TOKEN[:20] not in said.err
+
+
+@pytest.mark.requirement("CFG-2")
+def test_all_faults_are_told_at_once_also_to_programs(line: Line, config: Path) -> None:
+    config.write_text(SOUND.replace('"0.1 ETH"', '"0 ETH"').replace('"small"', '"No/slash"'))
+    said = line("check-config", "--config", str(config))
+    assert [fault.partition(": ")[0] for fault in said.err.splitlines()] == ["marathon.id", "rules.reserve"]
+    as_json = line("check-config", "--json", "--config", str(config))
+    assert (as_json.code, as_json.err) == (1, "")
+    assert json.loads(as_json.out) == {"ok": False, "faults": said.err.splitlines()}
+
+
+@pytest.mark.requirement("CFG-2", "CFG-3")
+def test_a_process_of_its_own_says_the_same(config: Path) -> None:
+    config.write_text(SOUND.replace("days = 2", f'days = 4\nbearer_token = "{TOKEN}"'))
+    said = process("check-config", "--config", str(config))
+    assert (said.code, said.out) == (1, "")
+    assert [fault.partition(": ")[0] for fault in said.err.splitlines()] == ["marathon.bearer_token", "lots"]
+    assert TOKEN[:20] not in said.err
