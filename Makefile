@@ -1,15 +1,18 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo bench test lint format run clean requirements lock
+.PHONY: demo scenarios screenshots bench test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
 demo: .venv/run  ## a compressed marathon, everything simulated; ARGS="--once --days 2 --day-seconds 20"
 	$(PYTHON) supervisor.py demo $(ARGS)
 
+scenarios: .venv/run  ## plays every scenario; reports and logs in build/scenarios/
+	$(PYTHON) supervisor.py scenario scenarios/*.toml --report build/scenarios $(ARGS)
+
 run: .venv/run  ## the supervisor with config.toml
 	$(PYTHON) supervisor.py run $(ARGS)
 
-test: lint  ## everything that has to hold; ARGS="tests/auction -k fold"
+test: lint node_modules browser  ## everything that has to hold; ARGS="tests/auction -k fold"
 	$(PYTHON) -m pytest $(ARGS)
 
 lint: .venv/dev
@@ -20,6 +23,9 @@ lint: .venv/dev
 format: .venv/dev
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+screenshots: .venv/dev browser  ## the stage page in every phase of a demo day; pictures in build/screenshots/
+	$(PYTHON) -m tests.page.screenshots
 
 bench: .venv/run  ## what the process costs: time to ready, memory
 	$(PYTHON) -m benchmarks.idle
@@ -33,10 +39,14 @@ lock: .venv/dev  ## pins the dependencies anew
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules build dist .mypy_cache .ruff_cache .hypothesis
 
 .venv/run:
 	@scripts/setup requirements.lock
 .venv/dev:
 	@scripts/setup requirements-dev.lock
-.PHONY: .venv/run .venv/dev
+node_modules:
+	@scripts/setup-node
+browser:
+	@scripts/setup-browser
+.PHONY: .venv/run .venv/dev node_modules browser

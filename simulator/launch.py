@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+PORT_FILE = "simulated-x.port"
 START_S = 30.0
 ANSWER_S = 5.0
 POLL_S = 0.02
@@ -25,7 +26,7 @@ class SimulatorFailed(Exception):
 
 def ensure_x(data_dir: Path, options: Sequence[str]) -> int:
     """The port of the simulated X of this directory, started with `options` unless it lives. Raises SimulatorFailed."""
-    port_file, log_file = data_dir / "simulated-x.port", data_dir / "simulated-x.log"
+    port_file, log_file = data_dir / PORT_FILE, data_dir / "simulated-x.log"
     if (port := _port(port_file)) is not None:
         return port
     data_dir.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """What goes wrong, on command: so many times, or with a seeded probability. It decides when, others do it.
 
 Kinds of the stream's connection: `eof`, `rst`, `stall`. Of a delivery: `duplicate`, `late`, `lost`. Of an answer:
-`http_503`, `http_429`, `response_lost` (what was asked for happens, the answer never comes).
+`http_503`, `http_429`, `slow` (the answer comes late), `response_lost` (what was asked for happens, the answer never
+comes).
 """
 
 from enum import StrEnum
@@ -25,14 +26,15 @@ class Kind(StrEnum):
     LOST = "lost"
     HTTP_503 = "http_503"
     HTTP_429 = "http_429"
+    SLOW = "slow"
     RESPONSE_LOST = "response_lost"
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One command: `count` times from now on, or with `rate` each time; a rate of 0 ends an earlier rate.
 
-    `method` and `path` (a prefix) narrow down the faults of answers. `ms` is how late, or how long a stall lasts;
-    `reset_s` how long after now the window of a 429 ends.
+    `method` and `path` (a prefix) narrow down the faults of answers. `ms` is how late, how slow, or how long a stall
+    lasts; `reset_s` how long after now the window of a 429 ends.
     """
 
     kind: Kind

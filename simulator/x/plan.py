@@ -103,12 +103,13 @@ def _acts(random: Random, bids: int) -> list[Act]:
 def _times(random: Random, options: CrowdOptions) -> list[int]:
     """Most in the course of the window, some in bursts of one ms, many at its end, a few after it."""
     window = options.window_ms
+    early = 0.92 - options.rush
     times: list[int] = []
     while len(times) < options.bids:
         kind = random.random()
-        if kind < 0.60:
+        if kind < early * 6 / 7:
             times.append(round(random.uniform(0.02, 0.95) * window))
-        elif kind < 0.70:
+        elif kind < early:
             times += [round(random.uniform(0.05, 0.98) * window)] * _BURST
         elif kind < 0.92 or not options.after_close_ms:
             times.append(round(random.uniform(0.95, 1.0) * window))

@@ -108,10 +108,14 @@ class Server:
     @web.middleware
     async def _answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         self._busy += 1
+        of_x = request.path.startswith("/2/")
         try:
-            if request.path.startswith("/2/") and (fault := self._fault_for(request)):
+            if of_x and (fault := self._fault_for(request)):
                 return fault
-            return await handler(request)
+            answer = await handler(request)
+            if of_x and (slow := self._faults.strikes(Kind.SLOW, request.method, request.path)):
+                await asyncio.sleep(slow.ms / 1000)
+            return answer
         except Problem as problem:
             return web.json_response(problem.body, status=problem.status, headers=problem.headers)
         except WorldFull as full:

@@ -33,6 +33,9 @@ class CrowdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     after_close_ms: Annotated[_Ms, Meta(description="how long after the close posts still come, at most")] = 60_000
     bidders: Annotated[int, Meta(ge=2, le=10_000, description="how many regular bidders there are")] = 12
     bids: Annotated[int, Meta(ge=0, le=200_000, description="how many posts the crowd makes in a day")] = 60
+    rush: Annotated[
+        float, Meta(ge=0, le=0.9, description="which share of the posts comes in the last twentieth of the window")
+    ] = 0.22
     reserve_wei: Annotated[Wei, Meta(description="the reserve that the crowd knows of")] = Wei(10**17)
     increment_wei: Annotated[Wei, Meta(description="the least absolute raise that it knows of")] = Wei(10**16)
     increment_basis_points: Annotated[

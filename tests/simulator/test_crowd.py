@@ -43,6 +43,14 @@ def test_a_day_has_everything_that_can_happen_within_its_bounds(seed: int) -> No
     assert plan_day(seed, 3, CrowdOptions(bids=0), 50) == []
 
 
+@pytest.mark.requirement("TST-2")
+@pytest.mark.parametrize(("rush", "least", "most"), [(0.0, 0, 60), (0.7, 600, 800), (0.9, 800, 960)])
+def test_a_rush_brings_its_share_of_the_posts_to_the_end_of_the_window(rush: float, least: int, most: int) -> None:
+    options = CrowdOptions(window_ms=60_000, after_close_ms=5_000, bids=1000, rush=rush)
+    in_time = sum(57_000 <= step.at_ms < 60_000 for step in plan_day(1, 1, options, 50))
+    assert least <= in_time <= most
+
+
 @pytest.mark.requirement("BID-2")
 def test_wordings_carry_the_hashtag_and_fit_a_post() -> None:
     for choice in range(500):

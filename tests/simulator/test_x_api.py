@@ -211,6 +211,16 @@ def test_an_impossible_search_is_a_bad_request(client: tweepy.Client, parameters
         client.search_recent_tweets("conversation_id:1", **parameters)
 
 
+@pytest.mark.requirement("X-4", "TST-2")
+def test_a_slow_answer_comes_late_and_is_the_right_one(x: SimulatedX, client: tweepy.Client) -> None:
+    x.tell("faults", kind="slow", count=1, method="GET", path="/2/users/me", ms=300)
+    client.get_tweets([1])
+    began_s = time.monotonic()
+    assert client.get_me().data.username == "auction_house"
+    assert time.monotonic() - began_s >= 0.3
+    assert x.ask("faults")["faults"] == []
+
+
 @pytest.mark.requirement("X-4")
 def test_commanded_faults_come_once_and_only_where_they_were_sent(x: SimulatedX, client: tweepy.Client) -> None:
     x.tell("faults", kind="http_503", count=1, path="/2/tweets/search")
