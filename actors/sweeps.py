@@ -30,7 +30,10 @@ class Sweep:
         if passed_at_ms < earlier_at_ms + self._lag_ms:
             return None
         self._earlier = (passed_at_ms, swept_to_ms, here)
-        if to_ms <= self.proven_ms or {post_id for post_id in here if posted_at_ms(post_id) < to_ms} != there:
+        if to_ms <= self.proven_ms or self._slice(here, to_ms) != self._slice(there, to_ms):
             return None
         self.proven_ms = to_ms
         return to_ms
+
+    def _slice(self, post_ids: Iterable[int], to_ms: int) -> set[int]:
+        return {post_id for post_id in post_ids if self.proven_ms <= posted_at_ms(post_id) < to_ms}

@@ -105,7 +105,9 @@ class TwitterSweeper(LogListener):
         swept_to_ms = now_ms - self._timing.search_lag_ms
         if swept_to_ms <= posted_at_ms(conversation.post_id):
             return
-        found = {post.bid.post_id: post for post in self._x.search(conversation.post_id, swept_to_ms)}
+        # What is proven need not be searched again: a pass stays short, however long the conversation gets.
+        proven_ms = conversation.sweep.proven_ms
+        found = {post.bid.post_id: post for post in self._x.search(conversation.post_id, swept_to_ms, proven_ms)}
         commands: list[AuctionCommand] = [
             command
             for post_id, post in sorted(found.items())
@@ -113,22 +115,27 @@ class TwitterSweeper(LogListener):
             for command in commands_for(post)
         ]
         if conversation.closing:
-            commands += self._withdrawals(conversation, set(found), swept_to_ms)
-        proven_ms = conversation.sweep.record(now_ms, swept_to_ms, found)
-        if proven_ms is not None:
-            commands.append(MarkSwept(message_id=f"swept:{conversation.auction_id}:{proven_ms}", swept_to_ms=proven_ms))
+            commands += self._withdrawals(conversation, swept_to_ms)
+        marked_ms = conversation.sweep.record(now_ms, swept_to_ms, found)
+        if marked_ms is not None:
+            commands.append(
+                MarkSwept(
+                    message_id=f"swept:{conversation.auction_id}:{marked_ms}",
+                    swept_to_ms=marked_ms,
+                    looked_again=conversation.closing,
+                )
+            )
         if commands:
             self._queue.append(conversation.auction_id, commands)
             conversation.queued.update(found)
             self.context.send(conversation.auction_id, QueueGrew())
 
-    def _withdrawals(self, conversation: Conversation, found: set[int], swept_to_ms: int) -> list[WithdrawBid]:
-        """Known posts that the search no longer shows, and that a look-up says are gone."""
+    def _withdrawals(self, conversation: Conversation, swept_to_ms: int) -> list[WithdrawBid]:
+        """The posts of the day that are gone: every one that was decided is looked up again."""
         history: list[bytes] = execute(
             self._client, "ZRANGEBYSCORE", self.keys.bids(conversation.auction_id), "-inf", f"({swept_to_ms}"
         )
-        missing = {int(post_id) for post_id in history} - found
-        gone = self._x.lookup(sorted(missing)).gone if missing else {}
+        gone = self._x.lookup(int(post_id) for post_id in history).gone
         return [
             WithdrawBid(message_id=f"gone:{post_id}", post_id=post_id, cause=cause) for post_id, cause in gone.items()
         ]
