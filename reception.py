@@ -13,6 +13,8 @@ from redis import RedisError
 from redis.asyncio import Redis
 
 from actors.injection import injected
+from actors.operations import ordered
+from actors.scheduler import HOUSE
 from adapters.http.reads import StoreReads
 from adapters.http.views import NotFound, Refused, Views
 from adapters.metrics import StoreNumbers, render
@@ -47,7 +49,7 @@ class Reception:
     def views(self, inject_enabled: bool) -> Views:
         """What the HTTP server takes."""
         inject = self.inject if inject_enabled else None
-        return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics)
+        return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics, self.operate)
 
     def ready(self) -> tuple[bool, list[str]]:
         """Whether every actor does its work, and who does not."""
@@ -100,6 +102,23 @@ class Reception:
             phase=current["phase"],
             watermark_lag_ms=now_ms - (current["watermark_ms"] or current["opens_at_ms"]) if waiting else None,
         )
+
+    async def operate(self, name: str, fields: dict[str, Any], by: str) -> dict[str, Any]:
+        """An operator's order, durable once this has answered. Raises Refused."""
+        on_stage: Any = await self._client.hget(self._keys.current, "auction_id")
+        try:
+            queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
+        if queue != HOUSE and queue not in self._auctions:
+            raise NotFound(f"this marathon has no auction {queue!r:.60}")
+        try:
+            await append_async(self._client, self._keys, queue, [command])
+        except StoreError as fault:
+            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
+        self._supervisor.send("scheduler" if queue == HOUSE else queue, QueueGrew())
+        log.warning("%s orders %s in %s: %s", by, name, queue, command.why)
+        return {"ordered": name, "of": queue, "message_id": command.message_id}
 
     async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
         """An injected crash or command, durable once this has answered. Raises Refused."""

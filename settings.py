@@ -72,6 +72,33 @@ _AMOUNT = Form(
 )
 
 
+def _read_durations(text: str) -> tuple[int, ...]:
+    read = forms.bounded(parse_duration, format_duration, "1 s", "24 h")
+    found = [read(part.strip()) for part in text.split(",")] if text else []
+    if sorted(set(found), reverse=True) != found:
+        raise ValueError("does not go from the longest to the shortest, each once")
+    return tuple(found)
+
+
+def _read_ids(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if any(not (part.isascii() and part.isdigit() and 0 < int(part) < 2**63) for part in parts):
+        raise ValueError("is not a list of account ids with commas between")
+    return tuple(int(part) for part in parts)
+
+
+_DURATIONS = Form(
+    str,
+    'durations with commas between, in quotes, such as "10 min, 1 min", or empty',
+    _read_durations,
+    lambda value: forms.quoted(", ".join(map(format_duration, value))),
+)
+_IDS = Form(
+    str,
+    "ids of X accounts with commas between, in quotes, or empty",
+    _read_ids,
+    lambda value: forms.quoted(", ".join(map(str, value))),
+)
 _NAME = forms.text(r"(?=.{1,32}\Z)[a-z0-9](-?[a-z0-9])*", "a name of up to 32 lower-case letters, digits and hyphens")
 _TITLE = forms.text(r".{1,80}", "a title of 1 to 80 characters")
 _IMAGE = forms.text(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,99})?", "a plain file name below lots_dir")
@@ -103,6 +130,14 @@ class RulesSettings(Section, frozen=True, kw_only=True):
     close_bound_ms: Annotated[int, _duration("1 s", "24 h")] = parse_duration("30 min")
     minimum_account_age_ms: Annotated[int, _duration("0 s", "3650 days")] = parse_duration("30 days")
     leader_may_rebid: Annotated[bool, forms.FLAG] = False
+    minimum_followers: Annotated[int, forms.whole(0, 10**9)] = 0
+    exempt_ids: Annotated[tuple[int, ...], _IDS] = ()
+    barred_ids: Annotated[tuple[int, ...], _IDS] = ()
+    rate_limit_posts: Annotated[int, forms.whole(0, 10_000)] = 10
+    rate_limit_window_ms: Annotated[int, _duration("1 s", "24 h")] = parse_duration("1 min")
+    hold_above_wei: Annotated[Wei, _AMOUNT] = parse_eth("1000 ETH")
+    strikes: Annotated[int, forms.whole(1, 100)] = 2
+    closing_soon_ms: Annotated[tuple[int, ...], _DURATIONS] = (1_200_000, 600_000, 60_000)
 
 
 class LotSettings(Section, frozen=True, kw_only=True):
@@ -228,6 +263,14 @@ class Settings(Section, frozen=True, kw_only=True):
             close_bound_ms=rules.close_bound_ms,
             minimum_account_age_ms=rules.minimum_account_age_ms,
             leader_may_rebid=rules.leader_may_rebid,
+            minimum_followers=rules.minimum_followers,
+            exempt_ids=rules.exempt_ids,
+            # Whoever posts the auctions may not bid in them.
+            barred_ids=(*rules.barred_ids, *filter(None, [self.x.account_id])),
+            rate_limit_posts=rules.rate_limit_posts,
+            rate_limit_window_ms=rules.rate_limit_window_ms,
+            hold_above_wei=rules.hold_above_wei,
+            closing_soon_ms=rules.closing_soon_ms,
         )
 
     def _lot(self, day: int) -> LotSettings:

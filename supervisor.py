@@ -20,14 +20,16 @@ from actors.chain_watcher import ChainWatcher, Watched
 from actors.eliza_bridge import ElizaBridge
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
+from actors.poison import DiedOnTrial, Suspects
 from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
 from actors.twitter_ingest import TwitterIngest
 from actors.twitter_sweeper import Timing, TwitterSweeper
-from adapters import process_file
-from adapters.event_loop import LoopThread
+from adapters import metrics, process_file
+from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
+from adapters.livestream.programme import Programme, coming
 from adapters.process_file import ProcessFile
 from adapters.redis import functions
 from adapters.redis.client import connect, connect_async, execute
@@ -42,7 +44,7 @@ from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
 from reception import Reception
 from settings import Settings
-from supervision import ChildSpec, Context, Group, Supervisor
+from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +52,15 @@ CONDITIONS: dict[type[BaseException], str] = {
     StoreUnavailable: "WAITING_FOR_STORE",
     OutcomeUnknown: "WAITING_FOR_STORE",
     NodeUnavailable: "WAITING_FOR_CHAIN",
+    DiedOnTrial: "FINDING_POISON",
+    InjectedCrash: "RESTARTING",  # somebody wanted to see that it is survived: no sign of a fault that lasts
 }
 PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
 INGEST, SWEEPER, SCHEDULER = "twitter_ingest", "twitter_sweeper", "scheduler"
 AUCTIONS = "auctions"
 LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, INGEST, SWEEPER, SCHEDULER)
 STOP_S = 10.0
+NODE_S = 5.0
 
 
 def clock_ms() -> int:
@@ -143,8 +148,7 @@ class Process:
 
     def _chain_watcher(self, context: Context) -> Any:
         chain = self.settings.chain
-        timeout_s = max(chain.poll_ms / 1000, 5.0)
-        make_node = (lambda: Node(chain.address().reveal(), timeout_s)) if chain.rpc_url else None
+        make_node = (lambda: Node(chain.address().reveal(), NODE_S)) if chain.rpc_url else None
         watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
         return ChainWatcher.start(context, self._store, clock_ms, make_node, watched, (PUBLISHER,))
 
@@ -161,11 +165,14 @@ class Process:
 
     def _scheduler(self, context: Context) -> Any:
         plan, start = self.surroundings.plan, self._start_auction
-        return Scheduler.start(context, plan, self._store, clock_ms, start, LISTENERS)
+        strikes = self.settings.rules.strikes
+        return Scheduler.start(context, plan, self._store, clock_ms, start, LISTENERS, strikes)
 
     def _start_auction(self, name: str) -> None:
+        suspects = Suspects()
+
         def factory(context: Context) -> Any:
-            return Auction.start(context, name, self._store, clock_ms, LISTENERS)
+            return Auction.start(context, name, self._store, clock_ms, LISTENERS, suspects)
 
         self.supervisor.start_child(AUCTIONS, self._child(name, factory))
 
@@ -197,11 +204,12 @@ class Process:
 
     def stop(self) -> None:
         """Give back what `start` has taken, each with a deadline. The actors have ended before."""
-        try:
-            self._loop.submit(self._stop_listening()).result(STOP_S)
-        except LoopTimeout:
-            log.error("the listeners did not close within %s s", STOP_S)
-        self._loop.stop()
+        if not self._loop.fault(self._hang_s):
+            try:
+                self._loop.submit(self._stop_listening()).result(STOP_S)
+            except LoopTimeout:
+                log.error("the listeners did not close within %s s", STOP_S)
+            self._loop.stop()
         try:
             self._lease().release()
         except StoreError as fault:
@@ -209,6 +217,19 @@ class Process:
         self.client.close()
         if self._embedded:
             self._embedded.stop()
+
+    def fault(self) -> str:
+        """Why the process cannot go on, or nothing: here the loop's thread is watched, as actors are elsewhere."""
+        metrics.event_loop_lag_seconds.set(self._loop.beat_age_ms() / 1000)
+        if not self._loop.fault(self._hang_s):
+            return ""
+        # After a pause of the whole process everything looks hung: give it the time of some beats to come round.
+        time.sleep(4 * BEAT_S)
+        return self._loop.fault(self._hang_s)
+
+    @property
+    def _hang_s(self) -> float:
+        return self.settings.supervision.hang_ms / 1000
 
     def _lease(self) -> Lease:
         return Lease(self.client, self.keys, self._token, self.settings.redis.lease_ms)
@@ -219,7 +240,7 @@ class Process:
         feed, http = self.settings.livestream, self.settings.http
         limits = FeedLimits(feed.max_viewers, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
         known_seq = LogReader(self.client, self.keys).last_seq()
-        self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms)
+        self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms, self._programme())
         self._async_client = connect_async(self._url, timeout_s)
         tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
         images = self.settings.lots_dir if self.settings.lots_dir.is_dir() else None
@@ -240,6 +261,14 @@ class Process:
             self.settings.data_dir, ProcessFile(self.keys.marathon_id, self.public_port, self.private_port)
         )
 
+    def _programme(self) -> Programme:
+        days = [
+            coming(day.window.day, day.window.opens_at_ms, day.window.closes_at_ms, day.lot, day.rules.reserve_wei)
+            for day in self.surroundings.plan
+        ]
+        posts_url = "https://x.com/i/status/" if self.settings.x.mode == "live" else ""
+        return Programme(time_zone=self.settings.marathon.time_zone, posts_url=posts_url, days=tuple(days))
+
     async def _stop_listening(self) -> None:
         await self._server.stop()
         await self._async_client.aclose()
@@ -251,17 +280,22 @@ def run(
     on_ready: Callable[[Process], None] = lambda process: None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Be the process, until a signal, until `is_over`, or until the supervisor gives up. The exit code."""
+    """Be the process, until a signal, until `is_over`, or until it has to give up. The exit code."""
     process = Process(settings, surroundings)
     stop: Callable[..., None] = lambda *_: process.supervisor.stop()  # noqa: E731 (a signal handler)
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         process.start()
         on_ready(process)
+        fault = ""
         while (code := process.supervisor.wait(0.2)) is None:
-            if is_over():
+            fault = fault or process.fault()
+            if fault or is_over():
                 process.supervisor.stop()
         process.stop()
+        if fault:
+            log.critical("gave up: %s", fault)
+            return GAVE_UP
         return code
     finally:
         for number, handler in before.items():

@@ -17,11 +17,11 @@ from adapters.redis.writes import Append, Write
 from adapters.x.client import XClient
 from adapters.x.errors import PostOutcomeUnknown, XUnavailable
 from adapters.x.errors import PostRefused as RefusedByX
-from auction.words import auction_post, result_post
+from auction.words import auction_post, closing_post, result_post
 from messages.base import Event
 from messages.codec import pack, pack_batch, unpack
 from messages.commands import ConfirmAuctionPost
-from messages.events import AnyEvent, AuctionPrepared, PostAttempted, PostMade, PostRefused, ResultNamed
+from messages.events import AnyEvent, AuctionPrepared, ClosingSoon, PostAttempted, PostMade, PostRefused, ResultNamed
 from messages.hints import LogGrew, QueueGrew
 from supervision import Context
 
@@ -53,6 +53,7 @@ class Job(msgspec.Struct, array_like=True):
     unknown: bool = False
     looked_up: int = 0
     duplicates: int = 0
+    useless_from_ms: int = 0  # not worth a first attempt any more; 0: always worth it
 
     def attempted(self, at_ms: int) -> None:
         """One more attempt was made."""
@@ -105,6 +106,10 @@ class Announcer(LogListener):
             self._state.prepared[event.auction_id] = event
             text = auction_post(event, self._time_zone)
             self._state.outbox.append(Job(f"auction-post:{event.auction_id}", text, opens=event.auction_id))
+        elif isinstance(event, ClosingSoon):
+            text = closing_post(self._state.prepared[writer], event, self._time_zone)
+            job = Job(f"closing:{writer}:{event.left_ms}", text, useless_from_ms=event.ends_at_ms)
+            self._state.outbox.append(job)
         elif isinstance(event, ResultNamed):
             prepared = self._state.prepared.pop(event.auction_id)
             self._state.outbox.append(Job(f"result:{event.auction_id}", result_post(prepared, event)))
@@ -140,7 +145,9 @@ class Announcer(LogListener):
         if not self._state.outbox or self.position < self._known_seq or self._clock() < self._not_before_ms:
             return
         job = self._state.outbox[0]
-        if job.unknown:
+        if job.useless_from_ms and not job.first_attempt_ms and self._clock() >= job.useless_from_ms:
+            self._give_up(job, "it would have come too late")
+        elif job.unknown:
             self._look_up(job)
         else:
             self._attempt(job)

@@ -47,6 +47,14 @@ class LoopThread:
         """How long ago the loop last came round, in ms: far above BEAT_S means that something blocks it."""
         return int((time.monotonic() - self._beat_at_s) * 1000)
 
+    def fault(self, hang_s: float) -> str:
+        """Why nothing will run here any more, or nothing: its thread has ended, or not come round for `hang_s`."""
+        if not self._thread.is_alive():
+            return f"the thread of the {self._thread.name} has ended"
+        if self.beat_age_ms() > hang_s * 1000:
+            return f"the thread of the {self._thread.name} did not come round within {hang_s:g} s"
+        return ""
+
     def stop(self, deadline_s: float = 5.0) -> bool:
         """Cancel what runs, close the loop and wait for its thread; False if that took longer than the deadline."""
         if not self._thread.ident:

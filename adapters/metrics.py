@@ -1,8 +1,13 @@
 """Every metric of the process, each name once. Durations in seconds, as Prometheus has them.
 
-Labels come from closed sets (an actor, a reason, a route): never a bidder, a post or an auction. Whoever observes
-something imports it from here; nothing here looks anything up.
+What happens is counted where it happens: whoever observes something imports it from here. What is known somewhere
+anyway (the supervisor's tree, the store) is handed to `render` when somebody looks; nothing here looks anything up.
+Labels come from small closed sets (an actor, a reason, a route): never a bidder or a post.
 """
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client import (
@@ -10,12 +15,13 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    Info,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 __all__ = ["CONTENT_TYPE", "render"]
 
@@ -25,7 +31,6 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 _FAST = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-_SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 def _counter(name: str, meaning: str, *labels: str) -> Counter:
@@ -40,45 +45,15 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]
     return Histogram(f"auction_{name}", meaning, labels, registry=REGISTRY, buckets=buckets)
 
 
-# ---- bids
+# ---- auctions and their bids
 bids = _counter("bids_total", "Replies decided, by source and verdict.", "source", "outcome")
 bid_decision_seconds = _histogram("bid_decision_seconds", "A batch: from read to committed.")
-bid_verdict_seconds = _histogram("bid_verdict_seconds", "A bid: from found to committed.", buckets=_SLOW)
-bid_published_seconds = _histogram("bid_published_seconds", "A verdict: from committed to its frame.")
 revisions = _counter("revisions_total", "Times that a late find or a withdrawal changed who led.")
-found_too_late = _counter("found_too_late_total", "Bids found after the result was named.")
-watermark_lag_seconds = _gauge("watermark_lag_seconds", "How far the watermark is behind now, on stage.")
-
-# ---- auctions
 phase_transitions = _counter("phase_transitions_total", "Changes of phase, by the phase entered.", "phase")
-phase = _gauge("phase", "1 for the phase of the auction on stage.", "phase")
-close_seconds = _histogram("close_seconds", "From the frozen end to the named result.", buckets=_SLOW)
-
-# ---- queues and the log
-queue_entries = _gauge("queue_entries", "Entries not yet decided in the input queue on stage.")
-queue_oldest_seconds = _gauge("queue_oldest_seconds", "Age of the oldest of them.")
-dead_letters = _gauge("dead_letters", "Dead letters waiting for an operator.")
-log_seq = _gauge("log_seq", "The seq of the last event in the log.")
-checkpoint_last_success = _gauge("checkpoint_last_success_timestamp_seconds", "When it was written.", "actor")
-outbox_entries = _gauge("outbox_entries", "What a listener still has to do outside.", "actor")
 
 # ---- the process
-actor_up = _gauge("actor_up", "1 while the actor runs.", "actor")
-actor_restarts = _counter("actor_restarts_total", "Restarts by the supervisor.", "actor")
-actor_inbox_messages = _gauge("actor_inbox_messages", "Messages waiting for the actor.", "actor")
-messages = _counter("messages_total", "Messages handled.", "actor", "message")
 errors = _counter("errors_total", "Unexpected errors, by where they were met.", "part")
 event_loop_lag_seconds = _gauge("event_loop_lag_seconds", "How long ago the event loop last came round.")
-leader = _gauge("leader", "1 while this process owns the marathon.")
-
-# ---- integrations: x, eliza, chain, store, livestream_manager
-integration_up = _gauge("integration_up", "1 while the integration answers.", "integration")
-integration_seconds = _histogram(
-    "integration_seconds", "Calls to an integration.", "integration", "operation", buckets=_SLOW
-)
-integration_errors = _counter("integration_errors_total", "Failed calls.", "integration", "operation")
-chain_head_block = _gauge("chain_head_block", "The newest block seen, by confirmation level.", "level")
-chain_confirmations = _gauge("chain_confirmations", "Blocks on top of the sale that is waited for.")
 
 # ---- livestream and HTTP
 livestream_viewers = _gauge("livestream_viewers", "Viewers connected.")
@@ -87,9 +62,98 @@ livestream_dropped = _counter("livestream_dropped_total", "Stuck viewers dropped
 http_requests = _counter("http_requests_total", "Requests answered.", "listener", "route", "status")
 http_request_seconds = _histogram("http_request_seconds", "Time to answer.", "listener", "route")
 
-build_info = Info("auction_build", "What runs here.", registry=REGISTRY)
+
+class ActorNumbers(Protocol):
+    """What is shown of an actor; times in ms, counters over all its incarnations in this process."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def incarnation(self) -> int: ...
+    @property
+    def restarts(self) -> int: ...
+    @property
+    def hangs(self) -> int: ...
+    @property
+    def mailbox_depth(self) -> int: ...
+    @property
+    def mailbox_high_water(self) -> int: ...
+    @property
+    def mailbox_refused(self) -> int: ...
+    @property
+    def mailbox_oldest_ms(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def busy_ms(self) -> int: ...
+    @property
+    def worked_ms(self) -> int: ...
 
 
-def render() -> bytes:
-    """All metrics in Prometheus's text format."""
-    return generate_latest(REGISTRY)
+_OF_AN_ACTOR: tuple[tuple[type[Metric], str, str, Callable[[ActorNumbers], float]], ...] = (
+    (GaugeMetricFamily, "up", "1 while the actor is ready for messages.", lambda a: a.state == "READY"),
+    (GaugeMetricFamily, "incarnation", "How often it was started.", lambda a: a.incarnation),
+    (CounterMetricFamily, "restarts", "Restarts by the supervisor.", lambda a: a.restarts),
+    (CounterMetricFamily, "hangs", "Threads of it that were given up.", lambda a: a.hangs),
+    (GaugeMetricFamily, "busy_seconds", "How long it has been at one message.", lambda a: a.busy_ms / 1000),
+    (CounterMetricFamily, "handle_seconds", "Time spent at work, all in all.", lambda a: a.worked_ms / 1000),
+    (GaugeMetricFamily, "inbox_messages", "Messages waiting for the actor.", lambda a: a.mailbox_depth),
+    (GaugeMetricFamily, "inbox_high_water", "The most that ever waited.", lambda a: a.mailbox_high_water),
+    (GaugeMetricFamily, "inbox_oldest_seconds", "Age of the first that waits.", lambda a: a.mailbox_oldest_ms / 1000),
+    (CounterMetricFamily, "inbox_refused", "Messages refused: full, or restarting.", lambda a: a.mailbox_refused),
+    (CounterMetricFamily, "messages_dropped", "Messages that nobody will read any more.", lambda a: a.dropped),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreNumbers:
+    """What the store holds right now. The queue, the phase and the watermark are those of the auction on stage."""
+
+    log_seq: int
+    dead_letters: int
+    queue_entries: int = 0
+    queue_oldest_ms: int = 0
+    phase: str = ""
+    watermark_lag_ms: int | None = None
+
+
+class _Shown(Collector):
+    """The numbers of one look, as metrics."""
+
+    def __init__(self, actors: Iterable[ActorNumbers], store: StoreNumbers | None) -> None:
+        self._actors, self._store = list(actors), store
+
+    def collect(self) -> Iterator[Metric]:
+        for kind, name, meaning, value in _OF_AN_ACTOR:
+            family = kind(f"auction_actor_{name}", meaning, labels=["actor"])  # type: ignore[call-arg]
+            for actor in self._actors:
+                family.add_metric([actor.name], value(actor))  # type: ignore[attr-defined]
+            yield family
+        store = self._store
+        yield _one("store_up", "1 while the store answers.", 0 if store is None else 1)
+        if store is None:
+            return
+        yield _one("log_seq", "The seq of the last event in the log.", store.log_seq)
+        yield _one("dead_letters", "Dead letters waiting for an operator.", store.dead_letters)
+        yield _one("queue_entries", "Entries not yet decided in the queue on stage.", store.queue_entries)
+        yield _one("queue_oldest_seconds", "Age of the oldest of them.", store.queue_oldest_ms / 1000)
+        if store.phase:
+            phase = GaugeMetricFamily("auction_phase", "1 for the phase of the auction on stage.", labels=["phase"])
+            phase.add_metric([store.phase], 1)
+            yield phase
+        if store.watermark_lag_ms is not None:
+            lag_s = store.watermark_lag_ms / 1000
+            yield _one("watermark_lag_seconds", "How far the watermark is behind now, on stage.", lag_s)
+
+
+def _one(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"auction_{name}", meaning, value)
+
+
+def render(actors: Iterable[ActorNumbers] = (), store: StoreNumbers | None = None) -> bytes:
+    """All metrics in Prometheus's text format: what was counted, and these numbers. `store` is None when it is away."""
+    shown = CollectorRegistry()
+    shown.register(_Shown(actors, store))
+    return generate_latest(REGISTRY) + generate_latest(shown)

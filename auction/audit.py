@@ -102,6 +102,7 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
                 rules=event.rules,
                 opens_at_ms=event.opens_at_ms,
                 closes_at_ms=event.closes_at_ms,
+                latest_end_ms=event.latest_end_ms,
             )
         case AuctionOpened():
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)

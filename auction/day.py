@@ -133,6 +133,7 @@ class AuctionDay(DayRecord):
             rules_hash=rules_hash(command.rules),
             opens_at_ms=command.opens_at_ms,
             closes_at_ms=command.closes_at_ms,
+            latest_end_ms=command.latest_end_ms,
         )
         self.prepare(prepared)
         return [prepared]

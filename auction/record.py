@@ -141,7 +141,7 @@ class DayRecord:
 
     def prepare(self, prepared: AuctionPrepared) -> None:
         self.prepared = prepared
-        latest_end_ms = prepared.closes_at_ms + prepared.rules.soft_close_cap_ms
+        latest_end_ms = prepared.latest_end_ms or prepared.closes_at_ms + prepared.rules.soft_close_cap_ms
         self.controls = Controls(prepared.opens_at_ms, prepared.closes_at_ms, latest_end_ms)
 
     def open(self, opened: AuctionOpened) -> None:

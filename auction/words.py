@@ -8,7 +8,8 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from auction.money import format_eth
-from messages.base import Outcome
+from auction.standings import Standings
+from messages.base import Outcome, Wei
 from messages.events import (
     AnyEvent,
     AuctionOpened,
@@ -27,6 +28,7 @@ from messages.events import (
     CharacterSpoke,
     CloseOverdue,
     ClosingSoon,
+    DayDelayed,
     DayStarted,
     DayVoided,
     EndExtended,
@@ -70,10 +72,20 @@ def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
     )
 
 
+def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str) -> str:
+    """The post that says how long there is left to bid."""
+    ends = datetime.fromtimestamp(closing.ends_at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
+    minutes, seconds = divmod(closing.left_ms // 1000, 60)
+    left = f"{minutes} min" if minutes else f"{seconds} s"
+    return _fit(f"Day {prepared.day}: {prepared.lot.title} closes in {left}, at {ends:%H:%M:%S %Z}.")
+
+
 def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
     """The post that names the result of a day."""
     if result.outcome is Outcome.SOLD and result.winner:
         what = f"goes to @{result.winner.bidder_handle} for {format_eth(result.winner.amount_wei)}."
+    elif result.outcome is Outcome.VOID:
+        what = "is not sold: the day is void."
     else:
         what = "found no bidder at its reserve."
     return _fit(f"Day {prepared.day}: {prepared.lot.title} {what}\nRules {prepared.rules_hash[:16]}")
@@ -89,12 +101,23 @@ def host_line(event: AnyEvent) -> str | None:
         case BidAccepted():
             amount, minimum = format_eth(event.amount_wei), format_eth(event.minimum_wei)
             return f"@{event.bidder_handle} bids {amount}. The next bid needs {minimum}."
+        case EndExtended(by=by) if by:
+            return "The end has moved."
         case EndExtended():
             return "A bid in the last minutes: the end has moved."
+        case ClosingSoon():
+            minutes, seconds = divmod(event.left_ms // 1000, 60)
+            return f"{minutes} min left to bid." if minutes else f"{seconds} s left to bid."
+        case AuctionPaused():
+            return "The auction is paused. What is posted now does not count."
+        case AuctionResumed():
+            return "The auction goes on. The end has moved by the pause."
         case EndFrozen():
             return "Bidding has closed. We are checking the last bids."
         case ResultNamed(winner=winner) if winner:
             return f"Sold! @{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}."
+        case ResultNamed(outcome=Outcome.VOID):
+            return "The day is void: nothing is sold today."
         case ResultNamed():
             return "No bid reached the reserve today."
         case _:
@@ -146,7 +169,9 @@ def _told(event: AnyEvent) -> str:
         case DayStarted():
             return f"{what} {event.day}: {event.auction_id}"
         case DayVoided():
-            return f"{what} {event.day}: {event.why}"
+            return f"{what} {event.day}: {event.why}" + (f" (by {event.by})" if event.by else "")
+        case DayDelayed():
+            return f"{what} {event.day} by {event.lost_ms // 1000} s, until {utc(event.closes_at_ms)}"
         case AuctionPrepared():
             rules = f"reserve {format_eth(event.rules.reserve_wei)}, rules {event.rules_hash[:16]}"
             return f"{what} {event.day}: {event.lot.title}, until {utc(event.closes_at_ms)}, {rules}"
@@ -190,6 +215,14 @@ def _told(event: AnyEvent) -> str:
             return what
         case _:
             assert_never(event)
+
+
+def leader_in_words(standings: Standings | None) -> str:
+    """Who leads, and with how much."""
+    if standings is None or standings.leader is None:
+        return "nobody leads"
+    bid = standings.leader.bid
+    return one_line(f"@{bid.bidder_handle} leads with {format_eth(Wei(bid.amount_wei or 0))} (post {bid.post_id})")
 
 
 def _ordered(event: Ordered) -> str:

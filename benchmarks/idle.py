@@ -51,7 +51,7 @@ def measure() -> IdleRun:
         data_dir = Path(folder)
         ports = {"AUCTION_MANAGER__HTTP__PUBLIC_PORT": "0", "AUCTION_MANAGER__HTTP__PRIVATE_PORT": "0"}
         began_s = time.monotonic()
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603
             [sys.executable, str(ROOT / "supervisor.py"), "run", "--data-dir", folder],
             env={**os.environ, **ports},
             stderr=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import msgspec
 import supervisor
 from actors.scheduler import DayPlan
 from auction.calendar import Window
-from messages.base import Lot
+from messages.base import Lot, Wei
 from settings import Settings
 
 MARATHON = "demo"
@@ -46,6 +46,10 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
         soft_close_cap_ms=round(day_ms * 0.1),
         delivery_allowance_ms=scaled(shipped.rules.delivery_allowance_ms, 200),
         close_bound_ms=scaled(shipped.rules.close_bound_ms, 30_000),
+        # The crowd of a demo bids as fast as the clock runs here, and as high as it likes.
+        rate_limit_posts=0,
+        hold_above_wei=Wei(0),
+        closing_soon_ms=tuple(scaled(ms, 1) for ms in shipped.rules.closing_soon_ms),
     )
     return replace(
         shipped,

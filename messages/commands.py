@@ -15,6 +15,7 @@ class OpenAuction(Command, frozen=True, kw_only=True):
     rules: Rules
     opens_at_ms: int
     closes_at_ms: int
+    latest_end_ms: int = 0  # the soft close goes no further; 0: its cap after closes_at_ms
 
 
 class ConfirmAuctionPost(Command, frozen=True, kw_only=True):
@@ -122,6 +123,12 @@ class UnbarBidder(OperatorCommand, frozen=True, kw_only=True):
     from_ms: int
 
 
+class SkipDay(OperatorCommand, frozen=True, kw_only=True):
+    """The day is not held. To the house's queue; a day that has begun is not skipped any more."""
+
+    day: int
+
+
 AuctionCommand = (
     OpenAuction
     | ConfirmAuctionPost
@@ -138,4 +145,5 @@ AuctionCommand = (
     | ReleaseBid
     | BarBidder
     | UnbarBidder
+    | SkipDay
 )

@@ -24,11 +24,21 @@ class DayStarted(Event, frozen=True, kw_only=True):
 
 
 class DayVoided(Event, frozen=True, kw_only=True):
-    """The day could not be held; its auction never opens."""
+    """The day is not held; its auction never opens. `by` is set where an operator has skipped it."""
 
     auction_id: str
     day: int
     why: str
+    by: str = ""
+
+
+class DayDelayed(Event, frozen=True, kw_only=True):
+    """The day opens late, and closes later for it."""
+
+    auction_id: str
+    day: int
+    lost_ms: int
+    closes_at_ms: int
 
 
 class MarathonEnded(Event, frozen=True, kw_only=True):
@@ -48,6 +58,7 @@ class AuctionPrepared(Event, frozen=True, kw_only=True):
     rules_hash: str
     opens_at_ms: int
     closes_at_ms: int
+    latest_end_ms: int = 0
 
 
 class AuctionOpened(Event, frozen=True, kw_only=True):
@@ -282,7 +293,7 @@ class ChainLogSeen(Event, frozen=True, kw_only=True):
     data: str
 
 
-HouseEvent = MarathonStarted | DayStarted | DayVoided | MarathonEnded
+HouseEvent = MarathonStarted | DayStarted | DayVoided | DayDelayed | MarathonEnded
 AuctionEvent = (
     AuctionPrepared
     | AuctionOpened

@@ -55,9 +55,9 @@ class Actor(pykka.ThreadingActor):
         self.context = context
         super().__init__()
         # One at a time is the default so that control messages and ticks find a gap between any two messages.
-        self._take_most = 1 if type(self).handle_batch is Actor.handle_batch else self.batch_max
-        self._in_hand: list[Letter] = []
-        self._stop_asked_by: pykka.Future[Any] | None = None
+        self.__take_most = 1 if type(self).handle_batch is Actor.handle_batch else self.batch_max
+        self.__in_hand: list[Letter] = []
+        self.__stop_asked_by: pykka.Future[Any] | None = None
 
     # What a subclass implements.
 
@@ -83,7 +83,7 @@ class Actor(pykka.ThreadingActor):
     def teardown(self) -> None:
         """Closes what `setup` opened, also when `setup` got only half-way. Called once on every way out."""
 
-    # The loop.
+    # The loop. Its names have two underscores, so that no subclass takes one of them by accident.
 
     def life(self) -> Iterator[float]:
         """The whole life in steps, from `setup` to the `Exit` report; yields how many seconds it could wait.
@@ -92,43 +92,43 @@ class Actor(pykka.ThreadingActor):
         """
         reason: BaseException | None = None
         try:
-            self._busy()
+            self.__busy()
             self.setup()
-            self._idle()
-            yield from self._read()
+            self.__idle()
+            yield from self.__read()
         except BaseException as error:  # also SystemExit and its like: whatever ended it is reported
             reason = error
         finally:
-            self._end(reason)
+            self.__end(reason)
             # The traceback holds this frame; without the cycle the actor's sockets and files go at once.
             del reason
 
-    def _read(self) -> Iterator[float]:
+    def __read(self) -> Iterator[float]:
         context, mailbox = self.context, self.context.mailbox
         tick_due_s = context.clock()
         while True:
             while (letter := mailbox.take_control()) is not None:
-                if self._obey(letter):
+                if self.__obey(letter):
                     return
             if context.abandoned:
                 raise Abandoned(f"{context} has a successor")
             now_s = context.clock()
             if now_s >= tick_due_s:
                 tick_due_s = now_s + self.tick_s
-                self._busy()
+                self.__busy()
                 self.tick()
-                self._idle()
-            if letters := mailbox.take(self._take_most):
-                self._in_hand = letters
-                self._busy()
-                self._handle(letters)
-                self._idle()
-                self._in_hand = []
+                self.__idle()
+            if letters := mailbox.take(self.__take_most):
+                self.__in_hand = letters
+                self.__busy()
+                self.__handle(letters)
+                self.__idle()
+                self.__in_hand = []
                 yield 0.0
             else:
                 yield max(0.0, tick_due_s - context.clock())
 
-    def _handle(self, letters: list[Letter]) -> None:
+    def __handle(self, letters: list[Letter]) -> None:
         first = letters[0]
         if first.reply_to is None:
             self.handle_batch([letter.message for letter in letters])
@@ -140,7 +140,7 @@ class Actor(pykka.ThreadingActor):
         else:
             answer(first.reply_to, reply)
 
-    def _obey(self, letter: Letter) -> bool:
+    def __obey(self, letter: Letter) -> bool:
         """Does what the control lane says; True when that is to end."""
         match letter.message:
             case Ping():
@@ -148,38 +148,41 @@ class Actor(pykka.ThreadingActor):
             case Crash():
                 raise InjectedCrash("a crash was injected")
             case Stop() | _ActorStop():
-                self._stop_asked_by = letter.reply_to
+                self.__stop_asked_by = letter.reply_to
                 return True
         return False
 
-    def _end(self, reason: BaseException | None) -> None:
+    def __end(self, reason: BaseException | None) -> None:
         """Every way out leads through here: refuse messages, clean up, say so. In this order, because the
         successor starts on the report, and two of a name must never work at the same time."""
         self.context.mailbox.close()
-        for letter in self._in_hand:
+        for letter in self.__in_hand:
             if isinstance(reason, Exception):
                 answer_error(letter.reply_to, reason)
             else:  # a SystemExit of ours is not to be raised in the asker's thread
                 answer_dead(letter.reply_to, f"{self.context} died of {reason!r}")
         teardown_error: BaseException | None = None
         try:
-            self._busy()
+            self.__busy()
             self.teardown()
         except BaseException as error:
             teardown_error = error
-        self._idle()
+        self.__idle()
         pykka.ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
-        answer(self._stop_asked_by, None)
-        in_hand = tuple(letter.message for letter in self._in_hand)
+        answer(self.__stop_asked_by, None)
+        in_hand = tuple(letter.message for letter in self.__in_hand)
         context = self.context
         context.report(Exit(context.name, context.incarnation, reason, teardown_error, in_hand))
 
-    def _busy(self) -> None:
+    def __busy(self) -> None:
         self.context.busy_since_s = self.context.clock()
 
-    def _idle(self) -> None:
-        self.context.busy_since_s = None
+    def __idle(self) -> None:
+        context = self.context
+        if context.busy_since_s is not None:
+            context.worked_s += context.clock() - context.busy_since_s
+            context.busy_since_s = None
 
     # The seams of pykka.
 

@@ -64,8 +64,8 @@ class Group:
 class Child:
     """One name in the table, over all its incarnations.
 
-    `context` is set while a thread of it lives. `due_s` is set while it is to be started, at that time or
-    later.
+    `context` is set while a thread of it lives, `newest` from its first start on. `due_s` is set while it is to be
+    started, at that time or later.
     """
 
     def __init__(self, spec: ChildSpec, group: str, dynamic: bool = False) -> None:
@@ -74,6 +74,7 @@ class Child:
         self.dynamic = dynamic  # came by start_child; forgotten when it ends for good
         self.state = State.STARTING
         self.context: Context | None = None
+        self.newest: Context | None = None
         self.mailbox = Mailbox(spec.mailbox_size)
         self.mailbox.close()  # nobody reads it before the first start
         self.due_s: float | None = 0.0
@@ -90,17 +91,21 @@ class Child:
         self.handed_on = 0
         self.dropped = 0
         self.last_error = ""
-        self._refused = 0
-        self._high_water = 0
 
     def new_mailbox(self) -> Mailbox:
-        """A mailbox for the next incarnation, with what the last one left unread in it."""
-        self._refused += self.mailbox.refused
-        self._high_water = max(self._high_water, self.mailbox.high_water)
+        """A mailbox for the next incarnation, with what the last one left unread in it, and its counts."""
         inherited = self.mailbox.leave()
         self.handed_on += len(inherited)
-        self.mailbox = Mailbox(self.spec.mailbox_size, inherited)
-        return self.mailbox
+        mailbox = Mailbox(self.spec.mailbox_size, inherited)
+        # Before anybody sees it: what counts up for those who watch must never seem to begin anew.
+        mailbox.refused, mailbox.high_water = self.mailbox.refused, self.mailbox.high_water
+        self.mailbox = mailbox
+        return mailbox
+
+    def live(self, context: Context) -> None:
+        """The next incarnation begins."""
+        context.worked_s = self.newest.worked_s if self.newest else 0.0
+        self.context = self.newest = context
 
     def plan(self, due_s: float, state: State) -> None:
         """To be started at `due_s`; until then it shows `state`."""
@@ -154,13 +159,14 @@ class Child:
             restarts=max(0, self.incarnation - 1),
             hangs=self.hangs,
             mailbox_depth=len(self.mailbox),
-            mailbox_high_water=max(self._high_water, self.mailbox.high_water),
-            mailbox_refused=self._refused + self.mailbox.refused,
+            mailbox_high_water=self.mailbox.high_water,
+            mailbox_refused=self.mailbox.refused,
             mailbox_oldest_ms=self.mailbox.oldest_ms(),
             handed_on=self.handed_on,
             dropped=self.dropped,
             last_error=self.last_error,
             busy_ms=int(self.busy_s(now_s) * 1000),
+            worked_ms=int(self.newest.worked_s * 1000) if self.newest else 0,
             uptime_ms=0 if ready_at_s is None else int((now_s - ready_at_s) * 1000),
         )
 

@@ -64,7 +64,7 @@ class Exit:
 class Context:
     """An actor's place in the house: its name, its incarnation, its mailbox, and the way to others.
 
-    The actor writes `busy_since_s` and `thread_id`, the supervisor reads them. `launch` runs the actor's
+    The actor writes `busy_since_s`, `worked_s` and `thread_id`, the supervisor reads them. `launch` runs the actor's
     loop: a thread by default, a stepper in a simulation, which also brings its own `clock` (seconds).
     """
 
@@ -79,6 +79,7 @@ class Context:
         "name",
         "report",
         "thread_id",
+        "worked_s",
     )
 
     def __init__(
@@ -99,6 +100,7 @@ class Context:
         self.launch = launch
         self.abandoned = False
         self.busy_since_s: float | None = None
+        self.worked_s = 0.0
         self.thread_id: int | None = None
         self._send = send
 

@@ -20,7 +20,8 @@ class ChildStatus:
     """One child at one moment. Times in ms; counters run over all incarnations since the process started.
 
     `handed_on` counts messages that a successor inherited unread, `dropped` those that nobody will read any
-    more: in hand at a crash, or unread when there was no successor.
+    more: in hand at a crash, or unread when there was no successor. `busy_ms` is how long it has been at what it does
+    now, `worked_ms` the sum over everything that it has finished.
     """
 
     name: str
@@ -37,4 +38,5 @@ class ChildStatus:
     dropped: int
     last_error: str
     busy_ms: int
+    worked_ms: int
     uptime_ms: int

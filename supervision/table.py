@@ -129,7 +129,7 @@ class ChildTable:
         mailbox = child.new_mailbox()
         mailbox.urge(Ping())
         context = Context(child.spec.name, child.incarnation, mailbox, self.deliver, self._report)
-        child.context = context
+        child.live(context)
         try:
             child.spec.factory(context)
         except BaseException as error:  # it never came to life, so nobody else reports its end

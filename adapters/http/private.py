@@ -6,10 +6,10 @@ from typing import Any, get_args
 import msgspec
 from aiohttp import web
 
-from adapters import metrics
 from adapters.http.answers import answer, query
 from adapters.http.auth import name_of
 from adapters.http.views import Refused, Views
+from adapters.metrics import CONTENT_TYPE
 from messages.codec import UnreadableMessage
 from messages.commands import AuctionCommand
 
@@ -37,17 +37,26 @@ def private_app(app: web.Application, views: Views, tokens: Mapping[str, str]) -
         return answer(await views.status())
 
     async def show_metrics(request: web.Request) -> web.Response:
-        return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        return web.Response(body=await views.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     async def inject(request: web.Request) -> web.Response:
         by = name_of(request, tokens)
         query(request)
         if views.inject is None:
             raise Refused("injection is off here", "INJECTION_OFF", 403)
-        if request.content_type != "application/json":
-            raise Refused("the body is application/json", "UNSUPPORTED_MEDIA_TYPE", 415)
         try:
-            return answer(await views.inject(read_command(await request.read()), by), 202)
+            return answer(await views.inject(read_command(await _body(request)), by), 202)
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
+
+    async def operate(request: web.Request) -> web.Response:
+        by = name_of(request, tokens)
+        query(request)
+        if views.operate is None:
+            raise Refused("nobody takes orders here", "ORDERS_OFF", 403)
+        fields = read_object(await _body(request))
+        try:
+            return answer(await views.operate(request.match_info["command"], fields, by), 202)
         except UnreadableMessage as fault:
             raise Refused(str(fault), "UNREADABLE") from None
 
@@ -56,23 +65,38 @@ def private_app(app: web.Application, views: Views, tokens: Mapping[str, str]) -
     app.router.add_get("/status", status)
     app.router.add_get("/metrics", show_metrics)
     app.router.add_post("/inject", inject)
+    app.router.add_post("/operator/{command}", operate)
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.content_type != "application/json":
+        raise Refused("the body is application/json", "UNSUPPORTED_MEDIA_TYPE", 415)
+    return await request.read()
 
 
 def read_command(body: bytes) -> dict[str, Any]:
     """The fields of an injected command, with its `type`. Raises Refused; whether it makes sense is not asked here."""
+    fields = read_object(body)
+    if not isinstance(fields.get("type"), str):
+        raise Refused("a command is an object with a string `type`", "BAD_COMMAND")
+    known = _KNOWN_KEYS.get(fields["type"])
+    if known and (unknown := sorted(fields.keys() - known)):
+        raise Refused(f"{fields['type']} has no field {unknown[0][:40]!r}", "UNKNOWN_KEY")
+    return fields
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A JSON object that is not nested too deeply. Raises Refused."""
     try:
         fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Refused(f"this is not JSON: {fault}", "BAD_JSON") from None
     except RecursionError:
         raise Refused("this is nested too deeply", "TOO_DEEP") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
-        raise Refused("a command is an object with a string `type`", "BAD_COMMAND")
+    if not isinstance(fields, dict):
+        raise Refused("a command is an object", "BAD_COMMAND")
     if _depth_exceeds(fields, DEPTH_MAX):
         raise Refused("this is nested too deeply", "TOO_DEEP")
-    known = _KNOWN_KEYS.get(fields["type"])
-    if known and (unknown := sorted(fields.keys() - known)):
-        raise Refused(f"{fields['type']} has no field {unknown[0][:40]!r}", "UNKNOWN_KEY")
     return fields
 
 

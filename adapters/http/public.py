@@ -14,7 +14,7 @@ PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
 
 _PAGES = Path(__file__).parent / "pages"
-_PAGE_FILES = {"/": "stage.html", "/stage.js": "stage.js", "/stage.css": "stage.css"}
+_PAGE_FILES = {"/": "stage.html", "/stage.js": "stage.js", "/feed.js": "feed.js", "/stage.css": "stage.css"}
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?:png|jpe?g|webp|gif|avif|svg)")
 _AUCTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}-[0-9]{2,4}")

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.metrics import render
+
 Json = Any
 
 
@@ -33,15 +35,23 @@ class Reads:
     user_bids: Callable[[int, str | None, int], Awaitable[Json]]
 
 
+async def own_metrics() -> bytes:
+    """What this process has counted, and nothing of its actors or its store."""
+    return render()
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """Everything the server shows or passes on.
 
     `ready` tells whether the process does its work, and why not. `inject` takes a command's fields and the name of
-    who sent it, and answers with what was accepted, or raises Refused; None means that injection is off.
+    who sent it, and answers with what was accepted, or raises Refused; None means that injection is off. `metrics`
+    renders them for Prometheus, whatever else is wrong. `operate` takes an order's name, its fields and who gave it.
     """
 
     reads: Reads
     status: Callable[[], Awaitable[Json]]
     ready: Callable[[], tuple[bool, list[str]]]
     inject: Callable[[dict[str, Json], str], Awaitable[Json]] | None = None
+    metrics: Callable[[], Awaitable[bytes]] = own_metrics
+    operate: Callable[[str, dict[str, Json], str], Awaitable[Json]] | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from messages.base import Outcome, Phase, Refusal
+from messages.base import Lot, Outcome, Phase, Refusal
 from messages.events import (
     AnyEvent,
     AuctionOpened,
@@ -51,6 +51,7 @@ _EMPTY_DAY: Json = {
     "opens_at_ms": None,
     "closes_at_ms": None,
     "ends_at_ms": None,
+    "extended": False,
     "watermark_ms": 0,
     "provisional": False,
     "overdue": False,
@@ -165,7 +166,7 @@ class Stage:
                     ends_at_ms=event.ends_at_ms,
                 )
             case EndExtended():
-                return self._change(ends_at_ms=event.ends_at_ms)
+                return self._change(ends_at_ms=event.ends_at_ms, extended=True)
             case WatermarkMoved():
                 return self._change(watermark_ms=event.watermark_ms)
             case EndFrozen():
@@ -193,11 +194,10 @@ class Stage:
         fields: Json = {**_EMPTY_DAY, "auction_id": event.auction_id, "day": event.day}
         if isinstance(event, DayVoided):
             return self._change(**fields | {"phase": Phase.COMPLETED, "outcome": Outcome.VOID})
-        lot = {"token_id": str(event.lot.token_id), "title": event.lot.title, "image": event.lot.image}
         return self._change(
             **fields
             | {
-                "lot": lot,
+                "lot": lot_of(event.lot),
                 "hashtag": event.rules.hashtag,
                 "rules_hash": event.rules_hash,
                 "opens_at_ms": event.opens_at_ms,
@@ -225,6 +225,11 @@ def shown_eth(wei: int) -> str:
     whole, rest = divmod(wei, 10**18)
     decimals = f"{rest:018d}".rstrip("0")
     return f"{whole}.{decimals} ETH" if decimals else f"{whole} ETH"
+
+
+def lot_of(lot: Lot) -> dict[str, str]:
+    """The lot as viewers are told of it."""
+    return {"token_id": str(lot.token_id), "title": lot.title, "image": lot.image}
 
 
 def _money(name: str, wei: int | None) -> Json:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from adapters import metrics
 from adapters.livestream.frames import Frame, Json, Stage
+from adapters.livestream.programme import Programme
 from messages.base import Phase
 from messages.events import AnyEvent
 
@@ -61,7 +62,7 @@ class FeedHub:
     """The feed of one generation of the log.
 
     `known_seq` is where the log ended when the process started: until the publisher has come that far, viewers wait
-    rather than see the past go by. `clock` gives UTC ms.
+    rather than see the past go by. `clock` gives UTC ms. The `programme` is told to every viewer first.
     """
 
     def __init__(
@@ -71,9 +72,11 @@ class FeedHub:
         known_seq: int = 0,
         limits: FeedLimits | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        programme: Programme | None = None,
     ) -> None:
         self.limits = limits or FeedLimits()
         self.generation = generation
+        self._programme = programme or Programme()
         self._loop, self._known_seq, self._clock = loop, known_seq, clock
         # The publisher's side; a lock because a hung publisher and its successor may both be here for a moment.
         self._folding = threading.Lock()
@@ -140,6 +143,7 @@ class FeedHub:
             await self._caught_up.wait()
             await self._send(viewer, [self._hello()])
             viewer.next_frame = self._resume(viewer.after)
+            viewer.ticks_seen = self._ticks  # the last one told the time of then
             viewer.news.set()
             while True:
                 await viewer.news.wait()
@@ -213,6 +217,7 @@ class FeedHub:
             "server_time_ms": now_ms,
             "timer_ms": self.limits.timer_ms,
             "heartbeat_ms": self.limits.heartbeat_ms,
+            "programme": self._programme,
         }
         return Frame(type="hello", at_ms=now_ms, body=body).json()
 

@@ -99,10 +99,15 @@ class _Post(msgspec.Struct):
     note_post: _Note | None = None
 
 
+class _Metrics(msgspec.Struct):
+    followers_count: int | None = None
+
+
 class _User(msgspec.Struct):
     id: _Id
     username: str = ""
     created_at: str | None = None
+    public_metrics: _Metrics | None = None
 
 
 class _Includes(msgspec.Struct):
@@ -149,6 +154,7 @@ def _found(post: _Post, users: dict[int, _User], source: str, found_at_ms: int, 
             author_id=author_id,
             author_handle=author.username if author else "",
             author_created_at_ms=_time_ms(author.created_at) if author else None,
+            author_followers=author.public_metrics.followers_count if author and author.public_metrics else None,
             replied_to_id=_replied_to(post.referenced_tweets or post.referenced_posts or ()),
             text=text,
             hashtags=None if entities is None else tuple(found.tag for found in entities.hashtags or ()),

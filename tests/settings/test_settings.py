@@ -90,6 +90,10 @@ def test_a_lot_may_have_a_reserve_and_an_increment_of_its_own(read):
         delivery_allowance_ms=30_000,
         close_bound_ms=1_800_000,
         minimum_account_age_ms=2_592_000_000,
+        rate_limit_posts=10,
+        rate_limit_window_ms=60_000,
+        hold_above_wei=Wei(1000 * 10**18),
+        closing_soon_ms=(1_200_000, 600_000, 60_000),
     )
     assert (small.rules_for(2).reserve_wei, small.rules_for(2).increment_wei) == (2 * 10**18, 5 * 10**17)
     assert small.lot_for(2) == Lot(token_id=2, title="Two")

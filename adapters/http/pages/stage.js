@@ -1,15 +1,24 @@
-// The stage page: follows the feed, keeps what it adds up to, and paints it.
-// Whatever bidders or the character wrote is put in as text, never as markup.
-"use strict";
+// The stage page: says what the feed adds up to at this moment, and paints it.
+// Whatever bidders, artists or the character wrote is put in as text, never as markup.
+
+import { feed, follow, now } from "/feed.js";
 
 const $ = (id) => document.getElementById(id);
-const RETRY_MIN_MS = 500;
-const RETRY_MAX_MS = 15000;
 const HURRY_MS = 60000;
+const LAST_MS = 10000;
 const SHOWN_BIDS = 8;
 const SHOWN_REFUSAL_MS = 12000;
+const SHOWN_EXTENSION_MS = 8000;
+const DAY_MS = 86400000;
 
+// Why a reply does not count, for people; whatever is not here is some way to write an amount that cannot be read.
 const REASONS = {
+  NOT_A_REPLY: "not a reply to the auction post",
+  WRONG_AUCTION: "not a reply to the auction post",
+  RETWEET: "a repost",
+  NO_AMOUNT: "no amount",
+  MULTIPLE_AMOUNTS: "more than one amount",
+  UNSUPPORTED_UNIT: "not an amount in ETH",
   BELOW_MINIMUM: "too low",
   BELOW_RESERVE: "below the reserve",
   ALREADY_LEADING: "already leading",
@@ -26,135 +35,197 @@ const REASONS = {
   INVALIDATED: "not counted",
 };
 
-const state = {
-  generation: null, seq: 0, stage: null, bids: [], refusals: [], character: null,
-  connected: false, newest: null, refusalUntil: 0,
-};
+// ---- times in words: in the marathon's zone, as its posts tell them
 
-// ---- the feed
+let formats = {};
 
-let socket = null;
-let failures = 0;
-let silenceMs = 30000;
-let lastHeard = 0;
-
-function connect() {
-  const after = state.generation ? `?after=${state.generation}.${state.seq}` : "";
-  const mine = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/livestream${after}`);
-  socket = mine;
-  lastHeard = Date.now();
-  mine.onmessage = (message) => { if (socket === mine) hear(JSON.parse(message.data)); };
-  mine.onclose = () => { if (socket === mine) retry(); };
+function format(at, style) {
+  const zone = feed.programme.time_zone;
+  if (formats.zone !== zone) formats = { zone, clock: formatter(zone, {}), date: formatter(zone, DATED) };
+  return formats[style].format(at);
 }
 
-function retry() {
-  socket = null;
-  state.connected = false;
-  paint();
-  const most = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(failures++, 10));
-  setTimeout(connect, most * (0.5 + Math.random() / 2));
-}
+const DATED = { weekday: "short", month: "short", day: "numeric", second: undefined, timeZoneName: "short" };
 
-// A connection can die without a word; the feed is never silent for longer than its heartbeat.
-function watch() {
-  if (socket && Date.now() - lastHeard > silenceMs) {
-    const silent = socket;
-    retry();
-    silent.close();
+function formatter(timeZone, more) {
+  const style = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...more };
+  try {
+    return new Intl.DateTimeFormat("en-US", { ...style, timeZone });
+  } catch { // a zone that this browser has not heard of: then the viewer's own, by its name
+    return new Intl.DateTimeFormat("en-US", { ...style, timeZoneName: "short" });
   }
 }
 
-function hear(frame) {
-  lastHeard = Date.now();
-  if (frame.body.server_time_ms) setClock(frame.body.server_time_ms);
-  if (frame.type === "hello") {
-    if (frame.body.generation !== state.generation) state.seq = 0;
-    state.generation = frame.body.generation;
-    silenceMs = 3 * Math.max(frame.body.heartbeat_ms, frame.body.timer_ms);
-    state.connected = true;
-    failures = 0;
-  } else if (frame.type === "snapshot") {
-    Object.assign(state, frame.body, { seq: frame.seq });
-  } else if (frame.seq > state.seq && state.stage) {
-    merge(frame);
-  }
-  paint();
-}
-
-function merge(frame) {
-  const { body } = frame;
-  state.seq = frame.seq;
-  Object.assign(state.stage, body.stage);
-  if (frame.type === "bid") {
-    state.bids = [body.bid, ...state.bids].slice(0, SHOWN_BIDS);
-    state.newest = body.bid.post_id;
-  } else if (body.bids) {
-    state.bids = body.bids;
-  } else if (frame.type === "refused") {
-    state.refusals = [body.refusal];
-    state.refusalUntil = now() + SHOWN_REFUSAL_MS;
-  } else if (frame.type === "character") {
-    state.character = body.character;
-  }
-}
-
-// ---- the server's time
-
-const offsets = [];
-
-// Every reading is late by its way here, so the largest of the last few is the nearest to the truth.
-function setClock(serverMs) {
-  offsets.push(serverMs - Date.now());
-  if (offsets.length > 8) offsets.shift();
-}
-
-const now = () => Date.now() + (offsets.length ? Math.max(...offsets) : 0);
+const clockTime = (at) => format(at, "clock");
+const date = (at) => format(at, "date");
+const clockTimeAndZone = (at) => `${clockTime(at)} ${date(at).split(" ").pop()}`;
 
 function span(ms) {
   const seconds = Math.max(0, Math.ceil(ms / 1000));
   const two = (number) => String(number).padStart(2, "0");
-  const hours = Math.floor(seconds / 3600);
-  return `${hours ? `${hours}:` : ""}${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const minutes = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const days = Math.floor(seconds / 86400);
+  const hours = Math.floor(seconds / 3600) % 24;
+  return `${days ? `${days} d ${two(hours)}:` : hours ? `${hours}:` : ""}${minutes}`;
 }
 
-const clockTime = (ms) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+// ---- what is on stage
+
+// The auction of the feed; before the first, and from some time before the next one on, the one to come.
+function scene() {
+  const { stage, programme } = feed;
+  const next = programme.days.find((day) => day.day > (stage.day || 0) && day.closes_at_ms > now());
+  const shown = { stage, next, bids: feed.bids, character: feed.character };
+  if (!next || (stage.auction_id && stage.phase !== "COMPLETED")) return shown;
+  const last = stage.ends_at_ms || next.opens_at_ms - DAY_MS;
+  if (stage.auction_id && next.opens_at_ms - now() > (next.opens_at_ms - last) / 4) return shown;
+  const { day, lot, minimum, opens_at_ms, closes_at_ms } = next;
+  const coming = { days: stage.days || programme.days.length, phase: "PENDING", day, lot, minimum, opens_at_ms, ends_at_ms: closes_at_ms };
+  return { stage: { ...coming, auction_id: `coming-${day}` }, next, bids: [], character: null };
+}
+
+const NOTHING = {
+  badge: "", label: "", amount: "", who: "", note: "", timeLabel: "", time: "", nextLabel: "", next: "", until: "",
+  extended: "", how: "", example: "", progress: 0, left: Infinity,
+};
+
+// The words of each phase. `left` is the time left for bidding, `progress` its share of the whole.
+const WORDS = {
+  PENDING({ stage }) {
+    const wait = stage.opens_at_ms - now();
+    return {
+      badge: wait < 3600000 ? "Opening soon" : "Coming up",
+      label: "Reserve",
+      amount: stage.minimum,
+      timeLabel: wait > 0 ? "Opens in" : "Opens",
+      time: wait > 0 ? span(wait) : "in a moment",
+      until: date(stage.opens_at_ms),
+    };
+  },
+
+  ACTIVE({ stage }) {
+    const left = stage.ends_at_ms - now();
+    const { leader } = stage;
+    return {
+      badge: stage.extended ? "Live · extended" : "Live",
+      label: leader ? "Leading bid" : "Reserve",
+      amount: leader ? leader.amount : stage.minimum,
+      who: leader ? `@${leader.handle}` : "Be the first to bid",
+      note: leader && stage.provisional ? `Provisional · ${checked(stage) || "earlier posts may still arrive"}` : "",
+      timeLabel: left > HURRY_MS ? "Ends in" : left > 0 ? "Last minute" : "Time is up",
+      time: span(left),
+      nextLabel: "Next bid at least",
+      next: stage.minimum,
+      until: `until ${clockTimeAndZone(stage.ends_at_ms)}`,
+      extended: stage.extended ? "Extended by a late bid" : "",
+      how: "To bid, reply to the auction post:",
+      example: `#${stage.hashtag} ${stage.minimum}`,
+      progress: left / Math.max(1, stage.ends_at_ms - stage.opens_at_ms),
+      left,
+    };
+  },
+
+  PROCESSING({ stage }) {
+    const { leader } = stage;
+    return {
+      badge: "Checking the last bids",
+      label: leader ? "Leading so far" : "No bid so far",
+      amount: leader ? leader.amount : "",
+      who: leader ? `@${leader.handle}` : "",
+      note: stage.overdue
+        ? "This takes longer than usual; the operator has been called."
+        : "Every post made before the end counts, however late it arrives.",
+      timeLabel: `Ended ${clockTimeAndZone(stage.ends_at_ms)}`,
+      time: "Checking the last bids",
+      until: checked(stage),
+      extended: stage.extended ? "Extended by a late bid" : "",
+    };
+  },
+
+  COMPLETED({ stage, next }) {
+    const { winner } = stage;
+    const closed = stage.post_id ? `Closed at ${clockTimeAndZone(stage.ends_at_ms)}` : "";
+    const count = stage.accepted ? `${stage.accepted} accepted bid${stage.accepted > 1 ? "s" : ""}` : "";
+    const over = stage.over ? "The marathon is over. Thank you for being here." : "";
+    const opens = next && { timeLabel: `Day ${next.day} opens in`, time: span(next.opens_at_ms - now()),
+      until: date(next.opens_at_ms), nextLabel: "Next lot", next: next.lot.title };
+    return {
+      badge: { sold: "Sold", unsold: "Not sold", void: "Not held" }[stage.outcome] || "Closed",
+      label: winner ? "Sold to" : "Result",
+      amount: winner ? winner.amount : "",
+      who: winner ? `@${winner.handle}` : { unsold: "No bid reached the reserve", void: "This day is not held" }[stage.outcome],
+      note: [closed, count, over].filter(Boolean).join(" · "),
+      ...opens,
+    };
+  },
+};
+
+function checked(stage) {
+  const { watermark_ms: known, opens_at_ms: from, ends_at_ms: end } = stage;
+  return known > from ? `every post until ${clockTime(Math.min(known, end))} is in` : "";
+}
 
 // ---- painting
 
-function put(id, text) {
-  const element = $(id);
-  if (element.textContent === (text || "")) return;
-  element.textContent = text || "";
-  element.style.setProperty("--length", element.textContent.length);
+// Signs that turn the direction of what follows have no business in a name, a title or a spoken line.
+const plain = (text) => (text || "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
+
+function put(element, text) {
+  const wanted = plain(text);
+  if (element.textContent === wanted) return;
+  element.textContent = wanted;
+  // How many characters have to fit: sizes follow it, since amounts are exact and shown whole.
+  element.style.setProperty("--length", wanted.length);
 }
 
 function paint() {
-  put("link", state.connected ? "" : state.stage ? "Reconnecting…" : "Connecting…");
-  const stage = state.stage;
-  if (!stage) return;
-  document.body.dataset.phase = stage.auction_id ? stage.phase : "WAITING";
-  document.body.dataset.outcome = stage.outcome || "";
-  put("day", stage.day ? `Day ${stage.day}${stage.days ? ` of ${stage.days}` : ""}` : "");
-  put("badge", badge(stage));
+  put($("link"), feed.connected ? "" : feed.stage ? "Reconnecting…" : "Connecting…");
+  if (!feed.stage) return;
+  const shown = scene();
+  const { stage } = shown;
+  const phase = stage.auction_id ? stage.phase : "WAITING";
+  const words = { ...NOTHING, ...(WORDS[phase] ? WORDS[phase](shown) : { badge: "Waiting" }) };
+  paintWords(stage, phase, words);
   paintLot(stage);
-  paintStanding(stage);
-  paintBids(stage);
-  put("line", state.character ? state.character.text : "");
-  $("host").classList.toggle("silent", !state.character);
-  paintClock();
+  paintBids(stage, shown.bids);
+  put($("line"), shown.character && shown.character.text);
+  $("host").classList.toggle("silent", !shown.character);
 }
 
-function badge(stage) {
-  if (stage.phase === "ACTIVE") return stage.ends_at_ms > stage.closes_at_ms ? "Live · extended" : "Live";
-  if (stage.phase === "PROCESSING") return "Checking the last bids";
-  if (stage.phase === "COMPLETED") return { sold: "Sold", unsold: "Not sold", void: "Not held" }[stage.outcome] || "Closed";
-  return stage.auction_id ? "Opening soon" : "Waiting";
+function paintWords(stage, phase, words) {
+  const { dataset, classList } = document.body;
+  dataset.phase = phase;
+  dataset.outcome = stage.outcome || "";
+  classList.toggle("hurry", words.left < HURRY_MS);
+  classList.toggle("last", words.left < LAST_MS);
+  classList.toggle("moved", phase === "ACTIVE" && now() - feed.extendedAt < SHOWN_EXTENSION_MS);
+  const [number, unit] = words.amount.split(" ");
+  put($("day"), stage.day && `Day ${stage.day}${stage.days ? ` of ${stage.days}` : ""}`);
+  put($("badge"), words.badge);
+  put($("label"), words.label);
+  put($("amount"), number);
+  put($("unit"), unit);
+  put($("who"), words.who);
+  put($("note"), words.note);
+  put($("time-label"), words.timeLabel);
+  put($("time"), words.time);
+  put($("next-label"), words.nextLabel);
+  put($("next"), words.next);
+  put($("until"), words.until);
+  put($("extended"), words.extended);
+  put($("how"), words.how);
+  put($("example"), words.example);
+  $("progress").style.transform = `scaleX(${Math.min(1, Math.max(0, words.progress)).toFixed(4)})`;
+  $("amount").parentElement.style.setProperty("--length", number.length);
+  $("amount").parentElement.hidden = !number;
+  const { posts_url: posts } = feed.programme;
+  $("reply").hidden = !(posts && phase === "ACTIVE");
+  if (!$("reply").hidden) $("reply").href = posts + stage.post_id;
 }
 
-function paintLot(stage) {
-  const lot = stage.lot;
-  put("title", lot ? lot.title : "The next auction is being prepared");
-  put("token", lot ? `Token ${lot.token_id}` : "");
+function paintLot({ lot, day }) {
+  put($("title"), lot ? lot.title : day ? `Day ${day}` : "The next auction is being prepared");
+  put($("token"), lot && `Token ${lot.token_id}`);
   const source = lot && lot.image ? `/images/${encodeURIComponent(lot.image)}` : "";
   const image = $("image");
   if (image.dataset.source !== source) {
@@ -163,127 +234,56 @@ function paintLot(stage) {
     image.onload = () => { image.hidden = false; $("plate").hidden = true; };
     image.onerror = () => { image.hidden = true; $("plate").hidden = false; };
     if (source) image.src = source;
-    image.alt = lot ? lot.title : "";
+    image.alt = lot ? plain(lot.title) : "";
     $("plate").hidden = false;
   }
   // Where there is no image, the lot's number stands on a ground of its own hue.
-  put("plate", lot ? `№ ${lot.token_id.slice(-6)}` : "");
+  put($("plate"), lot && `№ ${lot.token_id.slice(-6)}`);
   const hue = lot ? (Number(lot.token_id.slice(-9)) * 47 + 210) % 360 : 225;
-  const ground = `linear-gradient(150deg, hsl(${hue} 32% 34%), hsl(${(hue + 40) % 360} 38% 13%))`;
-  if ($("plate").dataset.hue !== String(hue)) {
-    $("plate").dataset.hue = hue;
-    $("plate").style.background = ground;
-  }
+  $("plate").style.setProperty("--hue", hue);
 }
 
-function paintStanding(stage) {
-  const done = stage.phase === "COMPLETED";
-  const shown = done ? stage.winner : stage.leader;
-  const amount = shown ? shown.amount : done || !stage.auction_id ? "" : stage.minimum;
-  const [number, unit] = (amount || "").split(" ");
-  put("leader-label", label(stage, shown));
-  put("amount", number);
-  put("unit", unit);
-  $("amount").parentElement.style.setProperty("--length", number.length);
-  put("leader", shown ? `@${shown.handle}` : done ? closing(stage) : stage.phase === "ACTIVE" ? "Be the first to bid" : "");
-  put("note", note(stage, shown));
-}
-
-function label(stage, shown) {
-  if (stage.phase === "COMPLETED") return shown ? "Sold to" : "Result";
-  if (shown) return stage.phase === "PROCESSING" ? "Leading as the last bids are checked" : "Leading bid";
-  return stage.auction_id ? "Reserve" : "";
-}
-
-function closing(stage) {
-  return { unsold: "No bid reached the reserve", void: "This day is not held" }[stage.outcome] || "";
-}
-
-function note(stage, shown) {
-  if (stage.phase === "PROCESSING") {
-    return stage.overdue
-      ? "This takes longer than usual; the operator has been called."
-      : "Every post made before the end counts, however late it arrives.";
-  }
-  if (stage.phase === "ACTIVE" && shown && stage.provisional) {
-    return stage.watermark_ms > stage.opens_at_ms
-      ? `Provisional · all bids until ${clockTime(stage.watermark_ms)} are in`
-      : "Provisional · earlier posts may still arrive";
-  }
-  if (stage.over) return "The marathon is over. Thank you for being here.";
-  return "";
-}
-
-function paintClock() {
-  const stage = state.stage;
-  if (!stage) return;
-  const left = stage.ends_at_ms - now();
-  const active = stage.phase === "ACTIVE";
-  document.body.classList.toggle("hurry", active && left < HURRY_MS);
-  if (active) {
-    put("clock-label", left > 0 ? "Ends in" : "Time");
-    put("time", left > 0 ? span(left) : "00:00");
-    const whole = Math.max(1, stage.ends_at_ms - stage.opens_at_ms);
-    $("progress").style.transform = `scaleX(${Math.min(1, Math.max(0, left / whole)).toFixed(4)})`;
-  } else if (stage.phase === "PROCESSING") {
-    $("progress").style.transform = "";
-    put("clock-label", `Ended ${clockTime(stage.ends_at_ms)}`);
-    put("time", "Checking the last bids");
-  } else if (stage.phase === "PENDING" && stage.opens_at_ms) {
-    const wait = stage.opens_at_ms - now();
-    put("clock-label", wait > 0 ? "Opens in" : "Opens");
-    put("time", wait > 0 ? span(wait) : "in a moment");
-  } else {
-    const closed = stage.phase === "COMPLETED" && stage.post_id;
-    put("clock-label", closed ? "Closed at" : "");
-    put("time", closed ? clockTime(stage.ends_at_ms) : "");
-  }
-  const bidding = active && stage.minimum;
-  put("next-label", bidding ? "Next bid at least" : stage.phase === "COMPLETED" && stage.accepted ? "Leading bids" : "");
-  put("next", bidding ? stage.minimum : stage.phase === "COMPLETED" && stage.accepted ? String(stage.accepted) : "");
-  if (now() > state.refusalUntil) put("refusal", "");
-}
-
-function paintBids(stage) {
+function paintBids(stage, bids) {
   const list = $("bids");
-  const shown = state.bids.slice(0, SHOWN_BIDS);
+  const shown = bids.slice(0, SHOWN_BIDS);
   const key = JSON.stringify([stage.auction_id, stage.phase, shown]);
   if (list.dataset.key !== key) {
     list.dataset.key = key;
     list.replaceChildren(...(shown.length ? shown.map(bidLine) : [noBids(stage)]));
   }
-  const refusal = state.refusals[0];
-  if (refusal && now() <= state.refusalUntil) {
-    const why = REASONS[refusal.reason] || "not read as a bid";
-    put("refusal", `@${refusal.handle}${refusal.amount ? ` · ${refusal.amount}` : ""} · ${why}`
-      + (refusal.required ? `, at least ${refusal.required}` : ""));
+  document.body.classList.toggle("wide", !shown.length && stage.phase !== "ACTIVE");
+  const refusal = now() - feed.refusedAt < SHOWN_REFUSAL_MS ? feed.refusal : null;
+  if (!refusal) return $("refusal").replaceChildren();
+  const amount = refusal.amount ? ` · ${refusal.amount}` : "";
+  const required = refusal.required ? `, at least ${refusal.required}` : "";
+  const rest = `${amount} · ${REASONS[refusal.reason] || "the amount cannot be read"}${required}`;
+  if ($("refusal").dataset.post !== refusal.post_id || !$("refusal").firstChild) {
+    $("refusal").dataset.post = refusal.post_id;
+    $("refusal").replaceChildren("Not counted: ", part("bdi", `@${refusal.handle}`), rest);
   }
 }
 
 function bidLine(bid) {
   const line = document.createElement("li");
-  const parts = [["b", `@${bid.handle}`], ["span", bid.amount], ["time", clockTime(bid.posted_at_ms)]];
-  for (const [tag, text] of parts) {
-    const part = document.createElement(tag);
-    part.textContent = text;
-    part.style.setProperty("--length", text.length);
-    line.append(part);
-  }
-  line.classList.toggle("new", bid.post_id === state.newest);
+  const time = part("time", clockTime(bid.posted_at_ms));
+  line.append(part("b", `@${bid.handle}`), part("span", bid.amount), time);
+  line.classList.toggle("new", bid.post_id === feed.newest);
   return line;
 }
 
 function noBids(stage) {
-  const line = document.createElement("li");
+  const line = part("li", stage.phase === "COMPLETED" ? "None" : "None yet");
   line.className = "none";
-  const open = stage.phase === "ACTIVE" && stage.hashtag;
-  line.textContent = open ? `Reply to the auction post with #${stage.hashtag} and an amount in ETH.`
-    : stage.phase === "COMPLETED" ? "None" : "None yet";
   return line;
+}
+
+function part(tag, text) {
+  const element = document.createElement(tag);
+  put(element, text);
+  return element;
 }
 
 const wanted = new URLSearchParams(location.search);
 document.documentElement.classList.toggle("transparent", wanted.get("transparent") === "1");
-setInterval(paintClock, 200);
-setInterval(watch, 1000);
-connect();
+follow(paint);
+setInterval(paint, 200);

@@ -1,0 +1,79 @@
+"""What an operator's request becomes: the order for the queue that it concerns.
+
+Orders about a bid or a day go to the auction's queue, orders about people and days to come to the house's: the
+scheduler passes them on to every auction that they concern.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.scheduler import HOUSE
+from messages.base import Refusal
+from messages.codec import UnreadableMessage, command_from_fields
+from messages.commands import (
+    BarBidder,
+    ExtendAuction,
+    HoldBid,
+    InvalidateBid,
+    NameResult,
+    PauseAuction,
+    ReleaseBid,
+    ResumeAuction,
+    SkipDay,
+    UnbarBidder,
+    VoidAuction,
+)
+
+Order = (
+    PauseAuction
+    | ResumeAuction
+    | ExtendAuction
+    | VoidAuction
+    | NameResult
+    | InvalidateBid
+    | HoldBid
+    | ReleaseBid
+    | BarBidder
+    | UnbarBidder
+    | SkipDay
+)
+
+AUCTION_ORDERS: dict[str, type[Order]] = {
+    "pause": PauseAuction,
+    "resume": ResumeAuction,
+    "extend": ExtendAuction,
+    "void": VoidAuction,
+    "name-result": NameResult,
+    "invalidate": InvalidateBid,
+    "hold": HoldBid,
+    "release": ReleaseBid,
+}
+HOUSE_ORDERS: dict[str, type[Order]] = {"ban": BarBidder, "unban": UnbarBidder, "skip": SkipDay}
+WHY_CHARACTERS = 500
+
+
+def ordered(name: str, fields: Mapping[str, Any], by: str, now_ms: int, on_stage: str) -> tuple[str, Order]:
+    """Which queue the order `name` goes to, and the command. `on_stage` is the auction where none is named.
+
+    `fields` are the command's own, and `why`; a ban counts from now unless `from_ms` says otherwise. Raises
+    UnreadableMessage.
+    """
+    kind = AUCTION_ORDERS.get(name) or HOUSE_ORDERS.get(name)
+    if kind is None:
+        raise UnreadableMessage(f"there is no order {name!r:.40}")
+    given = dict(fields)
+    queue = HOUSE if name in HOUSE_ORDERS else str(given.pop("auction_id", "") or on_stage)
+    if not queue:
+        raise UnreadableMessage("no auction is on stage: say auction_id")
+    why = given.get("why")
+    if not isinstance(why, str) or not 0 < len(why.strip()) <= WHY_CHARACTERS:
+        raise UnreadableMessage(f"say why, in 1 to {WHY_CHARACTERS} characters: it stands in the log")
+    if name in ("ban", "unban"):
+        given.setdefault("from_ms", now_ms)
+    if name == "ban":
+        given["reason"] = Refusal.BANNED
+    given |= {"type": kind.__name__, "by": by, "said_at_ms": now_ms}
+    given["message_id"] = f"order:{name}:{by}:{now_ms}"
+    command = command_from_fields(given)
+    assert isinstance(command, Order), "every order is one of these"
+    return queue, command

@@ -1,0 +1,123 @@
+"""What operators order: pause, resume, extend, void, skip, name-result, invalidate, hold, release, ban, unban.
+
+An order is journaled with the name of the token that gave it and with the reason (--why). --dry-run shows what it would
+change, from the log, and orders nothing.
+"""
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from auction.units import parse_duration
+from commands.common import CommandError, add_config, ask, settings_of
+from settings import Settings
+
+EXAMPLES = {
+    "pause": "--why 'X shows no replies'",
+    "resume": "--why 'X is back'",
+    "extend": "'10 min' --why 'X was slow for everybody'",
+    "void": "--why 'the lot was sold elsewhere'",
+    "skip": "17 --why 'public holiday'",
+    "name-result": "--why 'X search is down for good, the stream was whole'",
+    "invalidate": "1801234567890123456 --why 'same wallet as the artist' --dry-run",
+    "hold": "1801234567890123456 --why 'asks whether that is meant'",
+    "release": "1801234567890123456 --why 'the bidder has confirmed it'",
+    "ban": "42 --why 'did not pay on two days'",
+    "unban": "42 --why 'has paid'",
+}
+POST = ("invalidate", "hold", "release")
+BIDDER = ("ban", "unban")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    name = str(parser.get_default("command"))
+    add_config(parser)
+    if name in POST:
+        parser.add_argument("post_id", type=int, metavar="POST", help="the id of the post that bid")
+    elif name in BIDDER:
+        parser.add_argument("bidder_id", type=int, metavar="BIDDER", help="the id of the bidder's account")
+    elif name == "skip":
+        parser.add_argument("day", type=int, metavar="DAY", help="the day's number")
+    elif name == "extend":
+        parser.add_argument("by", metavar="DURATION", help="how far to move the end, such as '10 min'")
+    if name not in (*BIDDER, "skip"):
+        parser.add_argument("--auction", metavar="ID", help="the auction (default: the one on stage)")
+        parser.add_argument("--dry-run", action="store_true", help="show what it would change, order nothing")
+    parser.add_argument("--why", required=True, metavar="TEXT", help="the reason, as it will stand in the log")
+    parser.add_argument("--json", action="store_true", help="the answer as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = settings_of(args, dict(os.environ))
+    fields: dict[str, Any] = {"why": args.why}
+    for name in ("post_id", "bidder_id", "day"):
+        if (value := getattr(args, name, None)) is not None:
+            fields[name] = value
+    if getattr(args, "auction", None):
+        fields["auction_id"] = args.auction
+    if args.command == "extend":
+        fields["ends_at_ms"] = _end_of(settings, args.auction) + _duration(args.by)
+    if getattr(args, "dry_run", False):
+        return _dry_run(settings, args, fields)
+    code, answer = ask(settings, "POST", f"/operator/{args.command}", fields)
+    if args.json:
+        print(json.dumps(answer))
+    elif code < 300:
+        print(f"ordered: {args.command} in {answer['of']}")
+    else:
+        print(f"auction-manager: {answer.get('reason', f'the answer is {code}')}", file=sys.stderr)
+    return 0 if code < 300 else 1
+
+
+def _duration(text: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as fault:
+        raise CommandError(f"{text!r} {fault}") from None
+
+
+def _end_of(settings: Settings, auction_id: str | None) -> int:
+    current = ask(settings, "GET", "/status")[1].get("current") or {}
+    if auction_id not in (None, current.get("auction_id")) or "ends_at_ms" not in current:
+        raise CommandError("only the auction on stage has an end that can be moved")
+    return int(current["ends_at_ms"])
+
+
+def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any]) -> int:
+    """Replays the log, gives the order to the replayed day, and tells who leads before and after."""
+    from actors.operations import ordered
+    from auction.words import leader_in_words, log_line
+    from commands.audit import audit
+    from commands.store import store_of
+    from messages.codec import UnreadableMessage
+
+    with store_of(settings) as (client, keys):
+        on_stage = client.hget(keys.current, "auction_id")
+        stage = on_stage.decode() if isinstance(on_stage, bytes) else ""
+        try:
+            auction_id, command = ordered(args.command, fields, "dry run", _now_ms(), stage)
+        except UnreadableMessage as fault:
+            raise CommandError(str(fault)) from None
+        day = audit(client, keys, auction_id).days.get(auction_id)
+    if day is None:
+        raise CommandError(f"there is no auction {auction_id} in the log")
+    before = leader_in_words(day.standings)
+    events = day.decide([command], _now_ms())
+    after = leader_in_words(day.standings)
+    if args.json:
+        told = [log_line(event) for event in events]
+        print(json.dumps({"auction_id": auction_id, "before": before, "after": after, "events": told}))
+        return 0
+    for event in events:
+        print(log_line(event))
+    would = f"it would be: {after}" if events else "it would change nothing"
+    print(f"{auction_id}: {before}; {would}")
+    return 0
+
+
+def _now_ms() -> int:
+    import time
+
+    return time.time_ns() // 1_000_000
