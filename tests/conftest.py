@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from adapters.redis import functions
 from adapters.redis.client import connect
@@ -14,6 +15,10 @@ from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
+
+# How long an example takes says more about the machine than about the code; how many are tried does not depend on it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @dataclass(frozen=True)
