@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo scenarios screenshots bench test lint format run clean requirements lock
+.PHONY: demo scenarios screenshots bench chaos simulate mutations test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
@@ -27,8 +27,19 @@ format: .venv/dev
 screenshots: .venv/dev browser  ## the stage page in every phase of a demo day; pictures in build/screenshots/
 	$(PYTHON) -m tests.page.screenshots
 
-bench: .venv/run  ## what the process costs: time to ready, memory
+bench: .venv/run  ## what the process costs: time to ready, memory, from a crash to working again
 	$(PYTHON) -m benchmarks.idle
+	$(PYTHON) -m benchmarks.crash
+
+chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
+	$(PYTHON) -m benchmarks.chaos $(ARGS)
+
+SEEDS ?= 200
+simulate: .venv/dev  ## the whole system in virtual time, with faults, once for each seed; SEEDS=2000
+	$(PYTHON) -m tests.simulation --seeds $(SEEDS)
+
+mutations: .venv/dev  ## takes each remedy of supervision out and sees which test notices; writes docs/supervision.md
+	$(PYTHON) -m tests.supervision.mutations
 
 requirements: .venv/dev  ## which tests prove which requirement, and what is unproven
 	$(PYTHON) -m tests.requirements_table

@@ -23,6 +23,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.queue import append_async
 from messages.base import Phase
 from messages.codec import UnreadableMessage
+from messages.commands import SkipDay
 from messages.hints import QueueGrew
 from supervision import Delivery, State, Supervisor
 
@@ -112,6 +113,8 @@ class Reception:
             raise Refused(str(fault), "UNREADABLE") from None
         if queue != HOUSE and queue not in self._auctions:
             raise NotFound(f"this marathon has no auction {queue!r:.60}")
+        if isinstance(command, SkipDay) and not 1 <= command.day <= len(self._auctions):
+            raise NotFound(f"this marathon has no day {command.day}")
         try:
             await append_async(self._client, self._keys, queue, [command])
         except StoreError as fault:

@@ -158,6 +158,8 @@ class Announcer(LogListener):
         self._commit(
             PostAttempted(message_id=f"attempt:{job.name}:{now_ms}", at_ms=now_ms, job=job.name, text=job.text)
         )
+        if self._clock() - now_ms >= self._settle_ms:
+            return  # held up for so long that a successor may have taken it for lost: the timeline has to tell first
         try:
             post_id = self._x.create_post(job.text)
         except PostOutcomeUnknown as unknown:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.scheduler import HOUSE
+from auction.units import DAY_MS
 from messages.base import Refusal
 from messages.codec import UnreadableMessage, command_from_fields
 from messages.commands import (
@@ -51,6 +52,9 @@ AUCTION_ORDERS: dict[str, type[Order]] = {
 HOUSE_ORDERS: dict[str, type[Order]] = {"ban": BarBidder, "unban": UnbarBidder, "skip": SkipDay}
 WHY_CHARACTERS = 500
 
+# An end that was shown is never taken back, so one that is mistyped must not be far away.
+FURTHEST_END_MS = DAY_MS
+
 
 def ordered(name: str, fields: Mapping[str, Any], by: str, now_ms: int, on_stage: str) -> tuple[str, Order]:
     """Which queue the order `name` goes to, and the command. `on_stage` is the auction where none is named.
@@ -76,4 +80,8 @@ def ordered(name: str, fields: Mapping[str, Any], by: str, now_ms: int, on_stage
     given["message_id"] = f"order:{name}:{by}:{now_ms}"
     command = command_from_fields(given)
     assert isinstance(command, Order), "every order is one of these"
+    if isinstance(command, ExtendAuction) and command.ends_at_ms > now_ms + FURTHEST_END_MS:
+        raise UnreadableMessage("an end is never taken back: it may be at most 24 h away")
+    if isinstance(command, InvalidateBid | HoldBid | ReleaseBid) and not 0 < command.post_id < 1 << 63:
+        raise UnreadableMessage("post_id is a positive number below 2^63")
     return queue, command

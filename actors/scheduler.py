@@ -49,7 +49,8 @@ class HouseState(msgspec.Struct, array_like=True):
     finished: list[int] = []
     ended: bool = False
     bars: list[BarBidder] = []
-    strikes: dict[int, int] = {}
+    strikes: dict[int, list[int]] = {}  # for each bidder the leading bids that he took back
+    lifted: dict[int, int] = {}  # when (UTC ms) a bidder's bar was lifted: what he did before is forgiven
 
 
 class DayPlan(msgspec.Struct, frozen=True):
@@ -113,7 +114,7 @@ class Scheduler(LogListener):
             case BidderBarred():
                 self._state.bars.append(_bar_of(event))
             case BidderUnbarred():
-                self._unbar(event.bidder_id)
+                self._unbar(event.bidder_id, event.at_ms)
             case MarathonEnded():
                 self._state.ended = True
 
@@ -210,7 +211,7 @@ class Scheduler(LogListener):
             case BarBidder() if all(order.bidder_id != bar.bidder_id for bar in self._state.bars):
                 self._bar(order)
             case UnbarBidder() if any(order.bidder_id == bar.bidder_id for bar in self._state.bars):
-                self._unbar(order.bidder_id)
+                self._unbar(order.bidder_id, now_ms)
                 told = BidderUnbarred(
                     message_id=f"ordered:{order.message_id}",
                     correlation_id=order.message_id,
@@ -225,14 +226,20 @@ class Scheduler(LogListener):
                 self._void(self._plan[order.day], now_ms, f"skipped: {order.why}", order.by)
 
     def _strike(self, strike: StrikeGiven) -> None:
-        """Bars a bidder who has reached his last strike; what he bid before stands."""
-        self._state.strikes[strike.bidder_id] = count = self._state.strikes.get(strike.bidder_id, 0) + 1
-        if count < self._strikes or any(strike.bidder_id == bar.bidder_id for bar in self._state.bars):
+        """Bars a bidder who has reached his last strike; what he bid before stands.
+
+        A log that is heard again, be it from its beginning, counts no strike twice and bars nobody a second time.
+        """
+        posts = self._state.strikes.get(strike.bidder_id, [])
+        if strike.post_id in posts or strike.at_ms <= self._state.lifted.get(strike.bidder_id, 0):
+            return
+        self._state.strikes[strike.bidder_id] = posts = [*posts, strike.post_id]
+        if len(posts) < self._strikes or any(strike.bidder_id == bar.bidder_id for bar in self._state.bars):
             return
         order = BarBidder(
             message_id=f"strikes:{strike.bidder_id}:{strike.post_id}",
             by=HOUSE,
-            why=f"{count} strikes, the last: {strike.cause}",
+            why=f"{len(posts)} strikes, the last: {strike.cause}",
             said_at_ms=strike.at_ms,
             bidder_id=strike.bidder_id,
             from_ms=strike.at_ms,
@@ -254,9 +261,10 @@ class Scheduler(LogListener):
         )
         self._commit([told], self._to_open_auctions(order))
 
-    def _unbar(self, bidder_id: int) -> None:
+    def _unbar(self, bidder_id: int, at_ms: int) -> None:
         self._state.bars = [bar for bar in self._state.bars if bar.bidder_id != bidder_id]
         self._state.strikes.pop(bidder_id, None)
+        self._state.lifted[bidder_id] = at_ms
 
     def _to_open_auctions(self, order: AuctionCommand) -> list[Write]:
         unfinished = [day for day in self._state.started if day not in self._state.finished]

@@ -1,5 +1,6 @@
 """A small auction for tests of what is shown: its events, and a server that shows them on free ports."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from adapters.event_loop import LoopThread
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.http.views import Reads, Views
 from adapters.livestream.hub import FeedHub, FeedLimits
+from adapters.livestream.programme import Programme
 from messages.base import Lot, Outcome, Refusal, Rules, Wei
 from messages.events import (
     AuctionOpened,
@@ -124,6 +126,10 @@ async def nothing(*_: object) -> Any:
     return {}
 
 
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 NO_READS = Reads(nothing, nothing, nothing, nothing, nothing)
 
 
@@ -159,13 +165,17 @@ def serving(
     status: Callable[[], Awaitable[Any]] = nothing,
     ready: Callable[[], tuple[bool, list[str]]] = lambda: (True, []),
     inject: Callable[[dict[str, Any], str], Awaitable[Any]] | None = None,
+    operate: Callable[[str, dict[str, Any], str], Awaitable[Any]] | None = None,
+    clock: Callable[[], int] = now_ms,
+    programme: Programme | None = None,
+    generation: str = "g1",
 ) -> Iterator[House]:
     """A server on free ports, and its end."""
     loop = LoopThread()
     loop.start()
     try:
-        hub = FeedHub(loop.loop, "g1", known_seq, limits)
-        server = HttpServer(settings or HttpSettings(), Views(reads(loop), status, ready, inject), hub)
+        hub = FeedHub(loop.loop, generation, known_seq, limits, clock, programme)
+        server = HttpServer(settings or HttpSettings(), Views(reads(loop), status, ready, inject, operate=operate), hub)
         loop.submit(server.start()).result(10)
         try:
             yield House(loop, hub, server)

@@ -1,5 +1,6 @@
 """What the tests of supervision share: an actor that does what it is told, a stage for one actor, waiting."""
 
+import os
 import queue
 import threading
 import time
@@ -8,7 +9,7 @@ from typing import Any
 
 from supervision import Actor, ChildSpec, Context, Delivery, Exit, Mailbox, Ready
 
-PATIENCE_S = 20.0
+PATIENCE_S = float(os.environ.get("TEST_PATIENCE_S", "20"))
 """How long a test waits for what must happen: far more than it takes, so that a busy machine fails nothing."""
 
 

@@ -119,6 +119,36 @@ def test_a_caller_who_fills_his_own_future_does_not_kill_the_actor() -> None:
     ref.stop(timeout=PATIENCE_S)
 
 
+@pytest.mark.parametrize("error", WAYS_TO_DIE, ids=repr)
+def test_who_asked_is_answered_although_the_teardown_fails(error: BaseException) -> None:
+    """In pykka a BaseException in `on_stop` skips the teardown: queued asks hang for ever."""
+    stage, blocker = Stage(), Blocker()
+    ref = Player.start(stage.context, at_teardown=fail_with(error))
+    ref.tell(blocker)
+    blocker.wait_entered()
+    future = ref.ask("question", block=False)
+    stopping = ref.stop(block=False)
+    blocker.release.set()
+    with pytest.raises(pykka.ActorDeadError):
+        future.get(timeout=PATIENCE_S)
+    assert stopping.get(timeout=PATIENCE_S) is True
+    assert stage.exit().teardown_error is error
+
+
+def test_an_ask_that_timed_out_is_handled_all_the_same() -> None:
+    """Why nobody of ours asks: who gives up and asks again is heard twice."""
+    stage, log, blocker = Stage(), [], Blocker()
+    ref = Player.start(stage.context, log)
+    ref.tell(blocker)
+    blocker.wait_entered()
+    with pytest.raises(pykka.Timeout):
+        ref.ask("bid", timeout=0.01)
+    blocker.release.set()
+    ref.ask("afterwards", timeout=PATIENCE_S)
+    assert log == ["player#1 setup", "bid", "afterwards"]
+    ref.stop(timeout=PATIENCE_S)
+
+
 @pytest.mark.requirement("SUP-3")
 def test_what_waits_behind_a_crash_is_left_in_order_and_questions_are_answered() -> None:
     """pykka drops queued tells without a word."""
@@ -256,6 +286,17 @@ def test_an_unknown_message_is_logged_and_an_asker_learns_it(caplog: pytest.LogC
     ref.stop(timeout=PATIENCE_S)
 
 
+def test_a_subclass_may_give_its_own_methods_any_private_name() -> None:
+    names = [name.removeprefix("_Actor__") for name in vars(Actor) if name.startswith("_Actor__")]
+    assert len(names) > 3
+    overridden = type("Own", (Player,), {f"_{name}": None for name in names})
+    stage, log = Stage(), []
+    ref = overridden.start(stage.context, log)
+    assert ref.ask("question", timeout=PATIENCE_S) == "question"
+    assert ref.stop(timeout=PATIENCE_S)
+    assert log == ["player#1 setup", "question", "player#1 teardown"]
+
+
 def test_hooks_of_pykka_that_would_never_run_are_refused_when_the_class_is_made() -> None:
     with pytest.raises(TypeError, match="on_start would never run: implement setup"):
         type("Wrong", (Player,), {"on_start": lambda self: None})
@@ -271,8 +312,8 @@ def test_actors_run_in_daemon_threads_so_that_a_hung_one_cannot_keep_the_process
     stage, daemons = Stage(), []
     ref = Player.start(stage.context)
     ref.ask(lambda _: daemons.append(threading.current_thread().daemon), timeout=PATIENCE_S)
-    assert daemons == [True]
     ref.stop(timeout=PATIENCE_S)
+    assert daemons == [True]
 
 
 def test_the_thread_has_the_name_of_the_actor_and_ends() -> None:

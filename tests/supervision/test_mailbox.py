@@ -1,6 +1,7 @@
 """The mailbox: bounded, two lanes, refusing at once, losing nothing."""
 
 import threading
+from collections.abc import Callable
 
 import pykka
 import pytest
@@ -90,8 +91,28 @@ def test_the_oldest_age_is_that_of_the_first_unread_letter_also_after_a_handover
     assert Mailbox(10, mailbox.leave(), clock=lambda: now_s).oldest_ms() == 1_500
 
 
-def test_every_message_is_either_refused_or_handed_over_however_the_close_falls() -> None:
+class Moment(int):
+    """A size that lets something happen while it is compared with."""
+
+    happens: Callable[[], object]
+
+    def __le__(self, other: int) -> bool:
+        self.happens()
+        return int(self) <= other
+
+
+def test_a_close_cannot_come_between_the_check_and_the_put() -> None:
     """pykka checks and then puts: a message put after the teardown is stranded without an error."""
+    size = Moment(10)
+    mailbox = Mailbox(size)
+    closing = threading.Thread(target=mailbox.close)
+    size.happens = lambda: (closing.start(), closing.join(0.1))
+    assert mailbox.offer("message") is Delivery.DELIVERED
+    closing.join(PATIENCE_S)
+    assert [letter.message for letter in mailbox.leave()] == ["message"]
+
+
+def test_every_message_is_either_refused_or_handed_over_however_the_close_falls() -> None:
     for _ in range(30):
         mailbox, accepted = Mailbox(100_000), []
         go = threading.Barrier(4)

@@ -65,9 +65,13 @@ def test_children_start_in_order_each_when_the_one_before_is_ready_and_stop_in_r
     starting = threading.Thread(target=supervisor.start)
     starting.start()
     slow.wait_entered()
+    supervisor.start_child("two", player("d", spec={"restart": TEMPORARY}))  # waits for nobody
+    eventually(lambda: states(supervisor).get("d") == "READY")
     assert log == ["a#1 setup"]
     assert starting.is_alive()
-    assert states(supervisor) == {"a": "STARTING", "b": "STARTING", "c": "STARTING"}
+    assert states(supervisor) == {"a": "STARTING", "b": "STARTING", "c": "STARTING", "d": "READY"}
+    supervisor.crash("d")
+    eventually(lambda: "d" not in states(supervisor))
     slow.release.set()
     starting.join(PATIENCE_S)
     assert states(supervisor) == {"a": "READY", "b": "READY", "c": "READY"}
@@ -479,6 +483,7 @@ def test_the_tree_is_plain_values_with_the_numbers_of_each_child(supervise: Supe
     (tree,) = json.loads(json.dumps([dataclasses.asdict(child) for child in supervisor.tree()]))
     for changing in ("busy_ms", "uptime_ms", "mailbox_oldest_ms"):
         assert tree.pop(changing) > 0
+    worked_ms = tree.pop("worked_ms")
     assert tree == {
         **{"name": "a", "group": "g", "state": "READY", "incarnation": 1, "restarts": 0, "hangs": 0},
         **{"mailbox_depth": 2, "mailbox_high_water": 2, "mailbox_refused": 1},
@@ -486,6 +491,7 @@ def test_the_tree_is_plain_values_with_the_numbers_of_each_child(supervise: Supe
     }
     busy.release.set()
     eventually(lambda: status(supervisor, "a").busy_ms == 0)
+    assert status(supervisor, "a").worked_ms >= worked_ms + 5, "what it was at is counted when it is through"
 
 
 def test_a_crash_is_logged_once_with_its_trace_and_what_it_was_handling(

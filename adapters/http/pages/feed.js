@@ -15,6 +15,7 @@ export const feed = {
 
 let changed = () => {};
 let socket = null;
+let greeted = null; // the log of this connection; what is kept belongs to it once its snapshot, or more of the same, came
 let failures = 0;
 let retrying = 0;
 let silenceMs = 30000;
@@ -68,8 +69,7 @@ function hear(frame) {
 }
 
 function greet(hello) {
-  if (hello.generation !== feed.generation) feed.seq = 0;
-  feed.generation = hello.generation;
+  greeted = hello.generation;
   feed.programme = hello.programme;
   silenceMs = 3 * Math.max(hello.heartbeat_ms, hello.timer_ms);
   feed.connected = true;
@@ -77,7 +77,7 @@ function greet(hello) {
 }
 
 function take({ seq, body }) {
-  Object.assign(feed, { seq, stage: body.stage, bids: body.bids, character: body.character, refusal: null });
+  Object.assign(feed, { generation: greeted, seq, stage: body.stage, bids: body.bids, character: body.character, refusal: null });
 }
 
 function merge({ seq, type, body }) {

@@ -1,0 +1,205 @@
+"""Poison: a bid of which its auction dies is put aside, whatever stands around it. A real store, a real supervisor."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import auction.day
+from actors.auction import Auction
+from actors.poison import DEATHS, GUILTY_KEPT, DiedOnTrial, Suspects
+from actors.ports import StoreAccess
+from adapters.redis.client import connect
+from adapters.redis.log import LogReader
+from adapters.redis.queue import Queue
+from auction.standings import Bid
+from messages.codec import unpack_commands
+from messages.commands import AuctionCommand, ConfirmAuctionPost, OpenAuction, PlaceBid
+from messages.events import AnyEvent, BidAccepted, BidRefused
+from messages.hints import QueueGrew
+from supervision import ChildSpec, Context, Group, Supervisor
+from supervisor import CONDITIONS
+from tests.conftest import Store
+from tests.staged import ENDS_MS, OPENS_MS, RULES, post_id, prepared
+from tests.supervision.stage import eventually
+from tests.supervision.test_supervisor import is_back, states, status
+
+pytestmark = pytest.mark.requirement("QUE-2", "SUP-3")
+
+Supervise = Callable[..., Supervisor]
+DAY = "m-01"
+OPENING: list[AuctionCommand] = [
+    OpenAuction(
+        message_id="open",
+        auction_id=DAY,
+        day=1,
+        lot=prepared().lot,
+        rules=RULES,
+        opens_at_ms=OPENS_MS,
+        closes_at_ms=ENDS_MS,
+    ),
+    ConfirmAuctionPost(message_id="confirm", post_id=post_id(0)),
+]
+
+
+class House:
+    """One auction under a supervisor, its queue, and what it has logged."""
+
+    def __init__(self, store: Store, supervise: Supervise) -> None:
+        access = StoreAccess(lambda: connect(store.url), store.keys, store.token)
+        suspects = Suspects()
+
+        def factory(context: Context) -> Any:
+            return Auction.start(context, DAY, access, lambda: OPENS_MS + 60_000, [], suspects)
+
+        # The budget of one restart is what makes the trials visible that are outside of it.
+        group = Group("auctions", children=[ChildSpec(DAY, factory)], max_restarts=1)
+        self.supervisor = supervise(group, conditions=CONDITIONS)
+        self.queue = Queue(store.client, store.keys)
+        self.log = LogReader(store.client, store.keys)
+
+    def put(self, *commands: AuctionCommand) -> None:
+        self.queue.append(DAY, commands)
+        self.supervisor.send(DAY, QueueGrew())
+
+    def events(self) -> list[AnyEvent]:
+        return [event for entry in self.log.read(0, 1_000) for event in entry.events()]
+
+    def decided(self) -> list[str]:
+        return [event.text for event in self.events() if isinstance(event, BidAccepted | BidRefused)]
+
+    def until_empty(self) -> None:
+        eventually(lambda: not self.queue.backlog(DAY, "0-0").entries, "the queue is read to its end")
+
+
+def bid(number: int, text: str = "") -> PlaceBid:
+    """The bid posted `number` ms after the opening; it leads all that were made before."""
+    return PlaceBid(
+        message_id=f"tweet:{post_id(number)}",
+        post_id=post_id(number),
+        author_id=7_000 + number,
+        author_handle=f"bidder_{number}",
+        author_created_at_ms=0,
+        replied_to_id=post_id(0),
+        text=text or f"{number} ETH #marathon",
+        hashtags=("marathon",),
+        source="stream",
+        found_at_ms=OPENS_MS + number,
+    )
+
+
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Reading a bid fails for every text that begins with "poison"; each try is written down."""
+    tried: list[str] = []
+    read = auction.day.read_reply
+
+    def read_or_fail(reply: PlaceBid, *args: Any) -> Bid:
+        tried.append(reply.text)
+        if reply.text.startswith("poison"):
+            raise ZeroDivisionError(f"no way to read {reply.text}")
+        return read(reply, *args)
+
+    monkeypatch.setattr(auction.day, "read_reply", read_or_fail)
+    return tried
+
+
+def test_a_bid_that_kills_three_times_becomes_a_dead_letter_and_the_rest_is_decided(
+    store: Store, supervise: Supervise, tries: list[str]
+) -> None:
+    house = House(store, supervise)
+    house.put(*OPENING, bid(1), bid(2), bid(3, "poison"), bid(4))
+    house.put(bid(5))
+    house.supervisor.start()
+    house.until_empty()
+    assert house.decided() == [f"{number} ETH #marathon" for number in (1, 2, 4, 5)]
+    ((_, letter),) = house.queue.dead_letters("0-0", 10)
+    assert unpack_commands(letter.data) == [bid(3, "poison")]
+    assert (letter.auction_id, letter.attempts) == (DAY, 3)
+    assert letter.error == "ZeroDivisionError: no way to read poison"
+    assert letter.entry_id.partition("-")[0].isdigit()
+    assert tries.count("poison") == 3
+    eventually(is_back(house.supervisor, DAY, 4))
+    assert status(house.supervisor, DAY).last_error.startswith(f"DiedOnTrial: tweet:{post_id(3)} cannot be decided")
+
+
+def test_the_auction_that_has_put_poison_aside_lives_on_and_decides_in_batches_again(
+    store: Store, supervise: Supervise, tries: list[str]
+) -> None:
+    house = House(store, supervise)
+    house.put(*OPENING, bid(1), bid(2, "poison"))
+    house.supervisor.start()
+    house.until_empty()
+    house.put(bid(3), bid(4))
+    house.until_empty()
+    assert house.decided() == [f"{number} ETH #marathon" for number in (1, 3, 4)]
+    entries = house.log.read(0, 100)
+    assert entries[-1].count == 2, "two bids of one batch stand in one commit"
+    assert states(house.supervisor) == {DAY: "READY"}
+
+
+def test_poison_that_is_found_again_kills_nobody_any_more(store: Store, supervise: Supervise, tries: list[str]) -> None:
+    house = House(store, supervise)
+    house.put(*OPENING, bid(1, "poison"))
+    house.supervisor.start()
+    house.until_empty()
+    house.put(bid(1, "poison"), bid(2))
+    house.until_empty()
+    assert house.decided() == ["2 ETH #marathon"]
+    assert tries.count("poison") == 3
+    assert len(house.queue.dead_letters("0-0", 10)) == 2
+    assert status(house.supervisor, DAY).incarnation == 4
+
+
+def test_several_poisons_in_one_batch_cost_one_restart_of_the_budget(
+    store: Store, supervise: Supervise, tries: list[str]
+) -> None:
+    house = House(store, supervise)
+    house.put(*OPENING, *(bid(number, f"poison {number}") for number in range(1, 6)), bid(6))
+    house.supervisor.start()
+    house.until_empty()
+    assert house.decided() == ["6 ETH #marathon"]
+    assert len(house.queue.dead_letters("0-0", 10)) == 5
+    assert house.supervisor.wait(0) is None
+
+
+def test_a_death_that_does_not_come_again_accuses_nobody(
+    store: Store, supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(store, supervise)
+    failures = [MemoryError("this once")]
+    read = auction.day.read_reply
+
+    def fail_once(*args: Any) -> Bid:
+        if failures:
+            raise failures.pop()
+        return read(*args)
+
+    monkeypatch.setattr(auction.day, "read_reply", fail_once)
+    house.put(*OPENING, bid(1), bid(2))
+    house.supervisor.start()
+    house.until_empty()
+    assert house.decided() == ["1 ETH #marathon", "2 ETH #marathon"]
+    assert house.queue.dead_letters("0-0", 10) == []
+
+
+def test_what_is_remembered_of_the_guilty_is_bounded() -> None:
+    suspects = Suspects()
+    for number in range(GUILTY_KEPT + 10):
+        for _ in range(DEATHS):
+            suspects.died_of([bid(number)], ValueError("broken"))
+        suspects.acquit()
+    assert len(suspects.guilty) == GUILTY_KEPT
+    assert bid(GUILTY_KEPT + 9).message_id in suspects.guilty
+    assert not suspects.on_trial
+
+
+def test_a_command_that_stands_twice_in_a_batch_has_killed_once() -> None:
+    suspects = Suspects()
+    for _ in range(DEATHS - 1):
+        suspects.died_of([bid(1), bid(1), bid(1)], ValueError("broken"))
+    assert suspects.guilty == {}
+
+
+def test_the_deaths_on_trial_are_named_in_the_table_of_conditions() -> None:
+    assert CONDITIONS[DiedOnTrial] == "FINDING_POISON"
