@@ -13,7 +13,7 @@ from redis import RedisError
 from redis.asyncio import Redis
 
 from actors.injection import injected
-from actors.operations import ordered
+from actors.operations import HOUSE_ORDERS, ordered
 from actors.scheduler import HOUSE
 from adapters.http.reads import StoreReads
 from adapters.http.views import NotFound, Refused, Views
@@ -111,7 +111,7 @@ class Reception:
             queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
         except UnreadableMessage as fault:
             raise Refused(str(fault), "UNREADABLE") from None
-        if queue != HOUSE and queue not in self._auctions:
+        if name not in HOUSE_ORDERS and queue not in self._auctions:
             raise NotFound(f"this marathon has no auction {queue!r:.60}")
         if isinstance(command, SkipDay) and not 1 <= command.day <= len(self._auctions):
             raise NotFound(f"this marathon has no day {command.day}")

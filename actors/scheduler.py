@@ -49,7 +49,7 @@ class HouseState(msgspec.Struct, array_like=True):
     finished: list[int] = []
     ended: bool = False
     bars: list[BarBidder] = []
-    strikes: dict[int, list[int]] = {}  # for each bidder the leading bids that he took back
+    strikes: dict[int, int] = {}
     lifted: dict[int, int] = {}  # when (UTC ms) a bidder's bar was lifted: what he did before is forgiven
 
 
@@ -228,18 +228,17 @@ class Scheduler(LogListener):
     def _strike(self, strike: StrikeGiven) -> None:
         """Bars a bidder who has reached his last strike; what he bid before stands.
 
-        A log that is heard again, be it from its beginning, counts no strike twice and bars nobody a second time.
+        A log that is heard again from its beginning bars nobody whose bar was lifted since.
         """
-        posts = self._state.strikes.get(strike.bidder_id, [])
-        if strike.post_id in posts or strike.at_ms <= self._state.lifted.get(strike.bidder_id, 0):
+        if strike.at_ms <= self._state.lifted.get(strike.bidder_id, 0):
             return
-        self._state.strikes[strike.bidder_id] = posts = [*posts, strike.post_id]
-        if len(posts) < self._strikes or any(strike.bidder_id == bar.bidder_id for bar in self._state.bars):
+        self._state.strikes[strike.bidder_id] = count = self._state.strikes.get(strike.bidder_id, 0) + 1
+        if count < self._strikes or any(strike.bidder_id == bar.bidder_id for bar in self._state.bars):
             return
         order = BarBidder(
             message_id=f"strikes:{strike.bidder_id}:{strike.post_id}",
             by=HOUSE,
-            why=f"{len(posts)} strikes, the last: {strike.cause}",
+            why=f"{count} strikes, the last: {strike.cause}",
             said_at_ms=strike.at_ms,
             bidder_id=strike.bidder_id,
             from_ms=strike.at_ms,

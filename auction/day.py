@@ -7,7 +7,7 @@ of them, and throws the day away when it could not: its state is found again in 
 from collections.abc import Iterable, Sequence
 
 from auction.eligibility import AuthorFacts
-from auction.orders import order_event
+from auction.orders import is_news, order_event
 from auction.record import DayRecord
 from auction.replies import leader_of, read_reply, verdict_event
 from auction.rules import posted_at_ms, rules_hash
@@ -117,7 +117,7 @@ class AuctionDay(DayRecord):
             case NameResult():
                 return self.phase is Phase.PROCESSING
             case OperatorCommand():
-                return self._order_event(command, 0) is not None
+                return self.controls is not None and is_news(command, self.controls, self.phase, self.ends_at_ms)
             case _:
                 return True
 
@@ -206,18 +206,13 @@ class AuctionDay(DayRecord):
         return [moved, *self._decide_result(now_ms)]
 
     def _decide_order(self, command: OperatorCommand, now_ms: int) -> list[AuctionEvent]:
-        ordered = self._order_event(command, now_ms)
-        assert ordered is not None, "an order that is no news was left out before"
+        assert self.controls is not None, "an order to a day that is not prepared was left out before"
+        ordered = order_event(command, self.controls, self.ends_at_ms, now_ms)
         revised_from = self.take_order(ordered)
         events = [ordered]
         if revised_from is not None:
             events.append(self._revision(revised_from, now_ms))
         return events + self._decide_extension(now_ms) + self._decide_result(now_ms)
-
-    def _order_event(self, command: OperatorCommand, now_ms: int) -> AuctionEvent | None:
-        if self.controls is None:
-            return None
-        return order_event(command, self.controls, self.phase, self.ends_at_ms, now_ms)
 
     def _decide_closing_soon(self, now_ms: int) -> list[AuctionEvent]:
         assert self.prepared is not None, "an active day was prepared"

@@ -32,12 +32,37 @@ from messages.events import (
 )
 
 
-def order_event(
-    command: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int, now_ms: int
-) -> AuctionEvent | None:
-    """The event that the order makes, as of now (UTC ms), or None. `ends_at_ms` is the effective end."""
+def is_news(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int) -> bool:
+    """Whether the order still has something to change. `ends_at_ms` is the effective end (UTC ms)."""
     if phase is Phase.COMPLETED:
-        return None
+        return False
+    is_active = phase is Phase.ACTIVE
+    match command:
+        case PauseAuction():
+            return is_active and not controls.paused and command.said_at_ms < ends_at_ms
+        case ResumeAuction():
+            return is_active and controls.paused
+        case ExtendAuction():
+            return is_active and command.ends_at_ms > ends_at_ms
+        case InvalidateBid():
+            return command.post_id not in controls.invalidated
+        case HoldBid():
+            return command.post_id not in controls.held
+        case ReleaseBid():
+            return command.post_id not in controls.released
+        case BarBidder():
+            return not controls.barred(command.bidder_id, command.from_ms)
+        case UnbarBidder():
+            return controls.barred(command.bidder_id, command.from_ms) is not None
+        case _:
+            return False
+
+
+def order_event(command: OperatorCommand, controls: Controls, ends_at_ms: int, now_ms: int) -> AuctionEvent:
+    """The event that an order makes that was news, as of now (UTC ms).
+
+    Bids that stood before it in its batch may have moved the end since; that takes nothing back.
+    """
     said: dict[str, Any] = {
         "message_id": f"ordered:{command.message_id}",
         "correlation_id": command.message_id,
@@ -45,28 +70,26 @@ def order_event(
         "by": command.by,
         "why": command.why,
     }
-    is_active = phase is Phase.ACTIVE
     match command:
-        case PauseAuction() if is_active and not controls.paused and command.said_at_ms < ends_at_ms:
+        case PauseAuction():
             return AuctionPaused(**said, from_ms=max(command.said_at_ms, controls.opened_at_ms))
-        case ResumeAuction() if is_active and controls.paused:
+        case ResumeAuction():
             until_ms = max(command.said_at_ms, controls.pauses[-1].from_ms)
             moved_ms = until_ms - controls.pauses[-1].from_ms
             return AuctionResumed(**said, until_ms=until_ms, ends_at_ms=ends_at_ms + moved_ms)
-        case ExtendAuction() if is_active and command.ends_at_ms > ends_at_ms:
-            return EndExtended(**said, ends_at_ms=command.ends_at_ms, by_post_id=0)
-        case InvalidateBid() if command.post_id not in controls.invalidated:
+        case ExtendAuction():
+            return EndExtended(**said, ends_at_ms=max(command.ends_at_ms, ends_at_ms), by_post_id=0)
+        case InvalidateBid():
             return BidInvalidated(**said, post_id=command.post_id)
-        case HoldBid() if command.post_id not in controls.held:
+        case HoldBid():
             return BidHeld(**said, post_id=command.post_id)
-        case ReleaseBid() if command.post_id not in controls.released:
+        case ReleaseBid():
             return BidReleased(**said, post_id=command.post_id)
-        case BarBidder() if not controls.barred(command.bidder_id, command.from_ms):
+        case BarBidder():
             return BidderBarred(**said, bidder_id=command.bidder_id, from_ms=command.from_ms, reason=command.reason)
-        case UnbarBidder() if controls.barred(command.bidder_id, command.from_ms):
+        case UnbarBidder():
             return BidderUnbarred(**said, bidder_id=command.bidder_id, from_ms=command.from_ms)
-        case _:
-            return None
+    raise ValueError(f"{type(command).__name__} is no order to an open day")
 
 
 def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int | None:

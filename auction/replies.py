@@ -26,6 +26,7 @@ _PASSING = frozenset(
         Refusal.INVALIDATED,
         Refusal.PAUSED,
         Refusal.BANNED,
+        Refusal.NOT_ELIGIBLE,  # also by a bar, which can be lifted; where it is a flaw, the event says so
         Refusal.RATE_LIMITED,
         Refusal.HELD,
     }
@@ -80,7 +81,7 @@ def verdict_event(
     if verdict.refusal is None:
         assert standings is not None, "nothing is accepted before the auction has opened"
         return BidAccepted(**seen, minimum_wei=standings.minimum_wei, ends_at_ms=standings.ends_at_ms)
-    flaw = bid.flaw if bid.flaw is not verdict.refusal else None
+    flaw = None if bid.flaw is verdict.refusal and bid.flaw not in _PASSING else bid.flaw
     return BidRefused(**seen, reason=verdict.refusal, required_wei=verdict.required_wei, flaw=flaw)
 
 

@@ -221,14 +221,19 @@ class Standings:
                 self.held.discard(post_id)
             if post_id in fresh:
                 verdicts.append(verdict)
-        return verdicts, self._first_difference(before, cut)
+        return verdicts, self._first_difference(before, cut, fresh)
 
-    def _first_difference(self, before: list[Link], cut: int) -> int | None:
+    def _first_difference(self, before: list[Link], cut: int, fresh: Collection[int]) -> int | None:
+        """Where the chain is another one than was told: `before`, and the fresh bids that each are told by themselves.
+        What was refused and now leads is told by nothing else."""
         for place, old in enumerate(before, cut):
             if place >= len(self.chain):
                 return old.bid.post_id
             if old.bid.post_id != self.chain[place].bid.post_id:
                 return min(old.bid.post_id, self.chain[place].bid.post_id)
+        for place in range(cut + len(before), len(self.chain)):
+            if self.chain[place].bid.post_id not in fresh:
+                return self.chain[place].bid.post_id
         return None
 
 

@@ -44,6 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("by", metavar="DURATION", help="how far to move the end, such as '10 min'")
     if name not in (*BIDDER, "skip"):
         parser.add_argument("--auction", metavar="ID", help="the auction (default: the one on stage)")
+    if name != "skip":
         parser.add_argument("--dry-run", action="store_true", help="show what it would change, order nothing")
     parser.add_argument("--why", required=True, metavar="TEXT", help="the reason, as it will stand in the log")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "auction", None):
         fields["auction_id"] = args.auction
     if args.command == "extend":
-        fields["ends_at_ms"] = _end_of(settings, args.auction) + _duration(args.by)
+        by_ms = _duration(args.by)
+        fields["ends_at_ms"] = _end_of(settings, args.auction) + by_ms
     if getattr(args, "dry_run", False):
         return _dry_run(settings, args, fields)
     code, answer = ask(settings, "POST", f"/operator/{args.command}", fields)
@@ -88,6 +90,7 @@ def _end_of(settings: Settings, auction_id: str | None) -> int:
 def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any]) -> int:
     """Replays the log, gives the order to the replayed day, and tells who leads before and after."""
     from actors.operations import ordered
+    from actors.scheduler import HOUSE
     from auction.words import leader_in_words, log_line
     from commands.audit import audit
     from commands.store import store_of
@@ -100,9 +103,14 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
             auction_id, command = ordered(args.command, fields, "dry run", _now_ms(), stage)
         except UnreadableMessage as fault:
             raise CommandError(str(fault)) from None
-        day = audit(client, keys, auction_id).days.get(auction_id)
+        if auction_id == HOUSE:
+            auction_id = stage  # who is barred or not is told to the auction on stage too
+        found = audit(client, keys, auction_id)
+    if found.difference:
+        raise CommandError(f"the log does not add up, so nothing can be foretold: {found.difference}")
+    day = found.days.get(auction_id)
     if day is None:
-        raise CommandError(f"there is no auction {auction_id} in the log")
+        raise CommandError(f"there is no auction {auction_id or 'on stage'} in the log")
     before = leader_in_words(day.standings)
     events = day.decide([command], _now_ms())
     after = leader_in_words(day.standings)

@@ -16,7 +16,9 @@ from messages.base import Lot, Outcome, Phase, Refusal
 from messages.events import (
     AnyEvent,
     AuctionOpened,
+    AuctionPaused,
     AuctionPrepared,
+    AuctionResumed,
     BidAccepted,
     BidRefused,
     BidWithdrawn,
@@ -51,7 +53,8 @@ _EMPTY_DAY: Json = {
     "opens_at_ms": None,
     "closes_at_ms": None,
     "ends_at_ms": None,
-    "extended": False,
+    "extended_by": None,
+    "paused_from_ms": None,
     "watermark_ms": 0,
     "provisional": False,
     "overdue": False,
@@ -139,7 +142,12 @@ class Stage:
             case ResultNamed():
                 winner = _leader(event.winner) if event.winner else None
                 changed = self._change(
-                    phase=Phase.COMPLETED, outcome=event.outcome, winner=winner, leader=winner, overdue=False
+                    phase=Phase.COMPLETED,
+                    outcome=event.outcome,
+                    winner=winner,
+                    leader=winner,
+                    overdue=False,
+                    paused_from_ms=None,
                 )
                 return "winner", {"stage": changed}
             case CharacterSpoke():
@@ -166,7 +174,12 @@ class Stage:
                     ends_at_ms=event.ends_at_ms,
                 )
             case EndExtended():
-                return self._change(ends_at_ms=event.ends_at_ms, extended=True)
+                by = "bid" if event.by_post_id else "operator"
+                return self._change(ends_at_ms=event.ends_at_ms, extended_by=by)
+            case AuctionPaused():
+                return self._change(paused_from_ms=event.from_ms)
+            case AuctionResumed():
+                return self._change(paused_from_ms=None, ends_at_ms=event.ends_at_ms)
             case WatermarkMoved():
                 return self._change(watermark_ms=event.watermark_ms)
             case EndFrozen():

@@ -9,9 +9,10 @@ import redis
 from actors.scheduler import DayPlan, Scheduler
 from adapters.redis.log import LogReader
 from auction.calendar import Window
+from auction.catch_up import ON_TIME_MS
 from messages.base import Lot, Outcome
 from messages.commands import OpenAuction
-from messages.events import DayStarted, DayVoided, MarathonEnded, MarathonStarted, ResultNamed
+from messages.events import DayDelayed, DayStarted, DayVoided, MarathonEnded, MarathonStarted, ResultNamed
 from messages.hints import LogGrew, QueueGrew
 from tests.actors.stage import HOUR_MS, Stage
 from tests.auction.builders import RULES
@@ -89,6 +90,7 @@ def test_a_day_is_opened_when_its_window_is_and_waits_for_no_other_day(
         rules=first.rules,
         opens_at_ms=first.window.opens_at_ms,
         closes_at_ms=first.window.closes_at_ms,
+        latest_end_ms=first.window.closes_at_ms + first.rules.soft_close_cap_ms,
     )
     assert ("m-01", QueueGrew()) in stage.sent
     assert ("publisher", LogGrew()) in stage.sent
@@ -152,23 +154,40 @@ def test_whoever_restarts_half_way_opens_nothing_twice_and_asks_for_what_is_unfi
     assert [len(stage.queued(f"m-{day:02d}")) for day in (1, 2, 3)] == [1, 1, 0]
 
 
-@pytest.mark.requirement("LIFE-3")
-def test_a_window_that_was_missed_as_a_whole_is_voided_with_its_reason(
+@pytest.mark.requirement("LIFE-6")
+def test_a_day_opens_late_while_half_its_window_is_left_closes_later_and_says_so(
     stage: Stage, plan: list[DayPlan], asked: list[str]
 ) -> None:
-    stage.clock.goes_on(1000 + HOUR_MS)
+    stage.clock.goes_on(1000 + HOUR_MS // 2)
+    stage.step(scheduler(stage, plan, asked))
+    [order], [delayed], window = stage.queued("m-01"), stage.logged(DayDelayed), plan[0].window
+    closes_at_ms = window.closes_at_ms + HOUR_MS // 2
+    assert (order.opens_at_ms, order.closes_at_ms) == (window.opens_at_ms, closes_at_ms)
+    assert order.latest_end_ms == window.closes_at_ms + RULES.soft_close_cap_ms, "never into the next day's window"
+    assert (delayed.day, delayed.lost_ms, delayed.closes_at_ms) == (1, HOUR_MS // 2, closes_at_ms)
+    assert [type(event) for event in stage.logged(writer="house")] == [MarathonStarted, DayStarted, DayDelayed]
+    assert asked == ["m-01"]
+
+
+@pytest.mark.requirement("LIFE-6")
+def test_a_day_that_opens_a_moment_late_is_on_time(stage: Stage, plan: list[DayPlan], asked: list[str]) -> None:
+    stage.clock.goes_on(1000 + ON_TIME_MS)
+    stage.step(scheduler(stage, plan, asked))
+    assert stage.queued("m-01")[0].closes_at_ms == plan[0].window.closes_at_ms
+    assert stage.logged(DayDelayed) == []
+
+
+@pytest.mark.requirement("LIFE-3", "LIFE-6")
+@pytest.mark.parametrize("lost_ms", [HOUR_MS // 2 + 1, HOUR_MS - 1, HOUR_MS, DAY_MS - 1])
+def test_a_day_with_less_than_half_its_window_left_is_void_and_says_why(
+    lost_ms: int, stage: Stage, plan: list[DayPlan], asked: list[str]
+) -> None:
+    stage.clock.goes_on(1000 + lost_ms)
     actor = scheduler(stage, plan, asked)
     stage.step(actor, actor)
     [voided] = stage.logged(DayVoided)
-    assert (voided.day, voided.auction_id, bool(voided.why)) == (1, "m-01", True)
+    assert (voided.day, voided.auction_id, bool(voided.why), voided.by) == (1, "m-01", True, "")
     assert (asked, stage.queued("m-01"), stage.logged(DayStarted)) == ([], [], [])
-
-
-@pytest.mark.requirement("LIFE-3")
-def test_a_window_that_is_not_over_yet_is_still_opened(stage: Stage, plan: list[DayPlan], asked: list[str]) -> None:
-    stage.clock.goes_on(1000 + HOUR_MS - 1)
-    stage.step(scheduler(stage, plan, asked))
-    assert [event.day for event in stage.logged(DayStarted)] == [1]
 
 
 @pytest.mark.requirement("LIFE-10")

@@ -30,6 +30,7 @@ from messages.commands import (
 from messages.events import AuctionResumed, BidAccepted, BidRefused, EndExtended, ResultNamed
 from tests.auction import oracle
 from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES, gone, reply, swept
+from tests.auction.script import told_leader
 
 RICH = msgspec.structs.replace(
     RULES,
@@ -114,6 +115,10 @@ def test_a_day_comes_to_what_the_oracle_says(
     # What was published only ever grew, and stays below its caps.
     ends = [e.ends_at_ms for entry in log for e in entry if isinstance(e, EndExtended | AuctionResumed)]
     assert ends == sorted(ends)
+
+    # Whoever only listens knows who leads.
+    leader = day.standings.leader if day.standings else None
+    assert told_leader(log) == (leader.bid.post_id if leader else None)
 
     events = [event for entry in log for event in entry]
     seen = [command for command in arrivals if isinstance(command, PlaceBid)]

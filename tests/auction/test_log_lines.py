@@ -16,9 +16,14 @@ LINES = {
     "MarathonStarted": "MarathonStarted: 30 days",
     "DayStarted": "DayStarted 1: m-01",
     "DayVoided": "DayVoided 2: its window had passed",
+    "DayVoided, by an operator": "DayVoided 3: skipped: a storm (by alice)",
+    "DayDelayed": "DayDelayed 3 by 1800 s, until 2027-03-01 21:30:00.000Z",
     "MarathonEnded": "MarathonEnded",
     "AuctionPrepared": (
         "AuctionPrepared 1: Harbour at Dusk, until 2027-03-01 21:00:00.000Z, reserve 0.1 ETH, rules abababababababab"
+    ),
+    "AuctionPrepared, opened late": (
+        "AuctionPrepared 1: Harbour at Dusk, until 2027-03-01 21:30:00.000Z, reserve 0.1 ETH, rules abababababababab"
     ),
     "AuctionOpened": "AuctionOpened by post 1899999999999999996, until 2027-03-01 21:00:00.000Z",
     "BidAccepted": "accepted  @alice 20 ETH (next 21 ETH)",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,43 @@ def test_an_injected_bid_enters_where_a_real_one_does_and_says_so(data_dir: Path
         demo.until("the guest's bid", lambda: demo.count("accepted  @guest 777 ETH") == 1)
         logged = demo.command("log", "--json").stdout
         assert '"source":"injected:' in logged
+
+
+@pytest.mark.requirement("LIFE-8", "BID-8")
+def test_an_operator_takes_a_bid_out_pauses_and_resumes_and_the_log_says_by_whom(data_dir: Path) -> None:
+    # What he orders the ground truth knows nothing of: this demo is not asked whether it is right, and is killed.
+    def current(demo: RunningDemo) -> dict[str, Any]:
+        stage: dict[str, Any] = json.loads(demo.command("status", "--json").stdout)["current"]
+        return stage
+
+    def order(demo: RunningDemo, *arguments: str) -> None:
+        done = demo.command(*arguments)
+        assert (done.returncode, done.stdout) == (0, f"ordered: {arguments[0]} in demo-01\n"), done.stderr
+
+    with RunningDemo(data_dir, "--days", "1", "--day-seconds", "200", "--seed", "5") as demo:
+        demo.until("opening", lambda: demo.count("AuctionOpened") == 1)
+        told = demo.command("inject", "PlaceBid", "text=777 ETH #AuctionDay", "author_id=42", "author_handle=guest")
+        assert told.returncode == 0, told.stderr
+        demo.until("the guest's bid", lambda: current(demo)["leader_handle"] == "guest")
+        post = current(demo)["leader_post_id"]
+        foretold = demo.command("invalidate", post, "--why", "a guest", "--dry-run")
+        assert "@guest leads with 777 ETH" in foretold.stdout
+        assert current(demo)["leader_handle"] == "guest"
+        order(demo, "invalidate", post, "--why", "a guest")
+        demo.until("another leader", lambda: current(demo)["leader_handle"] != "guest")
+        demo.until("the log", lambda: demo.count(f"BidInvalidated {post} (ordered by local: a guest)") == 1)
+
+        ends_at_ms = current(demo)["ends_at_ms"]
+        order(demo, "pause", "--why", "a storm")
+        demo.until("the pause", lambda: demo.count("(ordered by local: a storm)") == 1)
+        order(demo, "resume", "--why", "it is over")
+        demo.until("the resumption", lambda: demo.count("(ordered by local: it is over)") == 1)
+        assert current(demo)["ends_at_ms"] > ends_at_ms
+
+        wrong = demo.command("skip", "2", "--why", "there is none")
+        assert (wrong.returncode, wrong.stderr) == (1, "auction-manager: this marathon has no day 2\n")
+    audited = command("audit", "--json", "--data-dir", str(data_dir))
+    assert json.loads(audited.stdout)["ok"] is True, audited.stderr
 
 
 def test_a_second_supervisor_is_refused_with_one_line(data_dir: Path) -> None:

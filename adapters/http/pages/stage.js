@@ -84,6 +84,13 @@ function scene() {
   return { stage: { ...coming, auction_id: `coming-${day}` }, next, bids: [], character: null };
 }
 
+const EXTENDED = { bid: "Extended by a late bid", operator: "Extended by the operator" };
+
+const PAUSED = {
+  badge: "Paused", note: "What is posted during the pause does not count; the end moves by it.",
+  timeLabel: "Paused · left then", left: Infinity,
+};
+
 const NOTHING = {
   badge: "", label: "", amount: "", who: "", note: "", timeLabel: "", time: "", nextLabel: "", next: "", until: "",
   extended: "", how: "", example: "", progress: 0, left: Infinity,
@@ -104,10 +111,12 @@ const WORDS = {
   },
 
   ACTIVE({ stage }) {
-    const left = stage.ends_at_ms - now();
+    // The end moves by a pause, so what was left at its beginning will be left at its end.
+    const paused = stage.paused_from_ms;
+    const left = stage.ends_at_ms - (paused || now());
     const { leader } = stage;
-    return {
-      badge: stage.extended ? "Live · extended" : "Live",
+    const words = {
+      badge: stage.extended_by ? "Live · extended" : "Live",
       label: leader ? "Leading bid" : "Reserve",
       amount: leader ? leader.amount : stage.minimum,
       who: leader ? `@${leader.handle}` : "Be the first to bid",
@@ -117,12 +126,14 @@ const WORDS = {
       nextLabel: "Next bid at least",
       next: stage.minimum,
       until: `until ${clockTimeAndZone(stage.ends_at_ms)}`,
-      extended: stage.extended ? "Extended by a late bid" : "",
+      extended: EXTENDED[stage.extended_by],
       how: "To bid, reply to the auction post:",
       example: `#${stage.hashtag} ${stage.minimum}`,
       progress: left / Math.max(1, stage.ends_at_ms - stage.opens_at_ms),
       left,
     };
+    const { how, example, until, ...lasting } = words;
+    return paused ? { ...lasting, ...PAUSED } : words;
   },
 
   PROCESSING({ stage }) {
@@ -138,7 +149,7 @@ const WORDS = {
       timeLabel: `Ended ${clockTimeAndZone(stage.ends_at_ms)}`,
       time: "Checking the last bids",
       until: checked(stage),
-      extended: stage.extended ? "Extended by a late bid" : "",
+      extended: EXTENDED[stage.extended_by],
     };
   },
 
@@ -150,10 +161,10 @@ const WORDS = {
     const opens = next && { timeLabel: `Day ${next.day} opens in`, time: span(next.opens_at_ms - now()),
       until: date(next.opens_at_ms), nextLabel: "Next lot", next: next.lot.title };
     return {
-      badge: { sold: "Sold", unsold: "Not sold", void: "Not held" }[stage.outcome] || "Closed",
+      badge: { sold: "Sold", unsold: "Not sold", void: "Void" }[stage.outcome] || "Closed",
       label: winner ? "Sold to" : "Result",
       amount: winner ? winner.amount : "",
-      who: winner ? `@${winner.handle}` : { unsold: "No bid reached the reserve", void: "This day is not held" }[stage.outcome],
+      who: winner ? `@${winner.handle}` : { unsold: "No bid reached the reserve", void: "Nothing is sold today" }[stage.outcome],
       note: [closed, count, over].filter(Boolean).join(" · "),
       ...opens,
     };
@@ -196,6 +207,7 @@ function paintWords(stage, phase, words) {
   const { dataset, classList } = document.body;
   dataset.phase = phase;
   dataset.outcome = stage.outcome || "";
+  classList.toggle("paused", Boolean(stage.paused_from_ms));
   classList.toggle("hurry", words.left < HURRY_MS);
   classList.toggle("last", words.left < LAST_MS);
   classList.toggle("moved", phase === "ACTIVE" && now() - feed.extendedAt < SHOWN_EXTENSION_MS);
