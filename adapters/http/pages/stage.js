@@ -88,7 +88,7 @@ const EXTENDED = { bid: "Extended by a late bid", operator: "Extended by the ope
 
 const PAUSED = {
   badge: "Paused", note: "What is posted during the pause does not count; the end moves by it.",
-  timeLabel: "Paused · left then", left: Infinity,
+  timeLabel: "Left after it", until: "", how: "", example: "", left: Infinity,
 };
 
 const NOTHING = {
@@ -119,7 +119,7 @@ const WORDS = {
       badge: stage.extended_by ? "Live · extended" : "Live",
       label: leader ? "Leading bid" : "Reserve",
       amount: leader ? leader.amount : stage.minimum,
-      who: leader ? `@${leader.handle}` : "Be the first to bid",
+      who: leader ? `@${leader.handle}` : paused ? "" : "Be the first to bid",
       note: leader && stage.provisional ? `Provisional · ${checked(stage) || "earlier posts may still arrive"}` : "",
       timeLabel: left > HURRY_MS ? "Ends in" : left > 0 ? "Last minute" : "Time is up",
       time: span(left),
@@ -132,8 +132,7 @@ const WORDS = {
       progress: left / Math.max(1, stage.ends_at_ms - stage.opens_at_ms),
       left,
     };
-    const { how, example, until, ...lasting } = words;
-    return paused ? { ...lasting, ...PAUSED } : words;
+    return paused ? { ...words, ...PAUSED } : words;
   },
 
   PROCESSING({ stage }) {
@@ -231,7 +230,7 @@ function paintWords(stage, phase, words) {
   $("amount").parentElement.style.setProperty("--length", number.length);
   $("amount").parentElement.hidden = !number;
   const { posts_url: posts } = feed.programme;
-  $("reply").hidden = !(posts && phase === "ACTIVE");
+  $("reply").hidden = !(posts && words.example);
   if (!$("reply").hidden) $("reply").href = posts + stage.post_id;
 }
 
