@@ -16,6 +16,7 @@ from rich.text import Text
 from adapters.redis.keys import Keys
 from auction.day import AuctionDay
 from auction.money import format_eth
+from auction.rules import posted_at_ms
 from auction.words import auction_post, result_post
 from commands.audit import audit
 from messages.base import Refusal, Wei
@@ -68,12 +69,15 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
     number = day.prepared.day
     if day.standings is None or day.post_id is None:
         return DayReport(number, None, None, None, 0, {}, {})
-    reasons = Counter(verdict.refusal for verdict in day.standings.verdicts())
+    ends_at_ms = day.standings.ends_at_ms
+    vouched_for = [verdict for verdict in day.standings.verdicts() if posted_at_ms(verdict.bid.post_id) < ends_at_ms]
+    reasons = Counter(verdict.refusal for verdict in vouched_for)
     conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
-    span = day.standings.controls
-    expected = judge(conversation, day.prepared.rules, {day.post_id}, span.opened_at_ms, day.standings.ends_at_ms)
+    in_time = [post for post in conversation if post["posted_at_ms"] < ends_at_ms]
+    opened_at_ms = day.standings.controls.opened_at_ms
+    expected = judge(in_time, day.prepared.rules, {day.post_id}, opened_at_ms, ends_at_ms)
     if not _end_is_explained(day, conversation):
-        expected["outcome"] = f"no bid explains the end at {day.standings.ends_at_ms}"
+        expected["outcome"] = f"no bid explains the end at {ends_at_ms}"
     expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
     result = day.result
     winner = result.winner if result else None

@@ -166,7 +166,7 @@ def one_pass_is_proof() -> AbstractContextManager[Any]:
 
 
 def deletions_not_looked_up() -> AbstractContextManager[Any]:
-    return patch.object(TwitterSweeper, "_withdrawals", lambda self, conversation, found, swept_to_ms: [])
+    return patch.object(TwitterSweeper, "_withdrawals", lambda self, conversation, swept_to_ms: [])
 
 
 def result_named_without_watermark() -> AbstractContextManager[Any]:

@@ -317,12 +317,16 @@ class Watch:
         day = its.day
         if day.standings is None or day.prepared is None or day.post_id is None or day.result is None:
             return
-        ends_at_ms = day.standings.ends_at_ms
+        ends_at_ms, rules = day.standings.ends_at_ms, day.prepared.rules
+        cap_ms = day.prepared.closes_at_ms + rules.soft_close_cap_ms
+        moved = {min(posted_at_ms(post.id) + rules.soft_close_ms, cap_ms) for post in self._conversation(its)}
+        if ends_at_ms not in {day.prepared.closes_at_ms, *moved}:
+            self.wrong(f"no post explains the end of {day.auction_id}")
         # The watermark vouches for what was posted before the end; what was posted later may have been found or not.
         posts = [post for post in self._conversation(its) if posted_at_ms(post.id) < ends_at_ms]
         truth = [self._truth(its, post, ends_at_ms) for post in posts]
         opened_at_ms, winner = day.standings.controls.opened_at_ms, day.result.winner
-        expected = judge(truth, day.prepared.rules, {day.post_id}, opened_at_ms, ends_at_ms)
+        expected = judge(truth, rules, {day.post_id}, opened_at_ms, ends_at_ms)
         expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
         verdicts = [each for each in day.standings.verdicts() if posted_at_ms(each.bid.post_id) < ends_at_ms]
         reasons = Counter(verdict.refusal for verdict in verdicts)

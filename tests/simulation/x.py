@@ -122,13 +122,13 @@ class X:
 
     # ---- how it looks from outside
 
-    def search(self, conversation_id: int, end_ms: int) -> list[Post]:
-        last_id = end_ms - SNOWFLAKE_EPOCH_MS << 22
+    def search(self, conversation_id: int, start_ms: int, end_ms: int) -> list[Post]:
+        first_id, last_id = (max(0, at_ms - SNOWFLAKE_EPOCH_MS) << 22 for at_ms in (start_ms, end_ms))
         now_ms = self._world.now_ms
         found = [
             post
             for post in self.conversations.get(conversation_id, ())
-            if post.id < last_id and post.findable_ms <= now_ms and post.deleted_ms is None
+            if first_id <= post.id < last_id and post.findable_ms <= now_ms and post.deleted_ms is None
         ]
         for post in found:
             post.shown = True
@@ -189,18 +189,18 @@ class Client:
 
     def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> list[FoundPost]:
         def do() -> list[FoundPost]:
-            found = [
-                read_payload(payload(post), "search", self._now_ms())
-                for post in self._x.search(conversation_id, end_ms)
-            ]
+            posts = self._x.search(conversation_id, start_ms, end_ms)
+            found = [read_payload(payload(post), "search", self._now_ms()) for post in posts]
             return [post for post in found if post is not None]
 
         return self._ask("search", do)
 
     def lookup(self, ids: Iterable[int]) -> Lookup:
+        asked = set(ids)
+
         def do() -> Lookup:
-            gone = {one for one in ids if one not in self._x.posts or self._x.posts[one].deleted_ms is not None}
-            return Lookup(frozenset(set(ids) - gone), dict.fromkeys(sorted(gone), "deleted"))
+            gone = {one for one in asked if one not in self._x.posts or self._x.posts[one].deleted_ms is not None}
+            return Lookup(frozenset(asked - gone), dict.fromkeys(sorted(gone), "deleted"))
 
         return self._ask("lookup", do)
 
