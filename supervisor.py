@@ -99,6 +99,7 @@ class Process:
         self.supervisor = Supervisor(self.groups(), CONDITIONS, fatal=(NotOwner,))
         self.public_port = self.private_port = 0
         self._embedded = None if settings.redis.url else EmbeddedServer(settings.data_dir)
+        self._password = settings.redis.password.reveal() if settings.redis.password else None
         self._token = new_token()
         self._loop = LoopThread()
 
@@ -193,7 +194,7 @@ class Process:
         if self._embedded:
             self._embedded.ensure()
         self._url = redis_settings.url or (self._embedded.url if self._embedded else "")
-        self._store = StoreAccess(lambda: connect(self._url, timeout_s), self.keys, self._token)
+        self._store = StoreAccess(lambda: connect(self._url, timeout_s, self._password), self.keys, self._token)
         self.client = self._store.connect()
         functions.load(self.client)
         # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
@@ -241,7 +242,7 @@ class Process:
         limits = FeedLimits(feed.max_viewers, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
         known_seq = LogReader(self.client, self.keys).last_seq()
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms, self._programme())
-        self._async_client = connect_async(self._url, timeout_s)
+        self._async_client = connect_async(self._url, timeout_s, self._password)
         tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
         images = self.settings.lots_dir if self.settings.lots_dir.is_dir() else None
         where = HttpSettings(http.public_host, http.public_port, http.private_host, http.private_port, tokens, images)

@@ -32,7 +32,9 @@ def store_of(settings: Settings, must_run: bool = False) -> Iterator[tuple[redis
             server.ensure()
         except DirectoryInUse:
             raise CommandError(f"the store of {settings.data_dir} is just starting or ending; try again") from None
-    client = connect(settings.redis.url or (server.url if server else ""), settings.redis.socket_timeout_ms / 1000)
+    password = settings.redis.password.reveal() if settings.redis.password else None
+    url = settings.redis.url or (server.url if server else "")
+    client = connect(url, settings.redis.socket_timeout_ms / 1000, password)
     try:
         yield client, keys
     except UnreadableMessage as fault:

@@ -24,24 +24,27 @@ def socket_url(path: str) -> str:
     return f"unix://{quote(path)}"
 
 
-def connect(url: str, timeout_s: float = 5.0) -> redis.Redis:
+def connect(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.Redis:
     """A client for all threads (close it in the end). Connects when first used; raises nothing before.
 
     `timeout_s` bounds connecting, each answer, and the wait for a free connection; a blocking read may ask
     for half of it at most.
     """
-    pool = redis.BlockingConnectionPool.from_url(url, **_limits(timeout_s), retry=Retry(NoBackoff(), 0))
+    pool = redis.BlockingConnectionPool.from_url(url, **_limits(timeout_s, password), retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
 
 
-def connect_async(url: str, timeout_s: float = 5.0) -> redis.asyncio.Redis:
+def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.asyncio.Redis:
     """The same for an asyncio loop (await its aclose() in the end)."""
-    pool = redis.asyncio.BlockingConnectionPool.from_url(url, **_limits(timeout_s), retry=AsyncRetry(NoBackoff(), 0))
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        url, **_limits(timeout_s, password), retry=AsyncRetry(NoBackoff(), 0)
+    )
     return redis.asyncio.Redis.from_pool(pool)
 
 
-def _limits(timeout_s: float) -> dict[str, Any]:
-    return {
+def _limits(timeout_s: float, password: str | None) -> dict[str, Any]:
+    # A password that is None would still be sent, in place of one that stands in the URL.
+    return ({"password": password} if password else {}) | {
         "max_connections": MAX_CONNECTIONS,
         "timeout": timeout_s,
         "socket_timeout": timeout_s,

@@ -1,8 +1,11 @@
 """A commit is all or nothing, by the one who owns the writer, on the state that he knows."""
 
+from contextlib import closing
+
 import pytest
 import redis
 
+from adapters.redis import functions
 from adapters.redis.client import connect
 from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreUnavailable, WrongSequence
 from adapters.redis.keys import Keys
@@ -320,3 +323,16 @@ def test_a_server_that_is_not_there_has_certainly_written_nothing(url):
         assert "\n" not in str(refused.value)
     finally:
         client.close()
+
+
+@pytest.mark.requirement("RED-3", "CFG-3")
+def test_a_store_with_a_password_takes_those_who_know_it(store):
+    store.client.config_set("requirepass", "open sesame")
+    try:
+        with pytest.raises(StoreUnavailable), closing(connect(store.url)) as stranger:
+            functions.load(stranger)
+        with closing(connect(store.url, password="open sesame")) as known:
+            functions.load(known)
+    finally:
+        with closing(connect(store.url, password="open sesame")) as known:
+            known.config_set("requirepass", "")
