@@ -131,7 +131,7 @@ def _candidate(runs: list[_Run], at: int, unit: re.Match[str], digit: int | None
     is_sign = unit[0] == "Ξ"
     # A sign with digits after it in its run is the sign of that number, whatever stands before.
     if is_sign and digit is not None and _digit.search(text, unit.end()):
-        return _prefixed(text, at, at)
+        return _prefixed(text, unit.start(), at, at)
     if digit is not None and digit < unit.start():
         written = text[: unit.start()]
         return _Candidate(_number_then_unit.fullmatch(written), written, text[unit.end() :], at, at)
@@ -141,7 +141,7 @@ def _candidate(runs: list[_Run], at: int, unit: re.Match[str], digit: int | None
         # "12: Ξ 0.5" is the sign of what follows, "0.5 Ξ <3" is the unit of what stands before.
         apart = not number_before or not runs[at].is_beside or runs[at - 1].text[-1] in _CLAUSE_END
         if apart:
-            return _prefixed(f"{text}{runs[at + 1].gap}{runs[at + 1].text}", at, at + 1)
+            return _prefixed(f"{text}{runs[at + 1].gap}{runs[at + 1].text}", unit.start(), at, at + 1)
     if not number_before:
         return None
     before, right = runs[at - 1].text, text[unit.end() :]
@@ -152,11 +152,12 @@ def _candidate(runs: list[_Run], at: int, unit: re.Match[str], digit: int | None
     return _Candidate(None, before, right, at - 1, at) if is_glued else None
 
 
-def _prefixed(text: str, first: int, last: int) -> _Candidate:
+def _prefixed(text: str, sign: int, first: int, last: int) -> _Candidate:
     number = _unit_then_number.fullmatch(text)
     if number is not None:
         return _Candidate(number, text, number["right"], first, last)
-    return _Candidate(None, text.rstrip(_CLOSING_MARKS).replace("Ξ", "", 1).replace(" ", ""), "", first, last)
+    written = text[:sign] + text[sign + 1 :]
+    return _Candidate(None, written.rstrip(_CLOSING_MARKS).replace(" ", ""), "", first, last)
 
 
 def _fault(candidate: _Candidate, runs: list[_Run]) -> Refusal | None:

@@ -238,3 +238,9 @@ def test_a_hostile_text_of_full_length_is_read_at_once(piece: str) -> None:
         read_bid(text, TAG)
     # Five texts; a quadratic reader takes a hundred times as long.
     assert time.process_time() - begun < 5
+
+
+@pytest.mark.requirement("BID-2")
+@pytest.mark.parametrize("text", ["Ξ-Ξ\xa0🔟 #_5ETHER  #AuctionDay", "Ξ-Ξ 5 #AuctionDay", "Ξ,Ξ 5 #AuctionDay"])
+def test_a_sign_is_that_of_the_number_it_stands_at(text: str) -> None:
+    assert read_bid(text, "AuctionDay") == oracle(text, "AuctionDay")
