@@ -42,6 +42,7 @@ from adapters.shape.node import Node, NodeUnavailable
 from adapters.x.client import XClient
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
+from messages.codec import to_json
 from reception import Reception
 from settings import Settings
 from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Supervisor
@@ -200,6 +201,7 @@ class Process:
         # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
         if not self._lease().take(steal=self._embedded is not None):
             raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
+        execute(self.client, "SET", self.keys.config, to_json(self.surroundings.plan))
         self._start_listening(timeout_s)
         self.supervisor.start()
 

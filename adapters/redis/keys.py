@@ -25,7 +25,7 @@ class Keys:
 
     @property
     def config(self) -> str:
-        """String: the marathon's configuration. Each day's frozen rules stand in the log."""
+        """String, JSON: every day as planned, with its window, lot and rules. The frozen rules stand in the log."""
         return f"auction:{self.marathon_id}:config"
 
     @property
@@ -46,10 +46,6 @@ class Keys:
     def user_bids(self, user_id: int) -> str:
         """Sorted set: a user's bids; score is the source's ms, member the auction's id and the post id."""
         return f"users:{user_id}:bids"
-
-    def standing(self, user_id: int) -> str:
-        """Hash: a user's strikes and bans."""
-        return f"standing:{user_id}"
 
     # ---- what comes in
 
@@ -97,26 +93,3 @@ class Keys:
     def previous_checkpoint(self, writer: str) -> str:
         """String: the checkpoint before, for when the current one is damaged."""
         return f"{self.checkpoint(writer)}:previous"
-
-    def segment(self, auction_id: str, number: int) -> str:
-        """String: a sealed run of the auction's bids, versioned and checksummed."""
-        return f"segment:{auction_id}:{number}"
-
-    # ---- what listeners keep
-
-    def cursor(self, name: str) -> str:
-        """String: up to where this reader has read what it reads."""
-        return f"cursor:{self.marathon_id}:{name}"
-
-    def outbox(self, name: str) -> str:
-        """Stream: what this listener still has to do outside."""
-        return f"outbox:{self.marathon_id}:{name}"
-
-    @property
-    def blocks(self) -> str:
-        """Hash: block number to hash, for the blocks whose logs the chain watcher has taken."""
-        return f"chain:{self.marathon_id}:blocks"
-
-    def nonces(self, address: str) -> str:
-        """Hash: what was sent from this address under which nonce."""
-        return f"nonces:{self.marathon_id}:{address}"

@@ -30,7 +30,7 @@ def test_the_commit_that_decides_an_entry_takes_it_out(store, bid, event):
     ids = [queue.append("m-01", [bid(n)]) for n in range(4)]
     journal = store.journal("m-01")
     journal.begin()
-    journal.commit([event()], [Trim(store.keys.queue("m-01"), ids[1]), Set(store.keys.cursor("m-01"), ids[1])])
+    journal.commit([event()], [Trim(store.keys.queue("m-01"), ids[1]), Set("cursor", ids[1])])
     assert [entry_id for entry_id, _ in queue.read("m-01", START, 10)] == ids[2:]
 
 
