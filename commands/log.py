@@ -32,16 +32,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with store_of(settings_of(args, dict(os.environ)), must_run=args.follow) as (client, keys):
-        after = show(client, keys, args.after, args.json)
-        while args.follow:
-            sys.stdout.flush()
-            time.sleep(FOLLOW_S)
+        if not args.follow:
+            show(client, keys, args.after, args.json)
+            return 0
+        after = args.after
+        while True:
             try:
                 after = show(client, keys, after, args.json)
             except StoreError as gone:
                 print(f"auction-manager: that was all: {gone}", file=sys.stderr)
-                break
-    return 0
+                return 0
+            sys.stdout.flush()
+            time.sleep(FOLLOW_S)
 
 
 def show(client: redis.Redis, keys: Keys, after: int, as_json: bool) -> int:

@@ -141,7 +141,7 @@ def test_who_follows_is_told_when_the_store_ends(tmp_path: Path) -> None:
     finally:
         client.close()
         server.stop()
-    assert code == 0
+    assert code == 0, words
     assert words.startswith("auction-manager: that was all: the store ")
     assert len(words.splitlines()) == 1
 
