@@ -17,26 +17,13 @@ from messages.commands import (
     HoldBid,
     InvalidateBid,
     NameResult,
+    Order,
     PauseAuction,
     ReleaseBid,
     ResumeAuction,
     SkipDay,
     UnbarBidder,
     VoidAuction,
-)
-
-Order = (
-    PauseAuction
-    | ResumeAuction
-    | ExtendAuction
-    | VoidAuction
-    | NameResult
-    | InvalidateBid
-    | HoldBid
-    | ReleaseBid
-    | BarBidder
-    | UnbarBidder
-    | SkipDay
 )
 
 AUCTION_ORDERS: dict[str, type[Order]] = {

@@ -129,13 +129,8 @@ class SkipDay(OperatorCommand, frozen=True, kw_only=True):
     day: int
 
 
-AuctionCommand = (
-    OpenAuction
-    | ConfirmAuctionPost
-    | PlaceBid
-    | WithdrawBid
-    | MarkSwept
-    | PauseAuction
+Order = (
+    PauseAuction
     | ResumeAuction
     | ExtendAuction
     | VoidAuction
@@ -147,3 +142,4 @@ AuctionCommand = (
     | UnbarBidder
     | SkipDay
 )
+AuctionCommand = OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | MarkSwept | Order
