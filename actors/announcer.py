@@ -83,7 +83,7 @@ class Announcer(LogListener):
         settle_ms: int,
         listeners: Sequence[str],
     ) -> None:
-        super().__init__(context, store.keys)
+        super().__init__(context, store)
         self._store, self._clock, self._x = store, clock, x
         self._time_zone, self._settle_ms, self._listeners = time_zone, settle_ms, listeners
         self._not_before_ms = 0

@@ -29,7 +29,7 @@ class ElizaBridge(LogListener):
     """Speaks about the log. Of the bids that were found together only the last is worth a line."""
 
     def __init__(self, context: Context, store: StoreAccess, clock: Clock, listeners: Sequence[str]) -> None:
-        super().__init__(context, store.keys)
+        super().__init__(context, store)
         self._store, self._clock, self._listeners = store, clock, listeners
         self._lines: list[CharacterSpoke] = []
         self._bid_line: CharacterSpoke | None = None

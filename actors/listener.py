@@ -1,26 +1,37 @@
 """What all listeners of the log share: reading it from a position on, in order, batch by batch.
 
+What this process wrote a moment ago is at hand (`adapters/redis/recent.py`); everything else is read from the store.
 A `LogGrew` is only a hint; the tick reads all the same. What is made of an event is the subclass's to say.
 """
 
+from collections.abc import Sequence
+
 import redis
 
-from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader
-from messages.events import AnyEvent
+from actors.ports import StoreAccess
+from adapters.redis.log import LogEntry, LogReader
+from messages.events import AnyEvent, BidAccepted, BidRefused
 from messages.hints import LogGrew
 from supervision import Actor, Context
 
 ENTRIES_A_READ = 64
 READS_A_TURN = 16
 
+VERDICTS = frozenset({BidAccepted, BidRefused})
+"""Nearly all of a log, and nothing to those who care for days rather than bids."""
+
 
 class LogListener(Actor):
-    """An actor that hears every event of the log after `position` (a marathon-wide seq), each in its order."""
+    """An actor that hears every event of the log after `position` (a marathon-wide seq), each in its order.
 
-    def __init__(self, context: Context, keys: Keys) -> None:
+    An entry that holds nothing but what the class is `deaf_to` is passed over.
+    """
+
+    deaf_to: frozenset[type] = frozenset()
+
+    def __init__(self, context: Context, store: StoreAccess) -> None:
         super().__init__(context)
-        self.keys = keys
+        self.keys, self._recent = store.keys, store.recent
         self.position = 0
 
     def listen(self, client: redis.Redis) -> None:
@@ -34,7 +45,9 @@ class LogListener(Actor):
     def handle(self, message: object) -> object:
         if not isinstance(message, LogGrew):
             return NotImplemented
-        self.catch_up()
+        # What was just written is mostly at hand, and then the store need not be asked too: the next tick does.
+        if not self._hear(self._recent.read(self.position, ENTRIES_A_READ)):
+            self.catch_up()
         return None
 
     def tick(self) -> None:
@@ -43,15 +56,24 @@ class LogListener(Actor):
     def catch_up(self) -> None:
         """Hear what the log has beyond `position`; bounded, the next tick goes on."""
         for _ in range(READS_A_TURN):
-            entries = self._log.read(self.position, ENTRIES_A_READ)
-            for entry in entries:
-                for seq, event in entry.events_after(self.position):
-                    self.hear(entry.writer, seq, event)
-                    self.position = seq
-            if entries:
-                self.heard()
-            if len(entries) < ENTRIES_A_READ:
+            at_hand = self._recent.read(self.position, ENTRIES_A_READ)
+            entries = at_hand or self._log.read(self.position, ENTRIES_A_READ)
+            self._hear(entries)
+            if not at_hand and len(entries) < ENTRIES_A_READ:
                 return
+
+    def _hear(self, entries: Sequence[LogEntry]) -> bool:
+        """Take these entries in; whether there were any."""
+        for entry in entries:
+            if self.deaf_to and self.deaf_to.issuperset(map(type, entry.events())):
+                self.position = entry.last_seq
+                continue
+            for seq, event in entry.events_after(self.position):
+                self.hear(entry.writer, seq, event)
+                self.position = seq
+        if entries:
+            self.heard()
+        return bool(entries)
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
         """One event of the chain of `writer`: an auction's id, or the name of another writer."""

@@ -15,7 +15,7 @@ class LivestreamPublisher(LogListener):
     """Hears the log from its beginning, so that a restarted process shows what was shown."""
 
     def __init__(self, context: Context, store: StoreAccess, publish: Publish) -> None:
-        super().__init__(context, store.keys)
+        super().__init__(context, store)
         self._store, self._publish = store, publish
         self._heard: list[tuple[int, AnyEvent]] = []
         self._on_stage = ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from actors.listener import LogListener
+from actors.listener import VERDICTS, LogListener
 from actors.ports import Clock, StoreAccess
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.writes import Append, Trim, Write
@@ -65,6 +65,8 @@ class DayPlan(msgspec.Struct, frozen=True):
 class Scheduler(LogListener):
     """Starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is harmless."""
 
+    deaf_to = VERDICTS
+
     def __init__(
         self,
         context: Context,
@@ -75,7 +77,7 @@ class Scheduler(LogListener):
         listeners: Sequence[str],
         strikes: int = 2,
     ) -> None:
-        super().__init__(context, store.keys)
+        super().__init__(context, store)
         self._strikes = strikes
         self._plan = {day.window.day: day for day in plan}
         self._store, self._clock, self._start_auction = store, clock, start_auction

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from actors.conversations import commands_for, open_conversations
-from actors.listener import LogListener
+from actors.listener import VERDICTS, LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
@@ -56,6 +56,8 @@ class StreamEnded(Hint, frozen=True):
 class TwitterIngest(LogListener):
     """Follows the conversations of the open auctions."""
 
+    deaf_to = VERDICTS
+
     def __init__(
         self,
         context: Context,
@@ -66,7 +68,7 @@ class TwitterIngest(LogListener):
         days: int,
         sweeper: str,
     ) -> None:
-        super().__init__(context, store.keys)
+        super().__init__(context, store)
         self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
         self._days, self._sweeper = days, sweeper
         self._stream: PostStream | None = None

@@ -7,7 +7,7 @@ import logging
 import msgspec
 
 from actors.conversations import commands_for, open_conversations
-from actors.listener import LogListener
+from actors.listener import VERDICTS, LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.sweeps import Sweep
 from adapters.redis.client import execute
@@ -48,10 +48,12 @@ class TwitterSweeper(LogListener):
 
     tick_s = 0.1
 
+    deaf_to = VERDICTS
+
     def __init__(
         self, context: Context, store: StoreAccess, clock: Clock, x: XClient, timing: Timing, days: int
     ) -> None:
-        super().__init__(context, store.keys)
+        super().__init__(context, store)
         self._store, self._clock, self._x, self._timing, self._days = store, clock, x, timing, days
 
     def setup(self) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from messages.base import Refusal, Rules
 
 
-class AuthorFacts(msgspec.Struct, frozen=True, array_like=True):
+class AuthorFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was known of an author when he was first seen on this day: it holds for the day."""
 
     created_at_ms: int | None

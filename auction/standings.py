@@ -16,7 +16,7 @@ from auction.rules import minimum_bid, posted_at_ms
 from messages.base import Refusal, Rules, Wei
 
 
-class Bid(msgspec.Struct, array_like=True):
+class Bid(msgspec.Struct, array_like=True, gc=False):
     """What is fixed about a reply. `flaw` is why it can never lead, whatever others do; it may then have no amount."""
 
     post_id: int
@@ -27,7 +27,7 @@ class Bid(msgspec.Struct, array_like=True):
     withdrawn: bool = False
 
 
-class Link(msgspec.Struct, frozen=True, array_like=True):
+class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One accepted bid of the chain of leaders, the end as it stood after it (UTC ms), and what the next bid needs."""
 
     bid: Bid
@@ -35,7 +35,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
     minimum_wei: Wei
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What is true of a bid in a fold. `required_wei` is set where money was the reason."""
 
     bid: Bid

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -85,7 +85,7 @@ def history(client: redis.Redis, keys: Keys, auction_id: str | None = None) -> l
     return sorted(found, key=lambda bid: bid.seen.post_id)
 
 
-def _entries(client: redis.Redis, keys: Keys) -> Iterator[tuple[str, list[AnyEvent]]]:
+def _entries(client: redis.Redis, keys: Keys) -> Iterator[tuple[str, Sequence[AnyEvent]]]:
     log, after = LogReader(client, keys), 0
     while entries := log.read(after, ENTRIES_A_READ):
         yield from ((entry.writer, entry.events()) for entry in entries)

@@ -14,11 +14,12 @@ class Wei(int):
     __slots__ = ()
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
     """What all messages carry; the class name is the tag on the wire.
 
     `message_id` is made where the message enters (`tweet:<id>`, `chain:<tx>:<log index>`) and is what makes a
     repetition recognisable. `correlation_id` names the message that started the chain of causes; empty means itself.
+    Messages hold values only, never each other in a circle: the garbage collector need not walk through them.
     """
 
     message_id: str

@@ -14,7 +14,8 @@ from adapters.redis import functions
 from adapters.redis.checkpoint import Checkpoint, newest_sound, seal
 from adapters.redis.errors import LogDamaged, StoreUnavailable
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader, first_link, next_link
+from adapters.redis.log import LogEntry, LogReader, first_link, next_link
+from adapters.redis.recent import Recent
 from adapters.redis.writes import Write, flatten
 from messages.base import Event
 from messages.codec import pack_batch
@@ -35,13 +36,19 @@ class Begun(NamedTuple):
 
 
 class Journal:
-    """The journal of one writer in the process with this lease token. For one thread."""
+    """The journal of one writer in the process with this lease token. For one thread.
 
-    def __init__(self, client: redis.Redis, keys: Keys, token: str, writer: str) -> None:
+    What it commits, `recent` remembers for the listeners of the same process.
+    """
+
+    def __init__(
+        self, client: redis.Redis, keys: Keys, token: str, writer: str, recent: Recent | None = None
+    ) -> None:
         self._client = client
         self._keys = keys
         self._token = token
         self._writer = writer
+        self._recent = recent
         self._begun: Begun | None = None
         self._sequence = 0
         self._chain = ""
@@ -137,5 +144,8 @@ class Journal:
         except StoreUnavailable:
             self._begun = begun
             raise
+        if events and self._recent:
+            first, first_own = seq - len(events) + 1, self._sequence + 1
+            self._recent.add(LogEntry(first, len(events), self._writer, first_own, chain, data, events))  # type: ignore[arg-type]
         self._begun, self._sequence, self._chain, self._seq = begun, sequence, chain, seq
         return seq

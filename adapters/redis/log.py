@@ -4,7 +4,7 @@ It writes nothing; `journal` does.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import redis
@@ -30,14 +30,15 @@ class LogEntry:
     first_writer_sequence: int
     chain: str
     data: bytes
+    decoded: Sequence[AnyEvent] | None = None  # where who wrote it is at hand
 
     @property
     def last_seq(self) -> int:
         return self.first_seq + self.count - 1
 
-    def events(self) -> list[AnyEvent]:
+    def events(self) -> Sequence[AnyEvent]:
         """The events, decoded. Raises UnreadableMessage."""
-        return unpack_events(self.data)
+        return unpack_events(self.data) if self.decoded is None else self.decoded
 
     def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:
         """The events behind `seq`, each with its own seq. Raises UnreadableMessage."""

@@ -3,9 +3,9 @@
 Old and new spellings are read alike, and only what is needed is looked at. Whether a post is a bid is not asked.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -14,11 +14,12 @@ from messages.commands import PlaceBid
 
 TEXT_CHARACTERS = 125_000  # X's longest post, each character escaped
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_Id = int | str
+AUTHORS_REMEMBERED = 20_000
+_Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
 T = TypeVar("T")
 
 
-class FoundPost(msgspec.Struct, frozen=True):
+class FoundPost(msgspec.Struct, frozen=True, gc=False):
     """A post as it was found.
 
     `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this
@@ -47,7 +48,7 @@ def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
     line = _decode(_lines, raw)
     if line.data is None or line.data.id is None:
         return None
-    return _found(line.data, _by_id(line.includes), source, found_at_ms, raw)
+    return _found(line.data, line.includes, source, found_at_ms, raw)
 
 
 def read_page(raw: bytes, source: str, found_at_ms: int) -> Page:
@@ -56,12 +57,11 @@ def read_page(raw: bytes, source: str, found_at_ms: int) -> Page:
     Raises UnreadablePost where the page itself cannot be read.
     """
     page = _decode(_pages, raw)
-    users = _by_id(page.includes)
     posts: list[FoundPost] = []
     unreadable: list[UnreadablePost] = []
     for item in page.data or ():
         try:
-            posts.append(_found(_decode(_posts, bytes(item)), users, source, found_at_ms, bytes(item)))
+            posts.append(_found(_decode(_posts, bytes(item)), page.includes, source, found_at_ms, bytes(item)))
         except UnreadablePost as fault:
             unreadable.append(fault)
     return Page(posts, unreadable)
@@ -104,7 +104,7 @@ class _Metrics(msgspec.Struct):
 
 
 class _User(msgspec.Struct):
-    id: _Id
+    id: int | str  # whatever it is: one who cannot be told is as good as missing, and does not spoil the post
     username: str = ""
     created_at: str | None = None
     public_metrics: _Metrics | None = None
@@ -124,9 +124,10 @@ class _Page(msgspec.Struct):
     includes: _Includes | None = None
 
 
-_lines = msgspec.json.Decoder(_Line)
+# Not strict, so that an id may be a string.
+_lines = msgspec.json.Decoder(_Line, strict=False)
 _pages = msgspec.json.Decoder(_Page)
-_posts = msgspec.json.Decoder(_Post)
+_posts = msgspec.json.Decoder(_Post, strict=False)
 
 
 def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
@@ -136,52 +137,49 @@ def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
         raise UnreadablePost(str(fault), raw) from fault
 
 
-def _found(post: _Post, users: dict[int, _User], source: str, found_at_ms: int, raw: bytes) -> FoundPost:
+def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: int, raw: bytes) -> FoundPost:
+    # The hot path of the stream: written out rather than taken apart, and msgspec has checked the types.
     note = post.note_tweet or post.note_post
-    entities = note.entities if note else post.entities
-    text = note.text if note else post.text
-    try:
-        if text is None:
-            raise ValueError("the post has no text")
-        if len(text) > TEXT_CHARACTERS:
-            raise ValueError(f"the text is longer than {TEXT_CHARACTERS} characters")
-        post_id, author_id = read_id(post.id), read_id(post.author_id)
-        author = users.get(author_id)
-        versions = map(read_id, post.edit_history_tweet_ids or post.edit_history_post_ids or ())
-        bid = PlaceBid(
-            message_id=f"tweet:{post_id}",
-            post_id=post_id,
-            author_id=author_id,
-            author_handle=author.username if author else "",
-            author_created_at_ms=_time_ms(author.created_at) if author else None,
-            author_followers=author.public_metrics.followers_count if author and author.public_metrics else None,
-            replied_to_id=_replied_to(post.referenced_tweets or post.referenced_posts or ()),
-            text=text,
-            hashtags=None if entities is None else tuple(found.tag for found in entities.hashtags or ()),
-            source=source,
-            found_at_ms=found_at_ms,
-        )
-        return FoundPost(
-            bid,
-            None if post.conversation_id is None else read_id(post.conversation_id),
-            tuple(sorted(version for version in versions if version < post_id)),
-        )
-    except ValueError as fault:
-        raise UnreadablePost(str(fault), raw) from fault
+    text, entities = (note.text, note.entities) if note else (post.text, post.entities)
+    post_id, author_id = post.id, post.author_id
+    if post_id is None or author_id is None or text is None:
+        raise UnreadablePost("the post lacks its id, its author or its text", raw)
+    if len(text) > TEXT_CHARACTERS:
+        raise UnreadablePost(f"the text is longer than {TEXT_CHARACTERS} characters", raw)
+    author = _author(includes, author_id)
+    bid = PlaceBid(
+        message_id=f"tweet:{post_id}",
+        post_id=post_id,
+        author_id=author_id,
+        author_handle=author.username if author else "",
+        author_created_at_ms=_time_ms(author.created_at) if author else None,
+        author_followers=author.public_metrics.followers_count if author and author.public_metrics else None,
+        replied_to_id=_replied_to(post.referenced_tweets or post.referenced_posts),
+        text=text,
+        hashtags=None if entities is None else tuple([found.tag for found in entities.hashtags or ()]),
+        source=source,
+        found_at_ms=found_at_ms,
+    )
+    versions = post.edit_history_tweet_ids or post.edit_history_post_ids
+    earlier = tuple(sorted(version for version in versions if version < post_id)) if versions else ()
+    return FoundPost(bid, post.conversation_id, earlier)
 
 
-def _replied_to(references: Iterable[_Reference]) -> int | None:
-    return next((read_id(reference.id) for reference in references if reference.type == "replied_to"), None)
+def _author(includes: _Includes | None, author_id: int) -> _User | None:
+    if includes is None or includes.users is None:
+        return None
+    as_text = str(author_id)
+    for user in includes.users:
+        if user.id == as_text or user.id == author_id:
+            return user
+    return None
 
 
-def _by_id(includes: _Includes | None) -> dict[int, _User]:
-    users = (includes.users if includes else None) or ()
-    by_id: dict[int, _User] = {}
-    for user in users:
-        # An author who cannot be told is an author who is missing: looked up later, like the others.
-        if _is_id(user.id):
-            by_id[int(user.id)] = user
-    return by_id
+def _replied_to(references: list[_Reference] | None) -> int | None:
+    for reference in references or ():
+        if reference.type == "replied_to":
+            return reference.id
+    return None
 
 
 def _is_id(value: Any) -> bool:
@@ -198,6 +196,7 @@ def read_id(value: Any) -> int:
     return int(value)
 
 
+@lru_cache(AUTHORS_REMEMBERED)  # most bids are by those who have bid before
 def _time_ms(value: str | None) -> int | None:
     """With or without milliseconds. What cannot be read is not known."""
     if value is None:
