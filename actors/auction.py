@@ -9,16 +9,18 @@ import time
 from collections.abc import Iterator, Sequence
 
 from actors.counts import count
+from actors.day_store import DayStore
 from actors.poison import DEATHS, DiedOnTrial, Suspects
 from actors.ports import Clock, StoreAccess
 from adapters import metrics
+from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.writes import HashSet, HashSetIf, SortedAdd, Trim, Write
+from auction.catch_up import LEAST_OUTAGE_MS
 from auction.day import AuctionDay
-from auction.record import DayState
 from auction.rules import posted_at_ms
 from messages.base import Phase
-from messages.codec import UnreadableMessage, pack, pack_batch, unpack, unpack_commands
+from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, BidAccepted, BidRefused
 from messages.hints import LogGrew, QueueGrew
@@ -28,7 +30,9 @@ log = logging.getLogger(__name__)
 
 ENTRIES_A_BATCH = 64
 BATCHES_A_TURN = 16
-EVENTS_BETWEEN_CHECKPOINTS = 10_000
+# A checkpoint holds up to two segments of bids that are not packed away yet: often enough for a quick recovery, and
+# not so often that it is most of what is written.
+EVENTS_BETWEEN_CHECKPOINTS = 32_768
 
 
 class Auction(Actor):
@@ -56,8 +60,8 @@ class Auction(Actor):
         self._client = self._store.connect()
         self._queue = Queue(self._client, self._store.keys)
         self._journal = self._store.journal(self._client, self.auction_id)
-        begun = self._journal.begin()
-        self._day = AuctionDay(self.auction_id, unpack(begun.checkpoint, DayState) if begun.checkpoint else None)
+        self._day_store = DayStore(self._client, self._store.keys, self.auction_id)
+        self._day = self._day_store.begin(self._journal)
         self._since_checkpoint = 0
         self._day.replay(self._tail())
 
@@ -80,6 +84,8 @@ class Auction(Actor):
         self._work()
 
     def _work(self) -> None:
+        # Asked before the queue is read: what the house orders to make up for an outage then stands in it.
+        may_end = not self._day.is_at_its_end(now_ms := self._clock()) or self._is_vouched_for(now_ms)
         for _ in range(BATCHES_A_TURN):
             # A commit takes out of the queue what it has decided, so what is next always stands at the beginning.
             entries = self._queue.read(self.auction_id, START, ENTRIES_A_BATCH)
@@ -95,8 +101,14 @@ class Auction(Actor):
             # More is waiting: let what came for this actor meanwhile have its turn first.
             self.context.send(self.context.name, QueueGrew())
             return
-        if events := self._day.tick(self._clock()):
+        if events := self._day.tick(now_ms) if may_end else []:
             self._commit(events)
+
+    def _is_vouched_for(self, now_ms: int) -> bool:
+        """Whether no outage is still to be made up for: the house is at work, and X is not known to be away."""
+        alive = execute(self._client, "GET", self._store.keys.alive)
+        is_alive = alive is None or now_ms - int(alive) < LEAST_OUTAGE_MS
+        return is_alive and execute(self._client, "GET", self._store.keys.x_away) is None
 
     def _sort_out(self, entries: Sequence[tuple[str, bytes]]) -> tuple[list[AuctionCommand], list[Write]]:
         """What can be decided of these queue entries, and the dead letters that the rest becomes."""
@@ -143,10 +155,11 @@ class Auction(Actor):
 
     def _commit(self, events: Sequence[AuctionEvent], taken: Sequence[Write] = ()) -> None:
         self._since_checkpoint += len(events)
-        checkpoint = None
+        checkpoint, writes = None, [*taken, *self._writes(events)]
         if self._since_checkpoint >= EVENTS_BETWEEN_CHECKPOINTS:
-            checkpoint, self._since_checkpoint = pack(self._day.state()), 0
-        self._journal.commit(events, [*taken, *self._writes(events)], checkpoint)
+            (checkpoint, segments), self._since_checkpoint = self._day_store.checkpoint(self._day), 0
+            writes += segments
+        self._journal.commit(events, writes, checkpoint)
         if events:
             count(events)
             for name in self._listeners:
@@ -200,7 +213,7 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "watermark_ms": day.watermark_ms,
         "winner_handle": result.winner.bidder_handle if result and result.winner else "",
         "accepted": accepted,
-        "refused": len(standings.bids) - accepted if standings else 0,
+        "refused": standings.found - accepted if standings else 0,
         "provisional": "" if day.phase is Phase.COMPLETED else "1",
     }
     return {name: str(value) for name, value in fields.items()}

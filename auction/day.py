@@ -5,13 +5,15 @@ of them, and throws the day away when it could not: its state is found again in 
 """
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 
+from auction.catch_up import HOUSE, close_when_opened
 from auction.eligibility import AuthorFacts
+from auction.fold import Bid
 from auction.orders import is_news, order_event
 from auction.record import DayRecord
 from auction.replies import leader_of, read_reply, verdict_event
 from auction.rules import posted_at_ms, rules_hash
-from auction.standings import Bid
 from messages.base import Outcome, Phase, Refusal
 from messages.commands import (
     AuctionCommand,
@@ -20,6 +22,7 @@ from messages.commands import (
     NameResult,
     OpenAuction,
     OperatorCommand,
+    PauseAuction,
     PlaceBid,
     VoidAuction,
     WithdrawBid,
@@ -58,7 +61,7 @@ class AuctionDay(DayRecord):
                 case WithdrawBid():
                     gone.append(command)
                     continue
-                case _ if not self._is_news(command):
+                case _ if not self._is_news(command) and not self._will_be_news(command, replies, gone):
                     continue  # leaves no trace in the log, so it must not part the bids around it either
             events += self._decide_bids(replies, gone, now_ms)
             replies, gone = [], []
@@ -121,6 +124,18 @@ class AuctionDay(DayRecord):
             case _:
                 return True
 
+    def _will_be_news(self, command: AuctionCommand, replies: Sequence[PlaceBid], gone: Sequence[WithdrawBid]) -> bool:
+        """Whether a pause that was said after the end lies before the one that the bids in front of it bring.
+
+        Tried on a copy: rarely asked, and bids may be parted only by what then stands between them in the log.
+        """
+        could_be = self.phase is Phase.ACTIVE and self.controls and not self.controls.paused
+        if not (could_be and replies and isinstance(command, PauseAuction)):
+            return False
+        trial = deepcopy(self)
+        trial._decide_bids(replies, gone, 0)
+        return trial._is_news(command)
+
     def _decide_preparation(self, command: OpenAuction, now_ms: int) -> list[AuctionEvent]:
         prepared = AuctionPrepared(
             message_id=self._id("prepared"),
@@ -140,14 +155,20 @@ class AuctionDay(DayRecord):
 
     def _decide_opening(self, command: ConfirmAuctionPost, now_ms: int) -> list[AuctionEvent]:
         assert self.prepared is not None, "only a prepared day is opened"
+        opened_at_ms = max(self.prepared.opens_at_ms, posted_at_ms(command.post_id))
+        closes_at_ms = close_when_opened(self.prepared, opened_at_ms)
+        if closes_at_ms is None:
+            why = "less than half of its window was left when its auction post was made"
+            order = VoidAuction(message_id=command.message_id, by=HOUSE, why=why, said_at_ms=now_ms)
+            return [self._result(Outcome.VOID, now_ms, order)]
         opened = AuctionOpened(
             message_id=self._id("opened"),
             correlation_id=command.message_id,
             at_ms=now_ms,
             auction_id=self.auction_id,
             post_id=command.post_id,
-            opened_at_ms=max(self.prepared.opens_at_ms, posted_at_ms(command.post_id)),
-            ends_at_ms=self.prepared.closes_at_ms,
+            opened_at_ms=opened_at_ms,
+            ends_at_ms=closes_at_ms,
         )
         self.open(opened)
         return [opened]

@@ -10,10 +10,12 @@ import msgspec
 
 from auction.controls import Controls
 from auction.eligibility import AuthorFacts
+from auction.fold import Bid, Link, Verdict
 from auction.lifecycle import advance
 from auction.orders import take_order
 from auction.replies import recall
-from auction.standings import Bid, Standings, Verdict
+from auction.segments import Segment
+from auction.standings import Standings
 from messages.base import Phase, Refusal
 from messages.events import (
     AuctionEvent,
@@ -39,7 +41,10 @@ class DayState(msgspec.Struct, array_like=True):
     prepared: AuctionPrepared | None = None
     post_id: int | None = None
     controls: Controls | None = None
-    bids: list[Bid] = []
+    segments: list[bytes] = []  # the digests of the bids that were packed away
+    bids: list[Bid] = []  # the others, in order
+    chain: list[Link] = []
+    held: list[int] = []
     tombstones: list[int] = []
     watermark_ms: int = 0
     looked_again_ms: int = 0
@@ -53,7 +58,8 @@ class DayState(msgspec.Struct, array_like=True):
 class DayRecord:
     """What is true of a day so far. Not thread-safe: it belongs to the one actor that serialises the auction's bids."""
 
-    def __init__(self, auction_id: str, state: DayState | None = None) -> None:
+    def __init__(self, auction_id: str, state: DayState | None = None, segments: Sequence[Segment] = ()) -> None:
+        """Where `state` left off; `segments` are those whose digests stand in it."""
         state = state or DayState()
         self.auction_id = auction_id
         self.phase = state.phase
@@ -71,17 +77,21 @@ class DayRecord:
         self.controls = state.controls
         self.standings: Standings | None = None
         if state.prepared and state.controls and state.phase is not Phase.PENDING:
-            self.standings = Standings(state.prepared.rules, state.controls, state.bids)
+            self.standings = Standings(state.prepared.rules, state.controls)
+            self.standings.resume(segments, state.bids, state.chain, state.held, state.tombstones)
 
     def state(self) -> DayState:
-        """What `AuctionDay(auction_id, state)` goes on from."""
+        """What `AuctionDay(auction_id, state, segments)` goes on from."""
         standings = self.standings
         return DayState(
             self.phase,
             self.prepared,
             self.post_id,
             self.controls,
+            [segment.digest for segment in standings.segments] if standings else [],
             standings.in_order() if standings else [],
+            standings.chain if standings else [],
+            sorted(standings.held) if standings else [],
             sorted(self.tombstones),
             self.watermark_ms,
             self.looked_again_ms,
@@ -149,7 +159,7 @@ class DayRecord:
         assert self.controls is not None, "a prepared day has controls"
         if advance(self.phase, Phase.ACTIVE):
             self.phase, self.post_id = Phase.ACTIVE, opened.post_id
-            self.controls.opened_at_ms = opened.opened_at_ms
+            self.controls.opened_at_ms, self.controls.ends_at_ms = opened.opened_at_ms, opened.ends_at_ms
             self.standings = Standings(self.prepared.rules, self.controls)
 
     def freeze(self) -> None:
@@ -181,13 +191,19 @@ class DayRecord:
             return [Verdict(bid, reason) for bid in sorted(bids, key=lambda bid: bid.post_id)], None
         for bid in bids:
             bid.withdrawn = bid.post_id in self.tombstones
-        return self.standings.update(bids, [post_id for post_id in withdrawn if post_id in self.standings.bids])
+        return self.standings.update(bids, [post_id for post_id in withdrawn if self.standings.knows(post_id)])
 
     @property
     def ends_at_ms(self) -> int:
         assert self.controls is not None, "only a prepared day has an end"
         return self.standings.ends_at_ms if self.standings else self.controls.ends_at_ms
 
+    def is_at_its_end(self, now_ms: int) -> bool:
+        """Whether bidding is over unless an outage still moves the end, which nothing can do beyond the cap."""
+        if self.phase is not Phase.ACTIVE or self.controls is None or self.controls.paused:
+            return False
+        return self.ends_at_ms <= now_ms < self.controls.latest_end_ms
+
     def knows(self, post_id: int) -> bool:
-        known = self.standings is not None and post_id in self.standings.bids
+        known = self.standings is not None and self.standings.knows(post_id)
         return known or post_id in self.outside

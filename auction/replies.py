@@ -7,8 +7,9 @@ from typing import Any
 
 from auction.bid_text import read_bid
 from auction.eligibility import AuthorFacts, ineligible
+from auction.fold import Bid, Link, Verdict
 from auction.rules import posted_at_ms
-from auction.standings import Bid, Link, Standings, Verdict
+from auction.standings import Standings
 from messages.base import Refusal, Rules, Wei
 from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, Leader

@@ -1,123 +1,17 @@
-"""The fold: who leads, given the bids in the order of their posts, and the controls.
+"""The standing of an auction: who leads, kept equal to `fold` while bids are found in any order.
 
-`fold` is the plain definition. `Standings` keeps the same result up to date as bids are found in any order: a bid in
-order costs one comparison; a late find, a withdrawal or an order folds again from the earliest change, once a batch,
-and only until the chain of leaders is what it was before.
-It reads no clock and writes no log; when things happen is decided in `day`.
+A bid in order costs one comparison; a late find, a withdrawal or an order folds again from the earliest change, once a
+batch, and only until the chain of leaders is what it was before. Bids that lie far behind are packed away in segments,
+and unpacked only where a fold has to go back that far.
 """
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 
-import msgspec
-
-from auction.controls import Controls, own_posts_before
-from auction.rules import minimum_bid, posted_at_ms
+from auction.controls import Controls
+from auction.fold import Bid, Link, Verdict, effective_end, fold, judge, link_to
+from auction.segments import BIDS_A_SEGMENT, Segment, sealed
 from messages.base import Refusal, Rules, Wei
-
-
-class Bid(msgspec.Struct, array_like=True, gc=False):
-    """What is fixed about a reply. `flaw` is why it can never lead, whatever others do; it may then have no amount."""
-
-    post_id: int
-    bidder_id: int
-    bidder_handle: str
-    amount_wei: Wei | None
-    flaw: Refusal | None
-    withdrawn: bool = False
-
-
-class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One accepted bid of the chain of leaders, the end as it stood after it (UTC ms), and what the next bid needs."""
-
-    bid: Bid
-    ends_at_ms: int
-    minimum_wei: Wei
-
-
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What is true of a bid in a fold. `required_wei` is set where money was the reason."""
-
-    bid: Bid
-    refusal: Refusal | None
-    required_wei: Wei | None = None
-
-
-def fold(rules: Rules, controls: Controls, bids: Iterable[Bid]) -> list[Verdict]:
-    """The verdict on every bid, in canonical order: the plain definition of an auction's result."""
-    in_order = sorted(bids, key=lambda bid: bid.post_id)
-    own_posts: dict[int, list[int]] = {}
-    for bid in in_order:
-        own_posts.setdefault(bid.bidder_id, []).append(bid.post_id)
-    leader: Link | None = None
-    verdicts = []
-    for bid in in_order:
-        verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
-        if verdict.refusal is None:
-            leader = link_to(rules, controls, leader, bid)
-        verdicts.append(verdict)
-    return verdicts
-
-
-def judge(rules: Rules, controls: Controls, leader: Link | None, bid: Bid, own_posts: list[int]) -> Verdict:
-    """The verdict on a bid that comes next after `leader`, by a bidder who has made `own_posts` (sorted ids)."""
-    if bid.withdrawn:
-        return Verdict(bid, Refusal.WITHDRAWN)
-    if bid.post_id in controls.invalidated:
-        return Verdict(bid, Refusal.INVALIDATED)
-    if bid.flaw is Refusal.NOT_A_REPLY:
-        return Verdict(bid, bid.flaw)
-    at_ms = posted_at_ms(bid.post_id)
-    if at_ms < controls.opened_at_ms:
-        return Verdict(bid, Refusal.BEFORE_OPEN)
-    if at_ms >= effective_end(controls, leader):
-        return Verdict(bid, Refusal.AFTER_CLOSE)
-    if controls.pauses and controls.in_pause(at_ms):
-        return Verdict(bid, Refusal.PAUSED)
-    if bid.flaw is not None or bid.amount_wei is None:
-        return Verdict(bid, bid.flaw)
-    if controls.bars and (reason := controls.barred(bid.bidder_id, at_ms)):
-        return Verdict(bid, reason)
-    if rules.rate_limit_posts:
-        before = own_posts_before(own_posts, bid.post_id, rules.rate_limit_window_ms)
-        if before >= rules.rate_limit_posts:
-            return Verdict(bid, Refusal.RATE_LIMITED)
-    if is_held(rules, controls, bid):
-        return Verdict(bid, Refusal.HELD)
-    if leader and leader.bid.bidder_id == bid.bidder_id and not rules.leader_may_rebid:
-        return Verdict(bid, Refusal.ALREADY_LEADING)
-    required = leader.minimum_wei if leader else rules.reserve_wei
-    if bid.amount_wei < required:
-        return Verdict(bid, Refusal.BELOW_MINIMUM if leader else Refusal.BELOW_RESERVE, required)
-    return Verdict(bid, None)
-
-
-def is_held(rules: Rules, controls: Controls, bid: Bid) -> bool:
-    """Whether the bid waits for an operator: by his order, or for an amount that is not plausible (BID-7)."""
-    if bid.post_id in controls.held:
-        return True
-    if not rules.hold_above_wei or bid.amount_wei is None or bid.amount_wei <= rules.hold_above_wei:
-        return False
-    return bid.post_id not in controls.released
-
-
-def effective_end(controls: Controls, leader: Link | None) -> int:
-    """The one definition of the end (exclusive, UTC ms): as last extended, never before what was published."""
-    return max(leader.ends_at_ms, controls.ends_at_ms) if leader else controls.ends_at_ms
-
-
-def link_to(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> Link:
-    """What an accepted bid adds to the chain behind `leader`."""
-    return Link(bid, end_after(rules, controls, leader, bid), minimum_bid(rules, bid.amount_wei))
-
-
-def end_after(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> int:
-    """The end (UTC ms) once `bid` leads: moved only when the leader changes, never past the cap (LIFE-5)."""
-    ends_at_ms = effective_end(controls, leader)
-    if controls.frozen or (leader and leader.bid.bidder_id == bid.bidder_id):
-        return ends_at_ms
-    extended_ms = controls.after(posted_at_ms(bid.post_id), rules.soft_close_ms)
-    return max(ends_at_ms, min(extended_ms, controls.latest_end_ms))
 
 
 class Standings:
@@ -125,12 +19,29 @@ class Standings:
 
     def __init__(self, rules: Rules, controls: Controls, bids: Iterable[Bid] = ()) -> None:
         self.rules, self.controls = rules, controls
-        self.bids: dict[int, Bid] = {}
+        self.bids: dict[int, Bid] = {}  # without those in segments, which are all earlier
+        self.segments: list[Segment] = []
         self.chain: list[Link] = []
         self.held: set[int] = set()
+        self._withdrawn: set[int] = set()
         self._order: list[int] = []
-        self._own_posts: dict[int, list[int]] = {}
+        self._own_posts: dict[int, list[int]] = {}  # of the bids at hand
         self.update(list(bids))
+
+    def resume(
+        self,
+        segments: Iterable[Segment],
+        bids: Sequence[Bid],
+        chain: Iterable[Link],
+        held: Iterable[int],
+        withdrawn: Iterable[int],
+    ) -> None:
+        """Stand where another standing of the same controls stood, without folding anything again."""
+        self.segments, self.held, self._withdrawn = list(segments), set(held), set(withdrawn)
+        self._add(bids)
+        for link in chain:
+            bid = self.bids.get(link.bid.post_id, link.bid)
+            self.chain.append(Link(bid, link.ends_at_ms, link.minimum_wei))
 
     @property
     def leader(self) -> Link | None:
@@ -146,12 +57,22 @@ class Standings:
         return self.chain[-1].minimum_wei if self.chain else self.rules.reserve_wei
 
     def in_order(self) -> list[Bid]:
-        """All bids found so far, in canonical order."""
+        """All bids at hand, in canonical order: without those in segments."""
         return [self.bids[post_id] for post_id in self._order]
+
+    @property
+    def found(self) -> int:
+        """How many bids were found so far."""
+        return len(self._order) + sum(map(len, self.segments))
+
+    def knows(self, post_id: int) -> bool:
+        """Whether this bid was found before."""
+        return post_id in self.bids or any(post_id in segment for segment in self._segments_from(post_id))
 
     def verdicts(self) -> list[Verdict]:
         """The verdict on every bid as of now, folded anew: for reading, not for deciding."""
-        return fold(self.rules, self.controls, self.bids.values())
+        packed = [bid for segment in self.segments for bid in self._unpacked(segment)]
+        return fold(self.rules, self.controls, [*packed, *self.bids.values()])
 
     def update(
         self, found: Sequence[Bid], withdrawn: Sequence[int] = (), changed: Sequence[int] = ()
@@ -163,13 +84,23 @@ class Standings:
         was told before no longer holds (None if it was only continued).
         """
         fresh = sorted(found, key=lambda bid: bid.post_id)
-        self._add(fresh)
+        touched = [bid.post_id for bid in fresh]
         for post_id in withdrawn:
-            self.bids[post_id].withdrawn = True
-        touched = [*(bid.post_id for bid in fresh), *withdrawn]
-        if not self._order or not (touched or changed):
+            self._withdrawn.add(post_id)
+            # A packed bid that never led is gone without a trace: only who reads its verdict has to know.
+            if post_id in self.bids or self._has_led(post_id):
+                touched.append(post_id)
+        if not (touched or changed):
             return [], None
         earliest = min(*touched, *changed) if len(touched) + len(changed) > 1 else (touched or changed)[0]
+        # The rate limit of the earliest looks back further.
+        self._unseal(earliest - (self.rules.rate_limit_window_ms << 22) if self.rules.rate_limit_posts else earliest)
+        self._add(fresh)
+        for post_id in withdrawn:
+            if post_id in self.bids:
+                self.bids[post_id].withdrawn = True
+        if not self._order:
+            return [], None
         # An own post found late counts against the later ones of its bidder, however far behind it they come.
         settled_after = self._order[-1] if changed or self.rules.rate_limit_posts else max(touched)
         return self._fold_from(earliest, settled_after, {bid.post_id for bid in fresh})
@@ -181,6 +112,44 @@ class Standings:
     def freeze(self) -> None:
         """The published end is final. Later finds count when posted before it, but extend nothing."""
         self.controls.frozen = True
+
+    # ---- packing away and unpacking
+
+    def seal(self) -> None:
+        """Pack away what lies so far behind that it hardly matters any more."""
+        while len(self._order) >= 2 * BIDS_A_SEGMENT:
+            gone, self._order = self._order[:BIDS_A_SEGMENT], self._order[BIDS_A_SEGMENT:]
+            self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone]))
+            at_hand, self._own_posts = self._own_posts, {}
+            for bidder_id, own in at_hand.items():
+                if later := own[bisect_left(own, self._order[0]) :]:
+                    self._own_posts[bidder_id] = later
+
+    def _unseal(self, from_id: int) -> None:
+        """Have all bids at hand from this post on."""
+        unpacked: list[Bid] = []
+        while self.segments and self.segments[-1].last_id >= from_id:
+            unpacked = self._unpacked(self.segments.pop()) + unpacked
+        if unpacked:
+            later, self._order, self._own_posts = self.in_order(), [], {}
+            self._add([*unpacked, *later])
+
+    def _unpacked(self, segment: Segment) -> list[Bid]:
+        bids = segment.bids()
+        for bid in bids:
+            bid.withdrawn = bid.withdrawn or bid.post_id in self._withdrawn
+        return bids
+
+    def _segments_from(self, post_id: int) -> Sequence[Segment]:
+        """The one segment that may hold this post, if any does."""
+        place = bisect_left(self.segments, post_id, key=lambda segment: segment.last_id)
+        return self.segments[place : place + 1]
+
+    def _has_led(self, post_id: int) -> bool:
+        place = bisect_left(self.chain, post_id, key=_post_id)
+        return post_id in self.held or (place < len(self.chain) and _post_id(self.chain[place]) == post_id)
+
+    # ---- folding
 
     def _add(self, fresh: Sequence[Bid]) -> None:
         late = bool(fresh) and bool(self._order) and fresh[0].post_id < self._order[-1]

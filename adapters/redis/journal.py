@@ -75,6 +75,10 @@ class Journal:
         self._begun = Begun(incarnation, self._sequence, self._seq, checkpoint.payload if checkpoint else None)
         return self._begun
 
+    def ignore_checkpoint(self) -> None:
+        """Let `tail` begin at the beginning: what `begin` gave is of no use."""
+        self._from = Checkpoint(seq=0, sequence=0, payload=b"")
+
     def tail(self) -> Iterator[tuple[int, AnyEvent]]:
         """This writer's events behind the checkpoint that `begin` gave, each with its seq. To be read before
         the first commit. Raises LogDamaged when one is missing, UnreadableMessage, StoreUnavailable,

@@ -53,6 +53,10 @@ class Keys:
         """Stream: the auction's input queue, packed batches of commands."""
         return f"queue:{auction_id}"
 
+    def segment(self, auction_id: str, number: int) -> str:
+        """String: older bids of the auction, packed away; which of them belong together its checkpoint knows."""
+        return f"segment:{auction_id}:{number}"
+
     @property
     def dead(self) -> str:
         """Stream: dead letters, each with its bytes, error and attempts."""
@@ -85,6 +89,17 @@ class Keys:
     def lease(self) -> str:
         """String that expires: the token of the process that owns the marathon."""
         return f"lease:{self.marathon_id}"
+
+    @property
+    def alive(self) -> str:
+        """String: when (UTC ms) the house last showed that it is at work. Whoever finds it old knows of an outage; it
+        is only set anew together with what makes up for that."""
+        return f"alive:{self.marathon_id}"
+
+    @property
+    def x_away(self) -> str:
+        """String, there while X cannot be reached: since when (UTC ms). It goes with what makes up for that."""
+        return f"x-away:{self.marathon_id}"
 
     def checkpoint(self, writer: str) -> str:
         """String: the writer's state as of a place in the log, versioned and checksummed."""

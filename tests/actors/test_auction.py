@@ -11,6 +11,7 @@ from actors.auction import Auction
 from adapters.redis.checkpoint import unseal
 from adapters.redis.errors import NotOwner
 from adapters.redis.queue import START
+from auction import standings
 from auction.day import AuctionDay
 from auction.record import DayState
 from messages.base import Outcome, Phase, Refusal
@@ -260,6 +261,30 @@ def test_checkpoints_are_written_also_by_one_who_never_lives_long(
     checkpoint = unseal(stage.client.get(stage.keys.checkpoint("m-01")))
     assert len(stage.logged()) - checkpoint.sequence < 5
     assert len(unpack(checkpoint.payload, DayState).bids) >= 8
+
+
+@pytest.mark.requirement("RED-4", "BID-4")
+@pytest.mark.parametrize("lost", ["nothing", "a segment", "newest checkpoint", "both checkpoints"])
+def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
+    lost: str, stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
+    bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 12)]
+    for bid in bids:
+        tell(stage, opened, bid)
+    assert stage.client.exists(stage.keys.segment("m-01", 3))
+    if lost == "a segment":
+        stage.client.set(stage.keys.segment("m-01", 1), b"something else")
+    elif lost != "nothing":
+        stage.lose_checkpoints("m-01", both=lost == "both checkpoints")
+    successor = stage.auction()
+    assert bool(successor._day.standings.segments) == (lost in ("nothing", "newest checkpoint"))
+    tell(stage, successor, bids[0], gone(bids[4]), reply(61_000, 99, "3"))
+    plain = AuctionDay("m-01")
+    plain.replay(stage.logged())
+    assert successor._day.standings.verdicts() == plain.standings.verdicts()
+    assert len(stage.logged(BidAccepted)) == 12
 
 
 @pytest.mark.requirement("RED-2", "SUP-2")

@@ -2,15 +2,21 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auction import standings
 from auction.audit import Auditor
 from auction.controls import Controls
 from auction.day import AuctionDay
-from auction.standings import Standings, fold
+from auction.fold import fold
+from auction.record import DayState
+from auction.segments import Segment
+from auction.standings import Standings
 from messages.base import Refusal
+from messages.codec import pack, unpack
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, EndExtended
 from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, gone, reply, swept
@@ -110,6 +116,31 @@ def test_the_log_alone_gives_the_same_day_and_passes_the_audit(commands, cuts, m
 
     auditor = Auditor(AUCTION)
     assert [auditor.check(entry) for entry in log] == [None] * len(log)
+
+
+@pytest.mark.requirement("RED-4", "BID-4")
+@given(days(), CUTS, st.booleans())
+def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed) -> None:
+    strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=600_000)
+    opening = [msgspec.structs.replace(OPENING[0], rules=strict), *OPENING[1:]]
+    plain, packing = AuctionDay(AUCTION), AuctionDay(AUCTION)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standings, "BIDS_A_SEGMENT", 2)
+        for batch in [opening, *batches(commands, cuts)]:
+            assert packing.decide(batch, OPENS_MS) == plain.decide(batch, OPENS_MS)
+            assert packing.standings is not None
+            packing.standings.seal()
+            if resumed:
+                state, segments = packing.state(), [Segment(segment.data) for segment in packing.standings.segments]
+                packing = AuctionDay(AUCTION, unpack(pack(state), DayState), segments)
+    assert plain.standings is not None
+    assert packing.standings is not None
+    assert packing.standings.verdicts() == plain.standings.verdicts()
+    assert packing.standings.found == plain.standings.found
+    assert all(packing.knows(command.post_id) == plain.knows(command.post_id) for command in commands)
+    packed = [bid for segment in packing.standings.segments for bid in segment.bids()]
+    assert len(packed) + len(packing.standings.in_order()) == plain.standings.found
+    assert len(packing.standings.in_order()) < 4 or resumed
 
 
 @given(days(), CUTS)

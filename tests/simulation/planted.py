@@ -21,8 +21,9 @@ from actors.twitter_sweeper import TwitterSweeper
 from adapters.redis.writes import Trim
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from auction.day import AuctionDay
+from auction.fold import Verdict, judge, link_to
 from auction.record import DayRecord
-from auction.standings import Standings, Verdict, judge, link_to
+from auction.standings import Standings
 from messages.codec import pack_batch
 from messages.commands import ConfirmAuctionPost, MarkSwept
 from messages.events import EndExtended, PostMade

@@ -12,7 +12,7 @@ from actors.ports import StoreAccess
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
-from auction.standings import Bid
+from auction.fold import Bid
 from messages.codec import unpack_commands
 from messages.commands import AuctionCommand, ConfirmAuctionPost, OpenAuction, PlaceBid
 from messages.events import AnyEvent, BidAccepted, BidRefused

@@ -1,0 +1,72 @@
+"""How an auction's day is kept: a checkpoint of what it needs to go on, and beside it the segments with older bids.
+
+A segment is written with the first checkpoint that names it, by its digest. Where one is not what the checkpoint says,
+both are left aside, and the whole log of the auction is replayed instead.
+"""
+
+import logging
+
+import redis
+
+from adapters.redis.client import execute
+from adapters.redis.journal import Journal
+from adapters.redis.keys import Keys
+from adapters.redis.writes import Set, Write
+from auction.day import AuctionDay
+from auction.record import DayState
+from auction.segments import Segment
+from messages.codec import UnreadableMessage, pack, unpack
+
+log = logging.getLogger(__name__)
+
+
+class DayStore:
+    """The checkpoints of one auction."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, auction_id: str) -> None:
+        self._client, self._keys, self._auction_id = client, keys, auction_id
+        self._written: list[bytes] = []
+
+    def begin(self, journal: Journal) -> AuctionDay:
+        """Makes this journal the writer's; the day as of the checkpoint from which its tail goes on.
+
+        Raises NotOwner, StoreUnavailable, OutcomeUnknown.
+        """
+        begun = journal.begin()
+        if begun.checkpoint is None:
+            return AuctionDay(self._auction_id)
+        state = unpack(begun.checkpoint, DayState)
+        segments = self._segments(state.segments)
+        if segments is None:
+            journal.ignore_checkpoint()
+            return AuctionDay(self._auction_id)
+        self._written = state.segments
+        return AuctionDay(self._auction_id, state, segments)
+
+    def checkpoint(self, day: AuctionDay) -> tuple[bytes, list[Write]]:
+        """What the journal is to keep of this day, and what has to be written in the same commit."""
+        if day.standings:
+            day.standings.seal()
+        state = day.state()
+        segments = day.standings.segments if day.standings else []
+        news: list[Write] = [
+            Set(self._keys.segment(self._auction_id, number), segment.data)
+            for number, segment in enumerate(segments)
+            if number >= len(self._written) or self._written[number] != segment.digest
+        ]
+        self._written = state.segments
+        return pack(state), news
+
+    def _segments(self, digests: list[bytes]) -> list[Segment] | None:
+        segments = []
+        for number, digest in enumerate(digests):
+            key = self._keys.segment(self._auction_id, number)
+            try:
+                segment = Segment(execute(self._client, "GET", key) or b"")
+            except UnreadableMessage:
+                segment = None
+            if segment is None or segment.digest != digest:
+                log.warning("%s is not what the checkpoint says; the whole log is replayed instead", key)
+                return None
+            segments.append(segment)
+        return segments

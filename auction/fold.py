@@ -1,0 +1,117 @@
+"""The fold: the verdict on every bid, given the bids in the order of their posts, and the controls.
+
+`fold` is the plain definition of an auction's result, and the oracle of `standings`, which reaches the same one bid
+after the other. It reads no clock and writes no log; when things happen is decided in `day`.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from auction.controls import Controls, own_posts_before
+from auction.rules import minimum_bid, posted_at_ms
+from messages.base import Refusal, Rules, Wei
+
+
+class Bid(msgspec.Struct, array_like=True, gc=False):
+    """What is fixed about a reply. `flaw` is why it can never lead, whatever others do; it may then have no amount."""
+
+    post_id: int
+    bidder_id: int
+    bidder_handle: str
+    amount_wei: Wei | None
+    flaw: Refusal | None
+    withdrawn: bool = False
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One accepted bid of the chain of leaders, the end as it stood after it (UTC ms), and what the next bid needs."""
+
+    bid: Bid
+    ends_at_ms: int
+    minimum_wei: Wei
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What is true of a bid in a fold. `required_wei` is set where money was the reason."""
+
+    bid: Bid
+    refusal: Refusal | None
+    required_wei: Wei | None = None
+
+
+def fold(rules: Rules, controls: Controls, bids: Iterable[Bid]) -> list[Verdict]:
+    """The verdict on every bid, in canonical order: the plain definition of an auction's result."""
+    in_order = sorted(bids, key=lambda bid: bid.post_id)
+    own_posts: dict[int, list[int]] = {}
+    for bid in in_order:
+        own_posts.setdefault(bid.bidder_id, []).append(bid.post_id)
+    leader: Link | None = None
+    verdicts = []
+    for bid in in_order:
+        verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
+        if verdict.refusal is None:
+            leader = link_to(rules, controls, leader, bid)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def judge(rules: Rules, controls: Controls, leader: Link | None, bid: Bid, own_posts: list[int]) -> Verdict:
+    """The verdict on a bid that comes next after `leader`, by a bidder who has made `own_posts` (sorted ids)."""
+    if bid.withdrawn:
+        return Verdict(bid, Refusal.WITHDRAWN)
+    if bid.post_id in controls.invalidated:
+        return Verdict(bid, Refusal.INVALIDATED)
+    if bid.flaw is Refusal.NOT_A_REPLY:
+        return Verdict(bid, bid.flaw)
+    at_ms = posted_at_ms(bid.post_id)
+    if at_ms < controls.opened_at_ms:
+        return Verdict(bid, Refusal.BEFORE_OPEN)
+    if at_ms >= effective_end(controls, leader):
+        return Verdict(bid, Refusal.AFTER_CLOSE)
+    if controls.pauses and controls.in_pause(at_ms):
+        return Verdict(bid, Refusal.PAUSED)
+    if bid.flaw is not None or bid.amount_wei is None:
+        return Verdict(bid, bid.flaw)
+    if controls.bars and (reason := controls.barred(bid.bidder_id, at_ms)):
+        return Verdict(bid, reason)
+    if rules.rate_limit_posts:
+        before = own_posts_before(own_posts, bid.post_id, rules.rate_limit_window_ms)
+        if before >= rules.rate_limit_posts:
+            return Verdict(bid, Refusal.RATE_LIMITED)
+    if is_held(rules, controls, bid):
+        return Verdict(bid, Refusal.HELD)
+    if leader and leader.bid.bidder_id == bid.bidder_id and not rules.leader_may_rebid:
+        return Verdict(bid, Refusal.ALREADY_LEADING)
+    required = leader.minimum_wei if leader else rules.reserve_wei
+    if bid.amount_wei < required:
+        return Verdict(bid, Refusal.BELOW_MINIMUM if leader else Refusal.BELOW_RESERVE, required)
+    return Verdict(bid, None)
+
+
+def is_held(rules: Rules, controls: Controls, bid: Bid) -> bool:
+    """Whether the bid waits for an operator: by his order, or for an amount that is not plausible (BID-7)."""
+    if bid.post_id in controls.held:
+        return True
+    if not rules.hold_above_wei or bid.amount_wei is None or bid.amount_wei <= rules.hold_above_wei:
+        return False
+    return bid.post_id not in controls.released
+
+
+def effective_end(controls: Controls, leader: Link | None) -> int:
+    """The one definition of the end (exclusive, UTC ms): as last extended, never before what was published."""
+    return max(leader.ends_at_ms, controls.ends_at_ms) if leader else controls.ends_at_ms
+
+
+def link_to(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> Link:
+    """What an accepted bid adds to the chain behind `leader`."""
+    return Link(bid, end_after(rules, controls, leader, bid), minimum_bid(rules, bid.amount_wei))
+
+
+def end_after(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> int:
+    """The end (UTC ms) once `bid` leads: moved only when the leader changes, never past the cap (LIFE-5)."""
+    ends_at_ms = effective_end(controls, leader)
+    if controls.frozen or (leader and leader.bid.bidder_id == bid.bidder_id):
+        return ends_at_ms
+    extended_ms = controls.after(posted_at_ms(bid.post_id), rules.soft_close_ms)
+    return max(ends_at_ms, min(extended_ms, controls.latest_end_ms))
