@@ -15,7 +15,7 @@ from actors.ports import Clock, StoreAccess
 from adapters import metrics
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
-from adapters.redis.writes import HashSet, HashSetIf, SortedAdd, Trim, Write
+from adapters.redis.writes import HashSet, HashSetIf, SortedAdd, SortedAddEach, Trim, Write
 from auction.catch_up import LEAST_OUTAGE_MS
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
@@ -170,11 +170,7 @@ class Auction(Actor):
         writes: list[Write] = []
         verdicts = [event for event in events if isinstance(event, BidAccepted | BidRefused)]
         if verdicts:
-            history = [(posted_at_ms(event.post_id), b"%020d" % event.post_id) for event in verdicts]
-            writes.append(SortedAdd(keys.bids(self.auction_id), history))
-        for event in verdicts:
-            member = b"%s:%020d" % (self.auction_id.encode(), event.post_id)
-            writes.append(SortedAdd(keys.user_bids(event.bidder_id), [(posted_at_ms(event.post_id), member)]))
+            writes += self._history(verdicts)
         if events and self._day.prepared:
             view = day_view(self._day)
             writes.append(HashSet(keys.day(self._day.prepared.day), view))
@@ -184,6 +180,16 @@ class Auction(Actor):
                 HashSet(keys.current, view) if opening else HashSetIf(keys.current, "auction_id", self.auction_id, view)
             )
         return writes
+
+    def _history(self, verdicts: Sequence[BidAccepted | BidRefused]) -> tuple[Write, Write]:
+        """The bids in the history of the auction, and in that of each bidder."""
+        user_bids, prefix = self._store.keys.user_bids, self.auction_id.encode() + b":"
+        by_time, by_user = [], []
+        for event in verdicts:
+            at_ms, member = posted_at_ms(event.post_id), b"%020d" % event.post_id
+            by_time.append((at_ms, member))
+            by_user.append((user_bids(event.bidder_id), at_ms, prefix + member))
+        return SortedAdd(self._store.keys.bids(self.auction_id), by_time), SortedAddEach(by_user[0][0], by_user)
 
 
 def day_view(day: AuctionDay) -> dict[str, str]:
@@ -214,6 +220,7 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "winner_handle": result.winner.bidder_handle if result and result.winner else "",
         "accepted": accepted,
         "refused": standings.found - accepted if standings else 0,
+        "paused": "1" if day.controls and day.controls.paused and day.phase is Phase.ACTIVE else "",
         "provisional": "" if day.phase is Phase.COMPLETED else "1",
     }
     return {name: str(value) for name, value in fields.items()}

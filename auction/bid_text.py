@@ -40,9 +40,10 @@ def read_bid(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -
     `text` is the whole text as X delivers it, HTML-escaped. `hashtag` is the auction's, without its sign; it is looked
     for in X's entities (`hashtags`) if there are any, then in the text.
     """
-    typical = _typical.fullmatch(text)
-    if typical and typical[3].lower() == hashtag.lower() and typical[1].strip("0") + (typical[2] or "").strip("0"):
-        return wei_of(typical[1], typical[2] or "")
+    if typical := _typical.fullmatch(text):
+        whole, decimals, tag = typical.groups("")
+        if tag.lower() == hashtag.lower() and (wei := wei_of(whole, decimals)):
+            return wei
     return read_by_the_rules(text, hashtag, hashtags)
 
 

@@ -3,8 +3,6 @@
 What a reply is worth by itself is found here; how bids stand to each other is `standings`.
 """
 
-from typing import Any
-
 from auction.bid_text import read_bid
 from auction.eligibility import AuthorFacts, ineligible
 from auction.fold import Bid, Link, Verdict
@@ -63,27 +61,46 @@ def verdict_event(
     reply: PlaceBid, verdict: Verdict, standings: Standings | None, now_ms: int
 ) -> BidAccepted | BidRefused:
     """What the log says of a reply, as of now (UTC ms). Minimum and end are those after the whole batch."""
+    # A day has many thousands of these: putting the common fields together first would cost as much again.
     bid = verdict.bid
-    seen: dict[str, Any] = {
-        "message_id": reply.message_id,
-        "correlation_id": reply.correlation_id,
-        "at_ms": now_ms,
-        "post_id": reply.post_id,
-        "bidder_id": reply.author_id,
-        "bidder_handle": reply.author_handle,
-        "bidder_created_at_ms": reply.author_created_at_ms,
-        "bidder_followers": reply.author_followers,
-        "replied_to_id": reply.replied_to_id,
-        "text": reply.text,
-        "hashtags": reply.hashtags,
-        "source": reply.source,
-        "amount_wei": bid.amount_wei,
-    }
     if verdict.refusal is None:
         assert standings is not None, "nothing is accepted before the auction has opened"
-        return BidAccepted(**seen, minimum_wei=standings.minimum_wei, ends_at_ms=standings.ends_at_ms)
-    flaw = None if bid.flaw is verdict.refusal and bid.flaw not in _PASSING else bid.flaw
-    return BidRefused(**seen, reason=verdict.refusal, required_wei=verdict.required_wei, flaw=flaw)
+        assert bid.amount_wei is not None, "nothing leads without an amount"
+        return BidAccepted(
+            message_id=reply.message_id,
+            correlation_id=reply.correlation_id,
+            at_ms=now_ms,
+            post_id=reply.post_id,
+            bidder_id=reply.author_id,
+            bidder_handle=reply.author_handle,
+            bidder_created_at_ms=reply.author_created_at_ms,
+            bidder_followers=reply.author_followers,
+            replied_to_id=reply.replied_to_id,
+            text=reply.text,
+            hashtags=reply.hashtags,
+            source=reply.source,
+            amount_wei=bid.amount_wei,
+            minimum_wei=standings.minimum_wei,
+            ends_at_ms=standings.ends_at_ms,
+        )
+    return BidRefused(
+        message_id=reply.message_id,
+        correlation_id=reply.correlation_id,
+        at_ms=now_ms,
+        post_id=reply.post_id,
+        bidder_id=reply.author_id,
+        bidder_handle=reply.author_handle,
+        bidder_created_at_ms=reply.author_created_at_ms,
+        bidder_followers=reply.author_followers,
+        replied_to_id=reply.replied_to_id,
+        text=reply.text,
+        hashtags=reply.hashtags,
+        source=reply.source,
+        amount_wei=bid.amount_wei,
+        reason=verdict.refusal,
+        required_wei=verdict.required_wei,
+        flaw=None if bid.flaw is verdict.refusal and bid.flaw not in _PASSING else bid.flaw,
+    )
 
 
 def leader_of(link: Link) -> Leader:

@@ -67,7 +67,10 @@ class Standings:
 
     def knows(self, post_id: int) -> bool:
         """Whether this bid was found before."""
-        return post_id in self.bids or any(post_id in segment for segment in self._segments_from(post_id))
+        if post_id in self.bids or not self.segments:
+            return post_id in self.bids
+        place = bisect_left(self.segments, post_id, key=lambda segment: segment.last_id)
+        return place < len(self.segments) and post_id in self.segments[place]
 
     def verdicts(self) -> list[Verdict]:
         """The verdict on every bid as of now, folded anew: for reading, not for deciding."""
@@ -139,11 +142,6 @@ class Standings:
         for bid in bids:
             bid.withdrawn = bid.withdrawn or bid.post_id in self._withdrawn
         return bids
-
-    def _segments_from(self, post_id: int) -> Sequence[Segment]:
-        """The one segment that may hold this post, if any does."""
-        place = bisect_left(self.segments, post_id, key=lambda segment: segment.last_id)
-        return self.segments[place : place + 1]
 
     def _has_led(self, post_id: int) -> bool:
         place = bisect_left(self.chain, post_id, key=_post_id)

@@ -22,7 +22,7 @@ class UnreadableMessage(ValueError):
 
 def _encode_wei(value: object) -> str:
     if isinstance(value, Wei):
-        return str(int(value))
+        return int.__repr__(value)
     raise NotImplementedError(f"{type(value).__name__} has no place on a wire")
 
 

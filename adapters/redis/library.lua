@@ -10,7 +10,7 @@
 local CHUNK = 6000
 
 -- What a generic write needs to find under its key.
-local KINDS = {SET = 'string', HSET = 'hash', HSETIF = 'hash', ZADD = 'zset', XADD = 'stream', XTRIM = 'stream', DEL = 'anything'}
+local KINDS = {ZADDEACH = 'zset', SET = 'string', HSET = 'hash', HSETIF = 'hash', ZADD = 'zset', XADD = 'stream', XTRIM = 'stream', DEL = 'anything'}
 
 local function not_owner(why) return redis.error_reply('NOTOWNER ' .. why) end
 
@@ -47,7 +47,16 @@ local function impossible(keys, first, args, at)
             return 'WRONGTYPE ' .. command .. ' to ' .. key .. ', which holds ' .. kind
         end
         found[key] = command == 'DEL' and 'none' or needed
-        at = at + 2 + tonumber(args[at + 1])
+        local next_at = at + 2 + tonumber(args[at + 1])
+        if command == 'ZADDEACH' then
+            for place = at + 2, next_at - 1, 3 do
+                local member_kind = found[args[place]] or redis.call('TYPE', args[place]).ok
+                if member_kind ~= 'zset' and member_kind ~= 'none' then
+                    return 'WRONGTYPE ZADDEACH to ' .. args[place] .. ', which holds ' .. member_kind
+                end
+            end
+        end
+        at = next_at
     end
 end
 
@@ -88,6 +97,12 @@ local function commit(keys, args)
         local command, last = args[from], from + 1 + tonumber(args[from + 1])
         local start_at = from + 2
         if command == 'DEL' then redis.call('DEL', keys[i]) end
+        if command == 'ZADDEACH' then
+            for at_member = start_at, last, 3 do
+                redis.call('ZADD', args[at_member], args[at_member + 1], args[at_member + 2])
+            end
+            start_at = last + 1
+        end
         if command == 'HSETIF' then
             -- Its first two values are a field and what it must hold; where it does not, nothing is written.
             local holds = redis.call('HGET', keys[i], args[from + 2]) == args[from + 3]
@@ -103,6 +118,17 @@ local function commit(keys, args)
         redis.call('SET', checkpoint, state)
     end
     return at
+end
+
+-- Takes a dead letter out, and puts a batch into a queue in its place: what it holds, to try that again, or word that it
+-- was discarded. keys: dead letters, queue; arguments: the letter's id, the batch. Answers 0 where there is no such letter.
+local function settle_letter(keys, args)
+    local dead, queue = unpack(keys)
+    local kind = redis.call('TYPE', queue).ok
+    if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('WRONGTYPE a queue is a stream, ' .. queue .. ' holds ' .. kind) end
+    if redis.call('XDEL', dead, args[1]) == 0 then return 0 end
+    redis.call('XADD', queue, '*', 'batch', args[2])
+    return 1
 end
 
 -- key: lease; arguments: token, ms until it ends, 'steal' to take it from its holder. Answers 1 when it is ours.
@@ -127,6 +153,7 @@ end
 
 redis.register_function('begin', begin)
 redis.register_function('commit', commit)
+redis.register_function('settle_letter', settle_letter)
 redis.register_function('take_lease', take_lease)
 -- A full memory must not cost the lease.
 redis.register_function{function_name = 'renew_lease', callback = renew_lease, flags = {'allow-oom'}}

@@ -50,6 +50,16 @@ class SortedAdd:
 
 
 @dataclass(frozen=True, slots=True)
+class SortedAddEach:
+    """Each member, with its score, stands in a sorted set of its own: (key, score, member). One write instead of many,
+    since many thousands of bids come at once and hardly two of one bidder. `key` is one of the keys, any of them.
+    """
+
+    key: str
+    members: Sequence[tuple[Value, int, Value]]
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """One more entry at the end of a stream (an input queue, an outbox, the dead letters)."""
 
@@ -72,7 +82,7 @@ class Delete:
     key: str
 
 
-Write = Set | HashSet | HashSetIf | SortedAdd | Append | Trim | Delete
+Write = Set | HashSet | HashSetIf | SortedAdd | SortedAddEach | Append | Trim | Delete
 
 
 def flatten(writes: Iterable[Write]) -> tuple[list[str], list[Value]]:
@@ -103,6 +113,11 @@ def _values(write: Write) -> tuple[str, list[Value]]:
             for score, member in write.members:
                 values += (b"%d" % score, member)
             return "ZADD", values
+        case SortedAddEach():
+            each: list[Value] = []
+            for key, score, member in write.members:
+                each += (key, b"%d" % score, member)
+            return "ZADDEACH", each
         case Append():
             return "XADD", ["*", FIELD, write.data]
         case Trim():

@@ -11,7 +11,7 @@ from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreUnavailable, Wr
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
-from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Set, SortedAdd, Trim
+from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Set, SortedAdd, SortedAddEach, Trim
 
 
 def everything(store):
@@ -56,6 +56,16 @@ def test_the_stage_is_written_only_by_whoever_stands_on_it(store, event):
     assert store.client.hgetall(current) == {b"auction_id": b"m-01", b"phase": b"PROCESSING"}
 
 
+@pytest.mark.requirement("BID-11", "RED-1")
+def test_each_member_of_a_write_goes_to_its_own_sorted_set(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    each = [(b"users:1:bids", 5, b"a"), (b"users:2:bids", 6, b"b"), (b"users:1:bids", 7, b"c")]
+    journal.commit([event()], [SortedAddEach("users:1:bids", each)])
+    assert store.client.zrange("users:1:bids", 0, -1, withscores=True) == [(b"a", 5.0), (b"c", 7.0)]
+    assert store.client.zrange("users:2:bids", 0, -1, withscores=True) == [(b"b", 6.0)]
+
+
 @pytest.mark.requirement("RED-2")
 @pytest.mark.parametrize(
     "write",
@@ -64,6 +74,8 @@ def test_the_stage_is_written_only_by_whoever_stands_on_it(store, event):
         HashSet("string", {"a": b"1"}),
         HashSetIf("string", "a", "1", {"a": b"1"}),
         SortedAdd("hash", [(1, b"a")]),
+        SortedAddEach("fresh", [("fresh", 1, b"a"), ("hash", 1, b"a")]),
+        SortedAddEach("fresh", [("log:m", 1, b"a")]),
         Append("string", b"1"),
         Trim("hash", "1-1"),
         SortedAdd("fresh", [(1, b"a")]),

@@ -18,6 +18,7 @@ KINDS = {
     b"HSET": "hash",
     b"HSETIF": "hash",
     b"ZADD": "zset",
+    b"ZADDEACH": "zset",
     b"XADD": "stream",
     b"XTRIM": "stream",
     b"DEL": "anything",
@@ -82,6 +83,7 @@ class ModelStore:
         self._functions: dict[bytes, Callable[[list[bytes], list[bytes]], Any]] = {
             b"begin": self._begin,
             b"commit": self._commit,
+            b"settle_letter": self._settle_letter,
             b"take_lease": self._take_lease,
             b"renew_lease": self._renew_lease,
             b"release_lease": self._release_lease,
@@ -330,6 +332,11 @@ class ModelStore:
             if kind == "the log" or (kind not in (needed, "none") and command != b"DEL"):
                 raise refused(f"WRONGTYPE {command.decode()} to {key.decode()}, which holds {kind}")
             found[key] = "none" if command == b"DEL" else needed
+            if command == b"ZADDEACH":
+                for each in values[::3]:
+                    kind = found.get(each) or self._kind(each)
+                    if kind not in ("zset", "none"):
+                        raise refused(f"WRONGTYPE ZADDEACH to {each.decode()}, which holds {kind}")
             writes.append((key, command, values))
             at += 2 + len(values)
         return writes
@@ -339,8 +346,21 @@ class ModelStore:
             if self._do_hget(key, values[0]) != values[1]:
                 return
             command, values = b"HSET", values[2:]
-        if command == b"DEL" or values:
+        if command == b"ZADDEACH":
+            for at in range(0, len(values), 3):
+                self._commands["ZADD"](*values[at : at + 3])
+        elif command == b"DEL" or values:
             self._commands[command.decode()](key, *values)
+
+    def _settle_letter(self, keys: list[bytes], args: list[bytes]) -> int:
+        dead, queue = keys
+        kind = self._kind(queue)
+        if kind not in ("stream", "none"):
+            raise refused(f"WRONGTYPE a queue is a stream, {queue.decode()} holds {kind}")
+        if not self._do_xdel(dead, args[0]):
+            return 0
+        self._do_xadd(queue, b"*", b"batch", args[1])
+        return 1
 
     def _take_lease(self, keys: list[bytes], args: list[bytes]) -> int:
         holder = self._get(keys[0], bytes)
