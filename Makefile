@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo scenarios screenshots bench chaos simulate mutations test lint format run clean requirements lock
+.PHONY: demo scenarios screenshots bench torture chaos simulate mutations test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
@@ -27,9 +27,15 @@ format: .venv/dev
 screenshots: .venv/dev browser  ## the stage page in every phase of a demo day; pictures in build/screenshots/
 	$(PYTHON) -m tests.page.screenshots
 
-bench: .venv/run  ## what the process costs: time to ready, memory, from a crash to working again
-	$(PYTHON) -m benchmarks.idle
-	$(PYTHON) -m benchmarks.crash
+# QUICK=1 takes tiny sizes: it shows that everything can be measured, and measures nothing.
+bench: .venv/run peers  ## what the process costs and how fast it is, and others beside it; ARGS="--only burst --runs 3", QUICK=1
+	$(PYTHON) -m benchmarks.idle $(if $(QUICK),--runs 1)
+	$(PYTHON) -m benchmarks.crash $(if $(QUICK),--crashes 5)
+	$(PYTHON) -m benchmarks.bids --with build/idle.json --with build/crash.json $(if $(QUICK),--quick) $(ARGS)
+
+RUNS ?= 50
+torture: .venv/run  ## kill -9 of the supervisor and of its server under load, at random moments; RUNS=5 ARGS="--seed 7"
+	$(PYTHON) -m benchmarks.torture --runs $(RUNS) $(ARGS)
 
 chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
 	$(PYTHON) -m benchmarks.chaos $(ARGS)
@@ -60,4 +66,6 @@ node_modules:
 	@scripts/setup-node
 browser:
 	@scripts/setup-browser
-.PHONY: .venv/run .venv/dev node_modules browser
+peers: .venv/run
+	@benchmarks/peers/setup
+.PHONY: .venv/run .venv/dev node_modules browser peers

@@ -5,6 +5,7 @@ has answered its first ping, set up and reading. Each crash is the first of an a
 crashing is made to wait, by design, and that wait is not what is measured here.
 """
 
+import argparse
 import dataclasses
 import logging
 import sys
@@ -22,6 +23,7 @@ import supervisor
 from adapters.redis.client import execute
 from adapters.redis.errors import NotOwner
 from adapters.redis.queue import Queue
+from benchmarks.measuring import BUILD, Measure, percentile, until
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from messages.commands import PlaceBid
@@ -29,24 +31,15 @@ from messages.hints import QueueGrew
 from settings import load
 from supervision import Backoff, ChildStatus, InjectedCrash, Supervisor
 
-ROOT = Path(__file__).parent.parent
 CRASHES = 100
 DEADLINE_S = 30.0
 STEADY_S = 0.05  # how long an actor is left in peace between two crashes
-TARGET_MS = 100.0
-
-
-class Recovery(msgspec.Struct, frozen=True):
-    """From the crash to the first work of the successor, in ms, over so many crashes."""
-
-    actor: str
-    crashes: int
-    p50_ms: float
-    p99_ms: float
-    worst_ms: float
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--crashes", type=int, default=CRASHES, help=f"of each actor (default {CRASHES})")
+    crashes = parser.parse_args().crashes
     logging.basicConfig(level=logging.CRITICAL)  # each crash would be told with its stack
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
@@ -57,28 +50,25 @@ def main() -> int:
         port = simulated_x(data_dir, x_options(settings, plan))
         surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
         process = supervisor.Process(settings, surroundings)
-        groups = [dataclasses.replace(group, max_restarts=10 * CRASHES) for group in process.groups()]
+        groups = [dataclasses.replace(group, max_restarts=10 * crashes) for group in process.groups()]
         conditions = {kind: name for kind, name in supervisor.CONDITIONS.items() if kind is not InjectedCrash}
         process.supervisor = Supervisor(groups, conditions, (NotOwner,), backoff=Backoff(stable_s=0.0))
         try:
             process.start()
-            recoveries = measure(process, supervisor.auction_id(settings, 1))
+            measures = measure(process, supervisor.auction_id(settings, 1), crashes)
         finally:
             process.supervisor.stop()
             process.supervisor.wait(DEADLINE_S)
             process.stop()
             end_simulated_x(data_dir, port)
-    for recovery in recoveries:
-        print(
-            f"{recovery.actor:<20} {recovery.crashes} crashes   p50 {recovery.p50_ms:6.1f} ms   "
-            f"p99 {recovery.p99_ms:6.1f} ms   worst {recovery.worst_ms:6.1f} ms   (target: p99 below {TARGET_MS:g} ms)"
-        )
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "crash.json").write_bytes(msgspec.json.encode(recoveries))
+    for found in measures:
+        print(f"{found.name}: {found.median:.1f} {found.unit}  {found.target}")
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "crash.json").write_bytes(msgspec.json.encode(measures))
     return 0
 
 
-def measure(process: supervisor.Process, auction_id: str) -> list[Recovery]:
+def measure(process: supervisor.Process, auction_id: str, crashes: int) -> list[Measure]:
     """Crashes the auction, then a listener, while the crowd goes on bidding."""
     client, keys = process.client, process.keys
     queue = Queue(client, keys)
@@ -96,15 +86,17 @@ def measure(process: supervisor.Process, auction_id: str) -> list[Recovery]:
         until(lambda: status(process, supervisor.PUBLISHER).state == "READY", "the listener is ready")
 
     return [
-        crash(process, auction_id, "auction", first_verdict),
-        crash(process, supervisor.PUBLISHER, supervisor.PUBLISHER, first_ping),
+        *crash(process, auction_id, "auction", first_verdict, crashes),
+        *crash(process, supervisor.PUBLISHER, supervisor.PUBLISHER, first_ping, crashes),
     ]
 
 
-def crash(process: supervisor.Process, name: str, title: str, works: Callable[[int], None]) -> Recovery:
+def crash(
+    process: supervisor.Process, name: str, title: str, works: Callable[[int], None], crashes: int
+) -> list[Measure]:
     """Crashes the actor of this name again and again; `works` returns when the successor has done something."""
     took_ms = []
-    for number in track(range(CRASHES), f"crashing {title}", console=Console(stderr=True)):
+    for number in track(range(crashes), f"crashing {title}", console=Console(stderr=True)):
         successor = status(process, name).incarnation + 1
         began_s = time.perf_counter()
         process.supervisor.crash(name)
@@ -114,8 +106,16 @@ def crash(process: supervisor.Process, name: str, title: str, works: Callable[[i
         took_ms.append((time.perf_counter() - began_s) * 1000)
         until(lambda: status(process, name).state == "READY", "it is ready again")
         time.sleep(STEADY_S)
-    took_ms.sort()
-    return Recovery(title, CRASHES, took_ms[CRASHES // 2 - 1], took_ms[CRASHES * 99 // 100 - 1], took_ms[-1])
+    shares = {"p50": (0.5, ""), "p99": (0.99, "≤ 100"), "worst": (1.0, "")}
+    return [
+        Measure(
+            name=f"{crashes} crashes of the {title}: working again, {share}",
+            unit="ms",
+            runs=[percentile(took_ms, at)],
+            target=target,
+        )
+        for share, (at, target) in shares.items()
+    ]
 
 
 def late_bid(post_id: int, number: int) -> PlaceBid:
@@ -143,15 +143,6 @@ def is_started(process: supervisor.Process, name: str, incarnation: int) -> bool
 def status(process: supervisor.Process, name: str) -> ChildStatus:
     """How the actor of this name stands."""
     return next(child for child in process.supervisor.tree() if child.name == name)
-
-
-def until(holds: Callable[[], object], what: str) -> None:
-    """Waits for a condition. Raises RuntimeError when it does not come true."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not holds():
-        if time.monotonic() > deadline_s:
-            raise RuntimeError(f"not within {DEADLINE_S:g} s: {what}")
-        time.sleep(0.0005)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ It runs as its users run it: the shipped settings, the embedded server, the simu
 supervisor's own resident set; the server and the simulator are processes of their own and listed as such.
 """
 
+import argparse
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,9 +19,9 @@ from pathlib import Path
 import msgspec
 
 from adapters.redis.embedded import EmbeddedServer
+from benchmarks.measuring import BUILD, ROOT, Measure, resident_mb
 from simulator.launch import ask_x
 
-ROOT = Path(__file__).parent.parent
 RUNS = 5
 DEADLINE_S = 30.0
 SETTLE_S = 3.0
@@ -36,12 +36,18 @@ class IdleRun(msgspec.Struct, frozen=True):
 
 
 def main() -> int:
-    runs = [measure() for _ in range(RUNS)]
-    for name in IdleRun.__struct_fields__:
-        figures = sorted(getattr(run, name) for run in runs)
-        print(f"{name:<14} median {statistics.median(figures):8.2f}   min {figures[0]:8.2f}   max {figures[-1]:8.2f}")
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "idle.json").write_bytes(msgspec.json.encode(runs))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"starts (default {RUNS})")
+    runs = [measure() for _ in range(parser.parse_args().runs)]
+    measures = [
+        Measure(name="idle: ready after", unit="s", runs=[run.ready_s for run in runs], target="≤ 2"),
+        Measure(name="idle: the process", unit="MB", runs=[run.supervisor_mb for run in runs], target="≤ 150"),
+        Measure(name="idle: its server", unit="MB", runs=[run.server_mb for run in runs]),
+    ]
+    for found in measures:
+        print(f"{found.name:<18} median {found.median:.2f} {found.unit}   min {found.least:.2f}   max {found.most:.2f}")
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "idle.json").write_bytes(msgspec.json.encode(measures))
     return 0
 
 
@@ -64,7 +70,7 @@ def measure() -> IdleRun:
             ready_s = time.monotonic() - began_s
             time.sleep(SETTLE_S)  # what the start has left over is given back in the first seconds
             server = EmbeddedServer(data_dir)
-            return IdleRun(ready_s, _resident_mb(process.pid), _resident_mb(server.process_id() or 0))
+            return IdleRun(ready_s, resident_mb(process.pid), resident_mb(server.process_id() or 0))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(DEADLINE_S)
@@ -78,12 +84,6 @@ def _ready(data_dir: Path) -> bool:
             return bool(answer.status == 200)
     except (OSError, ValueError, urllib.error.URLError):
         return False
-
-
-def _resident_mb(process_id: int) -> float:
-    status = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

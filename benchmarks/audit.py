@@ -1,0 +1,99 @@
+"""How fast a day is audited, and where the time goes: a bid war of one day, written as an export, no server.
+
+The parts are measured by themselves, on the same entries: decoding, the hash chain, and deciding again, most of which
+is reading the texts of the bids anew.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from adapters.log_file import read_export, write_export
+from adapters.redis.log import LogEntry, first_link, next_link, verify_chain
+from auction.audit import Auditor
+from auction.bid_text import read_bid
+from auction.day import AuctionDay
+from benchmarks.lines import HASHTAG, War
+from benchmarks.measuring import Measure
+from commands.audit import audit_file
+from messages.codec import pack_batch, unpack_events
+from messages.commands import AuctionCommand
+from messages.events import BidAccepted, BidRefused
+from tests.auction.builders import AUCTION, AUCTION_POST, OPENING, OPENS_MS, RULES
+
+BIDS_AN_ENTRY = 1_024
+
+
+def audited(runs: int, bids: int) -> list[Measure]:
+    """The whole and its parts, in events a second."""
+    with tempfile.TemporaryDirectory(prefix="audit-") as folder:
+        path = Path(folder) / "day.log"
+        with path.open("wb") as file:
+            events = write_export(file, "bench", AUCTION, a_day(bids))
+        with path.open("rb") as file:
+            entries = list(read_export(file).entries)
+        parts: dict[str, Callable[[], object]] = {
+            "audit --file": lambda: audit_file(path),
+            "the chain, decoding included": lambda: verify_chain(entries, every_writer=False),
+            "deciding again, decoding included": lambda: _decide(entries),
+            "reading the texts, decoding included": lambda: _read_texts(entries),
+            "decoding": lambda: [unpack_events(entry.data) for entry in entries],
+        }
+        return [
+            Measure(name=name, unit="events/s", runs=[events / _seconds(part) for _ in range(runs)])
+            for name, part in parts.items()
+        ]
+
+
+def a_day(bids: int) -> Iterator[LogEntry]:
+    """The log of one auction in which so many bids were made."""
+    day, war = AuctionDay(AUCTION), War(AUCTION_POST)
+    prepare = msgspec.structs.replace(OPENING[0], rules=msgspec.structs.replace(RULES, hashtag=HASHTAG))
+    sequence, chain = 0, first_link(AUCTION)
+    batch: Sequence[AuctionCommand]
+    for batch in ([prepare, OPENING[1]], *war.batches(0, bids, BIDS_AN_ENTRY, OPENS_MS)):
+        events = day.decide(batch, OPENS_MS)
+        data = pack_batch(events)
+        chain = next_link(chain, data)
+        yield LogEntry(sequence + 1, len(events), AUCTION, sequence + 1, chain, data)
+        sequence += len(events)
+
+
+def _decide(entries: list[LogEntry]) -> None:
+    auditor = Auditor(AUCTION)
+    for entry in entries:
+        if difference := auditor.check(unpack_events(entry.data)):  # type: ignore[arg-type]
+            raise RuntimeError(difference)
+
+
+def _read_texts(entries: list[LogEntry]) -> None:
+    for entry in entries:
+        for event in unpack_events(entry.data):
+            if isinstance(event, BidAccepted | BidRefused):
+                read_bid(event.text, HASHTAG, event.hashtags)
+
+
+def _seconds(part: Callable[[], object]) -> float:
+    began_s = time.perf_counter()
+    part()
+    return time.perf_counter() - began_s
+
+
+def main() -> int:
+    """Prints a line for each part."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bids", type=int, default=200_000)
+    parser.add_argument("--runs", type=int, default=3)
+    args = parser.parse_args()
+    for measure in audited(args.runs, args.bids):
+        print(f"{measure.name:<40} {measure.median:>10,.0f} {measure.unit}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""A house from outside: its process and its store. It can be fed, filled, looked at, killed and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import redis
+
+import supervisor
+from adapters import process_file
+from adapters.redis.client import connect, execute
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.errors import StoreError
+from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader
+from adapters.redis.queue import Queue
+from benchmarks.house import Fed, Order, house_plan, house_settings
+from benchmarks.lines import War
+from benchmarks.measuring import ROOT, resident_mb, until
+from commands.compressed import START_MS
+from commands.simulated import end_simulated_x
+from messages.events import BidAccepted, BidRefused
+from simulator.launch import PORT_FILE
+
+START_S, END_S, DECIDE_S = 60.0, 30.0, 900.0
+FILL_BATCH, FILL_AHEAD = 500, 400  # bids an entry, entries that may wait
+
+
+class RunningHouse:
+    """One house in a folder of its own. For one thread."""
+
+    def __init__(self, folder: Path, record: Path | None = None) -> None:
+        self.data_dir = folder
+        self._opens_at_ms = supervisor.clock_ms() + START_MS
+        self._record = ["--record", str(record)] if record else []
+        settings = house_settings(folder, house_plan(self._opens_at_ms))
+        self.auction_id = supervisor.auction_id(settings, 1)
+        self.keys = Keys(settings.marathon.id)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._server = EmbeddedServer(folder)  # only asked; the house itself starts and stops it
+        self._client: redis.Redis | None = None
+
+    def __enter__(self) -> "RunningHouse":
+        try:
+            self.start()
+            self.until_open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self.end()
+        if (port_file := self.data_dir / PORT_FILE).exists():
+            end_simulated_x(self.data_dir, int(port_file.read_text(encoding="utf-8")))
+
+    # ---- coming and going
+
+    def start(self) -> None:
+        """Start the process, or its successor in the same directory."""
+        command = [sys.executable, "-m", "benchmarks.house", "--data-dir", str(self.data_dir)]
+        command += ["--opens-at-ms", str(self._opens_at_ms), *self._record]
+        with (self.data_dir / "house.log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            )
+
+    def end(self) -> None:
+        """End it in good order, the server with it; what does not end in time is killed, both."""
+        if self._client:
+            self._client.close()
+            self._client = None
+        if self.process and self.process.poll() is None and self.process.stdin:
+            self.process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(END_S)
+        self.kill()
+        self.kill_server()
+
+    def kill(self) -> None:
+        """kill -9 of the process; the server and the simulated X live on."""
+        if self.process:
+            self.process.kill()
+            self.process.wait(END_S)
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+
+    def kill_server(self) -> bool:
+        """kill -9 of the server; the supervisor starts it again. Whether there was one that answered."""
+        if (server := self._server.process_id()) is None:
+            return False
+        os.kill(server, signal.SIGKILL)
+        return True
+
+    def until_open(self) -> None:
+        """Wait until the auction's post is confirmed and the process ready; whose bids these are is known then."""
+        where = f"see {self.data_dir / 'house.log'}"
+        until(self.is_open, f"the auction opens ({where})", START_S, poll_s=0.01)
+        until(self.is_ready, f"the process is ready ({where})", START_S, poll_s=0.01)
+        self.war = War(int(execute(self.client, "HGET", self.keys.day(1), "post_id")))
+
+    def _must_live(self) -> None:
+        if self.process and self.process.poll() is not None:
+            raise RuntimeError(f"the house has ended with {self.process.returncode}: {self.words()}")
+
+    def is_open(self) -> bool:
+        """Whether bids count. Raises RuntimeError when the process has ended."""
+        self._must_live()
+        with suppress(StoreError, FileNotFoundError):
+            return bool(execute(self.client, "HGET", self.keys.day(1), "phase") == b"ACTIVE")
+        return False
+
+    def is_ready(self) -> bool:
+        """Whether the process says so. Raises RuntimeError when it has ended."""
+        self._must_live()
+        found = process_file.read(self.data_dir)
+        if found is None:
+            return False
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{found.private_port}/readyz", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def words(self) -> str:
+        """The last thing that it said on standard error."""
+        lines = (self.data_dir / "house.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    # ---- the store
+
+    @property
+    def client(self) -> redis.Redis:
+        """A client of our own on the house's server. Raises FileNotFoundError before there is one."""
+        if self._client is None:
+            self._client = connect(self._server.url)
+        return self._client
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    def decided(self) -> int:
+        """How many bids are decided, on disk."""
+        return int(execute(self.client, "ZCARD", self.keys.bids(self.auction_id)))
+
+    def waiting(self) -> int:
+        """How many entries the queue holds that are not decided yet."""
+        return int(execute(self.client, "XLEN", self.keys.queue(self.auction_id)))
+
+    def verdicts(self) -> Iterator[BidAccepted | BidRefused]:
+        """Every verdict, in the order of the log."""
+        log, seq = LogReader(self.client, self.keys), 0
+        while entries := log.read(seq, 256):
+            for entry in entries:
+                yield from (event for event in entry.events() if isinstance(event, BidAccepted | BidRefused))
+            seq = entries[-1].last_seq
+
+    def history(self) -> list[int]:
+        """The post ids of the bid history, in its order."""
+        members: list[bytes] = execute(self.client, "ZRANGE", self.keys.bids(self.auction_id), 0, -1)
+        return [int(member) for member in members]
+
+    def memory_mb(self) -> tuple[float, float]:
+        """Resident memory of the process and of its server."""
+        assert self.process is not None, "only a started house has memory"
+        return resident_mb(self.process.pid), resident_mb(self._server.process_id() or 0)
+
+    # ---- bids
+
+    def feed(self, lines: Path, rate: float = 0.0) -> Fed:
+        """Bids as X's stream brings them; returns when the last one was taken."""
+        assert self.process is not None, "only a started house can be fed"
+        assert self.process.stdin is not None, "orders go through its standard input"
+        assert self.process.stdout is not None, "answers come on its standard output"
+        self.process.stdin.write(msgspec.json.encode(Order(str(lines), rate)) + b"\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the house has ended: {self.words()}")
+        return msgspec.json.decode(answer, type=Fed)
+
+    def fill(self, to: int) -> None:
+        """Bids past the ingest, into the queue, until so many are decided: the quick way to a long history."""
+        queue, now_ms = Queue(self.client, self.keys), supervisor.clock_ms()
+        have = self.decided()
+        for number, batch in enumerate(self.war.batches(have, to - have, FILL_BATCH, now_ms)):
+            if number % 8 == 0:
+                until(lambda: self.waiting() < FILL_AHEAD, "the queue is worked off", DECIDE_S, poll_s=0.01)
+            queue.append(self.auction_id, batch)
+        self.until_decided(to)
+
+    def until_decided(self, count: int) -> float:
+        """Wait until so many bids are decided; when that was (`time.monotonic`)."""
+        until(lambda: self.decided() >= count, f"{count} bids are decided", DECIDE_S, poll_s=0.001)
+        return time.monotonic()
+
+
+@contextmanager
+def running_house(record: Path | None = None) -> Iterator[RunningHouse]:
+    """A new house with an open auction, in a folder that goes with it."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, RunningHouse(Path(folder), record) as house:
+        yield house
