@@ -1,27 +1,27 @@
-"""The announcer: the posts of the marathon on X, each made once.
+"""The announcer: the posts of the marathon on X. What announces something is made once, what bidders are told at most
+once.
 
 What is to be posted follows from the log and waits in an outbox that moves in one commit with the place in the log. An
-attempt is in the log before it is sent; when its outcome is unknown, the own timeline is looked up twice before the
-post is sent again. The text of a post follows from its event alone, so that it can be recognised there. What it has
-logged itself it hears again only in recovery, where a damaged checkpoint may know less than the log.
+attempt is in the log before it is sent; when its outcome is unknown, the own timeline is looked up twice before a job's
+post is sent again, and a notice is let go. The text of a job follows from its event alone, so that it can be recognised
+there. What it has logged itself it hears again only in recovery, where a damaged checkpoint may know less than the log.
 """
 
 import logging
 from collections.abc import Sequence
 
-import msgspec
-
 from actors.listener import LogListener
+from actors.outbox import DEFAULTS, Job, Outbox, Posting
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from adapters.redis.writes import Append, Write
 from adapters.x.client import XClient
 from adapters.x.errors import PostOutcomeUnknown, XUnavailable
 from adapters.x.errors import PostRefused as RefusedByX
-from auction.words import auction_post, closing_post, result_post
+from auction.notices import Notice
 from messages.base import Event
 from messages.codec import pack, pack_batch, unpack
 from messages.commands import ConfirmAuctionPost
-from messages.events import AnyEvent, AuctionPrepared, ClosingSoon, PostAttempted, PostMade, PostRefused, ResultNamed
+from messages.events import AnyEvent, PostAttempted, PostMade, PostRefused
 from messages.hints import LogGrew, QueueGrew
 from supervision import Context
 
@@ -39,39 +39,11 @@ OUR_FAULT = (401, 402)
 RETRY_OUR_FAULT_MS = 30_000
 
 
-class Job(msgspec.Struct, array_like=True):
-    """One post to make; `opens` names the auction that it opens. The times (ms) are 0 before the first attempt.
-
-    `unknown` is set while the outcome of the last one is; `looked_up` counts the looks at the timeline since then.
-    """
-
-    name: str
-    text: str
-    opens: str = ""
-    first_attempt_ms: int = 0
-    last_attempt_ms: int = 0
-    unknown: bool = False
-    looked_up: int = 0
-    duplicates: int = 0
-    useless_from_ms: int = 0  # not worth a first attempt any more; 0: always worth it
-
-    def attempted(self, at_ms: int) -> None:
-        """One more attempt was made."""
-        self.first_attempt_ms = self.first_attempt_ms or at_ms
-        self.last_attempt_ms, self.unknown, self.looked_up = at_ms, True, 0
-
-
-class AnnouncerState(msgspec.Struct, array_like=True):
-    """The place in the log, the outbox, and what the texts of later posts need."""
-
-    position: int = 0
-    outbox: list[Job] = []
-    prepared: dict[str, AuctionPrepared] = {}
-
-
 class Announcer(LogListener):
-    """Makes one post at a time, oldest first. `settle_ms` is how long a request of unknown outcome can still live,
-    and the time between two looks at the timeline."""
+    """Makes one post at a time: the jobs, oldest first, and only when there is none of them a notice.
+
+    `settle_ms` is how long a request of unknown outcome can still live, and the time between two looks at the timeline.
+    """
 
     def __init__(
         self,
@@ -82,17 +54,19 @@ class Announcer(LogListener):
         time_zone: str,
         settle_ms: int,
         listeners: Sequence[str],
+        posting: Posting = DEFAULTS,
     ) -> None:
         super().__init__(context, store)
         self._store, self._clock, self._x = store, clock, x
         self._time_zone, self._settle_ms, self._listeners = time_zone, settle_ms, listeners
+        self._posting = posting
         self._not_before_ms = 0
 
     def setup(self) -> None:
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
         begun = self._journal.begin()
-        self._state = unpack(begun.checkpoint, AnnouncerState) if begun.checkpoint else AnnouncerState()
+        self._state = unpack(begun.checkpoint, Outbox) if begun.checkpoint else Outbox()
         self.position, self._known_seq = self._state.position, begun.seq
         self._changed = False
         self.listen(self._client)
@@ -102,33 +76,9 @@ class Announcer(LogListener):
         self._client.close()
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
-        if isinstance(event, AuctionPrepared):
-            self._state.prepared[event.auction_id] = event
-            text = auction_post(event, self._time_zone)
-            self._state.outbox.append(Job(f"auction-post:{event.auction_id}", text, opens=event.auction_id))
-        elif isinstance(event, ClosingSoon):
-            text = closing_post(self._state.prepared[writer], event, self._time_zone)
-            job = Job(f"closing:{writer}:{event.left_ms}", text, useless_from_ms=event.ends_at_ms)
-            self._state.outbox.append(job)
-        elif isinstance(event, ResultNamed):
-            prepared = self._state.prepared.pop(event.auction_id)
-            self._state.outbox.append(Job(f"result:{event.auction_id}", result_post(prepared, event)))
-        elif seq > self._known_seq or not self._recalls(event):
-            return
-        self._changed = True
-
-    def _recalls(self, event: AnyEvent) -> bool:
-        """Take in what an earlier incarnation has logged; whether the checkpoint did not know it."""
-        if not isinstance(event, PostAttempted | PostMade | PostRefused):
-            return False
-        job = next((job for job in self._state.outbox if job.name == event.job), None)
-        if job is None or (isinstance(event, PostAttempted) and event.at_ms <= job.last_attempt_ms):
-            return False
-        if isinstance(event, PostAttempted):
-            job.attempted(event.at_ms)
-        else:
-            self._state.outbox.remove(job)
-        return True
+        has_job = self._state.hear(writer, event, self._posting, self._time_zone)
+        if has_job or (seq <= self._known_seq and self._state.recall(event)):
+            self._changed = True
 
     def heard(self) -> None:
         if self._changed:
@@ -142,10 +92,15 @@ class Announcer(LogListener):
 
     def _work(self) -> None:
         # Before all is heard that was logged, what looks like a post to make may have been made.
-        if not self._state.outbox or self.position < self._known_seq or self._clock() < self._not_before_ms:
+        now_ms = self._clock()
+        if self.position < self._known_seq or now_ms < self._not_before_ms:
+            return
+        if not self._state.outbox:
+            if notice := self._state.notice(now_ms, self._posting, self._time_zone):
+                self._tell(notice)
             return
         job = self._state.outbox[0]
-        if job.useless_from_ms and not job.first_attempt_ms and self._clock() >= job.useless_from_ms:
+        if job.useless_from_ms and not job.first_attempt_ms and now_ms >= job.useless_from_ms:
             self._give_up(job, "it would have come too late")
         elif job.unknown:
             self._look_up(job)
@@ -155,9 +110,7 @@ class Announcer(LogListener):
     def _attempt(self, job: Job) -> None:
         now_ms = self._clock()
         job.attempted(now_ms)
-        self._commit(
-            PostAttempted(message_id=f"attempt:{job.name}:{now_ms}", at_ms=now_ms, job=job.name, text=job.text)
-        )
+        self._commit_attempt(job.name, job.text, now_ms)
         if self._clock() - now_ms >= self._settle_ms:
             return  # held up for so long that a successor may have taken it for lost: the timeline has to tell first
         try:
@@ -226,6 +179,30 @@ class Announcer(LogListener):
         self._commit(made, writes=writes)
         if job.opens:
             self.context.send(job.opens, QueueGrew())
+
+    def _tell(self, notice: Notice) -> None:
+        """Once, whatever becomes of it: from the commit on it is taken for sent."""
+        self._commit_attempt(notice.name, notice.text, self._clock())
+        name, now_ms = notice.name, self._clock()
+        try:
+            post_id = self._x.create_post(notice.text, notice.reply_to)
+        except PostOutcomeUnknown as unknown:
+            log.warning("whether %s was posted is unknown, and it is not tried again: %s", name, unknown)
+            self._not_before_ms = now_ms + RETRY_X_MS
+        except XUnavailable as unavailable:
+            log.warning("%s was not posted, and is not tried again: %s", name, unavailable)
+            self._not_before_ms = now_ms + (unavailable.retry_after_ms or RETRY_X_MS)
+        except RefusedByX as refused:
+            log.warning("X refuses %s: %s", name, refused)
+            if refused.status in OUR_FAULT:
+                self._not_before_ms = now_ms + RETRY_OUR_FAULT_MS
+            self._commit(PostRefused(message_id=f"refused:{name}", at_ms=now_ms, job=name, why=str(refused)))
+        else:
+            self._commit(PostMade(message_id=f"made:{name}", at_ms=now_ms, job=name, post_id=post_id))
+
+    def _commit_attempt(self, name: str, text: str, now_ms: int) -> None:
+        self._state.budget.spend(now_ms)
+        self._commit(PostAttempted(message_id=f"attempt:{name}:{now_ms}", at_ms=now_ms, job=name, text=text))
 
     def _commit(self, *events: Event, writes: Sequence[Write] = ()) -> None:
         self._state.position = self.position

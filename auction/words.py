@@ -1,13 +1,13 @@
-"""What is said in words: the posts of a day, the host's canned lines, the log's lines. Pure; nothing here is sent.
+"""What is said in words: the host's canned lines, the log's lines. Pure; nothing here is sent.
 
-Amounts are exact and never rounded; a post fits X's 280 characters with room to spare and carries no address.
+The words for what is true of a bid are those of `receipts`; what is posted on X is `posts`.
 """
 
 from datetime import UTC, datetime
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 from auction.money import format_eth
+from auction.receipts import accepted, next_words, verdict_words
 from auction.standings import Standings
 from messages.base import Outcome, Wei
 from messages.events import (
@@ -28,13 +28,16 @@ from messages.events import (
     CharacterSpoke,
     CloseOverdue,
     ClosingSoon,
+    DayAdded,
     DayDelayed,
     DayStarted,
     DayVoided,
     EndExtended,
     EndFrozen,
+    LetterDiscarded,
     MarathonEnded,
     MarathonStarted,
+    OutageNoticed,
     PostAttempted,
     PostMade,
     PostRefused,
@@ -43,8 +46,6 @@ from messages.events import (
     StrikeGiven,
     WatermarkMoved,
 )
-
-POST_LIMIT = 280
 
 Ordered = (
     AuctionPaused
@@ -60,37 +61,6 @@ Ordered = (
 """What an operator may have ordered: `by` whom, and `why`."""
 
 
-def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
-    """The post that opens a day: lot, how to bid, reserve, end in local time, the hash of the rules (X-7)."""
-    rules = prepared.rules
-    closes = datetime.fromtimestamp(prepared.closes_at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
-    return _fit(
-        f"Day {prepared.day}: {prepared.lot.title}\n"
-        f"Bid by replying with #{rules.hashtag} and an amount, e.g. {format_eth(rules.reserve_wei)}, the reserve.\n"
-        f"Ends {closes:%H:%M:%S %Z}; a bid in the last minutes extends it.\n"
-        f"Rules {prepared.rules_hash[:16]}"
-    )
-
-
-def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str) -> str:
-    """The post that says how long there is left to bid."""
-    ends = datetime.fromtimestamp(closing.ends_at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
-    minutes, seconds = divmod(closing.left_ms // 1000, 60)
-    left = f"{minutes} min" if minutes else f"{seconds} s"
-    return _fit(f"Day {prepared.day}: {prepared.lot.title} closes in {left}, at {ends:%H:%M:%S %Z}.")
-
-
-def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
-    """The post that names the result of a day."""
-    if result.outcome is Outcome.SOLD and result.winner:
-        what = f"goes to @{result.winner.bidder_handle} for {format_eth(result.winner.amount_wei)}."
-    elif result.outcome is Outcome.VOID:
-        what = "is not sold: the day is void."
-    else:
-        what = "found no bidder at its reserve."
-    return _fit(f"Day {prepared.day}: {prepared.lot.title} {what}\nRules {prepared.rules_hash[:16]}")
-
-
 def host_line(event: AnyEvent) -> str | None:
     """What the host says of a fact when no character answers; None for what is not worth a word."""
     match event:
@@ -99,8 +69,8 @@ def host_line(event: AnyEvent) -> str | None:
         case AuctionOpened():
             return "The auction is open. Reply to the auction post to bid."
         case BidAccepted():
-            amount, minimum = format_eth(event.amount_wei), format_eth(event.minimum_wei)
-            return f"@{event.bidder_handle} bids {amount}. The next bid needs {minimum}."
+            bid = f"@{event.bidder_handle}'s bid"
+            return f"{verdict_words(accepted(event, ''), bid)} {next_words(event.minimum_wei)}"
         case EndExtended(by=by) if by:
             return "The end has moved."
         case EndExtended():
@@ -172,6 +142,12 @@ def _told(event: AnyEvent) -> str:
             return f"{what} {event.day}: {event.why}" + (f" (by {event.by})" if event.by else "")
         case DayDelayed():
             return f"{what} {event.day} by {event.lost_ms // 1000} s, until {utc(event.closes_at_ms)}"
+        case DayAdded():
+            return f"{what} {event.day}: {event.lot.title} of day {event.of_day}, from {utc(event.opens_at_ms)}"
+        case OutageNoticed():
+            return f"{what}: {event.what} from {utc(event.from_ms)} to {utc(event.to_ms)}"
+        case LetterDiscarded():
+            return f"{what} {event.letter_id}: {event.size} bytes, {event.error} (by {event.by}: {event.why})"
         case AuctionPrepared():
             rules = f"reserve {format_eth(event.rules.reserve_wei)}, rules {event.rules_hash[:16]}"
             return f"{what} {event.day}: {event.lot.title}, until {utc(event.closes_at_ms)}, {rules}"
@@ -212,7 +188,10 @@ def _told(event: AnyEvent) -> str:
         case MarathonStarted():
             return f"{what}: {event.days} days"
         case MarathonEnded():
-            return what
+            if not event.sold + event.unsold + event.void:
+                return what
+            days = f"{event.sold} sold for {format_eth(event.total_wei)}, {event.unsold} unsold, {event.void} void"
+            return f"{what}: {days}"
         case _:
             assert_never(event)
 
@@ -227,21 +206,3 @@ def leader_in_words(standings: Standings | None) -> str:
 
 def _ordered(event: Ordered) -> str:
     return f" (ordered by {event.by}: {event.why})"
-
-
-def _fit(text: str) -> str:
-    """The text within X's limit; only an overlong title can make this bite."""
-    if weight(text) <= POST_LIMIT:
-        return text
-    while weight(text) > POST_LIMIT - weight("…"):
-        text = text[:-1]
-    return text + "…"
-
-
-def weight(text: str) -> int:
-    """How much of a post's 280 the text takes: most letters outside the Latin, Greek and Cyrillic scripts count twice
-    (X's documentation, "Counting characters")."""
-    return sum(1 if any(first <= letter <= last for first, last in _LIGHT) else 2 for letter in text)
-
-
-_LIGHT = (("\u0000", "\u10ff"), ("\u2000", "\u200d"), ("\u2010", "\u201f"), ("\u2032", "\u2037"))
