@@ -1,15 +1,12 @@
 """What all listeners of the log share: reading it from a position on, in order, batch by batch.
 
-What this process wrote a moment ago is at hand (`adapters/redis/recent.py`); everything else is read from the store.
 A `LogGrew` is only a hint; the tick reads all the same. What is made of an event is the subclass's to say.
 """
-
-from collections.abc import Sequence
 
 import redis
 
 from actors.ports import StoreAccess
-from adapters.redis.log import LogEntry, LogReader
+from adapters.redis.log import LogReader
 from messages.events import AnyEvent, BidAccepted, BidRefused
 from messages.hints import LogGrew
 from supervision import Actor, Context
@@ -36,7 +33,7 @@ class LogListener(Actor):
 
     def listen(self, client: redis.Redis) -> None:
         """Begin to hear; to be called from `setup`, once `position` is known."""
-        self._log = LogReader(client, self.keys)
+        self._log = LogReader(client, self.keys, self._recent)
 
     def last_seq(self) -> int:
         """The seq that the log has reached: where a listener begins that reads the state first."""
@@ -45,9 +42,7 @@ class LogListener(Actor):
     def handle(self, message: object) -> object:
         if not isinstance(message, LogGrew):
             return NotImplemented
-        # What was just written is mostly at hand, and then the store need not be asked too: the next tick does.
-        if not self._hear(self._recent.read(self.position, ENTRIES_A_READ)):
-            self.catch_up()
+        self.catch_up()
         return None
 
     def tick(self) -> None:
@@ -56,24 +51,18 @@ class LogListener(Actor):
     def catch_up(self) -> None:
         """Hear what the log has beyond `position`; bounded, the next tick goes on."""
         for _ in range(READS_A_TURN):
-            at_hand = self._recent.read(self.position, ENTRIES_A_READ)
-            entries = at_hand or self._log.read(self.position, ENTRIES_A_READ)
-            self._hear(entries)
-            if not at_hand and len(entries) < ENTRIES_A_READ:
+            entries = self._log.read(self.position, ENTRIES_A_READ)
+            for entry in entries:
+                if self.deaf_to and self.deaf_to.issuperset(map(type, entry.events())):
+                    self.position = entry.last_seq
+                    continue
+                for seq, event in entry.events_after(self.position):
+                    self.hear(entry.writer, seq, event)
+                    self.position = seq
+            if entries:
+                self.heard()
+            if len(entries) < ENTRIES_A_READ:
                 return
-
-    def _hear(self, entries: Sequence[LogEntry]) -> bool:
-        """Take these entries in; whether there were any."""
-        for entry in entries:
-            if self.deaf_to and self.deaf_to.issuperset(map(type, entry.events())):
-                self.position = entry.last_seq
-                continue
-            for seq, event in entry.events_after(self.position):
-                self.hear(entry.writer, seq, event)
-                self.position = seq
-        if entries:
-            self.heard()
-        return bool(entries)
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
         """One event of the chain of `writer`: an auction's id, or the name of another writer."""

@@ -1,27 +1,34 @@
-"""The publisher: turns the log into frames for the viewers. It keeps nothing: viewers hold their own place."""
-
-from collections.abc import Callable
+"""The publisher: turns the log into frames for the viewers. Viewers hold their own place; what it checkpoints is only
+what a joining one has to know, so that a restarted process need not read the whole log to show what was shown.
+"""
 
 from actors.listener import LogListener
 from actors.ports import StoreAccess
+from adapters.livestream.hub import FeedHub, FeedState
+from messages.codec import pack, unpack
 from messages.events import AnyEvent, AuctionEvent, AuctionPrepared
 from supervision import Context
 
-Publish = Callable[[list[tuple[int, AnyEvent]]], None]
-"""Hands events, each with its seq, over to the hub on the event loop's thread; never waits."""
+WRITER = "livestream_publisher"
+EVENTS_BETWEEN_CHECKPOINTS = 10_000
 
 
 class LivestreamPublisher(LogListener):
-    """Hears the log from its beginning, so that a restarted process shows what was shown."""
+    """Hears the log from where the feed is, which outlives this actor, or from the checkpoint in a new process."""
 
-    def __init__(self, context: Context, store: StoreAccess, publish: Publish) -> None:
+    def __init__(self, context: Context, store: StoreAccess, feed: FeedHub) -> None:
         super().__init__(context, store)
-        self._store, self._publish = store, publish
+        self._store, self._feed = store, feed
         self._heard: list[tuple[int, AnyEvent]] = []
-        self._on_stage = ""
 
     def setup(self) -> None:
         self._client = self._store.connect()
+        self._journal = self._store.journal(self._client, WRITER)
+        begun = self._journal.begin()
+        if begun.checkpoint and not self._feed.seq:
+            self._feed.resume(unpack(begun.checkpoint, FeedState))
+        self.position = self._checkpointed = self._feed.seq
+        self._on_stage = self._feed.on_stage
         self.listen(self._client)
 
     def teardown(self) -> None:
@@ -36,4 +43,7 @@ class LivestreamPublisher(LogListener):
 
     def heard(self) -> None:
         heard, self._heard = self._heard, []
-        self._publish(heard)
+        self._feed.publish(heard)
+        if self.position - self._checkpointed >= EVENTS_BETWEEN_CHECKPOINTS:
+            self._journal.commit([], checkpoint=pack(self._feed.state()))
+            self._checkpointed = self.position

@@ -3,16 +3,18 @@
 An event makes one frame or none, so that a frame's seq says exactly how far a viewer has come. A log frame's body is
 `{"auction_id", "stage": {what changed}, ...}`: merging every `stage` into a snapshot's gives the next snapshot's;
 `bid` goes before a snapshot's `bids`, and `bids` takes their place.
-Amounts are decimal strings of wei beside a string to show; ids are strings, because JavaScript's numbers end at 2^53.
+How amounts, bids and people stand in it is `showing`.
 """
 
 from array import array
 from bisect import bisect_left
+from collections import deque
 from typing import Any
 
 import msgspec
 
-from messages.base import Lot, Outcome, Phase, Refusal
+from adapters.livestream.showing import Json, bid_of, leader_of, lot_of, minimum_of, refusal_of
+from messages.base import Outcome, Phase, Refusal
 from messages.events import (
     AnyEvent,
     AuctionOpened,
@@ -24,10 +26,10 @@ from messages.events import (
     BidWithdrawn,
     CharacterSpoke,
     CloseOverdue,
+    DayAdded,
     DayVoided,
     EndExtended,
     EndFrozen,
-    Leader,
     MarathonEnded,
     MarathonStarted,
     ResultNamed,
@@ -35,11 +37,8 @@ from messages.events import (
     WatermarkMoved,
 )
 
-Json = dict[str, Any]
-
 RECENT_BIDS = 12
 RECENT_REFUSALS = 6
-X_EPOCH_MS = 1288834974657
 
 _EMPTY_DAY: Json = {
     "auction_id": None,
@@ -80,17 +79,41 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.json.encode(self)
 
 
+class StageState(msgspec.Struct, array_like=True):
+    """All that a stage needs to go on from `seq`."""
+
+    seq: int = 0
+    stage: Json = msgspec.field(default_factory=lambda: {"days": None, "over": False, **_EMPTY_DAY})
+    bids: list[Json] = []
+    refusals: list[BidRefused] = []
+    character: Json | None = None
+    chain: bytes = b""
+    verdicts: int = 0
+
+
 class Stage:
     """What a joining viewer has to know, folded from the log. Not thread-safe."""
 
-    def __init__(self) -> None:
-        self.seq = 0
-        self._stage: Json = {"days": None, "over": False, **_EMPTY_DAY}
-        self._bids: list[Json] = []
-        self._refusals: list[Json] = []
-        self._character: Json | None = None
+    def __init__(self, state: StageState | None = None) -> None:
+        state = state or StageState()
+        self.seq = state.seq
+        self._stage = state.stage
+        self._bids = state.bids
+        self._refusals = deque(state.refusals, maxlen=RECENT_REFUSALS)  # newest first
+        self._character = state.character
         # The chain of leaders, by post, and how many verdicts there were: what is not in the chain was refused.
-        self._chain, self._verdicts = array("q"), 0
+        self._chain, self._verdicts = array("q", state.chain), state.verdicts
+
+    @property
+    def auction_id(self) -> str | None:
+        """The auction that is shown."""
+        auction_id: str | None = self._stage["auction_id"]
+        return auction_id
+
+    def state(self) -> StageState:
+        """What `Stage(state)` goes on from."""
+        refusals, chain = list(self._refusals), self._chain.tobytes()
+        return StageState(self.seq, self._stage, self._bids, refusals, self._character, chain, self._verdicts)
 
     def snapshot(self) -> Json:
         """The body of a snapshot frame: a copy, newest bids first."""
@@ -98,7 +121,7 @@ class Stage:
             "auction_id": self._stage["auction_id"],
             "stage": dict(self._stage),
             "bids": list(self._bids),
-            "refusals": list(self._refusals),
+            "refusals": [refusal_of(event) for event in self._refusals],
             "character": self._character,
         }
 
@@ -113,15 +136,22 @@ class Stage:
         kind, body = told
         return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self._stage["auction_id"], **body})
 
+    def pass_by(self, seq: int, event: AnyEvent) -> bool:
+        """Take the event in as `fold` does; not its frame, but whether there is one."""
+        if not isinstance(event, BidRefused) or seq <= self.seq:
+            return self.fold(seq, event) is not None
+        self.seq = seq
+        return self._take_refusal(event)
+
     def _told(self, event: AnyEvent) -> tuple[str, Json] | None:
         match event:
             case BidAccepted():
-                leader = _bid(event.post_id, event.bidder_id, event.bidder_handle, event.amount_wei)
+                leader = bid_of(event.post_id, event.bidder_id, event.bidder_handle, event.amount_wei)
                 self._bids = [leader, *self._bids][:RECENT_BIDS]
                 self._chain.append(event.post_id)
                 self._verdicts += 1
                 changed = self._change(
-                    leader=leader, ends_at_ms=event.ends_at_ms, **self._counts(), **_minimum(event.minimum_wei)
+                    leader=leader, ends_at_ms=event.ends_at_ms, **self._counts(), **minimum_of(event.minimum_wei)
                 )
                 return "bid", {"stage": changed, "bid": leader}
             case BidRefused():
@@ -132,15 +162,15 @@ class Stage:
                 return "revised", {"stage": {}, "withdrawn": post_id, "bids": list(self._bids)}
             case StandingsRevised():
                 kept = [bid for bid in self._bids if int(bid["post_id"]) < event.from_post_id]
-                leaders = [_leader(link) for link in reversed(event.leaders)]
+                leaders = [leader_of(link) for link in reversed(event.leaders)]
                 self._bids = [*leaders, *kept][:RECENT_BIDS]
                 del self._chain[bisect_left(self._chain, event.from_post_id) :]
                 self._chain.extend(link.post_id for link in event.leaders)
-                leads = _leader(event.leader) if event.leader else None
-                changed = self._change(leader=leads, **self._counts(), **_minimum(event.minimum_wei))
+                leads = leader_of(event.leader) if event.leader else None
+                changed = self._change(leader=leads, **self._counts(), **minimum_of(event.minimum_wei))
                 return "revised", {"stage": changed, "withdrawn": None, "bids": list(self._bids)}
             case ResultNamed():
-                winner = _leader(event.winner) if event.winner else None
+                winner = leader_of(event.winner) if event.winner else None
                 changed = self._change(
                     phase=Phase.COMPLETED,
                     outcome=event.outcome,
@@ -153,6 +183,8 @@ class Stage:
             case CharacterSpoke():
                 self._character = {"text": event.text, "about_seq": event.about_seq, "at_ms": event.at_ms}
                 return "character", {"stage": {}, "character": self._character}
+            case DayVoided() if self._stage["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
+                return None  # a day to come is skipped: the one under way stays on stage
             case AuctionPrepared() | DayVoided():
                 return "state", {"stage": self._new_day(event), "bids": []}
             case _:
@@ -164,6 +196,8 @@ class Stage:
         match event:
             case MarathonStarted():
                 return self._change(days=event.days, over=False)
+            case DayAdded():
+                return self._change(days=max(self._stage["days"] or 0, event.day))
             case MarathonEnded():
                 return self._change(over=True)
             case AuctionOpened():
@@ -189,21 +223,22 @@ class Stage:
             case _:
                 return {}
 
-    def _refused(self, event: BidRefused) -> tuple[str, Json] | None:
+    def _take_refusal(self, event: BidRefused) -> bool:
         if event.reason is Refusal.FOUND_TOO_LATE and self._stage["phase"] != Phase.COMPLETED:
-            return None  # it was made for an auction that is no longer on stage
-        refusal = {
-            **_who(event.post_id, event.bidder_id, event.bidder_handle),
-            "reason": event.reason,
-            **_money("amount", event.amount_wei),
-            **_money("required", event.required_wei),
-        }
-        self._refusals = [refusal, *self._refusals][:RECENT_REFUSALS]
+            return False  # it was made for an auction that is no longer on stage
+        self._refusals.appendleft(event)
         self._verdicts += 1
-        return "refused", {"stage": self._change(**self._counts()), "refusal": refusal}
+        self._stage["refused"] = self._verdicts - len(self._chain)
+        return True
+
+    def _refused(self, event: BidRefused) -> tuple[str, Json] | None:
+        if not self._take_refusal(event):
+            return None
+        return "refused", {"stage": self._change(**self._counts()), "refusal": refusal_of(event)}
 
     def _new_day(self, event: AuctionPrepared | DayVoided) -> Json:
-        self._bids, self._refusals, self._chain, self._verdicts = [], [], array("q"), 0
+        self._bids, self._chain, self._verdicts = [], array("q"), 0
+        self._refusals.clear()
         fields: Json = {**_EMPTY_DAY, "auction_id": event.auction_id, "day": event.day}
         if isinstance(event, DayVoided):
             return self._change(**fields | {"phase": Phase.COMPLETED, "outcome": Outcome.VOID})
@@ -216,7 +251,7 @@ class Stage:
                 "opens_at_ms": event.opens_at_ms,
                 "closes_at_ms": event.closes_at_ms,
                 "ends_at_ms": event.closes_at_ms,
-                **_minimum(event.rules.reserve_wei),
+                **minimum_of(event.rules.reserve_wei),
             }
         )
 
@@ -231,38 +266,3 @@ class Stage:
         if provisional != now["provisional"]:
             now["provisional"] = fields["provisional"] = provisional
         return fields
-
-
-def shown_eth(wei: int) -> str:
-    """The exact amount in its shortest form, such as "0.55 ETH"."""
-    whole, rest = divmod(wei, 10**18)
-    decimals = f"{rest:018d}".rstrip("0")
-    return f"{whole}.{decimals} ETH" if decimals else f"{whole} ETH"
-
-
-def lot_of(lot: Lot) -> dict[str, str]:
-    """The lot as viewers are told of it."""
-    return {"token_id": str(lot.token_id), "title": lot.title, "image": lot.image}
-
-
-def _money(name: str, wei: int | None) -> Json:
-    if wei is None:
-        return {f"{name}_wei": None, name: None}
-    return {f"{name}_wei": str(int(wei)), name: shown_eth(wei)}
-
-
-def _minimum(wei: int) -> Json:
-    return _money("minimum", wei)
-
-
-def _who(post_id: int, bidder_id: int, handle: str) -> Json:
-    posted_at_ms = (post_id >> 22) + X_EPOCH_MS
-    return {"post_id": str(post_id), "bidder_id": str(bidder_id), "handle": handle, "posted_at_ms": posted_at_ms}
-
-
-def _bid(post_id: int, bidder_id: int, handle: str, amount_wei: int) -> Json:
-    return {**_who(post_id, bidder_id, handle), **_money("amount", amount_wei)}
-
-
-def _leader(link: Leader) -> Json:
-    return _bid(link.post_id, link.bidder_id, link.bidder_handle, link.amount_wei)

@@ -13,11 +13,14 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from adapters import metrics
-from adapters.livestream.frames import Frame, Json, Stage
+from adapters.livestream.frames import Frame, Stage, StageState
 from adapters.livestream.programme import Programme
+from adapters.livestream.showing import Json
 from messages.base import Phase
-from messages.events import AnyEvent
+from messages.events import AnyEvent, BidRefused
 
 SNAPSHOT_KEPT_S = 0.02
 # What one frame costs the loop, with room to spare: a viewer rests so long that all of them together leave the
@@ -43,6 +46,13 @@ class Position:
 
     generation: str
     seq: int
+
+
+class FeedState(msgspec.Struct, array_like=True):
+    """What was told so far: the stage, and the days to come."""
+
+    stage: StageState
+    programme: Programme
 
 
 class Viewer:
@@ -96,13 +106,38 @@ class FeedHub:
 
     # ---- the publisher's side
 
+    @property
+    def on_stage(self) -> str | None:
+        """The id of the auction that is shown."""
+        return self._stage.auction_id
+
+    @property
+    def seq(self) -> int:
+        """How far in the log the feed has come."""
+        return self._stage.seq
+
+    def state(self) -> FeedState:
+        """What another process's feed can go on from."""
+        with self._folding:
+            return FeedState(self._stage.state(), self._programme)
+
+    def resume(self, state: FeedState) -> None:
+        """Go on from there. To be called before anything is published."""
+        with self._folding:
+            self._stage, self._programme = Stage(state.stage), state.programme
+            self._loop.call_soon_threadsafe(self._take, [self._stage.seq], [], self._stage.seq, self._stage.snapshot())
+
     def publish(self, heard: Sequence[tuple[int, AnyEvent]]) -> None:
         """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored."""
         with self._folding:
-            told = [(seq, frame) for seq, event in heard if (frame := self._stage.fold(seq, event))]
-            # After a start the log's whole past comes by here: only what will be kept is worth encoding.
-            passed = [seq for seq, _ in told[: -self.limits.frames_kept]]
-            kept = [(seq, frame.json()) for seq, frame in told[-self.limits.frames_kept :]]
+            # In a flood, and after a start, far more comes by here than is kept: only that is worth making frames of.
+            worth_showing = max(0, len(heard) - self.limits.frames_kept)
+            passed = [seq for seq, event in heard[:worth_showing] if self._stage.pass_by(seq, event)]
+            told = [(seq, frame) for seq, event in heard[worth_showing:] if (frame := self._stage.fold(seq, event))]
+            kept = [(seq, frame.json()) for seq, frame in told]
+            for _, event in heard:
+                if not isinstance(event, BidRefused):
+                    self._programme = self._programme.after(event)
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
 
     # ---- the loop's side

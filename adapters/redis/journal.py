@@ -14,7 +14,7 @@ from adapters.redis import functions
 from adapters.redis.checkpoint import Checkpoint, newest_sound, seal
 from adapters.redis.errors import LogDamaged, StoreUnavailable
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogEntry, LogReader, first_link, next_link
+from adapters.redis.log import LogReader, first_link, next_link
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Write, flatten
 from messages.base import Event
@@ -114,6 +114,8 @@ class Journal:
         if events:
             data = pack_batch(events)
             chain = next_link(chain, data)
+            if self._recent:
+                self._recent.remember(chain, len(data), events)  # type: ignore[arg-type]  # every event is one of the log's
         # The server gives the commit's own seq; the one before it is a place to read on from just as well.
         state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint))
         keys, values = flatten(writes)
@@ -148,8 +150,5 @@ class Journal:
         except StoreUnavailable:
             self._begun = begun
             raise
-        if events and self._recent:
-            first, first_own = seq - len(events) + 1, self._sequence + 1
-            self._recent.add(LogEntry(first, len(events), self._writer, first_own, chain, data, events))  # type: ignore[arg-type]
         self._begun, self._sequence, self._chain, self._seq = begun, sequence, chain, seq
         return seq

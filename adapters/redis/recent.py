@@ -1,37 +1,34 @@
-"""The newest entries of the log that this process has written itself, decoded: listeners need not ask the store for
-what was said a moment ago in the next room.
+"""The newest events that this process has written, as they were before they were packed.
 
-It holds only what is on disk, forgets the oldest, and is never the truth: what is not here is read from the log.
+Its listeners read the log like everybody else, but need not decode again what was in the next room a moment ago. An
+entry is told by the hash of its chain, so what stands here is what stands in the log, or is never asked for.
 """
 
 import threading
+from collections.abc import Sequence
 
-from adapters.redis.log import LogEntry
+from messages.events import AnyEvent
 
 BYTES_KEPT = 2**24  # packed; decoded they take some four times as much
 
 
 class Recent:
-    """Entries by the seq of their first event. All methods may be called from any thread."""
+    """Events by the chain's hash after them. All methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, LogEntry] = {}
+        self._entries: dict[str, tuple[int, Sequence[AnyEvent]]] = {}
         self._bytes = 0
         self._adding = threading.Lock()
 
-    def add(self, entry: LogEntry) -> None:
-        """Remember an entry that the store has acknowledged."""
+    def remember(self, chain: str, size: int, events: Sequence[AnyEvent]) -> None:
+        """Keep these events, `size` bytes when packed, and forget the oldest; they must not be changed any more."""
         with self._adding:
-            self._entries[entry.first_seq] = entry
-            self._bytes += len(entry.data)
+            self._bytes += size - self._entries.pop(chain, (0, ()))[0]
+            self._entries[chain] = (size, events)
             while self._bytes > BYTES_KEPT:
-                oldest = self._entries.pop(next(iter(self._entries)))
-                self._bytes -= len(oldest.data)
+                self._bytes -= self._entries.pop(next(iter(self._entries)))[0]
 
-    def read(self, after_seq: int, count: int) -> list[LogEntry]:
-        """Up to `count` entries without a gap behind `after_seq`; none where the next one is not known here."""
-        found: list[LogEntry] = []
-        while len(found) < count and (entry := self._entries.get(after_seq + 1)):
-            found.append(entry)
-            after_seq = entry.last_seq
-        return found
+    def events(self, chain: str) -> Sequence[AnyEvent] | None:
+        """The events of the entry with this hash, if they are remembered."""
+        entry = self._entries.get(chain)
+        return entry and entry[1]

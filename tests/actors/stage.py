@@ -4,6 +4,7 @@ What they send reaches whoever stands there under that name. An actor crashes by
 stands, with no chance to write anything, and the next one of its name begins from the store.
 """
 
+import asyncio
 import itertools
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.auction import Auction
 from actors.ports import StoreAccess
+from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
@@ -40,6 +42,22 @@ class Clock:
 
     def goes_on(self, ms: int) -> None:
         self.now_ms += ms
+
+
+class Shown(FeedHub):
+    """A feed that also remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.new_event_loop(), "generation")
+        self.given: list[Any] = []
+
+    def publish(self, heard: Any) -> None:
+        self.given += heard
+        super().publish(heard)
+
+    def close(self) -> None:
+        """Its loop is gone; nobody was watching."""
+        self._loop.close()
 
 
 class Stage:

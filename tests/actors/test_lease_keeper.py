@@ -32,7 +32,7 @@ from messages.commands import ConfirmAuctionPost, PlaceBid
 from messages.events import BidAccepted, CharacterSpoke
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS, clock_ms
-from tests.actors.stage import HOUR_MS, Stage
+from tests.actors.stage import HOUR_MS, Shown, Stage
 from tests.auction.builders import RULES
 from tests.simulator.x_process import until
 
@@ -89,7 +89,7 @@ class House:
         self.client = self.access.connect()
         functions.load(self.client)
         assert Lease(self.client, self.keys, token, 2_000).take()
-        self.shown: list[Any] = []
+        self.shown = Shown()
         now_ms = clock_ms()
         window = Window(day=1, local_date=date(2027, 1, 1), opens_at_ms=now_ms, closes_at_ms=now_ms + HOUR_MS)
         self.plan = [DayPlan("m-01", window, Lot(token_id=1, title="Day One"), RULES)]
@@ -112,7 +112,7 @@ class House:
         return LeaseKeeper.start(context, self.access, 2_000, self.server.ensure)
 
     def _publisher(self, context: Context) -> Any:
-        return LivestreamPublisher.start(context, self.access, self.shown.extend)
+        return LivestreamPublisher.start(context, self.access, self.shown)
 
     def _bridge(self, context: Context) -> Any:
         return ElizaBridge.start(context, self.access, clock_ms, ["publisher"])
@@ -175,6 +175,7 @@ def running(folder: Path) -> Iterator[House]:
             house.supervisor.stop()
             code = house.supervisor.wait(20)
             house.client.close()
+            house.shown.close()
         assert code == 0
     finally:
         server.stop()
@@ -198,7 +199,7 @@ def test_a_killed_server_is_started_again_and_everybody_goes_on(tmp_path: Path) 
         until(lambda: house.incarnations().keys() == everybody.keys())
         after = until(lambda: house.answers(lambda: house.bid("0.3 ETH #AuctionDay", 2)))
         until(lambda: house.decided() == [before.post_id, after.post_id])
-        until(lambda: any(seq for seq, event in house.shown if getattr(event, "post_id", 0) == after.post_id))
+        until(lambda: any(seq for seq, event in house.shown.given if getattr(event, "post_id", 0) == after.post_id))
         until(lambda: [event for event in house.events()[-2:] if isinstance(event, CharacterSpoke)])
         spoken = [event.about_seq for event in house.events() if isinstance(event, CharacterSpoke)]
         assert len(spoken) == len(set(spoken))

@@ -1,14 +1,16 @@
 """The host and the publisher: each fact is spoken of once, and viewers see the day that is on stage."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from actors import listener
+from actors import listener, livestream_publisher
 from actors.eliza_bridge import ElizaBridge
 from actors.livestream_publisher import LivestreamPublisher
+from adapters.livestream.hub import FeedState
 from adapters.redis.checkpoint import unseal
 from messages.base import Outcome
+from messages.codec import pack, unpack
 from messages.events import (
     AnyEvent,
     AuctionOpened,
@@ -22,7 +24,7 @@ from messages.events import (
 )
 from messages.hints import LogGrew
 from tests import staged
-from tests.actors.stage import Stage
+from tests.actors.stage import Shown, Stage
 
 STORY: tuple[tuple[str, AnyEvent], ...] = (
     ("house", DayStarted(message_id="s", at_ms=1, auction_id="m-01", day=1)),
@@ -113,32 +115,50 @@ def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage, monke
 # ---- the publisher
 
 
-def publisher(stage: Stage, shown: list[Any]) -> LivestreamPublisher:
-    make = lambda context: LivestreamPublisher(context, stage.access, shown.extend)  # noqa: E731
-    return stage.enter("publisher", make)
+@pytest.fixture
+def shown() -> Iterator[Shown]:
+    feed = Shown()
+    yield feed
+    feed.close()
+
+
+def publisher(stage: Stage, shown: Shown) -> LivestreamPublisher:
+    return stage.enter("publisher", lambda context: LivestreamPublisher(context, stage.access, shown))
 
 
 @pytest.mark.requirement("LIV-1")
-def test_viewers_get_the_whole_log_in_order_from_whoever_publishes(stage: Stage) -> None:
+def test_viewers_get_the_whole_log_in_order_from_whoever_publishes(stage: Stage, shown: Shown) -> None:
     happens(stage, *STORY[:4])
-    shown: list[Any] = []
     actor = publisher(stage, shown)
     stage.step(actor, actor)
     happens(stage, *STORY[4:])
-    stage.step(actor)
-    assert shown == list(enumerate((event for _, event in STORY), 1))
-    again: list[Any] = []
-    stage.step(publisher(stage, again))
-    assert again == shown
+    stage.step(publisher(stage, shown))
+    assert shown.given == list(enumerate((event for _, event in STORY), 1))
+
+
+@pytest.mark.requirement("LIV-1", "RED-4")
+def test_a_new_process_shows_what_was_shown_without_hearing_it_all_again(
+    stage: Stage, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(livestream_publisher, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+    for told in STORY:
+        happens(stage, told)
+        if told is STORY[0]:
+            actor = publisher(stage, shown)
+        stage.step(actor)
+    successor = Shown()
+    stage.step(publisher(stage, successor))
+    assert [seq for seq, _ in successor.given] == [7, 8]
+    assert unpack(pack(successor.state()), FeedState) == unpack(pack(shown.state()), FeedState)
+    successor.close()
 
 
 @pytest.mark.requirement("LIV-1", "LIFE-4")
-def test_a_day_that_still_settles_does_not_speak_into_the_next(stage: Stage) -> None:
+def test_a_day_that_still_settles_does_not_speak_into_the_next(stage: Stage, shown: Shown) -> None:
     happens(stage, *STORY[1:4], ("m-02", staged.prepared(2)), STORY[6], ("m-02", staged.opened(2)))
     happens(stage, ("m-01", staged.named(None)), ("eliza_bridge", _line()))
-    shown: list[Any] = []
     stage.step(publisher(stage, shown))
-    assert [(seq, type(event)) for seq, event in shown] == [
+    assert [(seq, type(event)) for seq, event in shown.given] == [
         (1, AuctionPrepared),
         (2, AuctionOpened),
         (3, BidAccepted),

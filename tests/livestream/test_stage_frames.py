@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.livestream.frames import RECENT_BIDS, Stage, shown_eth
+from adapters.livestream.frames import RECENT_BIDS, Stage
+from adapters.livestream.showing import shown_eth
 from auction.money import format_eth
 from messages.base import Refusal, Wei
 from messages.events import (

@@ -5,12 +5,14 @@ from contextlib import closing
 import pytest
 import redis
 
-from adapters.redis import functions
+from adapters.redis import functions, recent
 from adapters.redis.client import connect
 from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreUnavailable, WrongSequence
+from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
+from adapters.redis.recent import Recent
 from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Set, SortedAdd, SortedAddEach, Trim
 
 
@@ -348,3 +350,20 @@ def test_a_store_with_a_password_takes_those_who_know_it(store):
     finally:
         with closing(connect(store.url, password="open sesame")) as known:
             known.config_set("requirepass", "")
+
+
+@pytest.mark.requirement("RED-5")
+def test_what_was_written_here_is_not_decoded_again_and_forgotten_when_it_grows_too_much(store, event, monkeypatch):
+    known = Recent()
+    journal = Journal(store.client, store.keys, store.token, "m-01", known)
+    journal.begin()
+    written = [[event(), event()], [event()]]
+    for events in written:
+        journal.commit(events)
+    reader = LogReader(store.client, store.keys, known)
+    assert [entry.events() for entry in reader.read(0, 9)] == written
+    assert all(entry.events() is events for entry, events in zip(reader.read(0, 9), written, strict=True))
+    monkeypatch.setattr(recent, "BYTES_KEPT", 10)
+    journal.commit([event()])
+    assert [entry.decoded for entry in reader.read(0, 9)] == [None] * 3
+    assert [len(entry.events()) for entry in reader.read(0, 9)] == [2, 1, 1]

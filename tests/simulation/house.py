@@ -14,9 +14,13 @@ import pykka
 import supervisor
 from actors.ports import StoreAccess
 from actors.scheduler import DayPlan
+from adapters.livestream.frames import Stage
+from adapters.livestream.hub import FeedState
+from adapters.livestream.programme import Programme
 from adapters.redis.errors import NotOwner
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease
+from adapters.x.budget import Budget
 from adapters.x.credentials import Credentials
 from messages.events import AnyEvent
 from settings import Settings
@@ -198,9 +202,26 @@ class Hub:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
+        self._stage = Stage()
+
+    @property
+    def seq(self) -> int:
+        return self._stage.seq
+
+    @property
+    def on_stage(self) -> str | None:
+        return self._stage.auction_id
 
     def publish(self, heard: Sequence[tuple[int, AnyEvent]]) -> None:
+        for seq, event in heard:
+            self._stage.fold(seq, event)
         self._watch.shown(heard)
+
+    def state(self) -> FeedState:
+        return FeedState(self._stage.state(), Programme())
+
+    def resume(self, state: FeedState) -> None:
+        self._stage = Stage(state.stage)
 
 
 class House(supervisor.Process, Host):
@@ -220,6 +241,7 @@ class House(supervisor.Process, Host):
         self._embedded = None
         self._hub = Hub(outside.watch)  # type: ignore[assignment]
         self._token = f"token-{number}"
+        self._x_budget = Budget({})
         self._store = StoreAccess(self._connect, self.keys, self._token)  # type: ignore[arg-type]
         self.supervisor = Tree(self, self.groups())  # type: ignore[assignment]
         self._wire = Wire(outside.world, outside.faults, self, self.supervisor.who)
@@ -266,7 +288,7 @@ class House(supervisor.Process, Host):
 def make_stream(outside: Outside) -> Any:
     """What stands in for `PostStream`: the stream of the process whose actor asks for one."""
 
-    def make(_base_url: str, _token: str, *callbacks: Any) -> Stream:
+    def make(_base_url: str, _token: str, *callbacks: Any, budget: Any) -> Stream:
         return Stream(outside.world, outside.x, outside.faults, outside.at_work[-1][0], *callbacks)
 
     return make

@@ -83,7 +83,6 @@ class ModelStore:
         self._functions: dict[bytes, Callable[[list[bytes], list[bytes]], Any]] = {
             b"begin": self._begin,
             b"commit": self._commit,
-            b"settle_letter": self._settle_letter,
             b"take_lease": self._take_lease,
             b"renew_lease": self._renew_lease,
             b"release_lease": self._release_lease,
@@ -215,6 +214,10 @@ class ModelStore:
         stream.ids.append(new)
         stream.entries.append((new, dict(zip(pairs[::2], pairs[1::2], strict=True))))
         return write_id(new)
+
+    def _do_memory(self, usage: bytes, key: bytes) -> int | None:
+        stream: Stream | None = self._get(key, Stream)
+        return sum(len(value) for _, fields in stream.entries for value in fields.values()) if stream else None
 
     def _do_xlen(self, key: bytes) -> int:
         return len(self._get(key, Stream, Stream()).ids)
@@ -351,16 +354,6 @@ class ModelStore:
                 self._commands["ZADD"](*values[at : at + 3])
         elif command == b"DEL" or values:
             self._commands[command.decode()](key, *values)
-
-    def _settle_letter(self, keys: list[bytes], args: list[bytes]) -> int:
-        dead, queue = keys
-        kind = self._kind(queue)
-        if kind not in ("stream", "none"):
-            raise refused(f"WRONGTYPE a queue is a stream, {queue.decode()} holds {kind}")
-        if not self._do_xdel(dead, args[0]):
-            return 0
-        self._do_xadd(queue, b"*", b"batch", args[1])
-        return 1
 
     def _take_lease(self, keys: list[bytes], args: list[bytes]) -> int:
         holder = self._get(keys[0], bytes)

@@ -62,6 +62,7 @@ def settings() -> Settings:
             soft_close_cap_ms=4_000,
             delivery_allowance_ms=1_000,
             close_bound_ms=20_000,
+            downtime_allowance_ms=2_000,
         ),
         x=replace(
             shipped.x, search_lag_ms=1_000, sweep_interval_ms=4_000, sweep_lag_ms=2_300, request_timeout_ms=2_000

@@ -159,7 +159,7 @@ class Caller:
         )
 
     def write(self) -> tuple[Any, ...]:
-        match self.random.randrange(9):
+        match self.random.randrange(8):
             case 0:
                 return ("SET", self.key("string"), self.bytes(), *self.maybe((), ("NX",)))
             case 1:
@@ -174,9 +174,6 @@ class Caller:
                 return ("XADD", self.key("stream"), self.entry_id(), "batch", self.bytes())
             case 6:
                 return ("XDEL", self.key("stream"), self.entry_id())
-            case 7:
-                streams = self.key("stream"), self.key("stream")
-                return ("FCALL", "settle_letter", 2, *streams, self.entry_id(), self.bytes())
             case _:
                 return ("FCALL", "no_such_function", 1, "key", "argument")
 

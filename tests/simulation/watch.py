@@ -8,21 +8,25 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from actors.auction import day_view
 from adapters.redis.checkpoint import unseal
 from adapters.redis.keys import Keys
 from adapters.redis.log import Head, LogEntry, LogReader, first_link, next_link
 from auction.audit import Auditor
 from auction.day import AuctionDay
+from auction.fold import Link
+from auction.posts import auction_post, result_post
 from auction.record import DayState
 from auction.rules import posted_at_ms
-from auction.words import auction_post, result_post
 from messages.base import Refusal
 from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid
 from messages.events import (
     AnyEvent,
     AuctionEvent,
+    AuctionOpened,
     BidAccepted,
     BidRefused,
     BidWithdrawn,
@@ -52,7 +56,8 @@ class DayWatch:
         self.events: list[AuctionEvent] = []
         self.decided: dict[int, BidAccepted | BidRefused] = {}
         self.withdrawn: set[int] = set()
-        self.published_end_ms = 0
+        self.published_end_ms = self.opened_end_ms = 0
+        self.made_up_ends: set[int] = set()
         self.named: dict[str, str] | None = None
 
     @property
@@ -120,8 +125,9 @@ class Watch:
         while self._own_posts < len(self._x.own):
             post = self._x.own[self._own_posts]
             self._own_posts += 1
-            self._texts[post.text] += 1
-            if self._texts[post.text] > 1:
+            said = f"{post.parent.id}: {post.text}" if post.parent else post.text
+            self._texts[said] += 1
+            if self._texts[said] > 1:
                 self.wrong(f"{post.text.splitlines()[0]!r} stands on X twice")
         if len(self._x.streams) > 1:
             self._check_streams()
@@ -197,7 +203,11 @@ class Watch:
                     its.decided[event.post_id] = event
                 case BidWithdrawn() if its.named is None:
                     its.withdrawn.add(event.post_id)
+                case AuctionOpened():
+                    its.opened_end_ms = its.published_end_ms = event.ends_at_ms
                 case EndExtended():
+                    if event.outage:
+                        its.made_up_ends.add(event.ends_at_ms)
                     self._check_end(its, event.ends_at_ms)
                 case EndFrozen() if event.ends_at_ms != max(its.published_end_ms, self._closes_at_ms(its)):
                     self.wrong(f"the end was published as {its.published_end_ms} and frozen at {event.ends_at_ms}")
@@ -320,7 +330,8 @@ class Watch:
         ends_at_ms, rules = day.standings.ends_at_ms, day.prepared.rules
         cap_ms = day.prepared.closes_at_ms + rules.soft_close_cap_ms
         moved = {min(posted_at_ms(post.id) + rules.soft_close_ms, cap_ms) for post in self._conversation(its)}
-        if ends_at_ms not in {day.prepared.closes_at_ms, *moved}:
+        by_itself = {its.opened_end_ms, *its.made_up_ends, *moved}
+        if ends_at_ms not in by_itself:
             self.wrong(f"no post explains the end of {day.auction_id}")
         # The watermark vouches for what was posted before the end; what was posted later may have been found or not.
         posts = [post for post in self._conversation(its) if posted_at_ms(post.id) < ends_at_ms]
@@ -364,7 +375,15 @@ class Watch:
 
 
 def _same(one: AuctionDay, other: AuctionDay) -> bool:
-    return one.state() == other.state()
+    # Where the end stood after each leader depends on what was published by then; below what is published now it says
+    # nothing any more.
+    return _without_ends(one.state()) == _without_ends(other.state())
+
+
+def _without_ends(state: DayState) -> DayState:
+    chain = [Link(link.bid, 0, link.minimum_wei) for link in state.chain]
+    assert all(link.ends_at_ms <= state.controls.ends_at_ms for link in state.chain if state.controls)
+    return msgspec.structs.replace(state, chain=chain)
 
 
 def _may_come_late(event: AuctionEvent) -> bool:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.x.client import Lookup
+from adapters.x.answers import Lookup, Users
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
-from adapters.x.payload import FoundPost, read_payload
+from adapters.x.payload import Page, read_payload
 from adapters.x.stream import EndCause, StreamEnd
 from auction.rules import SNOWFLAKE_EPOCH_MS
+from messages.base import Refusal
 from simulator.x.texts import entities, escape
 from tests.simulation.faults import Faults
 from tests.simulation.wire import Host, Link, Refusals, Wire
@@ -134,14 +135,19 @@ class X:
             post.shown = True
         return found
 
-    def create(self, text: str) -> int:
+    def create(self, text: str, reply_to_id: int | None = None) -> int:
+        parent = self.posts.get(reply_to_id) if reply_to_id is not None else None
+        if reply_to_id is not None and (parent is None or parent.deleted_ms is not None):
+            raise PostRefused("You attempted to reply to a Tweet that is deleted or not visible to you.", 403)
         if self.refuses_duplicates and any(post.text == text for post in self.own[-50:]):
             raise PostRefused("You are not allowed to create a Tweet with duplicate content.", 403)
-        post = self.make(ACCOUNT, text, None, None, 10**12)
+        meaning = {"refusal": str(Refusal.NO_HASHTAG)} if parent else None
+        post = self.make(ACCOUNT, text, parent, meaning, 10**12)
         post.findable_ms = self._world.now_ms + self._random.random() * LONGEST_TIMELINE_LAG_MS
         self.own.append(post)
         self._world.note("x", f"the house posts {text.splitlines()[0]!r}")
-        self.on_own_post(post)
+        if parent is None:
+            self.on_own_post(post)
         return post.id
 
     def set_rules(self, conversations: frozenset[int]) -> None:
@@ -183,17 +189,26 @@ class Client:
     def close(self) -> None:
         """Nothing to give back."""
 
+    def check_keys(self) -> None:
+        """They are right."""
+
     def set_rules(self, rules: Mapping[str, str]) -> None:
         followed = frozenset(int(value.removeprefix("conversation_id:")) for value in rules.values())
         self._ask("set_rules", lambda: self._x.set_rules(followed))
 
-    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> list[FoundPost]:
-        def do() -> list[FoundPost]:
-            posts = self._x.search(conversation_id, start_ms, end_ms)
-            found = [read_payload(payload(post), "search", self._now_ms()) for post in posts]
-            return [post for post in found if post is not None]
+    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> Page:
+        return self._ask("search", lambda: self._found(conversation_id, end_ms, start_ms))
 
-        return self._ask("search", do)
+    def mentions(self, since_id: int, end_ms: int, start_ms: int = 0) -> Page:
+        return self._ask("mentions", lambda: self._found(since_id, end_ms, start_ms))
+
+    def users(self, user_ids: Iterable[int]) -> Users:
+        return self._ask("users", lambda: Users({}, dict.fromkeys(user_ids, "nobody is ever missing")))
+
+    def _found(self, conversation_id: int, end_ms: int, start_ms: int) -> Page:
+        posts = self._x.search(conversation_id, start_ms, end_ms)
+        found = [read_payload(payload(post), "search", self._now_ms()) for post in posts]
+        return Page([post for post in found if post is not None], [])
 
     def lookup(self, ids: Iterable[int]) -> Lookup:
         asked = set(ids)
@@ -222,7 +237,7 @@ class Client:
         def do() -> int:
             if self._x.link.closed:
                 raise unavailable()
-            return self._x.create(text)
+            return self._x.create(text, reply_to_id)
 
         return self._wire.call("create_post", do, Refusals(unavailable, unavailable, unknown), on_its_way=True)
 

@@ -1,0 +1,63 @@
+"""How the things of an auction stand in the feed's JSON.
+
+Amounts are decimal strings of wei beside a string to show; ids are strings, because JavaScript's numbers end at 2^53.
+"""
+
+from typing import Any
+
+from messages.base import Lot
+from messages.events import BidRefused, Leader
+from messages.refusals import REFUSED_BECAUSE
+
+Json = dict[str, Any]
+
+X_EPOCH_MS = 1288834974657
+
+
+def shown_eth(wei: int) -> str:
+    """The exact amount in its shortest form, such as "0.55 ETH"."""
+    whole, rest = divmod(wei, 10**18)
+    decimals = f"{rest:018d}".rstrip("0")
+    return f"{whole}.{decimals} ETH" if decimals else f"{whole} ETH"
+
+
+def lot_of(lot: Lot) -> dict[str, str]:
+    """The lot as viewers are told of it."""
+    return {"token_id": str(lot.token_id), "title": lot.title, "image": lot.image}
+
+
+def _money(name: str, wei: int | None) -> Json:
+    if wei is None:
+        return {f"{name}_wei": None, name: None}
+    return {f"{name}_wei": str(int(wei)), name: shown_eth(wei)}
+
+
+def minimum_of(wei: int) -> Json:
+    """What the next bid needs."""
+    return _money("minimum", wei)
+
+
+def _who(post_id: int, bidder_id: int, handle: str) -> Json:
+    posted_at_ms = (post_id >> 22) + X_EPOCH_MS
+    return {"post_id": str(post_id), "bidder_id": str(bidder_id), "handle": handle, "posted_at_ms": posted_at_ms}
+
+
+def bid_of(post_id: int, bidder_id: int, handle: str, amount_wei: int) -> Json:
+    """A bid that leads, or led."""
+    return {**_who(post_id, bidder_id, handle), **_money("amount", amount_wei)}
+
+
+def refusal_of(event: BidRefused) -> Json:
+    """A refused bid, with the reason in words."""
+    return {
+        **_who(event.post_id, event.bidder_id, event.bidder_handle),
+        "reason": event.reason,
+        "words": REFUSED_BECAUSE[event.reason],
+        **_money("amount", event.amount_wei),
+        **_money("required", event.required_wei),
+    }
+
+
+def leader_of(link: Leader) -> Json:
+    """The same of a link of the chain of leaders."""
+    return bid_of(link.post_id, link.bidder_id, link.bidder_handle, link.amount_wei)
