@@ -1,12 +1,18 @@
 """Conversations below auction posts: which ones are worth following, and what a post found in one has to say."""
 
+from typing import Any
+
 import redis
+import redis.asyncio
 
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
+from adapters.redis.translation import translated
 from adapters.x.payload import FoundPost
 from messages.base import Phase
 from messages.commands import PlaceBid, WithdrawBid
+
+_FIELDS = ("post_id", "auction_id", "phase")
 
 
 def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, tuple[str, Phase]]:
@@ -14,9 +20,21 @@ def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, 
 
     Raises StoreUnavailable, OutcomeUnknown.
     """
+    return _open([execute(client, "HMGET", keys.day(day), *_FIELDS) for day in range(1, days + 1)])
+
+
+async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days: int) -> dict[int, tuple[str, Phase]]:
+    """The same for an asyncio loop, with the same errors."""
+    async with client.pipeline(transaction=False) as pipeline:
+        for day in range(1, days + 1):
+            pipeline.hmget(keys.day(day), _FIELDS)
+        with translated():
+            return _open(await pipeline.execute())
+
+
+def _open(days: list[Any]) -> dict[int, tuple[str, Phase]]:
     found = {}
-    for day in range(1, days + 1):
-        post_id, auction_id, phase = execute(client, "HMGET", keys.day(day), "post_id", "auction_id", "phase")
+    for post_id, auction_id, phase in days:
         if post_id and Phase(phase.decode()) in (Phase.ACTIVE, Phase.PROCESSING):
             found[int(post_id)] = (auction_id.decode(), Phase(phase.decode()))
     return found

@@ -7,15 +7,19 @@ a post is received once it stands in the queue, and what the stream did not brin
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from actors.authors import Authors, lacks_author
 from actors.conversations import commands_for, open_conversations
 from actors.listener import VERDICTS, LogListener
+from actors.nameless import Nameless
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
+from adapters import metrics
+from adapters.redis.errors import QueueFull
 from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
 from adapters.x.errors import UnreadablePost, XUnavailable
-from adapters.x.payload import read_payload
+from adapters.x.payload import direct_reply, first_versions, read_payload
 from adapters.x.stream import PostStream, StreamEnd
 from messages.base import Hint
 from messages.commands import PlaceBid, WithdrawBid
@@ -28,6 +32,9 @@ log = logging.getLogger(__name__)
 SOURCE = "stream"
 # How long the stream's thread waits for room in the mailbox: X is slowed by it, and hangs up if it lasts.
 BACK_PRESSURE_S = 5.0
+POLL_S = 0.01
+# What of the stream may wait in the mailbox, beside the number of messages: a post can have a megabyte.
+WAITING_BYTES = 2**26
 
 # A stream that held so long, in ms, was well: what ends it is not counted to the failures before.
 STABLE_MS = 180_000
@@ -74,6 +81,8 @@ class TwitterIngest(LogListener):
         self._stream: PostStream | None = None
         self._rules: frozenset[int] = frozenset()
         self._not_before_ms = self._connected_ms = self._failures = 0
+        # The stream's thread alone changes the one, the actor's the other: so they need no lock.
+        self._bytes_in = self._bytes_out = 0
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -82,6 +91,7 @@ class TwitterIngest(LogListener):
         self.position = self.last_seq()
         conversations = open_conversations(self._client, self.keys, self._days)
         self._auctions = {post_id: auction_id for post_id, (auction_id, _) in conversations.items()}
+        self._nameless = Nameless(Authors(self._x, self._clock))
 
     def teardown(self) -> None:
         if self._stream:
@@ -99,6 +109,7 @@ class TwitterIngest(LogListener):
 
     def tick(self) -> None:
         self.catch_up()
+        self._queue_named()
         wanted = frozenset(self._auctions)
         if not wanted or self._clock() < self._not_before_ms:
             return
@@ -110,19 +121,28 @@ class TwitterIngest(LogListener):
             log.warning("the stream's rules could not be set: %s", unavailable)
             self._not_before_ms = self._clock() + (unavailable.retry_after_ms or RETRY_X_MS)
             return
-        if self._stream is None:
-            self._stream = self._make_stream(self._on_raw, self._on_connected, self._on_ended)
-            self._stream.start()
+        if self._stream is None and not any(map(self._queue.is_full, self._auctions.values())):
+            stream = self._make_stream(self._on_raw, self._on_connected, self._on_ended)
+            try:
+                stream.start()
+            except XUnavailable as unavailable:
+                self._not_before_ms = self._clock() + (unavailable.retry_after_ms or RETRY_X_MS)
+                return
+            self._stream = stream
 
     # ---- called by the stream's thread
 
     def _on_raw(self, raw: bytes) -> None:
         deadline = time.monotonic() + BACK_PRESSURE_S
-        while self.context.send(self.context.name, RawPost(raw)) is Delivery.FULL:
+        while self._bytes_in - self._bytes_out > WAITING_BYTES or not self._send(raw):
             if time.monotonic() > deadline:
                 log.error("a post of the stream found no room in %s s; a sweep will find it", BACK_PRESSURE_S)
                 return
-            time.sleep(0.01)
+            time.sleep(POLL_S)
+        self._bytes_in += len(raw)
+
+    def _send(self, raw: bytes) -> bool:
+        return self.context.send(self.context.name, RawPost(raw)) is not Delivery.FULL
 
     def _on_connected(self) -> None:
         self.context.send(self.context.name, StreamConnected())
@@ -170,6 +190,7 @@ class TwitterIngest(LogListener):
                 found = read_payload(raw, SOURCE, now_ms)
             except UnreadablePost as fault:
                 log.warning("a line of the stream is not readable: %s", fault)
+                metrics.x_unreadable_posts.inc()
                 self._queue.dead_letter(
                     DeadLetter(auction_id="", entry_id="", data=raw, error=str(fault), attempts=1, at_ms=now_ms)
                 )
@@ -179,8 +200,36 @@ class TwitterIngest(LogListener):
             auction_id = self._auctions.get(found.bid.replied_to_id or 0) or self._auctions.get(
                 found.conversation_id or 0
             )
-            if auction_id:
+            if not auction_id:
+                continue
+            if found.bid.replied_to_id not in self._auctions:
+                found = direct_reply(found, first_versions(raw))
+            if lacks_author(found):
+                self._nameless.hold(auction_id, found)
+            else:
                 found_for[auction_id] += commands_for(found)
+        self._queue_all(found_for)
+        # What a predecessor left unread was never counted here.
+        self._bytes_out = min(self._bytes_in, self._bytes_out + sum(map(len, lines)))
+
+    def _queue_named(self) -> None:
+        """Those who had to wait for their authors."""
+        found_for: dict[str, list[PlaceBid | WithdrawBid]] = defaultdict(list)
+        for auction_id, post in self._nameless.named():
+            found_for[auction_id] += commands_for(post)
+        self._queue_all(found_for)
+
+    def _queue_all(self, found_for: Mapping[str, Sequence[PlaceBid | WithdrawBid]]) -> None:
         for auction_id, batch in found_for.items():
+            self._wait_for_room(auction_id)
             self._queue.append(auction_id, batch)
             self.context.send(auction_id, QueueGrew())
+
+    def _wait_for_room(self, auction_id: str) -> None:
+        """Until the auction has caught up: meanwhile the mailbox fills, and X is slowed. If that does not help, the
+        stream is given up until there is room again, and a sweep finds what was missed."""
+        deadline = time.monotonic() + BACK_PRESSURE_S
+        while self._queue.is_full(auction_id):
+            if time.monotonic() > deadline:
+                raise QueueFull(f"the queue of {auction_id} is full, and it does not catch up")
+            time.sleep(POLL_S)

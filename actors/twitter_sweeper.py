@@ -3,25 +3,34 @@ nothing is missing. The marks that it puts into an auction's queue are what its 
 """
 
 import logging
+from http import HTTPStatus
 
 import msgspec
 
+from actors.authors import Authors, GivenUp
 from actors.conversations import commands_for, open_conversations
 from actors.listener import VERDICTS, LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
+from actors.second_look import SecondLook, pause_for
 from actors.sweeps import Sweep
+from adapters import alarms, metrics
 from adapters.redis.client import execute
-from adapters.redis.queue import Queue
+from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
-from adapters.x.errors import XUnavailable
+from adapters.x.errors import TooManyPages, UnreadablePost, XUnavailable
+from adapters.x.payload import FoundPost
+from auction.catch_up import HOUSE, LEAST_OUTAGE_MS
 from auction.rules import posted_at_ms
-from messages.base import Phase
-from messages.commands import AuctionCommand, MarkSwept, WithdrawBid
+from messages.base import Outage, Phase
+from messages.codec import pack_batch
+from messages.commands import AuctionCommand, MakeUpFor, MarkSwept
 from messages.events import AnyEvent, AuctionOpened, EndFrozen, ResultNamed
 from messages.hints import QueueGrew, SweepNow
 from supervision import Context
 
 log = logging.getLogger(__name__)
+
+UNREADABLE_KEPT = 100  # so many of a day are told from those that were kept before
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -38,9 +47,12 @@ class Conversation(msgspec.Struct):
     auction_id: str
     post_id: int
     sweep: Sweep
+    second_look: SecondLook
     closing: bool = False
     next_pass_ms: int = 0
-    queued: set[int] = msgspec.field(default_factory=set)
+    settled: set[int] = msgspec.field(default_factory=set)  # queued or given up, of what is not proven yet
+    unreadable: set[bytes] = msgspec.field(default_factory=set)  # dead letters by now
+    post_is_gone: bool = False
 
 
 class TwitterSweeper(LogListener):
@@ -51,19 +63,23 @@ class TwitterSweeper(LogListener):
     deaf_to = VERDICTS
 
     def __init__(
-        self, context: Context, store: StoreAccess, clock: Clock, x: XClient, timing: Timing, days: int
+        self, context: Context, store: StoreAccess, clock: Clock, x: XClient, timing: Timing, days: int, house: str
     ) -> None:
         super().__init__(context, store)
         self._store, self._clock, self._x, self._timing, self._days = store, clock, x, timing, days
+        self._house = house
 
     def setup(self) -> None:
         self._client = self._store.connect()
         self._queue = Queue(self._client, self.keys)
         self.listen(self._client)
         self.position = self.last_seq()
+        self._keys_checked = False
+        self._authors = Authors(self._x, self._clock)
         self._conversations: dict[str, Conversation] = {}
         for post_id, (auction_id, phase) in open_conversations(self._client, self.keys, self._days).items():
             self._follow(auction_id, post_id, closing=phase is Phase.PROCESSING)
+        self._x_away_ms = int(execute(self._client, "GET", self.keys.x_away) or 0)
 
     def teardown(self) -> None:
         self._x.close()
@@ -83,11 +99,14 @@ class TwitterSweeper(LogListener):
             case EndFrozen() if writer in self._conversations:
                 conversation = self._conversations[writer]
                 conversation.closing, conversation.next_pass_ms = True, 0
-            case ResultNamed():
-                self._conversations.pop(event.auction_id, None)
+            case ResultNamed() if event.auction_id in self._conversations:
+                self._conversations.pop(event.auction_id).second_look.forget()
+                alarms.clear(_post_alarm(event.auction_id))
 
     def tick(self) -> None:
         self.catch_up()
+        self._check_keys()
+        self._forget_x_when_idle()
         for conversation in self._conversations.values():
             now_ms = self._clock()
             if now_ms >= conversation.next_pass_ms:
@@ -95,49 +114,156 @@ class TwitterSweeper(LogListener):
                 conversation.next_pass_ms = now_ms + wait_ms
                 try:
                     self._pass(conversation, now_ms)
+                    self._x_is_here()
                 except XUnavailable as unavailable:
+                    if _is_away(unavailable):
+                        self._x_is_away(now_ms)
                     log.warning("%s could not be swept: %s", conversation.auction_id, unavailable)
                     conversation.next_pass_ms = now_ms + (unavailable.retry_after_ms or RETRY_X_MS)
 
+    def _check_keys(self) -> None:
+        """Once, at the beginning: keys that X does not take are an alarm before they are needed."""
+        if not self._keys_checked:
+            self._keys_checked = True
+            try:
+                self._x.check_keys()
+            except XUnavailable as unavailable:
+                log.warning("the keys to X could not be checked: %s", unavailable)
+
+    # ---- X's own outages
+
+    def _x_is_away(self, now_ms: int) -> None:
+        """From here on no auction takes its end for final, until the house has been told how long it was.
+
+        Said again with each failure: the house may just be done with an outage before this one.
+        """
+        self._x_away_ms = self._x_away_ms or now_ms
+        execute(self._client, "SET", self.keys.x_away, self._x_away_ms)
+
+    def _x_is_here(self) -> None:
+        if not self._x_away_ms:
+            return
+        outage = Outage(from_ms=self._x_away_ms, to_ms=self._clock())
+        if outage.to_ms - outage.from_ms >= LEAST_OUTAGE_MS:
+            order = MakeUpFor(
+                message_id=f"outage:X:{outage.from_ms}", by=HOUSE, why="", said_at_ms=outage.to_ms, outage=outage
+            )
+            self._queue.append(HOUSE, [order])
+            self.context.send(self._house, QueueGrew())
+        else:
+            execute(self._client, "DEL", self.keys.x_away)
+        self._x_away_ms = 0
+
+    def _forget_x_when_idle(self) -> None:
+        """Nobody can tell when X is back when nothing is asked of it."""
+        if self._x_away_ms and not self._conversations:
+            execute(self._client, "DEL", self.keys.x_away)
+            self._x_away_ms = 0
+
     def _follow(self, auction_id: str, post_id: int, closing: bool = False) -> None:
         if auction_id not in self._conversations:
-            self._conversations[auction_id] = Conversation(auction_id, post_id, Sweep(self._timing.lag_ms), closing)
+            look = SecondLook(self._client, self.keys, self._x, auction_id, post_id)
+            sweep = Sweep(self._timing.lag_ms)
+            self._conversations[auction_id] = Conversation(auction_id, post_id, sweep, look, closing)
+
+    # ---- a pass
 
     def _pass(self, conversation: Conversation, now_ms: int) -> None:
         swept_to_ms = now_ms - self._timing.search_lag_ms
         if swept_to_ms <= posted_at_ms(conversation.post_id):
             return
-        # What is proven need not be searched again: a pass stays short, however long the conversation gets.
-        proven_ms = conversation.sweep.proven_ms
-        found = {post.bid.post_id: post for post in self._x.search(conversation.post_id, swept_to_ms, proven_ms)}
-        commands: list[AuctionCommand] = [
-            command
-            for post_id, post in sorted(found.items())
-            if post_id not in conversation.queued
-            for command in commands_for(post)
-        ]
-        if conversation.closing:
-            commands += self._withdrawals(conversation, swept_to_ms)
+        if self._queue.is_full(conversation.auction_id):
+            log.warning("%s is not swept: it has enough to decide, and nothing is lost on X", conversation.auction_id)
+            return
+        found = self._find(conversation, swept_to_ms)
+        known = self._authors.complete(
+            [post for post_id, post in sorted(found.items()) if post_id not in conversation.settled]
+        )
+        commands: list[AuctionCommand] = [command for post in known.ready for command in commands_for(post)]
+        looked = conversation.second_look.look(swept_to_ms if conversation.closing else None)
+        commands += looked.withdrawals
+        commands += self._watch_auction_post(conversation, looked.auction_post, now_ms)
+        if known.waiting:
+            # The pass proves nothing from the first post on whose author is not known yet.
+            swept_to_ms = min(swept_to_ms, posted_at_ms(known.waiting[0].bid.post_id))
+            conversation.next_pass_ms = min(conversation.next_pass_ms, now_ms + RETRY_X_MS)
+        for given_up in known.given_up:
+            self._give_up(conversation.auction_id, given_up)
         marked_ms = conversation.sweep.record(now_ms, swept_to_ms, found)
         if marked_ms is not None:
             commands.append(
                 MarkSwept(
                     message_id=f"swept:{conversation.auction_id}:{marked_ms}",
                     swept_to_ms=marked_ms,
-                    looked_again=conversation.closing,
+                    looked_again=conversation.closing and looked.settled,
                 )
             )
         if commands:
             self._queue.append(conversation.auction_id, commands)
-            conversation.queued.update(found)
             self.context.send(conversation.auction_id, QueueGrew())
+        settled = found.keys() - {post.bid.post_id for post in known.waiting}
+        # A pass never looks behind what is proven: what was settled there need not be remembered.
+        conversation.settled = {one for one in settled if posted_at_ms(one) >= conversation.sweep.proven_ms}
 
-    def _withdrawals(self, conversation: Conversation, swept_to_ms: int) -> list[WithdrawBid]:
-        """The posts of the day that are gone: every one that was decided is looked up again."""
-        history: list[bytes] = execute(
-            self._client, "ZRANGEBYSCORE", self.keys.bids(conversation.auction_id), "-inf", f"({swept_to_ms}"
-        )
-        gone = self._x.lookup(int(post_id) for post_id in history).gone
-        return [
-            WithdrawBid(message_id=f"gone:{post_id}", post_id=post_id, cause=cause) for post_id, cause in gone.items()
+    def _find(self, conversation: Conversation, swept_to_ms: int) -> dict[int, FoundPost]:
+        """What the search finds of the conversation, and what it does not but the mentions of the account do."""
+        # What is proven need not be searched again: a pass stays short, however long the conversation gets.
+        post_id, proven_ms = conversation.post_id, conversation.sweep.proven_ms
+        pages = [
+            self._x.search(post_id, swept_to_ms, proven_ms),
+            self._x.mentions(post_id, swept_to_ms, proven_ms),
         ]
+        for unreadable in (fault for page in pages for fault in page.unreadable):
+            self._keep_unreadable(conversation, unreadable)
+        return {
+            post.bid.post_id: post
+            for page in reversed(pages)
+            for post in page.posts
+            if post_id in (post.conversation_id, post.bid.replied_to_id)
+        }
+
+    def _watch_auction_post(self, conversation: Conversation, what_became: str, now_ms: int) -> list[AuctionCommand]:
+        """A day whose auction post is gone is paused, once; an operator decides how it goes on."""
+        was_gone, conversation.post_is_gone = conversation.post_is_gone, bool(what_became)
+        alarm, auction_id = _post_alarm(conversation.auction_id), conversation.auction_id
+        if not what_became:
+            alarms.clear(alarm)
+            return []
+        paused = "" if conversation.closing else ": the day is paused; resume, extend or void it"
+        alarms.sound(alarm, f"the auction post {conversation.post_id} of {auction_id} is {what_became}{paused}")
+        return [] if was_gone or conversation.closing else [pause_for(auction_id, what_became, now_ms)]
+
+    # ---- what cannot be decided
+
+    def _keep_unreadable(self, conversation: Conversation, fault: UnreadablePost) -> None:
+        if fault.raw in conversation.unreadable:
+            return
+        if len(conversation.unreadable) < UNREADABLE_KEPT:
+            conversation.unreadable.add(fault.raw)
+        log.warning("a post found in %s is not readable: %s", conversation.auction_id, fault)
+        metrics.x_unreadable_posts.inc()
+        self._dead_letter(conversation.auction_id, fault.raw, str(fault), 1)
+
+    def _give_up(self, auction_id: str, given_up: GivenUp) -> None:
+        log.error("the author of post %s is not known: %s", given_up.post.bid.post_id, given_up.error)
+        metrics.x_posts_without_author.inc()
+        error = f"the author could not be looked up: {given_up.error}"
+        self._dead_letter(auction_id, pack_batch(commands_for(given_up.post)), error, given_up.attempts)
+
+    def _dead_letter(self, auction_id: str, data: bytes, error: str, attempts: int) -> None:
+        self._queue.dead_letter(
+            DeadLetter(
+                auction_id=auction_id, entry_id="", data=data, error=error, attempts=attempts, at_ms=self._clock()
+            )
+        )
+
+
+def _post_alarm(auction_id: str) -> str:
+    return f"auction_post:{auction_id}"
+
+
+def _is_away(unavailable: XUnavailable) -> bool:
+    """Whether it is X that is down, for everybody: an answer that refuses us alone is no outage of X."""
+    if isinstance(unavailable, TooManyPages):
+        return False
+    return unavailable.status is None or unavailable.status >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -48,12 +48,23 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]
 # ---- auctions and their bids
 bids = _counter("bids_total", "Replies decided, by source and verdict.", "source", "outcome")
 bid_decision_seconds = _histogram("bid_decision_seconds", "A batch: from read to committed.")
+failed_attempts = _counter("failed_attempts_total", "Times that deciding a batch, or a command alone, has failed.")
 revisions = _counter("revisions_total", "Times that a late find or a withdrawal changed who led.")
 phase_transitions = _counter("phase_transitions_total", "Changes of phase, by the phase entered.", "phase")
 
 # ---- the process
+alarms = _gauge("alarms", "Troubles that an operator should see, by kind; /status says what they are.", "kind")
 errors = _counter("errors_total", "Unexpected errors, by where they were met.", "part")
 event_loop_lag_seconds = _gauge("event_loop_lag_seconds", "How long ago the event loop last came round.")
+
+# ---- X
+x_requests = _counter("x_requests_total", "Requests to X by endpoint and HTTP status.", "endpoint", "status")
+x_held_back = _counter("x_held_back_total", "Requests not made, for want of budget or after failures.", "endpoint")
+x_window_limit = _gauge("x_window_limit", "Requests that X allows in a window.", "endpoint")
+x_window_left = _gauge("x_window_left", "Requests left in the present window, by X's word and our count.", "endpoint")
+x_clock_offset_seconds = _gauge("x_clock_offset_seconds", "How far our clock is ahead of X's, for certain.")
+x_unreadable_posts = _counter("x_unreadable_posts_total", "Posts of X that could not be read: dead letters.")
+x_posts_without_author = _counter("x_posts_without_author_total", "Posts given up since nobody could name the author.")
 
 # ---- livestream and HTTP
 livestream_viewers = _gauge("livestream_viewers", "Viewers connected.")
@@ -61,6 +72,7 @@ livestream_coalesced = _counter("livestream_coalesced_total", "Times that a slow
 livestream_dropped = _counter("livestream_dropped_total", "Stuck viewers dropped.")
 http_requests = _counter("http_requests_total", "Requests answered.", "listener", "route", "status")
 http_request_seconds = _histogram("http_request_seconds", "Time to answer.", "listener", "route")
+webhook_pushes = _counter("webhook_pushes_total", "Pushes of X, by what became of them.", "outcome")
 
 
 class ActorNumbers(Protocol):

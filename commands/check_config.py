@@ -1,5 +1,6 @@
 """`check-config`: validates the settings, tells every fault at once, and prints the marathon's calendar with the hash
-of each day's rules, as its auction post will name it. Exit code 1 when the settings cannot be used.
+of each day's rules, as its auction post will name it, and what a day on X costs at the most. Exit code 1 when the
+settings cannot be used.
 """
 
 import argparse
@@ -12,15 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 from rich.text import Text
 
+from adapters.x.costs import PRICES_OF, Costs, Plan, costs, most_replies
 from auction.calendar import Window
+from auction.post_budget import RESERVED
 from auction.rules import rules_hash
 from commands.tables import console, table_on
 from messages.base import Lot
-from settings import SettingsError, load, masked
+from settings import Settings, SettingsError, load, masked
 
 EXAMPLE = "auction-manager check-config --config staging.toml"
+REPLIES = (100, 10_000)  # a quiet day and a bid war
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +55,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         days = [_data(*day) for day in zip(windows, lots, hashes, strict=True)]
         its = settings.marathon
-        print(json.dumps({"ok": True, "marathon": its.id, "time_zone": its.time_zone, "days": days}, indent=2))
+        paid = [msgspec.to_builtins(each) | {"dollars": each.dollars} for each in costs_of(settings)]
+        told = {"ok": True, "marathon": its.id, "time_zone": its.time_zone, "days": days, "x_costs_a_day": paid}
+        print(json.dumps(told, indent=2))
     else:
         print_calendar(windows, lots, hashes, settings.marathon.time_zone)
+        print_costs(costs_of(settings))
     return 0
 
 
@@ -70,6 +78,31 @@ def print_calendar(windows: Sequence[Window], lots: Sequence[Lot], hashes: Seque
     out.print(table)
     if same:
         out.print(f"rules of every day: {hashes[0]}")
+
+
+def costs_of(settings: Settings) -> list[Costs]:
+    """What the longest day costs on X at the most: with few replies, with many, and with as many as X delivers."""
+    window_ms = max(window.closes_at_ms - window.opens_at_ms for window in settings.windows())
+    plan = Plan(
+        longest_ms=window_ms + settings.rules.soft_close_cap_ms,
+        close_bound_ms=settings.rules.close_bound_ms,
+        sweep_interval_ms=settings.x.sweep_interval_ms,
+        sweep_lag_ms=settings.x.sweep_lag_ms,
+        announcements=RESERVED,
+        posts_a_day=settings.x.posts_a_day if settings.x.receipts else 0,
+    )
+    return [costs(plan, replies) for replies in (*REPLIES, most_replies(plan))]
+
+
+def print_costs(days: Sequence[Costs]) -> None:
+    """A line for each number of replies, and the requests that the first one takes."""
+    for day in days:
+        reads, requests = f"{day.posts_read:,} posts and {day.users_read:,} users read", sum(day.requests.values())
+        print(
+            f"X, a day with {day.replies:,} replies: at the most {day.posts} posts, {reads}, "
+            f"{requests:,} requests, {day.dollars}"
+        )
+    print(f"(prices of {PRICES_OF}, docs/x-costs.md)")
 
 
 def _data(window: Window, lot: Lot, hashed: str) -> dict[str, object]:

@@ -3,16 +3,21 @@
 Bytes in, messages out; nothing is decided, repeated or remembered here. Only this package knows tweepy.
 """
 
-from adapters.x.client import Lookup, XClient
+from adapters.x.answers import Author, Lookup, Users
+from adapters.x.budget import Budget
+from adapters.x.client import XClient
 from adapters.x.credentials import Credentials
-from adapters.x.errors import PostOutcomeUnknown, PostRefused, TooManyPages, UnreadablePost, XUnavailable
+from adapters.x.errors import HeldBack, PostOutcomeUnknown, PostRefused, TooManyPages, UnreadablePost, XUnavailable
 from adapters.x.payload import FoundPost, Page, read_page, read_payload
 from adapters.x.stream import EndCause, PostStream, StreamEnd
 
 __all__ = [
+    "Author",
+    "Budget",
     "Credentials",
     "EndCause",
     "FoundPost",
+    "HeldBack",
     "Lookup",
     "Page",
     "PostOutcomeUnknown",
@@ -21,6 +26,7 @@ __all__ = [
     "StreamEnd",
     "TooManyPages",
     "UnreadablePost",
+    "Users",
     "XClient",
     "XUnavailable",
     "read_page",

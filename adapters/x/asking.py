@@ -1,20 +1,22 @@
 """One question to X: within the budget, once, and either its answer or XUnavailable.
 
-It does not know what is asked; `client` does.
+It does not know what is asked; `client` does. What is called `kind` here is an endpoint of the budget.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 import requests
 
+from adapters import alarms
+from adapters.x.budget import Budget
 from adapters.x.errors import TooManyPages, XUnavailable, root_of
-from adapters.x.limits import Limits, describe, retry_after_ms
+from adapters.x.limits import describe
 
 MAX_PAGES = 100
+_SIGNED = ("me", "own posts", "post")
 T = TypeVar("T")
 
 
@@ -37,31 +39,35 @@ def refuse(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
 
 
 class Asking:
-    """Asks within the limits that X has stated. For one thread."""
+    """Asks within the budget, which it may share with others. For one thread."""
 
-    def __init__(self, now_ms: Callable[[], int]) -> None:
+    def __init__(self, budget: Budget, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
-        self._limits = Limits()
+        self._budget = budget
+        self._retry_after_ms: int | None = None
 
     def send(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """The body of the answer. Raises XUnavailable (no budget), Refusal, requests.RequestException."""
-        self._limits.check(kind, self.now_ms())
+        """The body of the answer. Raises HeldBack (no budget), Refusal, requests.RequestException."""
+        self._budget.spend(kind, self.now_ms())
+        status: int | None = None
+        headers: Mapping[str, str] = {}
         try:
             response = call()
+            status, headers = response.status_code, response.headers
+            return response.content
         except Refusal as fault:
-            self._limits.note(kind, fault.headers, self.now_ms())
+            status, headers = fault.status, fault.headers
             raise
-        self._limits.note(kind, response.headers, self.now_ms())
-        return response.content
+        finally:
+            self._retry_after_ms = self._budget.note(kind, status, headers, self.now_ms())
+            _watch_access(kind, status)
 
     def ask(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
         """As send, where a failure has changed nothing: raises XUnavailable only."""
         try:
             return self.send(kind, call)
-        except Refusal as fault:
+        except (Refusal, requests.RequestException) as fault:
             raise self.unavailable(kind, fault) from fault
-        except requests.RequestException as fault:
-            raise XUnavailable(f"{kind}: {root_of(fault)}") from fault
 
     def ask_object(self, kind: str, call: Callable[[], requests.Response]) -> dict[str, Any]:
         """As ask, with the answer's JSON object."""
@@ -78,19 +84,29 @@ class Asking:
                 return
         raise TooManyPages(f"{kind}: more than {MAX_PAGES} pages")
 
-    def unavailable(self, kind: str, fault: Refusal) -> XUnavailable:
-        """What a refusal means to whoever may simply ask again."""
-        return XUnavailable(f"{kind}: {fault}", retry_after_ms(fault.headers, self.now_ms()), fault.status)
-
-
-def wall_clock_ms() -> int:
-    """UTC in ms."""
-    return time.time_ns() // 1_000_000
+    def unavailable(self, kind: str, fault: Refusal | requests.RequestException) -> XUnavailable:
+        """What the failure of the last `send` means to whoever may simply ask again."""
+        if isinstance(fault, Refusal):
+            return XUnavailable(f"{kind}: {fault}", self._retry_after_ms, fault.status)
+        return XUnavailable(f"{kind}: {root_of(fault)}", self._retry_after_ms)
 
 
 def json_object(kind: str, raw: bytes) -> dict[str, Any]:
     """An answer that should be a JSON object. Raises XUnavailable."""
     return _read(kind, _objects, raw)
+
+
+def _watch_access(kind: str, status: int | None) -> None:
+    """Whether X takes our keys and our money: what only a person can put right is an alarm."""
+    which = "the account's keys (consumer_*, access_*)" if kind in _SIGNED else "bearer_token"
+    # A post is forbidden for its text or its target; everything else is so for want of rights.
+    troubles = {401: f"X does not accept {which}", 402: "the account with X has no credits left"}
+    if kind != "post":
+        troubles[403] = f"{which} may not do this"
+    if status in troubles:
+        alarms.sound(f"x_access:{kind}", f"{kind}: {troubles[status]} (HTTP {status})")
+    elif status is not None:
+        alarms.clear(f"x_access:{kind}")
 
 
 class _Meta(msgspec.Struct, frozen=True):

@@ -1,10 +1,10 @@
 """What we ask of X and tell it: rules, searches, lookups, own posts, posting; on real tweepy clients.
 
-Each request is one try with a deadline. Nothing waits for a rate limit and nothing is repeated: that is the caller's.
+Each request is one try with a deadline, within the budget. Nothing waits and nothing is repeated: that is the caller's.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,37 +13,30 @@ import requests
 import tweepy
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from adapters.x.asking import Asking, Refusal, json_object, refuse, wall_clock_ms
+from adapters import alarms, metrics
+from adapters.x.answers import Lookup, Users, ids, items, read_lookup, read_users
+from adapters.x.asking import Asking, Refusal, json_object, refuse
+from adapters.x.budget import Budget
+from adapters.x.clock import first_id, offset_ms, wall_clock_ms
 from adapters.x.credentials import Credentials
 from adapters.x.endpoint import Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
-from adapters.x.fields import POST_PARAMETERS
+from adapters.x.fields import POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
-from adapters.x.payload import FoundPost, read_id, read_page
+from adapters.x.payload import FoundPost, Page, direct_reply, first_versions, read_id, read_page
 
-_BATCH = 100  # ids of a lookup, posts of a page: X's maximum
-_X_EPOCH_MS = 1288834974657
+BATCH = 100  # ids of a lookup, posts of a page: X's maximum
+WORST_OFFSET_MS = 2_000  # clocks further apart than this are worth a warning
 
-_log = logging.getLogger(__name__)
 # At DEBUG these write whole requests into the log, and with them the bearer token and the names of the other keys.
 for _talkative in ("tweepy", "requests_oauthlib", "oauthlib"):
     logging.getLogger(_talkative).setLevel(logging.INFO)
 
 
-class Lookup(msgspec.Struct, frozen=True):
-    """Which posts are there, and which are not, with the cause: "deleted" or "unavailable" (protected, suspended).
-
-    An id that X says nothing about is in neither.
-    """
-
-    present: frozenset[int]
-    gone: dict[int, str]
-
-
 class XClient:
     """X's REST side. For one thread at a time; every request blocks for `timeout_s` at most (more, while it connects).
 
-    A search hands posts that cannot be read to `on_unreadable`, each time that it finds them, and goes on.
+    The clients of a process share one `budget`.
     """
 
     def __init__(
@@ -51,8 +44,8 @@ class XClient:
         base_url: str,
         credentials: Credentials,
         timeout_s: float,
+        budget: Budget | None = None,
         *,
-        on_unreadable: Callable[[UnreadablePost], None] | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._client = tweepy.Client(
@@ -66,16 +59,20 @@ class XClient:
         # tweepy has the rules on the stream's client only; this one never streams.
         self._rules = tweepy.StreamingClient(credentials.bearer_token, return_type=requests.Response)
         for client in (self._client, self._rules):
-            Endpoint(base_url, timeout_s).mount(client.session)
+            client.session = Endpoint(base_url, timeout_s).session()
             client.session.hooks["response"].append(refuse)
-        self._on_unreadable = on_unreadable or (lambda fault: _log.warning("a post cannot be read: %s", fault))
-        self._asking = Asking(now_ms)
+        self._asking = Asking(budget or Budget(), now_ms)
         self._own_id: int | None = None
 
     def close(self) -> None:
         """Close the connections. The client can be used again."""
         self._client.session.close()
         self._rules.session.close()
+
+    def check_keys(self) -> None:
+        """Use both kinds of keys once, so that wrong ones are known before the first auction. Raises XUnavailable."""
+        self._asking.ask("rules", self._rules.get_rules)
+        self._who_am_i()
 
     def set_rules(self, rules: Mapping[str, str]) -> None:
         """Make these (tag to value) the rules of the stream: adds what is missing, removes what is too much.
@@ -84,7 +81,7 @@ class XClient:
         """
         wanted = set(rules.items())
         answer = self._asking.ask_object("rules", self._rules.get_rules)
-        present = {str(rule.get("id")): (rule.get("tag"), rule.get("value")) for rule in _items(answer, "data")}
+        present = {str(rule.get("id")): (rule.get("tag"), rule.get("value")) for rule in items(answer, "data")}
         surplus = [rule_id for rule_id, rule in present.items() if rule not in wanted]
         missing = [tweepy.StreamRule(value, tag) for tag, value in sorted(wanted - set(present.values()))]
         # Removing comes first: X refuses a value that is there already, under whatever tag.
@@ -93,50 +90,55 @@ class XClient:
         if missing:
             self._change_rules(partial(self._rules.add_rules, missing))
 
-    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> list[FoundPost]:
+    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> Page:
         """The posts of the conversation made at or after `start_ms` and before `end_ms`, in the order of their ids.
 
         X finds nothing of the last 30 s for sure, nothing older than 7 days, and its index may lag: search again.
         Raises XUnavailable; TooManyPages where the slice is too long for one call.
         """
-        parameters = {
-            **POST_PARAMETERS,
-            # X refuses ids together with start_time and end_time. As ids both bounds are exact to the ms.
-            "since_id": max(conversation_id, _first_id(start_ms) - 1),
-            "until_id": _first_id(end_ms),
-            "max_results": _BATCH,
-        }
-        ask = partial(self._client.search_recent_tweets, f"conversation_id:{conversation_id}", **parameters)
-        posts: dict[int, FoundPost] = {}
-        for raw in self._asking.pages("search", lambda token: ask(next_token=token)):
-            try:
-                page = read_page(raw, "search", self._asking.now_ms())
-            except UnreadablePost as fault:
-                raise XUnavailable(f"search: the page cannot be read: {fault}") from fault
-            for unreadable in page.unreadable:
-                self._on_unreadable(unreadable)
-            posts.update((post.bid.post_id, post) for post in page.posts)
-        return [posts[post_id] for post_id in sorted(posts)]
+        ask = partial(
+            self._client.search_recent_tweets,
+            f"conversation_id:{conversation_id}",
+            **_slice(max(conversation_id, first_id(start_ms) - 1), end_ms),
+        )
+        return self._found("search", lambda token: ask(next_token=token))
 
-    def lookup(self, ids: Iterable[int]) -> Lookup:
+    def mentions(self, since_id: int, end_ms: int, start_ms: int = 0) -> Page:
+        """The posts after `since_id` that name the account, as each reply to it does, otherwise like `search`.
+
+        A second source: X has been seen not to find a reply by its conversation. It goes back 800 posts at most.
+        """
+        ask = partial(
+            self._client.get_users_mentions,
+            self._who_am_i(),
+            **_slice(max(since_id, first_id(start_ms) - 1), end_ms),
+        )
+        return self._found("mentions", lambda token: ask(pagination_token=token))
+
+    def lookup(self, asked_ids: Iterable[int]) -> Lookup:
         """Which of these posts are still there. Raises XUnavailable."""
-        asked = sorted(set(ids))
+        asked = sorted(set(asked_ids))
         present: set[int] = set()
         gone: dict[int, str] = {}
-        for first in range(0, len(asked), _BATCH):
-            batch = asked[first : first + _BATCH]
-            answer = self._asking.ask_object("lookup", partial(self._client.get_tweets, batch))
-            present.update(_ids(_items(answer, "data"), "id"))
-            for error in _items(answer, "errors"):
-                not_found = str(error.get("type")).endswith("resource-not-found")
-                for post_id in _ids([error], "resource_id"):
-                    gone[post_id] = "deleted" if not_found else "unavailable"
+        for first in range(0, len(asked), BATCH):
+            batch = asked[first : first + BATCH]
+            there, missing = read_lookup(self._asking.ask_object("lookup", partial(self._client.get_tweets, batch)))
+            present |= there
+            gone |= missing
         present.intersection_update(asked)
         return Lookup(frozenset(present), {one: gone[one] for one in asked if one in gone and one not in present})
+
+    def users(self, user_ids: Iterable[int]) -> Users:
+        """Who these accounts are; BATCH of them at most. Raises XUnavailable."""
+        asked = sorted(set(user_ids))
+        return read_users(
+            self._asking.ask_object("users", partial(self._client.get_users, ids=asked, user_fields=USER_FIELDS))
+        )
 
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
         """Post once; the post's id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post never left)."""
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
+        sent_ms = self._asking.now_ms()
         try:
             answer = self._asking.send("post", post)
         except Refusal as fault:
@@ -147,12 +149,14 @@ class XClient:
             raise PostOutcomeUnknown(str(fault)) from fault
         except requests.RequestException as fault:
             if _never_left(fault):
-                raise XUnavailable(f"post: {root_of(fault)}") from fault
+                raise self._asking.unavailable("post", fault) from fault
             raise PostOutcomeUnknown(root_of(fault)) from fault
         try:
-            return read_id(msgspec.json.decode(answer)["data"]["id"])
+            post_id = read_id(msgspec.json.decode(answer)["data"]["id"])
         except (ValueError, LookupError, TypeError, RecursionError) as fault:
             raise PostOutcomeUnknown(f"the answer cannot be read: {fault}") from fault
+        _compare_clocks(offset_ms(post_id, sent_ms, self._asking.now_ms()))
+        return post_id
 
     def own_posts(self, since_ms: int) -> list[tuple[int, str]]:
         """The account's posts made since then, newest first: id, and text as it was written (see own_text).
@@ -162,22 +166,35 @@ class XClient:
         ask = partial(
             self._client.get_users_tweets,
             self._who_am_i(),
-            max_results=_BATCH,
-            since_id=_first_id(since_ms) - 1,
+            max_results=BATCH,
+            since_id=first_id(since_ms) - 1,
             tweet_fields=["entities", "note_tweet", "display_text_range"],
             user_auth=True,
         )
         found: dict[int, str] = {}
         for raw in self._asking.pages("own posts", lambda token: ask(pagination_token=token)):
-            for post in _items(json_object("own posts", raw), "data"):
-                found.update((post_id, written_text(post)) for post_id in _ids([post], "id"))
+            for post in items(json_object("own posts", raw), "data"):
+                found.update((post_id, written_text(post)) for post_id in ids([post], "id"))
         return sorted(found.items(), reverse=True)
+
+    def _found(self, kind: str, ask: Callable[[str | None], requests.Response]) -> Page:
+        posts: dict[int, FoundPost] = {}
+        unreadable: list[UnreadablePost] = []
+        for raw in self._asking.pages(kind, ask):
+            try:
+                page = read_page(raw, kind, self._asking.now_ms())
+            except UnreadablePost as fault:
+                raise XUnavailable(f"{kind}: the page cannot be read: {fault}") from fault
+            unreadable += page.unreadable
+            firsts = first_versions(raw)
+            posts.update((post.bid.post_id, direct_reply(post, firsts)) for post in page.posts)
+        return Page([posts[post_id] for post_id in sorted(posts)], unreadable)
 
     def _who_am_i(self) -> int:
         if self._own_id is None:
             answer = self._asking.ask_object("me", partial(self._client.get_me, user_auth=True))
             me = answer.get("data")
-            own = next(_ids([me], "id"), None) if isinstance(me, dict) else None
+            own = next(ids([me], "id"), None) if isinstance(me, dict) else None
             if own is None:
                 raise XUnavailable("me: the answer holds no id")
             self._own_id = own
@@ -186,28 +203,24 @@ class XClient:
     def _change_rules(self, call: Callable[[], requests.Response]) -> None:
         answer = self._asking.ask_object("change rules", call)
         # The same change made twice, by a predecessor whose answer was lost, is what we want.
-        faults = [error for error in _items(answer, "errors") if error.get("title") != "DuplicateRule"]
+        faults = [error for error in items(answer, "errors") if error.get("title") != "DuplicateRule"]
         if faults:
             raise XUnavailable(f"rules: {msgspec.json.encode(faults[0]).decode()[:500]}")
 
 
-def _items(answer: Any, name: str) -> list[dict[str, Any]]:
-    """The objects of a list that may be missing."""
-    found = answer.get(name) if isinstance(answer, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+def _slice(since_id: int, end_ms: int) -> dict[str, Any]:
+    """The parameters that ask for the posts after an id, made before a time."""
+    # X refuses ids together with start_time and end_time. As ids both bounds are exact to the ms.
+    return {**POST_PARAMETERS, "since_id": since_id, "until_id": first_id(end_ms), "max_results": BATCH}
 
 
-def _ids(items: Iterable[dict[str, Any]], name: str) -> Iterator[int]:
-    for item in items:
-        try:
-            yield read_id(item.get(name))
-        except ValueError as fault:
-            _log.warning("an answer of X: %s", fault)
-
-
-def _first_id(at_ms: int) -> int:
-    """The least id that a post made at this time, or later, can have."""
-    return max(at_ms - _X_EPOCH_MS, 1) << 22
+def _compare_clocks(ahead_ms: int) -> None:
+    metrics.x_clock_offset_seconds.set(ahead_ms / 1000)
+    if abs(ahead_ms) > WORST_OFFSET_MS:
+        which = "ahead of" if ahead_ms > 0 else "behind"
+        alarms.sound("clock", f"our clock is {abs(ahead_ms) / 1000:.1f} s {which} X's: synchronise it (NTP)")
+    else:
+        alarms.clear("clock")
 
 
 def _never_left(fault: requests.RequestException) -> bool:

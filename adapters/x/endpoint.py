@@ -1,9 +1,11 @@
 """The seam below tweepy: where its requests really go, how long they may live, and how to cut one off.
 
 tweepy knows one host, sets no time-outs, and closes its sessions as it likes. All of that is put right here, one
-layer below it, in a requests adapter. This module knows nothing about what is said over the connection.
+layer below it: in a requests session that leads elsewhere, and the adapter that it goes out by. This module knows
+nothing about what is said over the connection.
 
-Signatures are made above, over tweepy's own host: a server behind another base URL has to check them against that.
+OAuth 1.0a signs the URL of the request, and a server checks it against the one that it was called by (RFC 5849,
+3.4.1.2). So the host is exchanged before a request is prepared, which is when requests_oauthlib signs it.
 """
 
 import socket
@@ -25,7 +27,7 @@ LINE_BYTES = 2**20  # the longest post with everything around it is a third of i
 
 
 class Endpoint(HTTPAdapter):
-    """Sends what tweepy means for X to `base_url`, and refuses to go anywhere else (a redirect, say).
+    """The way to `base_url`, which refuses to go anywhere else (a redirect, say).
 
     `timeout_s` bounds each wait for bytes, and a whole request except where it is a stream: a body that drips in
     does not live longer. Bodies and the stream's lines are bounded too; beyond that the connection counts as lost.
@@ -39,10 +41,15 @@ class Endpoint(HTTPAdapter):
         self._socket: socket.socket | None = None
         self._shut = False
 
-    def mount(self, session: requests.Session) -> None:
-        """Make this the session's only way out. Closing the session, as tweepy does, leaves it mounted."""
-        session.mount("https://", self)
-        session.mount("http://", self)
+    def session(self) -> requests.Session:
+        """A session that sends what tweepy means for X this way, and has no other way out.
+
+        Closing it, as tweepy does, changes nothing about that.
+        """
+        made = _Elsewhere(self._base_url)
+        made.mount("https://", self)
+        made.mount("http://", self)
+        return made
 
     def shut(self) -> None:
         """End the open connection now, and each later one as soon as it stands. For another thread; final."""
@@ -61,11 +68,10 @@ class Endpoint(HTTPAdapter):
     ) -> requests.Response:
         """As HTTPAdapter.send; tweepy's own time-out and the proxies of its own host are not asked."""
         url = request.url or ""
-        if not url.startswith(TWEEPY_HOST + "/"):
-            raise requests.exceptions.InvalidURL(f"led away from {TWEEPY_HOST}", request=request)
-        request.url = self._base_url + url.removeprefix(TWEEPY_HOST)
+        if not url.startswith(self._base_url + "/"):
+            raise requests.exceptions.InvalidURL(f"led away from {self._base_url}", request=request)
         timeout = (min(CONNECT_S, self._timeout_s), self._timeout_s)
-        proxies = get_environ_proxies(request.url)
+        proxies = get_environ_proxies(url)
         # Bounds the headers and the body as a whole. A stream lives on after its headers: its owner cuts it off.
         overdue = threading.Event()
         deadline = threading.Timer(self._timeout_s, self._cut, (overdue,))
@@ -115,6 +121,21 @@ class Endpoint(HTTPAdapter):
             # Not the socket's own method: that of a TLS socket takes its state away from the thread that is reading.
             with suppress(OSError):  # the connection is gone already
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+class _Elsewhere(requests.Session):
+    """Exchanges tweepy's host in every request; what is meant for another host stays as it is, and is refused."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self._base_url = base_url
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        """As Session.request."""
+        meant = url.decode() if isinstance(url, bytes) else url
+        if meant.startswith(TWEEPY_HOST + "/"):
+            meant = self._base_url + meant.removeprefix(TWEEPY_HOST)
+        return super().request(method, meant, *args, **kwargs)
 
 
 def _whole_body(raw: Any, request: requests.PreparedRequest) -> bytes:

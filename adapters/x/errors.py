@@ -17,6 +17,10 @@ class XUnavailable(Exception):
         self.status = status
 
 
+class HeldBack(XUnavailable):
+    """The budget of this endpoint allows no request now, so none was made."""
+
+
 class TooManyPages(XUnavailable):
     """The search has more pages than one call may read: ask for a shorter slice. What was read is incomplete."""
 

@@ -1,14 +1,9 @@
-"""What X's answers say about how often we may ask: the budget of each kind of request, and when to come back.
-
-It counts nothing itself: X's headers are the truth, also after a restart.
-"""
+"""What an answer of X says about when to come again, and what a refusal says at all. Reading only; `budget` counts."""
 
 from collections.abc import Mapping
 
 import msgspec
 import requests
-
-from adapters.x.errors import XUnavailable
 
 # The windows of X are 15 minutes. A clock that is off, or a reset a day away, costs one refused request in each.
 LONGEST_WAIT_MS = 15 * 60_000
@@ -20,12 +15,17 @@ def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
     waits = [
         reset * 1000 - now_ms
         for window in _WINDOWS
-        if _number(headers, f"{window}-remaining") == 0 and (reset := _number(headers, f"{window}-reset")) is not None
+        if number(headers, f"{window}-remaining") == 0 and (reset := number(headers, f"{window}-reset")) is not None
     ]
-    after = _number(headers, "retry-after")
-    if after is not None:
-        waits.append(after * 1000)
+    if (after_ms := retry_after_header_ms(headers)) is not None:
+        waits.append(after_ms)
     return min(max(*waits, 1000, 1000), LONGEST_WAIT_MS) if waits else None
+
+
+def retry_after_header_ms(headers: Mapping[str, str]) -> int | None:
+    """The wait that the Retry-After header asks for (ms), at most LONGEST_WAIT_MS."""
+    after = number(headers, "retry-after")
+    return None if after is None else min(after * 1000, LONGEST_WAIT_MS)
 
 
 def describe(response: requests.Response) -> str:
@@ -44,25 +44,7 @@ def describe(response: requests.Response) -> str:
     return f"HTTP {response.status_code} {said or response.reason or ''}"[:500].strip()
 
 
-class Limits:
-    """The budgets as X last stated them, by kind of request. For one thread."""
-
-    def __init__(self) -> None:
-        self._closed_until_ms: dict[str, int] = {}
-
-    def check(self, kind: str, now_ms: int) -> None:
-        """Raises XUnavailable, without asking X, while the last answer of this kind said that nothing is left."""
-        wait = self._closed_until_ms.get(kind, 0) - now_ms
-        # After a jump of the clock the wait could be any length.
-        if 0 < wait <= LONGEST_WAIT_MS:
-            raise XUnavailable(f"{kind}: the budget is used up", wait, 429)
-
-    def note(self, kind: str, headers: Mapping[str, str], now_ms: int) -> None:
-        """Remember what this answer says about the next request of the kind."""
-        wait = retry_after_ms(headers, now_ms)
-        self._closed_until_ms[kind] = 0 if wait is None else now_ms + wait
-
-
-def _number(headers: Mapping[str, str], name: str) -> int | None:
+def number(headers: Mapping[str, str], name: str) -> int | None:
+    """A header that is a whole number; None for anything else."""
     value = headers.get(name, "").strip()
     return int(value) if len(value) <= 15 and value.isascii() and value.isdigit() else None

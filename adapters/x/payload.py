@@ -3,6 +3,7 @@
 Old and new spellings are read alike, and only what is needed is looked at. Whether a post is a bid is not asked.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
@@ -32,7 +33,7 @@ class FoundPost(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of a search: what was read, and what could not be."""
+    """What a search or one page of it has found: the posts, and what could not be read."""
 
     posts: list[FoundPost]
     unreadable: list[UnreadablePost]
@@ -65,6 +66,32 @@ def read_page(raw: bytes, source: str, found_at_ms: int) -> Page:
         except UnreadablePost as fault:
             unreadable.append(fault)
     return Page(posts, unreadable)
+
+
+def first_versions(raw: bytes) -> dict[int, int]:
+    """Of a line or a page: for each edited post that it refers to, by the id of any version, the id of the first one.
+
+    An edit makes a new post, and whoever replies then replies to that one. Nothing is raised: what cannot be read is
+    not known. Apart from `read_payload`, since next to nobody replies to a post that was edited.
+    """
+    try:
+        included = _parents.decode(raw).includes
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    firsts: dict[int, int] = {}
+    for parent in [*(included.tweets or ()), *(included.posts or ())] if included else ():
+        versions = parent.edit_history_tweet_ids or parent.edit_history_post_ids or ()
+        if len(versions) > 1:
+            firsts.update(dict.fromkeys((*versions, parent.id), min(versions)))
+    return firsts
+
+
+def direct_reply(post: FoundPost, firsts: Mapping[int, int]) -> FoundPost:
+    """The post, where it replies to a later version taken for a reply to the first one (see `first_versions`)."""
+    first = firsts.get(post.bid.replied_to_id or 0)
+    if first is None:
+        return post
+    return msgspec.structs.replace(post, bid=msgspec.structs.replace(post.bid, replied_to_id=first))
 
 
 class _Hashtag(msgspec.Struct):
@@ -100,7 +127,7 @@ class _Post(msgspec.Struct):
 
 
 class _Metrics(msgspec.Struct):
-    followers_count: int | None = None
+    followers_count: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
 
 
 class _User(msgspec.Struct):
@@ -112,6 +139,21 @@ class _User(msgspec.Struct):
 
 class _Includes(msgspec.Struct):
     users: list[_User] | None = None
+
+
+class _Parent(msgspec.Struct):
+    id: _Id
+    edit_history_tweet_ids: list[_Id] | None = None
+    edit_history_post_ids: list[_Id] | None = None
+
+
+class _Parents(msgspec.Struct):
+    tweets: list[_Parent] | None = None
+    posts: list[_Parent] | None = None
+
+
+class _WithParents(msgspec.Struct):
+    includes: _Parents | None = None
 
 
 class _Line(msgspec.Struct):
@@ -128,6 +170,7 @@ class _Page(msgspec.Struct):
 _lines = msgspec.json.Decoder(_Line, strict=False)
 _pages = msgspec.json.Decoder(_Page)
 _posts = msgspec.json.Decoder(_Post, strict=False)
+_parents = msgspec.json.Decoder(_WithParents, strict=False)
 
 
 def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
@@ -152,7 +195,7 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
         post_id=post_id,
         author_id=author_id,
         author_handle=author.username if author else "",
-        author_created_at_ms=_time_ms(author.created_at) if author else None,
+        author_created_at_ms=time_ms(author.created_at) if author else None,
         author_followers=author.public_metrics.followers_count if author and author.public_metrics else None,
         replied_to_id=_replied_to(post.referenced_tweets or post.referenced_posts),
         text=text,
@@ -197,8 +240,8 @@ def read_id(value: Any) -> int:
 
 
 @lru_cache(AUTHORS_REMEMBERED)  # most bids are by those who have bid before
-def _time_ms(value: str | None) -> int | None:
-    """With or without milliseconds. What cannot be read is not known."""
+def time_ms(value: str | None) -> int | None:
+    """A time as X writes it, in UTC ms, with or without milliseconds. What cannot be read is not known."""
     if value is None:
         return None
     try:

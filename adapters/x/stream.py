@@ -6,7 +6,6 @@ stream, where X allows 50 connects in 15 minutes. The owner starts again, after 
 
 import sys
 import threading
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -15,6 +14,8 @@ import msgspec
 import requests
 import tweepy
 
+from adapters.x.budget import Budget
+from adapters.x.clock import wall_clock_ms
 from adapters.x.endpoint import Endpoint
 from adapters.x.errors import root_of
 from adapters.x.fields import POST_PARAMETERS
@@ -25,6 +26,8 @@ STOP_S = 2.0
 STALL_S = 25.0
 # Small pieces cost time in a burst; larger ones do not delay: a read ends with X's chunk, which ends with a post.
 _READ_BYTES = 2**14
+_ENDPOINT = "stream"  # of the budget
+_LEFT = 499  # what servers note of a request whose client has left: nobody's fault
 
 
 class EndCause(StrEnum):
@@ -80,7 +83,10 @@ class PostStream:
         on_ended: Callable[[StreamEnd], None],
         *,
         stall_s: float = STALL_S,
+        budget: Budget | None = None,
+        now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
+        self._budget, self._now_ms = budget or Budget(), now_ms
         self._base_url = base_url
         self._bearer_token = bearer_token
         self._on_raw = on_raw
@@ -91,11 +97,18 @@ class PostStream:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Connect, once, in a new thread. Raises RuntimeError while the stream is running."""
+        """Connect, once, in a new thread. Raises RuntimeError while the stream is running, HeldBack where X's window
+        allows no further connection now.
+        """
         if self._connection is not None:
             raise RuntimeError("the stream is running")
+        self._budget.spend(_ENDPOINT, self._now_ms())
         self._connection = _Connection(
-            Endpoint(self._base_url, self._stall_s), self._bearer_token, self._on_raw, self._on_connected
+            Endpoint(self._base_url, self._stall_s),
+            self._bearer_token,
+            self._on_raw,
+            self._on_connected,
+            self._answered,
         )
         self._thread = threading.Thread(target=self._run, args=(self._connection,), name="x-stream", daemon=True)
         self._thread.start()
@@ -119,8 +132,17 @@ class PostStream:
         try:
             end = connection.run()
         finally:
+            if not connection.was_answered:
+                status = _LEFT if end.cause is EndCause.STOPPED else None
+                self._budget.note(_ENDPOINT, status, {}, self._now_ms())
             self._connection = None
             self._on_ended(end)
+
+    def _answered(self, response: requests.Response) -> int | None:
+        """X's answer to the connection is there. When to come again, where it is a refusal that says so (ms)."""
+        now_ms = self._now_ms()
+        self._budget.note(_ENDPOINT, response.status_code, response.headers, now_ms)
+        return retry_after_ms(response.headers, now_ms)
 
 
 class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no types
@@ -132,15 +154,18 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
         bearer_token: str,
         on_raw: Callable[[bytes], None],
         on_connected: Callable[[], None],
+        on_answered: Callable[[requests.Response], int | None],
     ) -> None:
         super().__init__(bearer_token, chunk_size=_READ_BYTES)
+        self.was_answered = False
+        self._answered = on_answered
         self._endpoint = endpoint
         self._raw = on_raw
         self._connected = on_connected
         self._end: StreamEnd | None = None
         self._stopping = False
-        endpoint.mount(self.session)
-        self.session.hooks["response"].append(self._note_refusal)
+        self.session = endpoint.session()
+        self.session.hooks["response"].append(self._note_answer)
 
     def run(self) -> StreamEnd:
         """Connect and read until the end. Blocks."""
@@ -180,7 +205,7 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
         self._finish(StreamEnd(cause=EndCause.LOST, detail=root_of(fault) if fault else ""))
 
     def on_request_error(self, status_code: int) -> None:
-        # The response itself was seen by _note_refusal a moment ago, which says more.
+        # The response itself was seen by _note_answer a moment ago, which says more.
         self._finish(StreamEnd(cause=EndCause.REFUSED, http_status=status_code))
 
     def on_exception(self, exception: Exception) -> None:
@@ -189,13 +214,17 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
     def on_disconnect(self) -> None:
         """The end is told by PostStream, when this thread has nothing left to do."""
 
-    def _note_refusal(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+    def _note_answer(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+        if self.was_answered:
+            return  # led on by a redirect, which is no second connection
+        self.was_answered = True
+        again_ms = self._answered(response)
         if response.status_code >= 400:
             self._end = StreamEnd(
                 cause=EndCause.REFUSED,
                 detail=describe(response),
                 http_status=response.status_code,
-                retry_after_ms=retry_after_ms(response.headers, time.time_ns() // 1_000_000),
+                retry_after_ms=again_ms,
             )
 
     def _finish(self, end: StreamEnd) -> None:

@@ -82,7 +82,8 @@ def line(post_id: int, replied_to: int, **more: Any) -> bytes:
         "conversation_id": str(replied_to),
         "referenced_tweets": [{"type": "replied_to", "id": str(replied_to)}],
     }
-    return json.dumps({"data": post | more}).encode()
+    author = {"id": "77", "username": "ann", "created_at": "2020-01-01T00:00:00.000Z"}
+    return json.dumps({"data": post | more, "includes": {"users": [author]}}).encode()
 
 
 # ---- routing

@@ -9,7 +9,7 @@ from actors.auction import Auction
 from actors.twitter_sweeper import Timing, TwitterSweeper
 from adapters.x import FoundPost, XClient
 from messages.base import Outcome, Phase
-from messages.commands import MarkSwept, PlaceBid, WithdrawBid
+from messages.commands import MakeUpFor, MarkSwept, PlaceBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, EndFrozen, ResultNamed, WatermarkMoved
 from messages.hints import QueueGrew, SweepNow
 from tests.actors.stage import HOUR_MS, Stage
@@ -39,7 +39,9 @@ def sweeper(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]
     def make(client: XClient | None = None) -> TwitterSweeper:
         return stage.enter(
             "sweeper",
-            lambda context: TwitterSweeper(context, stage.access, stage.clock, client or x_client(), TIMING, 3),
+            lambda context: TwitterSweeper(
+                context, stage.access, stage.clock, client or x_client(), TIMING, 3, "scheduler"
+            ),
         )
 
     return make
@@ -179,19 +181,12 @@ def test_who_is_gone_at_the_close_is_withdrawn_before_the_mark_that_names_the_wi
     stage.clock.goes_on(30_000)
     stage.step(auction)
     assert stage.current()["phase"] == Phase.PROCESSING
-    for _ in range(4):
-        stage.step(actor)
-        told = [
-            type(command)
-            for batch in stage.batches("m-01")
-            for command in batch
-            if isinstance(command, MarkSwept | WithdrawBid)
-        ]
-        assert told[:2] == [WithdrawBid, WithdrawBid], "no mark comes before them"
+    for _ in range(3):
+        assert stage.logged(ResultNamed) == []
+        stage.step(actor, auction)
         stage.clock.goes_on(TIMING.lag_ms)
-    stage.step(auction)
     causes = {event.post_id: event.cause for event in stage.logged(BidWithdrawn)}
-    assert causes == {made[3]: "deleted", made[2]: "unavailable"}
+    assert causes == {made[3]: "deleted", made[2]: "suspended"}
     [result] = stage.logged(ResultNamed)
     assert result.winner.post_id == made[1]
 
@@ -267,3 +262,45 @@ def test_a_day_with_a_result_is_not_swept_any_more(
     stage.clock.goes_on(HOUR_MS)
     stage.step(actor, sweeper(client))
     assert client.searches == searches
+
+
+@pytest.mark.requirement("LIFE-6", "SUP-3")
+def test_when_x_is_back_the_house_is_told_how_long_it_was_away_whoever_died_meanwhile(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    open_on_x()
+    ahead(stage)
+    x.tell("faults", kind="http_503", rate=1.0, **SEARCH)
+    from_ms = stage.clock()
+    for _ in range(3):
+        stage.step(sweeper())
+        stage.clock.goes_on(10_000)
+    assert stage.client.get(stage.keys.x_away) == str(from_ms).encode()
+    x.tell("faults", kind="http_503", rate=0.0, **SEARCH)
+    actor = sweeper()
+    stage.step(actor, actor)
+    [told] = stage.queued("house")
+    assert isinstance(told, MakeUpFor)
+    assert (told.outage.from_ms, told.outage.to_ms) == (from_ms, stage.clock())
+    assert ("scheduler", QueueGrew()) in stage.sent
+    assert stage.client.exists(stage.keys.x_away), "it goes when the house has told the auctions"
+
+
+@pytest.mark.requirement("LIFE-6")
+@pytest.mark.parametrize(("kind", "away_ms"), [("http_503", 2_999), ("http_429", 600_000)])
+def test_a_stumble_of_x_and_a_limit_of_our_own_are_no_outage(
+    kind: str,
+    away_ms: int,
+    stage: Stage,
+    x: SimulatedX,
+    open_on_x: OpenOnX,
+    sweeper: Callable[..., TwitterSweeper],
+) -> None:
+    open_on_x()
+    ahead(stage)
+    x.tell("faults", kind=kind, count=1, **SEARCH)
+    stage.step(sweeper())
+    stage.clock.goes_on(away_ms)
+    stage.step(sweeper())
+    assert stage.queued("house") == []
+    assert not stage.client.exists(stage.keys.x_away)

@@ -3,11 +3,13 @@
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from x_servers import CREDENTIALS, BadServer, SimulatedX
 
-from adapters.x import UnreadablePost, XClient
+from adapters import alarms
+from adapters.x import Credentials, XClient
 
 
 @pytest.fixture
@@ -34,12 +36,18 @@ def bad_server() -> Iterator[Callable[[Callable[[socket.socket], None]], BadServ
 def client_of() -> Iterator[Callable[..., XClient]]:
     clients: list[XClient] = []
 
-    def make(
-        base_url: str, timeout_s: float = 10, on_unreadable: Callable[[UnreadablePost], None] | None = None
-    ) -> XClient:
-        clients.append(XClient(base_url, CREDENTIALS, timeout_s, on_unreadable=on_unreadable))
+    def make(base_url: str, timeout_s: float = 10, credentials: Credentials = CREDENTIALS, **more: Any) -> XClient:
+        clients.append(XClient(base_url, credentials, timeout_s, **more))
         return clients[-1]
 
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    """No alarm of one test is heard in another."""
+    yield
+    for name in alarms.sounding():
+        alarms.clear(name)

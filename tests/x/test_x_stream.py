@@ -1,5 +1,6 @@
 """The filtered stream: bytes come out, every end is told once, and stopping is quick whatever X does."""
 
+import json
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, open_sockets, wait_for
 
-from adapters.x import EndCause, PostStream, StreamEnd, XClient, read_payload
+from adapters.x import Budget, EndCause, HeldBack, PostStream, StreamEnd, XClient, read_payload
 from adapters.x.endpoint import LINE_BYTES
 
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
@@ -29,6 +30,7 @@ class Listener:
             callbacks.get("on_connected", self._connected),
             self.ends.append,
             stall_s=stall_s,
+            budget=callbacks.get("budget"),
         )
 
     def _connected(self) -> None:
@@ -65,7 +67,7 @@ def nothing_leaks() -> Iterator[None]:
     sockets, threads = open_sockets(), set(threading.enumerate())
     yield
     assert open_sockets() == sockets
-    assert set(threading.enumerate()) == threads
+    wait_for(lambda: set(threading.enumerate()) == threads)
 
 
 @pytest.fixture
@@ -194,6 +196,44 @@ def test_a_line_that_is_cut_off_is_handed_on_as_it_came(bad_server: Serve, liste
     listener = listen(bad_server(chunked(b'{"a":1}\r\n\r\n{"da', b'ta":{"id":"17')).base_url)
     assert listener.run().cause is EndCause.CLOSED
     assert listener.lines == [b'{"a":1}', b'{"data":{"id":"17']
+
+
+POST = {"id": "7", "text": "1 ETH", "author_id": "5"}
+KILLERS: dict[str, dict[str, Any]] = {
+    "a matching rule without a tag": {"data": POST, "matching_rules": [{"id": "1"}]},
+    "a time without ms": {"data": POST | {"created_at": "2013-12-14T04:35:55Z"}},
+    "no time at all": {"data": POST | {"created_at": "yesterday"}},
+    "nothing to edit until": {"data": POST | {"edit_controls": {"editable_until": None, "edits_remaining": 5}}},
+    "a disconnect message": {"errors": [{"title": "operational-disconnect", "disconnect_type": "UpstreamOperational"}]},
+    "a kind of message that is new": {"news": {"id": "7"}},
+    "numbers for ids": {"data": POST | {"id": 7, "author_id": 5}, "matching_rules": [{"id": 1, "tag": 2}]},
+    "lists for objects": {"data": POST | {"entities": {"hashtags": None}}, "includes": {"users": [{"id": 5}]}},
+}
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize("killer", list(KILLERS))
+def test_what_ends_tweepy_s_own_reading_does_not_end_ours(
+    killer: str, bad_server: Serve, listen: Callable[..., Listener]
+) -> None:
+    lines = [json.dumps(KILLERS[killer]).encode(), json.dumps({"data": POST | {"id": "8"}}).encode()]
+    listener = listen(bad_server(chunked(*(line + b"\r\n" for line in lines))).base_url)
+    assert listener.run().cause is EndCause.CLOSED
+    assert listener.lines == lines
+    assert listener.posts() == ([7, 8] if "data" in KILLERS[killer] else [8])
+
+
+@pytest.mark.requirement("X-1", "X-4")
+def test_a_server_that_closes_at_once_is_not_called_more_often_than_x_allows(
+    bad_server: Serve, listen: Callable[..., Listener]
+) -> None:
+    server = bad_server(chunked())
+    listener = listen(server.base_url, budget=Budget({"stream": 5}))
+    for _ in range(5):
+        assert listener.run().cause is EndCause.CLOSED
+    with pytest.raises(HeldBack, match="budget"):
+        listener.stream.start()
+    assert len(server.requests) == 5
 
 
 @pytest.mark.requirement("X-1")

@@ -1,0 +1,143 @@
+"""Author facts that posts came without: looked up in batches, remembered, and given up in the end (QUE-2).
+
+It holds no posts: whoever has them asks again until each is complete or given up. So one whose author nobody can name
+never keeps the others, and what is forgotten here costs a request.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from random import random
+
+import msgspec
+
+from actors.ports import RETRY_X_MS, Clock
+from adapters.x.answers import Author
+from adapters.x.client import BATCH, XClient
+from adapters.x.errors import HeldBack, XUnavailable
+from adapters.x.payload import FoundPost
+
+RETRIES = 3
+FIRST_WAIT_MS = 2_000  # before the first retry; four times as long before each further one
+KNOWN = 20_000
+MOST_WAITING = 10_000
+BATCHES_A_TURN = 3  # an actor is not kept longer than this many requests live, and a few more to find a poisonous id
+
+
+class GivenUp(msgspec.Struct, frozen=True):
+    """A post whose author could not be found out: why, and how often it was tried."""
+
+    post: FoundPost
+    error: str
+    attempts: int
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """Posts in the order in which they were given: those with all that can be known, those that have to wait."""
+
+    ready: list[FoundPost]
+    waiting: list[FoundPost]
+    given_up: list[GivenUp]
+
+
+class _Search(msgspec.Struct):
+    """The search for one author: `hopeless` once X has said that there is nothing to be found."""
+
+    attempts: int = 0
+    not_before_ms: int = 0
+    error: str = ""
+    hopeless: bool = False
+
+    @property
+    def over(self) -> bool:
+        return self.hopeless or self.attempts > RETRIES
+
+
+def lacks_author(post: FoundPost) -> bool:
+    """Whether X has not said who its author is, or since when."""
+    return post.bid.author_created_at_ms is None or not post.bid.author_handle
+
+
+class Authors:
+    """Authors as X names them now. `chance` (0 to 1) is for the jitter. For one thread."""
+
+    def __init__(self, x: XClient, clock: Clock, chance: Callable[[], float] = random) -> None:
+        self._x, self._clock, self._chance = x, clock, chance
+        self._known: dict[int, Author] = {}
+        self._searches: dict[int, _Search] = {}
+
+    def complete(self, posts: Sequence[FoundPost]) -> Completed:
+        """The posts with their authors, as far as they can be named now. Raises nothing of X's."""
+        lacking = {post.bid.author_id for post in posts if lacks_author(post)}
+        self._ask_for([user_id for user_id in sorted(lacking) if user_id not in self._known])
+        done = Completed([], [], [])
+        for post in posts:
+            user_id = post.bid.author_id
+            search = self._searches.get(user_id)
+            if not lacks_author(post):
+                done.ready.append(post)
+            elif user_id in self._known:
+                done.ready.append(_with(post, self._known[user_id]))
+            elif search is not None and search.over:
+                done.given_up.append(GivenUp(post, search.error, search.attempts))
+            else:
+                done.waiting.append(post)
+        for each in done.given_up:
+            self._searches.pop(each.post.bid.author_id, None)  # a later post of his is tried anew
+        return done
+
+    def _ask_for(self, user_ids: Sequence[int]) -> None:
+        now_ms = self._clock()
+        due = []
+        for user_id in user_ids[:MOST_WAITING]:
+            if self._searches.setdefault(user_id, _Search()).not_before_ms <= now_ms:
+                due.append(user_id)
+        for first in range(0, min(len(due), BATCHES_A_TURN * BATCH), BATCH):
+            self._ask(due[first : first + BATCH])
+        while len(self._searches) > MOST_WAITING:
+            del self._searches[next(iter(self._searches))]
+
+    def _ask(self, user_ids: Sequence[int]) -> None:
+        try:
+            answer = self._x.users(user_ids)
+        except HeldBack as held:
+            self._wait(user_ids, held.retry_after_ms or RETRY_X_MS)  # nobody was asked: this is no attempt
+        except XUnavailable as fault:
+            if fault.status == 400 and len(user_ids) > 1:
+                # One of them spoils the question for all: it is found by halving.
+                self._ask(user_ids[: len(user_ids) // 2])
+                self._ask(user_ids[len(user_ids) // 2 :])
+            else:
+                self._failed(user_ids, str(fault), fault.retry_after_ms or 0, hopeless=fault.status == 400)
+        else:
+            for user_id in answer.found.keys() & set(user_ids):
+                self._remember(user_id, answer.found[user_id])
+            for user_id in answer.missing.keys() & set(user_ids):
+                self._failed([user_id], answer.missing[user_id], 0, hopeless=True)
+            unsaid = set(user_ids) - answer.found.keys() - answer.missing.keys()
+            self._failed(unsaid, "X says nothing about the author", 0)
+
+    def _failed(self, user_ids: Collection[int], error: str, least_ms: int, hopeless: bool = False) -> None:
+        for user_id in user_ids:
+            search = self._searches[user_id]
+            wait_ms = FIRST_WAIT_MS * 4**search.attempts * (0.5 + self._chance() / 2)
+            search.attempts, search.error, search.hopeless = search.attempts + 1, error, hopeless
+            self._wait([user_id], max(round(wait_ms), least_ms))
+
+    def _wait(self, user_ids: Iterable[int], wait_ms: int) -> None:
+        for user_id in user_ids:
+            self._searches[user_id].not_before_ms = self._clock() + wait_ms
+
+    def _remember(self, user_id: int, author: Author) -> None:
+        self._searches.pop(user_id, None)
+        self._known[user_id] = author
+        while len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
+
+
+def _with(post: FoundPost, author: Author) -> FoundPost:
+    bid = msgspec.structs.replace(
+        post.bid,
+        author_handle=author.handle,
+        author_created_at_ms=author.created_at_ms,
+        author_followers=author.followers,
+    )
+    return msgspec.structs.replace(post, bid=bid)

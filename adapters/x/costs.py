@@ -1,0 +1,76 @@
+"""What a day on X costs, in requests and in money, at the most. Pure; see docs/x-costs.md.
+
+Money is in millionths of a dollar. How many people reply is nobody's setting: costs are told for a number of replies.
+"""
+
+import msgspec
+
+# X's prices of 2026-08-22 (pay-per-use), in millionths of a dollar. A post or user read is paid once a UTC day.
+PRICES_OF = "2026-08-22"
+POST_MADE = 15_000  # without a link; with one 200,000
+POST_READ = 5_000
+USER_READ = 10_000
+OWN_READ = 1_000  # a mention of the account
+
+MOST_POSTS_A_SECOND = 250  # that the stream delivers
+MOST_POSTS_A_MONTH = 3_000_000
+_PAGE = 100
+_LOOKS_AT_A_POST = 2  # two passes prove a slice
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One day as configured; durations in ms. `longest_ms` is the window with everything that may extend it,
+    `announcements` what is posted whatever happens, `posts_a_day` the limit that receipts have to fit below."""
+
+    longest_ms: int
+    close_bound_ms: int
+    sweep_interval_ms: int
+    sweep_lag_ms: int
+    announcements: int
+    posts_a_day: int
+
+
+class Costs(msgspec.Struct, frozen=True, kw_only=True):
+    """Upper bounds for one day with so many replies: requests by endpoint, what is paid for, and the sum of it."""
+
+    replies: int
+    posts: int
+    requests: dict[str, int]
+    posts_read: int
+    users_read: int
+    micro_dollars: int
+
+    @property
+    def dollars(self) -> str:
+        """The sum, rounded up to the cent."""
+        cents = -(-self.micro_dollars // 10_000)
+        return f"${cents // 100:,}.{cents % 100:02}"
+
+
+def most_replies(plan: Plan) -> int:
+    """More than so many X does not deliver in a day of this length."""
+    return min(MOST_POSTS_A_SECOND * -(-plan.longest_ms // 1000), MOST_POSTS_A_MONTH)
+
+
+def costs(plan: Plan, replies: int) -> Costs:
+    """What a day with so many replies costs at the most: each by another author, each read in every way there is."""
+    passes = -(-plan.longest_ms // plan.sweep_interval_ms) + -(-plan.close_bound_ms // plan.sweep_lag_ms)
+    pages = _LOOKS_AT_A_POST * -(-replies // _PAGE)
+    posts = max(plan.posts_a_day, plan.announcements)
+    requests = {
+        "post": posts,
+        "search": passes + pages,
+        "mentions": passes + pages,
+        # While the day is open a handful, at its close every post in every pass.
+        "lookup": passes + -(-plan.close_bound_ms // plan.sweep_lag_ms) * -(-replies // _PAGE),
+        "users": -(-replies // _PAGE),
+    }
+    paid = posts * POST_MADE + replies * (POST_READ + USER_READ + OWN_READ)
+    return Costs(
+        replies=replies,
+        posts=posts,
+        requests=requests,
+        posts_read=replies,
+        users_read=replies,
+        micro_dollars=paid,
+    )

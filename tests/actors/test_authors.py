@@ -1,0 +1,237 @@
+"""Authors whom X did not name: looked up, waited for, given up in the end; and nobody waits for anybody else's."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from actors.authors import RETRIES, Authors
+from actors.nameless import MOST, Nameless
+from actors.twitter_ingest import RawPost
+from actors.twitter_sweeper import TwitterSweeper
+from adapters.redis.queue import START
+from adapters.x import FoundPost, Users, XClient, XUnavailable
+from adapters.x.answers import Author
+from messages.codec import unpack_commands
+from messages.commands import MarkSwept, PlaceBid
+from tests.actors.stage import Clock, Stage
+from tests.actors.test_twitter_ingest import Entrance, line
+from tests.actors.test_twitter_sweeper import TIMING, ahead, bids, marks
+from tests.simulator.x_process import SimulatedX
+
+MakeClient = Callable[..., XClient]
+OpenOnX = Callable[..., tuple[Any, int]]
+USERS = {"method": "GET", "path": "/2/users?"}
+NO_INCLUDES = {"kind": "no_includes", "rate": 1.0}
+
+
+def post_by(author_id: int, post_id: int = 0, handle: str = "", created_at_ms: int | None = None) -> FoundPost:
+    post_id = post_id or 1_000 + author_id
+    bid = PlaceBid(
+        message_id=f"tweet:{post_id}",
+        post_id=post_id,
+        author_id=author_id,
+        author_handle=handle,
+        author_created_at_ms=created_at_ms,
+        replied_to_id=7,
+        text="1 ETH #AuctionDay",
+        hashtags=("AuctionDay",),
+        source="search",
+        found_at_ms=1,
+    )
+    return FoundPost(bid, 7)
+
+
+class Directory(XClient):
+    """X's users, as the test has them: who is there, who is not, and which ids spoil every question."""
+
+    def __init__(self, known: Iterable[int] = (), gone: Iterable[int] = (), poison: Iterable[int] = ()) -> None:
+        self.known, self.gone, self.poison = set(known), set(gone), set(poison)
+        self.asked: list[list[int]] = []
+        self.down: int | None = None
+
+    def users(self, user_ids: Iterable[int]) -> Users:
+        asked = list(user_ids)
+        self.asked.append(asked)
+        if self.down or self.poison & set(asked):
+            status = self.down or 400
+            raise XUnavailable(f"users: HTTP {status}", None, status)
+        found = {one: Author(f"user{one}", one * 1_000, one) for one in asked if one in self.known}
+        return Users(found, {one: "User has been suspended" for one in asked if one in self.gone})
+
+
+def ids(posts: Iterable[FoundPost]) -> list[int]:
+    return [post.bid.author_id for post in posts]
+
+
+@pytest.mark.requirement("QUE-2")
+def test_authors_are_asked_for_a_hundred_at_a_time_and_once() -> None:
+    x, clock = Directory(known=range(1, 400)), Clock(1)
+    authors = Authors(x, clock)
+    posts = [post_by(n) for n in range(1, 151)] + [post_by(500, handle="known", created_at_ms=5)]
+    done = authors.complete(posts)
+    assert [len(asked) for asked in x.asked] == [100, 50]
+    assert ids(done.ready) == ids(posts)
+    first = done.ready[0].bid
+    assert (first.author_handle, first.author_created_at_ms, first.author_followers) == ("user1", 1_000, 1)
+    assert ids(authors.complete([post_by(5, post_id=99)]).ready) == [5]
+    assert len(x.asked) == 2, "who is known is not asked for again"
+
+
+@pytest.mark.requirement("QUE-2")
+def test_a_failing_look_up_is_tried_three_times_more_each_after_a_longer_wait() -> None:
+    x, clock = Directory(known=[1]), Clock(0)
+    x.down = 503
+    authors = Authors(x, clock, chance=lambda: 1.0)
+    posts = [post_by(1)]
+    assert ids(authors.complete(posts).waiting) == [1]
+    for number, wait_ms in enumerate((2_000, 8_000, 32_000), 1):
+        clock.goes_on(wait_ms - 1)
+        assert ids(authors.complete(posts).waiting) == [1]
+        assert len(x.asked) == number
+        clock.goes_on(1)
+        done = authors.complete(posts)
+        assert len(x.asked) == number + 1
+    assert done.waiting == []
+    assert done.given_up[0].attempts == RETRIES + 1
+    assert "503" in done.given_up[0].error
+    x.down = None
+    assert ids(authors.complete([post_by(1, post_id=5)]).ready) == [1], "a later post of his is tried anew"
+
+
+@pytest.mark.requirement("QUE-2")
+def test_who_does_not_exist_is_given_up_at_once_and_a_poisonous_id_alone_is_found() -> None:
+    x = Directory(known=range(1, 101), gone=[200], poison=[50])
+    done = Authors(x, Clock(0)).complete([post_by(n) for n in [*range(1, 101), 200]])
+    assert {each.post.bid.author_id: each.attempts for each in done.given_up} == {50: 1, 200: 1}
+    assert len(done.ready) == 99
+    assert len(x.asked) <= 2 * 8
+
+
+@pytest.mark.requirement("QUE-4")
+def test_no_more_posts_are_held_than_there_is_room_for() -> None:
+    x = Directory()
+    x.down = 503
+    held = Nameless(Authors(x, Clock(0)))
+    for n in range(1, MOST + 100):
+        held.hold("m-01", post_by(n))
+    assert held.named() == []
+    assert len(held._held) == MOST
+
+
+# ---- with the real clients
+
+
+@pytest.fixture
+def sweeper(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
+    def make(kind: type[XClient] = XClient) -> TwitterSweeper:
+        return stage.enter(
+            "sweeper",
+            lambda context: TwitterSweeper(context, stage.access, stage.clock, x_client(kind), TIMING, 3, "scheduler"),
+        )
+
+    return make
+
+
+def dead_letters(stage: Stage) -> list[Any]:
+    return [letter for _, letter in stage.queues.dead_letters(START, 100)]
+
+
+@pytest.mark.requirement("QUE-2", "BID-6")
+def test_a_post_of_a_sweep_without_its_author_is_queued_with_him(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    made = x.reply("ann", "0.2 ETH #AuctionDay", post)
+    ahead(stage)
+    x.tell("faults", **NO_INCLUDES)
+    stage.step(sweeper())
+    [bid] = [command for command in stage.queued("m-01") if isinstance(command, PlaceBid)]
+    assert (bid.post_id, bid.author_handle) == (made, "ann")
+    assert bid.author_created_at_ms is not None
+
+
+class CannotNameAnn(XClient):
+    """X's look-up of users is down for whoever asks for ann alone."""
+
+    silent = False
+
+    def users(self, user_ids: Iterable[int]) -> Users:
+        if not type(self).silent:
+            return super().users(user_ids)
+        raise XUnavailable("users: HTTP 503", None, 503)
+
+
+@pytest.mark.requirement("QUE-2", "BID-5")
+def test_no_mark_passes_a_post_whose_author_is_not_known_and_in_the_end_it_is_a_dead_letter(
+    stage: Stage,
+    x: SimulatedX,
+    open_on_x: OpenOnX,
+    sweeper: Callable[..., TwitterSweeper],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, post = open_on_x()
+    before = x.reply("bob", "0.2 ETH #AuctionDay", post)
+    ahead(stage)
+    actor = sweeper(CannotNameAnn)
+    stage.step(actor)
+    monkeypatch.setattr(CannotNameAnn, "silent", True)
+    x.tell("faults", **NO_INCLUDES)
+    nameless = x.reply("ann", "0.3 ETH #AuctionDay", post)
+    posted_ms = (nameless >> 22) + 1288834974657
+    while not dead_letters(stage):
+        stage.clock.goes_on(5_000)
+        stage.step(actor)
+        assert max(marks(stage), default=0) <= posted_ms or dead_letters(stage)
+        assert bids(stage) == [before]
+    [letter] = dead_letters(stage)
+    assert (letter.auction_id, letter.attempts) == ("m-01", RETRIES + 1)
+    assert "503" in letter.error
+    [command] = unpack_commands(letter.data)
+    assert isinstance(command, PlaceBid)
+    assert command.post_id == nameless
+    for _ in range(3):
+        stage.clock.goes_on(TIMING.interval_ms)
+        stage.step(actor)
+    assert max(marks(stage)) > posted_ms, "then it blocks nothing any more"
+    assert len(dead_letters(stage)) == 1
+    assert not [command for command in stage.queued("m-01") if isinstance(command, MarkSwept) and command.looked_again]
+
+
+@pytest.mark.requirement("QUE-2", "X-1")
+def test_a_post_of_the_stream_without_its_author_is_queued_once_he_is_known_and_holds_up_nobody(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX
+) -> None:
+    entrance = Entrance(stage, x, x_client)
+    _, post = open_on_x()
+    actor = entrance.enter()
+    entrance.connected()
+    x.tell("faults", kind="no_includes", count=1)
+    made = [x.reply("ann", "0.2 ETH #AuctionDay", post), x.reply("bob", "0.3 ETH #AuctionDay", post)]
+    entrance.waiting(2)
+    actor.handle_batch([letter.message for letter in actor.context.mailbox.take(actor.batch_max)])
+    assert bids(stage) == made[1:]
+    stage.step(actor)
+    assert bids(stage) == [made[1], made[0]]
+    assert all(command.author_handle for command in stage.queued("m-01"))
+
+
+@pytest.mark.requirement("BID-1")
+def test_a_reply_to_a_later_version_of_the_auction_post_is_a_direct_one(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX
+) -> None:
+    entrance = Entrance(stage, x, x_client)
+    auction, post = open_on_x()
+    actor = entrance.enter()
+    entrance.connected()
+    second = int(x.tell("edit", id=str(post), text="Reply to bid!")["id"])
+    made = x.reply("ann", "0.2 ETH #AuctionDay", second)
+    stage.until(lambda: made in bids(stage), actor)
+    stage.step(auction)
+    assert stage.current()["leader_post_id"] == str(made)
+    other = line(made + 4096, made)  # a reply to a reply stays one
+    actor.context.mailbox.offer(
+        RawPost(other.replace(b'"conversation_id": "%d"' % made, b'"conversation_id": "%d"' % post))
+    )
+    stage.step(actor)
+    assert [command.replied_to_id for command in stage.queued("m-01")] == [made]

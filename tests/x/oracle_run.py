@@ -1,0 +1,180 @@
+"""One compressed day of the real system beside the simulated X as its own process, with a seeded schedule of faults.
+
+The supervisor runs in this process, with its embedded store, real tweepy clients and all actors, as in a demo. What is
+drawn from the seed is the crowd, the schedule and how tight X's limits are; the clock is the wall's, so that a replay
+has the same faults, but not the same microseconds.
+"""
+
+import io
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+import supervisor
+from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
+from commands.follow import Follower
+from commands.report import Report
+from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
+from messages.events import AnyEvent, PostMade
+from settings import Settings, load
+from simulator.launch import ask_x
+
+DAY_S = 5.0
+BIDDERS = 8
+DEADLINE_S = 60.0
+REQUEST_MS = 800
+TROUBLE_MS = START_MS + round(DAY_S * 800)  # somewhat longer than the window is open
+LONGEST_MS = 400  # of a fault: shorter than a request may last, and than what a sweep makes up for
+LAST_JOB = "marathon-ended"
+
+# How tight a limit may be, per window of about a second: enough for a day, and seldom enough not to be met.
+TIGHT = {
+    "GET /2/tweets/search/recent": (2, 6),
+    "GET /2/users/{id}/mentions": (2, 6),
+    "GET /2/tweets": (1, 4),
+    "POST /2/tweets": (2, 4),
+    "GET /2/users/{id}/tweets": (1, 3),
+}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a seed. Right where there are no `differences`; `log` is what was said meanwhile."""
+
+    seed: int
+    seconds: float
+    differences: list[str]
+    verdicts: int = 0
+    log: str = ""
+
+
+class Watcher(Follower):
+    """Follows the day until all is said, on X and in the log."""
+
+    def __init__(self, settings: Settings, console: Console, x_port: int) -> None:
+        super().__init__(settings, console)
+        self.made: list[PostMade] = []
+        self.differences: list[str] | None = None
+        self.verdicts = 0
+        self._x_port = x_port
+        # The last fault may be that X cannot be reached, and then nothing can be asked of it.
+        self._not_before_s = time.monotonic() + (TROUBLE_MS + 2 * LONGEST_MS) / 1000
+        self._not_after_s = time.monotonic() + DEADLINE_S
+
+    def begin(self, process: supervisor.Process) -> None:
+        super().begin(process)
+        self._supervisor = process.supervisor
+
+    def hear(self, event: AnyEvent) -> None:
+        if isinstance(event, PostMade):
+            self.made.append(event)
+        super().hear(event)
+
+    def is_over(self) -> bool:
+        """Whether there is nothing more to come; then `differences` says what is not as it must be."""
+        self.look()
+        if time.monotonic() < self._not_before_s:
+            return False
+        truth = ask_x(self._x_port, "GET", "/_sim/truth")
+        on_x = [post for post in truth["posts"] if post["author"] == truth["account"]]
+        is_late = time.monotonic() > self._not_after_s
+        if not is_late and not (self.ended and self._has_said_all(on_x)):
+            return False
+        self.differences = [f"not everything was said after {DEADLINE_S:g} s"] if is_late else []
+        self.differences += self._compare(on_x)
+        return True
+
+    def _has_said_all(self, on_x: list[dict[str, Any]]) -> bool:
+        return any(event.job == LAST_JOB for event in self.made) and not list(_unknown(self.made, on_x))
+
+    def _compare(self, on_x: list[dict[str, Any]]) -> Iterator[str]:
+        report: Report = self.report(self._x_port, seed=0)
+        self.verdicts = sum(day.accepted + sum(day.refused.values()) for day in report.days)
+        for day in report.days:
+            if not day.right:
+                yield f"day {day.day} is {msgspec.json.encode(day).decode()}"
+        for what, found in (("audit", report.audit), ("posts", report.posts)):
+            if found != "ok":
+                yield f"{what}: {found}"
+        yield from _posted_wrongly(self.made, on_x)
+        for window in ask_x(self._x_port, "GET", "/_sim/rates")["windows"]:
+            if window["exceeded"] or window["early"]:
+                yield f"X was asked too often: {window}"
+        for child in self._supervisor.tree():
+            if child.restarts:
+                yield f"{child.name} has died {child.restarts} times"
+
+
+def play(seed: int, suspended: float = 0.0) -> Outcome:
+    """A day with the faults of this seed; `suspended` is an option of the crowd.
+
+    To be called in the main thread, because it takes the process's signals.
+    """
+    began_s = time.monotonic()
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    logging.getLogger().addHandler(handler)
+    try:
+        with TemporaryDirectory(prefix="oracle-") as folder:
+            differences, verdicts = _day(seed, suspended, Path(folder) / "day", Console(file=said, width=200))
+    except Exception as fault:  # whatever it is, it is this seed's: the others go on
+        logging.getLogger().exception("the day could not be played")
+        differences, verdicts = [f"{type(fault).__name__}: {fault}"], 0
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return Outcome(seed, time.monotonic() - began_s, differences, verdicts, said.getvalue())
+
+
+def _day(seed: int, suspended: float, data_dir: Path, console: Console) -> tuple[list[str], int]:
+    plan = DemoPlan(seed=seed, days=1, day_seconds=DAY_S, bidders=BIDDERS, first_opens_at_ms=0)
+    settings = demo_settings(load(None, {}), plan, data_dir, port=0)
+    settings = msgspec.structs.replace(settings, x=msgspec.structs.replace(settings.x, request_timeout_ms=REQUEST_MS))
+    port = simulated_x(data_dir, x_options(settings, plan) | {"suspended": suspended})
+    try:
+        _make_trouble(seed, port, console)
+        plan = msgspec.structs.replace(plan, first_opens_at_ms=supervisor.clock_ms() + START_MS)
+        surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
+        watcher = Watcher(settings, console, port)
+        code = supervisor.run(settings, surroundings, watcher.begin, watcher.is_over)
+        ended = [f"the process ended with {code}"] if code or watcher.differences is None else []
+        return [*ended, *(watcher.differences or ())], watcher.verdicts
+    finally:
+        end_simulated_x(data_dir, port)
+
+
+def _make_trouble(seed: int, port: int, console: Console) -> None:
+    random = Random(f"{seed}:limits")
+    for endpoint, (low, high) in TIGHT.items():
+        if random.random() < 0.4:
+            limit = {"endpoint": endpoint, "limit": random.randint(low, high)}
+            ask_x(port, "POST", "/_sim/rates", limit)
+            console.print(limit)
+    order = {"seed": seed, "duration_ms": TROUBLE_MS, "longest_ms": LONGEST_MS}
+    for step in ask_x(port, "POST", "/_sim/schedule", order)["steps"]:
+        console.print(step)
+
+
+def _unknown(made: list[PostMade], on_x: list[dict[str, Any]]) -> Iterator[str]:
+    """The announcements that nobody has noted. A reply is a receipt: one whose answer is lost is left as it is."""
+    known = {str(event.post_id) for event in made}
+    for post in on_x:
+        if post["id"] not in known and post["replied_to"] is None:
+            yield f"nobody knows of the post {post['text']!r}"
+
+
+def _posted_wrongly(made: list[PostMade], on_x: list[dict[str, Any]]) -> Iterator[str]:
+    """Whether what stands on X is what the log says was made, each of it once."""
+    yield from _unknown(made, on_x)
+    jobs = Counter(event.job for event in made)
+    yield from (f"{job} was made {count} times" for job, count in jobs.items() if count > 1)
+    texts = Counter((post["replied_to"], post["text"]) for post in on_x)
+    yield from (f"{text!r} stands on X {count} times" for (_, text), count in texts.items() if count > 1)
+    there = {post["id"] for post in on_x}
+    yield from (f"{event.job} does not stand on X" for event in made if str(event.post_id) not in there)
