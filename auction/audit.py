@@ -14,6 +14,7 @@ from messages.commands import (
     ExtendAuction,
     HoldBid,
     InvalidateBid,
+    MakeUpFor,
     MarkSwept,
     NameResult,
     OpenAuction,
@@ -31,18 +32,17 @@ from messages.events import (
     AuctionPaused,
     AuctionPrepared,
     AuctionResumed,
-    BidAccepted,
     BidderBarred,
     BidderUnbarred,
     BidHeld,
     BidInvalidated,
-    BidRefused,
     BidReleased,
     BidWithdrawn,
     CloseOverdue,
     ClosingSoon,
     EndExtended,
     EndFrozen,
+    Observed,
     ResultNamed,
     WatermarkMoved,
 )
@@ -54,25 +54,27 @@ class Auditor:
     def __init__(self, auction_id: str) -> None:
         self.day = AuctionDay(auction_id)
 
-    def check(self, logged: Sequence[AuctionEvent]) -> str | None:
+    def check(self, logged: list[AuctionEvent]) -> str | None:
         """Decide the batch again; None if the log says the same, else the first difference in words."""
         decided: list[AuctionEvent] = []
         for commands, at_ms, is_tick in _causes(logged):
             decided += self.day.tick(at_ms) if is_tick else self.day.decide(commands, at_ms)
+        if decided == logged:  # nearly always, and told at once
+            return None
         for said, follows in zip(logged, decided, strict=False):
             if said != follows:
                 return f"the log says {said!r}, but what was seen makes it {follows!r}"
-        if len(logged) != len(decided):
-            extra, whose = (logged, "the log says too") if len(logged) > len(decided) else (decided, "the log omits")
-            return f"{whose}: {extra[min(len(logged), len(decided))]!r}"
-        return None
+        extra, whose = (logged, "the log says too") if len(logged) > len(decided) else (decided, "the log omits")
+        return f"{whose}: {extra[min(len(logged), len(decided))]!r}"
 
 
 def _causes(logged: Sequence[AuctionEvent]) -> Iterator[tuple[list[AuctionCommand], int, bool]]:
     """The commands and clock readings that a batch came from: (commands, at_ms, whether the clock alone spoke)."""
     commands: list[AuctionCommand] = []
     for event in logged:
-        if _is_of_the_clock(event):
+        if isinstance(event, Observed):  # nearly all of a log
+            commands.append(_reply(event))
+        elif _is_of_the_clock(event):
             if commands:
                 yield commands, event.at_ms, False
                 commands = []
@@ -81,6 +83,24 @@ def _causes(logged: Sequence[AuctionEvent]) -> Iterator[tuple[list[AuctionComman
             commands.append(command)
     if commands:
         yield commands, logged[0].at_ms, False
+
+
+def _reply(event: Observed) -> PlaceBid:
+    """What was seen of the reply that this is the verdict on."""
+    return PlaceBid(
+        message_id=event.message_id,
+        correlation_id=event.correlation_id,
+        post_id=event.post_id,
+        author_id=event.bidder_id,
+        author_handle=event.bidder_handle,
+        author_created_at_ms=event.bidder_created_at_ms,
+        author_followers=event.bidder_followers,
+        replied_to_id=event.replied_to_id,
+        text=event.text,
+        hashtags=event.hashtags,
+        source=event.source,
+        found_at_ms=event.at_ms,
+    )
 
 
 def _is_of_the_clock(event: AuctionEvent) -> bool:
@@ -106,21 +126,6 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
             )
         case AuctionOpened():
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
-        case BidAccepted() | BidRefused():
-            return PlaceBid(
-                message_id=event.message_id,
-                correlation_id=event.correlation_id,
-                post_id=event.post_id,
-                author_id=event.bidder_id,
-                author_handle=event.bidder_handle,
-                author_created_at_ms=event.bidder_created_at_ms,
-                author_followers=event.bidder_followers,
-                replied_to_id=event.replied_to_id,
-                text=event.text,
-                hashtags=event.hashtags,
-                source=event.source,
-                found_at_ms=event.at_ms,
-            )
         case BidWithdrawn():
             return WithdrawBid(message_id=event.message_id, post_id=event.post_id, cause=event.cause)
         case WatermarkMoved():
@@ -139,6 +144,8 @@ def _order(event: AuctionEvent) -> AuctionCommand | None:
             return PauseAuction(message_id=message_id, by=by, why=why, said_at_ms=event.from_ms)
         case AuctionResumed(by=by, why=why):
             return ResumeAuction(message_id=message_id, by=by, why=why, said_at_ms=event.until_ms)
+        case EndExtended(by=by, why=why, outage=outage) if outage:
+            return MakeUpFor(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, outage=outage)
         case EndExtended(by=by, why=why) if by:
             said_at_ms = event.at_ms
             return ExtendAuction(

@@ -1,19 +1,24 @@
 """`audit`: replays the log, and says whether the chains hold, whether every verdict follows from what was seen, and
 whether the state in the store is what the log makes it. Exit code 1 with the first difference.
+
+--file audits what `log --export` has written, without a server: there is no state then to compare with.
 """
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import redis
 from rich.console import Console
 from rich.progress import Progress
 
 from actors.auction import day_view
+from adapters.log_file import DamagedExport, read_export
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.log import Head, LogEntry, LogReader, verify_chain
@@ -21,10 +26,11 @@ from auction.audit import Auditor
 from auction.day import AuctionDay
 from commands.common import CommandError, add_config, settings_of
 from commands.store import store_of
-from messages.events import AuctionEvent, DayStarted, DayVoided
+from messages.codec import UnreadableMessage
+from messages.events import DayStarted, DayVoided
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
-ENTRIES_A_READ = 256
+ENTRIES_A_READ = 1_024
 
 
 @dataclass
@@ -41,15 +47,18 @@ class Findings:
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--auction", metavar="ID", help="check the verdicts of this auction only")
+    parser.add_argument("--file", type=Path, metavar="EXPORT", help="audit what `log --export` wrote, without a server")
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    with store_of(settings_of(args, dict(os.environ))) as (client, keys):
-        progress = Progress(console=Console(stderr=True), transient=True, disable=args.json or not sys.stderr.isatty())
-        with progress:
-            found = audit(client, keys, args.auction, progress)
-    if args.auction and args.auction not in found.days:
+    with Progress(console=Console(stderr=True), transient=True, disable=args.json or not sys.stderr.isatty()) as shown:
+        if args.file:
+            found = audit_file(args.file, args.auction, shown)
+        else:
+            with store_of(settings_of(args, dict(os.environ))) as (client, keys):
+                found = audit(client, keys, args.auction, shown)
+    if args.auction and args.auction not in found.days and found.difference is None:
         raise CommandError(f"there is no auction {args.auction} in the log")
     if args.json:
         print(json.dumps({"ok": found.difference is None, "difference": found.difference, "events": found.events}))
@@ -60,35 +69,21 @@ def run(args: argparse.Namespace) -> int:
 
 def audit(client: redis.Redis, keys: Keys, auction_id: str | None = None, progress: Progress | None = None) -> Findings:
     """Replays the whole log, or of the verdicts only those of one auction."""
-    log, found = LogReader(client, keys), Findings()
-    auditors: dict[str, Auditor] = {}
+    log = LogReader(client, keys)
     # Somebody may still be writing: what comes later is not part of this audit, and only a writer who was at rest all
     # the while is held against his head and the state that he has left.
     before, last_seq = log.heads(), log.last_seq()
     at_rest: dict[str, Head] = {}
-    task = progress.add_task("replaying the log", total=last_seq) if progress else None
+    show = _shown(progress, last_seq)
 
     def entries() -> Iterator[LogEntry]:
-        after = 0
-        while after < last_seq:
-            for entry in log.read(after, ENTRIES_A_READ):
-                if entry.first_seq > last_seq:
-                    return
-                if found.difference is None:
-                    found.difference = _check(entry, auditors, auction_id)
-                    found.voided += [event.day for event in entry.events() if isinstance(event, DayVoided)]
-                yield entry
-                after = entry.last_seq
-            found.events = after
-            if progress and task is not None:
-                progress.update(task, completed=after)
+        for entries in log_up_to(log, last_seq):
+            yield from entries
+            show(entries[-1].last_seq)
         now = log.heads()
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
 
-    broken = verify_chain(entries(), at_rest)
-    if broken:
-        found.difference = f"seq {broken.seq} ({broken.writer}): {broken.what}"
-    found.days = {name: auditor.day for name, auditor in auditors.items()}
+    found = _replay(entries(), at_rest, auction_id)
     resting = [day for name, day in found.days.items() if name in at_rest]
     found.difference = found.difference or next(
         filter(None, (_state_differs(client, keys, day) for day in resting)), None
@@ -96,15 +91,78 @@ def audit(client: redis.Redis, keys: Keys, auction_id: str | None = None, progre
     return found
 
 
-def _check(entry: LogEntry, auditors: dict[str, Auditor], only: str | None) -> str | None:
-    events = entry.events()
-    for event in events:
-        if isinstance(event, DayStarted) and only in (None, event.auction_id):
-            auditors.setdefault(event.auction_id, Auditor(event.auction_id))
-    if entry.writer not in auditors:
+def audit_file(path: Path, auction_id: str | None = None, progress: Progress | None = None) -> Findings:
+    """The same of an exported log, whose end is in the file. Raises OSError."""
+    show = _shown(progress, path.stat().st_size)
+    with path.open("rb") as file:
+
+        def watched(entries: Iterable[LogEntry]) -> Iterator[LogEntry]:
+            for entry in entries:
+                yield entry
+                show(file.tell())
+
+        try:
+            export = read_export(file)
+            found = _replay(watched(export.entries), export.heads, auction_id, export.title.auction_id)
+        except DamagedExport as fault:
+            return Findings(f"{path}: {fault}")
+    if found.difference is None and not export.is_whole:
+        found.difference = f"{path}: its first record or the numbers of its entries are not what was exported"
+    return found
+
+
+def log_up_to(log: LogReader, last_seq: int) -> Iterator[list[LogEntry]]:
+    """The log from its beginning up to this seq, some entries at a time; it ends early where the log does."""
+    after = 0
+    while after < last_seq and (read := log.read(after, ENTRIES_A_READ)):
+        entries = [entry for entry in read if entry.first_seq <= last_seq]
+        yield entries
+        after = entries[-1].last_seq
+
+
+def _replay(
+    entries: Iterable[LogEntry], heads: Mapping[str, Head], auction_id: str | None, only_writer: str = ""
+) -> Findings:
+    """Follows the chains of all entries, and decides again what is of this auction, or of all. `only_writer` is the
+    auction that alone is in them, if it is."""
+    found = Findings()
+    auditors = {only_writer: Auditor(only_writer)} if only_writer else {}
+
+    def checked() -> Iterator[LogEntry]:
+        for entry in map(_decoded, entries):
+            yield entry  # which is followed along its chain first: what is decided again has not been tampered with
+            found.difference = _check(entry, found, auditors, auction_id)
+            if found.difference:
+                return
+            found.events += entry.count
+
+    broken = verify_chain(checked(), heads, every_writer=not only_writer)
+    if broken and not found.difference:
+        found.difference = f"seq {broken.seq} ({broken.writer}): {broken.what}"
+    found.days = {name: auditor.day for name, auditor in auditors.items()}
+    return found
+
+
+def _decoded(entry: LogEntry) -> LogEntry:
+    """The entry with its events, so that they are decoded once; what cannot be read the chain's check will tell."""
+    with suppress(UnreadableMessage):
+        return replace(entry, decoded=entry.events())
+    return entry
+
+
+def _check(entry: LogEntry, found: Findings, auditors: dict[str, Auditor], only: str | None) -> str | None:
+    auditor = auditors.get(entry.writer)
+    if auditor is None:
+        for event in entry.events():
+            if isinstance(event, DayStarted) and only in (None, event.auction_id):
+                auditors.setdefault(event.auction_id, Auditor(event.auction_id))
+            elif isinstance(event, DayVoided):
+                found.voided.append(event.day)
         return None
-    logged = [event for event in events if isinstance(event, AuctionEvent)]
-    difference = auditors[entry.writer].check(logged)
+    try:
+        difference = auditor.check(list(entry.events()))  # type: ignore[arg-type]  # its chain holds nothing else
+    except Exception as fault:  # whatever impossible events make of the rules: they did not come from deciding
+        difference = f"this cannot have been decided: {fault!r}"
     return difference and f"seq {entry.first_seq} ({entry.writer}): {difference}"
 
 
@@ -114,6 +172,14 @@ def _state_differs(client: redis.Redis, keys: Keys, day: AuctionDay) -> str | No
     stored: dict[bytes, bytes] = execute(client, "HGETALL", keys.day(day.prepared.day))
     state = {name.decode(): value.decode() for name, value in stored.items()}
     for name, follows in day_view(day).items():
-        if state.get(name) != follows:
+        if state.get(name, "") != follows:  # a field that is younger than the state is empty there
             return f"{day.auction_id}: {name} is {state.get(name)!r} in the store, but the log makes it {follows!r}"
     return None
+
+
+def _shown(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Shows how much of it is done."""
+    if progress is None:
+        return lambda completed: None
+    task = progress.add_task("replaying the log", total=total)
+    return lambda completed: progress.update(task, completed=completed)

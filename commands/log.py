@@ -1,17 +1,23 @@
-"""`log`: what has happened, one line a fact, from the beginning or as it happens."""
+"""`log`: what has happened, one line a fact, from the beginning or as it happens.
+
+--export writes it to a file, as it is stored, for `audit --file`.
+"""
 
 import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
 import redis
 
+from adapters.log_file import write_export
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.words import log_line, utc
-from commands.common import add_config, bounded, settings_of
+from commands.audit import log_up_to
+from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from messages.codec import to_json
 from messages.events import AnyEvent
@@ -23,7 +29,10 @@ FOLLOW_S = 0.05  # a process that has ended its marathon is soon gone, and what 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.add_argument("--follow", action="store_true", help="go on as more happens, until interrupted")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--follow", action="store_true", help="go on as more happens, until interrupted")
+    how.add_argument("--export", type=Path, metavar="FILE", help="write the log to this file, which must not exist")
+    parser.add_argument("--auction", metavar="ID", help="with --export: only what this auction has logged")
     parser.add_argument(
         "--after", type=bounded(int, 0, 2**63), default=0, metavar="SEQ", help="only what came after it"
     )
@@ -31,7 +40,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.auction and not args.export:
+        raise CommandError("--auction goes with --export only")
     with store_of(settings_of(args, dict(os.environ)), must_run=args.follow) as (client, keys):
+        if args.export:
+            export(client, keys, args.export, args.auction or "")
+            return 0
         if not args.follow:
             show(client, keys, args.after, args.json)
             return 0
@@ -44,6 +58,19 @@ def run(args: argparse.Namespace) -> int:
                 return 0
             sys.stdout.flush()
             time.sleep(FOLLOW_S)
+
+
+def export(client: redis.Redis, keys: Keys, path: Path, auction_id: str) -> None:
+    """Writes the log as it is now, or what one auction has added to it. Raises CommandError, OSError."""
+    log = LogReader(client, keys)
+    if auction_id and auction_id not in log.heads():
+        raise CommandError(f"there is no auction {auction_id} in the log")
+    entries = (entry for read in log_up_to(log, log.last_seq()) for entry in read)
+    with path.open("xb") as file:
+        events = write_export(
+            file, keys.marathon_id, auction_id, (entry for entry in entries if auction_id in ("", entry.writer))
+        )
+    print(f"{events} events are in {path}")
 
 
 def show(client: redis.Redis, keys: Keys, after: int, as_json: bool) -> int:

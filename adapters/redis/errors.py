@@ -26,6 +26,10 @@ class WrongSequence(StoreError):
     """Our memory is not what the store has: die and reload. Nothing was written."""
 
 
+class QueueFull(StoreError):
+    """More waits already than can be decided soon: come back later. Nothing was put there."""
+
+
 class LogDamaged(StoreError):
     """The log lacks events that it must have; only a restore can help."""
 

@@ -11,6 +11,7 @@ import redis
 
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
+from adapters.redis.recent import Recent
 from messages.codec import UnreadableMessage, unpack_events
 from messages.events import AnyEvent
 
@@ -30,7 +31,7 @@ class LogEntry:
     first_writer_sequence: int
     chain: str
     data: bytes
-    decoded: Sequence[AnyEvent] | None = None  # where who wrote it is at hand
+    decoded: Sequence[AnyEvent] | None = None  # where they are at hand
 
     @property
     def last_seq(self) -> int:
@@ -56,11 +57,15 @@ class Head:
 
 
 class LogReader:
-    """Reads one marathon's log. Its methods raise StoreUnavailable and OutcomeUnknown (no answer)."""
+    """Reads one marathon's log; what is `recent` need not be decoded again.
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    Its methods raise StoreUnavailable and OutcomeUnknown (no answer).
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys, recent: Recent | None = None) -> None:
         self._client = client
         self._keys = keys
+        self._recent = recent or Recent()
 
     def read(self, after_seq: int, count: int) -> list[LogEntry]:
         """Up to `count` entries, the first of which holds the event behind `after_seq` (and may begin before
@@ -71,7 +76,7 @@ class LogReader:
         found: list[tuple[bytes, dict[bytes, bytes]]] = execute(
             self._client, "XRANGE", self._keys.log, f"({after_seq}-{_LAST_PART}", "+", "COUNT", count
         )
-        return [_entry(entry_id, fields) for entry_id, fields in found]
+        return [_entry(entry_id, fields, self._recent) for entry_id, fields in found]
 
     def last_seq(self) -> int:
         """The seq of the newest event; 0 in an empty log."""
@@ -87,15 +92,17 @@ class LogReader:
         return heads
 
 
-def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
+def _entry(entry_id: bytes, fields: dict[bytes, bytes], recent: Recent) -> LogEntry:
+    chain = fields[b"chain"].decode()
     last, count = (int(part) for part in entry_id.split(b"-"))
     return LogEntry(
         first_seq=last - count + 1,
         count=count,
         writer=fields[b"writer"].decode(),
         first_writer_sequence=int(fields[b"sequence"]),
-        chain=fields[b"chain"].decode(),
+        chain=chain,
         data=fields[b"events"],
+        decoded=recent.events(chain),
     )
 
 
@@ -118,15 +125,17 @@ class Difference:
     what: str
 
 
-def verify_chain(entries: Iterable[LogEntry], heads: Mapping[str, Head] | None = None) -> Difference | None:
-    """The first difference in a whole log, read from its beginning, or None. `heads` is where the chains must
-    end.
+def verify_chain(
+    entries: Iterable[LogEntry], heads: Mapping[str, Head] | None = None, every_writer: bool = True
+) -> Difference | None:
+    """The first difference in a log, read from its beginning, or None. `heads` is where the chains must end; it is
+    asked for once the entries are read. Without `every_writer` there are gaps where others have written.
     """
     ends: dict[str, Head] = {}
     seq = 0
     for entry in entries:
         end = ends.get(entry.writer) or Head(0, first_link(entry.writer))
-        what = _difference(entry, seq, end)
+        what = _difference(entry, seq, end, every_writer)
         if what:
             return Difference(entry.first_seq, entry.writer, what)
         seq = entry.last_seq
@@ -139,8 +148,8 @@ def verify_chain(entries: Iterable[LogEntry], heads: Mapping[str, Head] | None =
     return None
 
 
-def _difference(entry: LogEntry, seq: int, end: Head) -> str:
-    if entry.first_seq != seq + 1:
+def _difference(entry: LogEntry, seq: int, end: Head, every_writer: bool) -> str:
+    if entry.first_seq <= seq or (every_writer and entry.first_seq > seq + 1):
         return f"seq {seq + 1} is expected here"
     if entry.first_writer_sequence != end.sequence + 1:
         return f"the writer's event {end.sequence + 1} is expected here, not {entry.first_writer_sequence}"

@@ -12,6 +12,7 @@ import msgspec
 import redis
 import redis.asyncio
 
+from adapters.redis import functions
 from adapters.redis.client import execute
 from adapters.redis.functions import Value
 from adapters.redis.keys import Keys
@@ -21,6 +22,11 @@ from messages.base import Command
 from messages.codec import pack, pack_batch, unpack
 
 START = "0-0"  # the cursor before the first entry
+
+# What may wait for one auction before its sources are slowed: twice X's record second, and what a server can spare.
+QUEUE_BYTES = 2**27
+# An entry is read and decided as one: however much is found at once, it is put there in pieces of about this size.
+ENTRY_BYTES = 2**20
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +60,14 @@ class Queue:
         self._keys = keys
 
     def append(self, auction_id: str, commands: Sequence[Command]) -> str:
-        """Puts one packed batch into the queue; when this returns, it was received. Answers the entry's
-        id."""
-        return self.append_packed(auction_id, pack_batch(commands))
+        """Puts them into the queue, in order, as one packed batch or, beyond ENTRY_BYTES, as several; when this
+        returns, they were received. Answers the (last) entry's id."""
+        data = pack_batch(commands)
+        if len(data) > ENTRY_BYTES and len(commands) > 1:
+            half = len(commands) // 2
+            self.append(auction_id, commands[:half])
+            return self.append(auction_id, commands[half:])
+        return self.append_packed(auction_id, data)
 
     def append_packed(self, auction_id: str, data: bytes) -> str:
         """The same for a batch that is packed already (a dead letter that is tried again)."""
@@ -66,6 +77,11 @@ class Queue:
     def read(self, auction_id: str, after: str, count: int) -> list[tuple[str, bytes]]:
         """Up to `count` entries behind the cursor `after` (START in the beginning): id and packed batch."""
         return self._read(self._keys.queue(auction_id), after, count)
+
+    def is_full(self, auction_id: str) -> bool:
+        """Whether so much waits already that whoever brings more should wait. The size is the server's estimate."""
+        size: int | None = execute(self._client, "MEMORY", "USAGE", self._keys.queue(auction_id))
+        return (size or 0) > QUEUE_BYTES
 
     def backlog(self, auction_id: str, after: str) -> Backlog:
         """What waits behind the cursor. The number also counts entries that are decided but not yet
@@ -94,9 +110,16 @@ class Queue:
         """Up to `count` letters behind `after`, each with its id. Raises UnreadableMessage."""
         return [(entry_id, unpack(data, DeadLetter)) for entry_id, data in self._read(self._keys.dead, after, count)]
 
-    def discard(self, letter_id: str) -> bool:
-        """Whether there was such a letter; it is gone now."""
-        return bool(execute(self._client, "XDEL", self._keys.dead, letter_id))
+    def letter(self, letter_id: str) -> DeadLetter | None:
+        """The letter of this id, if there is one. Raises UnreadableMessage."""
+        found = execute(self._client, "XRANGE", self._keys.dead, letter_id, letter_id)
+        return unpack(found[0][1][FIELD.encode()], DeadLetter) if found else None
+
+    def settle(self, letter_id: str, queue_of: str, data: bytes) -> bool:
+        """Takes the letter out and puts this packed batch into a queue, in one step; False where there is no such
+        letter (any more), and nothing is put."""
+        streams = [self._keys.dead, self._keys.queue(queue_of)]
+        return bool(functions.call(self._client, "settle_letter", streams, [letter_id, data]))
 
     def _read(self, key: str, after: str, count: int) -> list[tuple[str, bytes]]:
         found: list[tuple[bytes, dict[bytes, bytes]]] = execute(
@@ -107,9 +130,25 @@ class Queue:
 
 async def append_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, commands: Sequence[Command]) -> str:
     """`Queue.append` for an asyncio loop: the same entry, the same errors."""
+    return await _append_async(client, keys.queue(auction_id), pack_batch(commands))
+
+
+async def is_full_async(client: redis.asyncio.Redis, key: str) -> bool:
+    """`Queue.is_full` for an asyncio loop, and for the dead letters as well."""
+    with translated():
+        size = await client.memory_usage(key)
+    return (size or 0) > QUEUE_BYTES
+
+
+async def dead_letter_async(client: redis.asyncio.Redis, keys: Keys, letter: DeadLetter) -> str:
+    """`Queue.dead_letter` for an asyncio loop."""
+    return await _append_async(client, keys.dead, pack(letter))
+
+
+async def _append_async(client: redis.asyncio.Redis, key: str, data: bytes) -> str:
     untyped: Any = client
     with translated():
-        answer = await untyped.execute_command(*_append(keys.queue(auction_id), pack_batch(commands)))
+        answer = await untyped.execute_command(*_append(key, data))
     entry_id: bytes = answer
     return entry_id.decode()
 

@@ -2,13 +2,15 @@
 
 import asyncio
 
+import msgspec
 import pytest
+import redis
 
 from adapters.redis.client import connect_async, identity
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START, Backlog, DeadLetter, Queue, append_async
 from adapters.redis.writes import Set, Trim
-from messages.codec import UnreadableMessage, unpack_commands
+from messages.codec import unpack_commands
 
 
 @pytest.mark.requirement("QUE-1")
@@ -47,29 +49,92 @@ def test_the_backlog_is_counted_and_aged(store, bid):
     assert backlog.oldest_age_ms > 50 * 365 * 86_400_000
 
 
-@pytest.mark.requirement("QUE-2")
-def test_dead_letters_keep_their_bytes_and_can_be_listed_retried_and_discarded(store, event):
+@pytest.mark.requirement("QUE-4")
+def test_a_queue_is_full_by_its_bytes_until_they_are_decided(store, bid, monkeypatch):
+    monkeypatch.setattr("adapters.redis.queue.QUEUE_BYTES", 1_000_000)
     queue = Queue(store.client, store.keys)
-    poison = b"\x91\xc1\x00\xff not a message"
-    entry_id = queue.append_packed("m-01", poison)
-    ((_, data),) = queue.read("m-01", START, 1)
-    with pytest.raises(UnreadableMessage):
-        unpack_commands(data)
-    letter = DeadLetter(auction_id="m-01", entry_id=entry_id, data=data, error="cannot be read", attempts=1, at_ms=5)
+    assert not queue.is_full("m-01")
+    text = msgspec.structs.replace(bid(1), text="x" * 10_000)
+    for number in range(200):
+        if queue.is_full("m-01"):
+            break
+        last = queue.append("m-01", [msgspec.structs.replace(text, post_id=number)])
+    assert 50 < number < 150, "the server's estimate is near enough"
+    assert not queue.is_full("m-02")
     journal = store.journal("m-01")
     journal.begin()
-    journal.commit([], [queue.dead_letter_write(letter), Trim(store.keys.queue("m-01"), entry_id)])
-    again = queue.dead_letter(letter)
+    journal.commit([], [Trim(store.keys.queue("m-01"), last)])
+    assert not queue.is_full("m-01")
 
-    listed = queue.dead_letters(START, 10)
-    assert [each for _, each in listed] == [letter, letter]
-    assert listed[0][1].data == poison
-    assert queue.dead_letters(listed[0][0], 10) == listed[1:]
-    queue.append_packed("m-01", listed[0][1].data)
-    assert [data for _, data in queue.read("m-01", START, 10)] == [poison]
-    assert queue.discard(again)
-    assert not queue.discard(again)
-    assert queue.dead_letters(START, 10) == listed[:1]
+
+@pytest.mark.requirement("QUE-4")
+def test_however_much_is_found_at_once_no_entry_is_long_and_the_order_stays(store, bid, monkeypatch):
+    monkeypatch.setattr("adapters.redis.queue.ENTRY_BYTES", 1_000)
+    queue = Queue(store.client, store.keys)
+    long = msgspec.structs.replace(bid(0), text="x" * 5_000)
+    commands = [*map(bid, range(1, 40)), long, *map(bid, range(40, 50))]
+    last = queue.append("m-01", commands)
+    entries = queue.read("m-01", START, 100)
+    assert entries[-1][0] == last
+    assert [command for _, data in entries for command in unpack_commands(data)] == commands
+    assert [len(data) > 1_000 for _, data in entries].count(True) == 1, "one that is long by itself"
+    assert len(entries) < 25
+
+
+@pytest.fixture
+def letter(store):
+    """Makes a dead letter of these bytes, as the auction m-01 would."""
+
+    def make(data=b"\x91\xc1\x00\xff not a message"):
+        queue = Queue(store.client, store.keys)
+        entry_id = queue.append_packed("m-01", data)
+        made = DeadLetter(auction_id="m-01", entry_id=entry_id, data=data, error="unreadable", attempts=1, at_ms=5)
+        journal = store.journal("m-01")
+        journal.begin()
+        journal.commit([], [queue.dead_letter_write(made), Trim(store.keys.queue("m-01"), entry_id)])
+        letter_id, kept = queue.dead_letters(START, 10)[-1]
+        assert kept == made
+        return letter_id, made
+
+    return make
+
+
+@pytest.mark.requirement("QUE-2")
+def test_dead_letters_keep_their_bytes_and_are_read_one_by_one_or_all(store, letter):
+    queue = Queue(store.client, store.keys)
+    made = [letter(b"first \xff"), letter(b"second")]
+    assert queue.dead_letters(START, 10) == made
+    assert queue.dead_letters(made[0][0], 10) == made[1:]
+    assert queue.letter(made[1][0]) == made[1][1]
+    assert queue.letter("1-1") is None
+    assert queue.read("m-01", START, 10) == []
+
+
+@pytest.mark.requirement("QUE-2")
+def test_a_letter_goes_out_in_the_step_that_puts_its_batch_into_a_queue(store, letter):
+    queue = Queue(store.client, store.keys)
+    letter_id, made = letter()
+    kept = letter()
+    assert queue.settle(letter_id, "m-01", made.data)
+    assert not queue.settle(letter_id, "m-01", made.data), "a second time there is nothing to put"
+    assert [data for _, data in queue.read("m-01", START, 10)] == [made.data]
+    assert queue.dead_letters(START, 10) == [kept]
+
+
+@pytest.mark.requirement("QUE-2")
+def test_a_letter_that_cannot_be_put_stays(store, letter):
+    queue = Queue(store.client, store.keys)
+    letter_id, made = letter()
+    store.client.set(store.keys.queue("m-02"), "no stream")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        queue.settle(letter_id, "m-02", made.data)
+    store.client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(StoreUnavailable):
+            queue.settle(letter_id, "m-01", made.data)
+    finally:
+        store.client.config_set("maxmemory", "0")
+    assert queue.dead_letters(START, 10) == [(letter_id, made)]
 
 
 @pytest.mark.requirement("QUE-1", "RED-3")

@@ -1,0 +1,40 @@
+"""When what is measured of queues and actors is trouble for an operator: alarms that are looked for whenever somebody
+looks at the process, which Prometheus does all the time.
+"""
+
+from collections.abc import Sequence
+
+from adapters import alarms
+from adapters.metrics import ActorNumbers, StoreNumbers
+
+# What is decided in milliseconds when all is well.
+LATE_MS = 10_000
+# Letters are never dropped, so somebody has to look before there are many. One that X has spoilt is no trouble yet.
+LETTERS = 100
+# Counted over the life of the process; an actor that is back after a crash is no news.
+RESTARTS = 3
+AT_EASE = ("READY", "STOPPING", "STOPPED")
+
+
+def watch(actors: Sequence[ActorNumbers], store: StoreNumbers | None) -> None:
+    """Sounds the alarms that these numbers call for, and clears the others; `store` is None while it is away."""
+    failing = {
+        f"actor:{actor.name}": f"{actor.name} does not get to work: {actor.state}"
+        for actor in actors
+        if actor.state not in AT_EASE and actor.restarts >= RESTARTS
+    }
+    for name in {name for name in alarms.sounding() if name.startswith("actor:")} | failing.keys():
+        _alarm(name in failing, name, failing.get(name, ""))
+    if store is None:
+        return
+    is_late = store.queue_oldest_ms >= LATE_MS
+    _alarm(is_late, "queue", f"the auction on stage is more than {LATE_MS // 1000} s behind with its queue")
+    many = f"{LETTERS} dead letters or more wait: `auction-manager dead-letters list` shows them"
+    _alarm(store.dead_letters >= LETTERS, "dead_letters", many)
+
+
+def _alarm(is_trouble: bool, name: str, what: str) -> None:
+    if is_trouble:
+        alarms.sound(name, what)
+    else:
+        alarms.clear(name)

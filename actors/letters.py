@@ -1,0 +1,98 @@
+"""Dead letters: where one that is tried again belongs, and what the log is told of one that is discarded.
+
+The two are orders of an operator, given on the command line; that a letter goes out as they take effect is the store's
+to see to (`adapters/redis/queue`).
+"""
+
+import json
+
+import redis
+
+from actors.conversations import commands_for, open_conversations
+from adapters.redis.client import execute
+from adapters.redis.keys import Keys
+from adapters.redis.queue import DeadLetter
+from adapters.x.errors import UnreadablePost
+from adapters.x.payload import FoundPost
+from adapters.x.webhook import read_push
+from messages.base import Phase
+from messages.codec import UnreadableMessage, pack_batch, unpack_commands
+from messages.commands import DiscardLetter, WithdrawBid
+from messages.events import LetterDiscarded
+
+SOURCE = "dead letter"
+
+
+class HopelessLetter(ValueError):
+    """Trying it again cannot help, for a reason that is said in one line."""
+
+
+def destination(client: redis.Redis, keys: Keys, letter: DeadLetter) -> tuple[str, bytes]:
+    """The queue that the letter belongs into, and the batch. Raises HopelessLetter, StoreError."""
+    try:
+        unpack_commands(letter.data)
+    except UnreadableMessage as fault:
+        auction_id, batch = _destination_of_payload(client, keys, letter, str(fault))
+    else:
+        auction_id, batch = letter.auction_id, letter.data
+    day = auction_id.rpartition("-")[2]
+    if day.isdigit() and execute(client, "HGET", keys.day(int(day)), "phase") == Phase.COMPLETED.encode():
+        raise HopelessLetter(f"{auction_id} has its result, which nothing changes any more")
+    return auction_id, batch
+
+
+def _destination_of_payload(client: redis.Redis, keys: Keys, letter: DeadLetter, why: str) -> tuple[str, bytes]:
+    """What X sent is read again, and belongs to the auction that it was found for, or to the open one replied to."""
+    found = _read(letter.data, letter.at_ms, why)
+    commands = [found] if isinstance(found, WithdrawBid) else commands_for(found)
+    if letter.auction_id:
+        return letter.auction_id, pack_batch(commands)
+    plan = json.loads(execute(client, "GET", keys.config) or "[]")
+    auctions = {post: auction for post, (auction, _) in open_conversations(client, keys, len(plan)).items()}
+    if isinstance(found, WithdrawBid):  # it does not say what the post has replied to
+        auction_id = auctions.get(max((post for post in auctions if post < found.post_id), default=0))
+    else:
+        auction_id = auctions.get(found.bid.replied_to_id or 0) or auctions.get(found.conversation_id or 0)
+    if auction_id is None:
+        raise HopelessLetter("it belongs to no auction that is open")
+    return auction_id, pack_batch(commands)
+
+
+def _read(data: bytes, found_at_ms: int, why: str) -> FoundPost | WithdrawBid:
+    """A push, a line of the stream, or a post of a search's page."""
+    for payload in (data, b'{"data":%b}' % data):
+        try:
+            if found := read_push(payload, SOURCE, found_at_ms):
+                return found
+        except UnreadablePost as fault:
+            why = str(fault)
+    raise HopelessLetter(f"it still cannot be read: {why}")
+
+
+def discard_order(letter_id: str, letter: DeadLetter, by: str, why: str, now_ms: int) -> DiscardLetter:
+    """What the house is told."""
+    return DiscardLetter(
+        message_id=f"order:discard:{letter_id}",
+        by=by,
+        why=why,
+        said_at_ms=now_ms,
+        letter_id=letter_id,
+        auction_id=letter.auction_id,
+        error=letter.error,
+        size=len(letter.data),
+    )
+
+
+def letter_discarded(order: DiscardLetter, now_ms: int) -> LetterDiscarded:
+    """What the house logs."""
+    return LetterDiscarded(
+        message_id=f"discarded:{order.letter_id}",
+        correlation_id=order.message_id,
+        at_ms=now_ms,
+        letter_id=order.letter_id,
+        auction_id=order.auction_id,
+        error=order.error,
+        size=order.size,
+        by=order.by,
+        why=order.why,
+    )
