@@ -1,19 +1,23 @@
-"""Posts of the stream whose author X did not name, until he was looked up: a small table in memory.
+"""Posts whose author X did not name, until he was looked up.
 
-Losing it costs nothing, and nobody is given up here: a sweep finds each of these posts again and sees to that.
+Those of the stream stand in a small table in memory: losing it costs nothing. Those that X has pushed wait on disk,
+since X forgets them. Nobody is given up for good here: a sweep finds each of these posts again and sees to that.
 """
 
 from actors.authors import Authors
+from adapters.redis.queue import START, Queue
 from adapters.x.payload import FoundPost
+from messages.codec import unpack
 
 MOST = 1_000
+PUSHED_A_TURN = 100
 
 
 class Nameless:
-    """At most MOST posts, each for one auction. For one thread."""
+    """At most MOST posts of the stream, each for one auction, and whatever was pushed. For one thread."""
 
-    def __init__(self, authors: Authors) -> None:
-        self._authors = authors
+    def __init__(self, authors: Authors, queue: Queue, pushed: str) -> None:
+        self._authors, self._queue, self._pushed = authors, queue, pushed
         self._held: dict[int, tuple[str, FoundPost]] = {}
 
     def hold(self, auction_id: str, post: FoundPost) -> None:
@@ -29,3 +33,17 @@ class Nameless:
         for given_up in done.given_up:
             del self._held[given_up.post.bid.post_id]
         return [(self._held.pop(post.bid.post_id)[0], post) for post in done.ready]
+
+    def pushed(self) -> tuple[list[FoundPost], list[str]]:
+        """Pushed posts whose authors are known by now, and what is to be `settled` once they are queued. May ask X."""
+        entries = self._queue.read(self._pushed, START, PUSHED_A_TURN)
+        if not entries:
+            return [], []
+        found = {entry_id: unpack(data, FoundPost) for entry_id, data in entries}
+        done = self._authors.complete(list(found.values()))
+        waiting = {post.bid.post_id for post in done.waiting}
+        return done.ready, [entry_id for entry_id, post in found.items() if post.bid.post_id not in waiting]
+
+    def settled(self, entry_ids: list[str]) -> None:
+        """These pushes stand in their auctions' queues, or were given up."""
+        self._queue.remove(self._pushed, entry_ids)

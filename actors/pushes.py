@@ -1,7 +1,7 @@
 """What X pushes, into the queue of the auction that it belongs to: `twitter_ingest`'s counterpart on the event loop.
 
 A push is taken once it is on disk, since X is answered 200 then and forgets it. Repetitions are not looked for: the
-auction knows a post by its id. Missing authors are not looked up here.
+auction knows a post by its id. What comes without its author waits on disk, until `nameless` knows him.
 """
 
 import logging
@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 
+from actors.authors import lacks_author
 from actors.conversations import commands_for, open_conversations_async
 from actors.ports import Clock
 from adapters import metrics
 from adapters.http.views import Refused
 from adapters.redis.keys import Keys
-from adapters.redis.queue import DeadLetter, append_async, dead_letter_async, is_full_async
+from adapters.redis.queue import DeadLetter, append_async, append_packed_async, dead_letter_async, is_full_async
 from adapters.x.errors import UnreadablePost
 from adapters.x.payload import FoundPost
 from adapters.x.webhook import read_push
+from messages.codec import pack
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew
 
@@ -70,6 +72,10 @@ class Pushes:
             auction_id = self._auction_of(found)
         if auction_id is None:
             return "not_ours"
+        if lacks_author(found):
+            await self._check_room(self._keys.queue(self._keys.nameless))
+            await append_packed_async(self._client, self._keys, self._keys.nameless, pack(found))
+            return "nameless"
         await self._append(auction_id, commands_for(found))
         return "queued"
 

@@ -19,7 +19,7 @@ from adapters.redis.errors import QueueFull
 from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
 from adapters.x.errors import UnreadablePost, XUnavailable
-from adapters.x.payload import direct_reply, first_versions, read_payload
+from adapters.x.payload import FoundPost, direct_reply, first_versions, read_payload
 from adapters.x.stream import PostStream, StreamEnd
 from messages.base import Hint
 from messages.commands import PlaceBid, WithdrawBid
@@ -91,7 +91,7 @@ class TwitterIngest(LogListener):
         self.position = self.last_seq()
         conversations = open_conversations(self._client, self.keys, self._days)
         self._auctions = {post_id: auction_id for post_id, (auction_id, _) in conversations.items()}
-        self._nameless = Nameless(Authors(self._x, self._clock))
+        self._nameless = Nameless(Authors(self._x, self._clock), self._queue, self.keys.nameless)
 
     def teardown(self) -> None:
         if self._stream:
@@ -197,9 +197,7 @@ class TwitterIngest(LogListener):
                 continue
             if found is None:
                 continue
-            auction_id = self._auctions.get(found.bid.replied_to_id or 0) or self._auctions.get(
-                found.conversation_id or 0
-            )
+            auction_id = self._auction_of(found)
             if not auction_id:
                 continue
             if found.bid.replied_to_id not in self._auctions:
@@ -212,12 +210,21 @@ class TwitterIngest(LogListener):
         # What a predecessor left unread was never counted here.
         self._bytes_out = min(self._bytes_in, self._bytes_out + sum(map(len, lines)))
 
+    def _auction_of(self, found: FoundPost) -> str:
+        auctions = self._auctions
+        return auctions.get(found.bid.replied_to_id or 0) or auctions.get(found.conversation_id or 0) or ""
+
     def _queue_named(self) -> None:
         """Those who had to wait for their authors."""
         found_for: dict[str, list[PlaceBid | WithdrawBid]] = defaultdict(list)
         for auction_id, post in self._nameless.named():
             found_for[auction_id] += commands_for(post)
+        pushed, settled = self._nameless.pushed()
+        for post in pushed:
+            if auction_id := self._auction_of(post):
+                found_for[auction_id] += commands_for(post)
         self._queue_all(found_for)
+        self._nameless.settled(settled)
 
     def _queue_all(self, found_for: Mapping[str, Sequence[PlaceBid | WithdrawBid]]) -> None:
         for auction_id, batch in found_for.items():

@@ -16,8 +16,8 @@ from messages.base import Refusal, Wei
 # What most bidders write, "@house my bid: 0.5 ETH #AuctionDay", can mean only one thing and is read in one pass. The
 # words are letters alone, so no second number, unit or sign can hide in them; the tests hold it equal to the rules.
 _typical = re.compile(
-    r"(?:@[A-Za-z0-9_]++ )*+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?"
-    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth)[,.!]?(?! (?i:eth|ether)\b)"
+    r"(?:@[A-Za-z0-9_]++ )*+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
+    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth|\$ETH|ether)[,.!]?(?! (?i:eth|ether)\b)"
     r"(?: [A-Za-z]++[,.!]?)*+ #([A-Za-z0-9_]++)(?: [A-Za-z]++[,.!]?)*+",
     re.ASCII,
 )

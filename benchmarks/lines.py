@@ -3,7 +3,8 @@
 Every bid is a pure function of its number, so that whoever checks what became of it needs no record of what was sent.
 Most bids of a war are late by a moment: only one in `RAISE_EVERY` leads, all others are below the minimum by then.
 The lines are those that the simulated X makes for the fields that we ask for, about 1.8 kB each; it makes one for each
-wording, in which ids, handle and amount are then exchanged.
+wording, in which ids, handle and amount are then exchanged. Nine of ten are worded as plainly as the auction post asks
+for; the tenth is as odd as anything that the simulated crowd writes.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ HASHTAG = "AuctionDay"
 BIDDERS = 3_000
 RAISE_EVERY = 50
 RESERVE_WEI, INCREMENT_WEI = 10**18, 10**14
+PLAIN, ODD_EVERY = 5, 10  # the first wordings of the simulated crowd are the plain ones
 POSTS_A_MS = 50  # how close together they were posted, as in a rush
 FIRST_MS = 2  # after the auction post
 
@@ -65,7 +67,7 @@ class War:
     def line(self, number: int) -> bytes:
         """The bid as X streams it, without the end of the line."""
         bidder = number * 7 % self._bidders
-        line = self._wordings[number % len(self._wordings)].line
+        line = self._wording(number).line
         line = line.replace(_ANY_POST, b"%d" % self.post_id(number))
         line = line.replace(b"%d" % _ANY_BIDDER, b"%d" % (_FIRST_BIDDER_ID + bidder))
         line = line.replace(_ANY_HANDLE.encode(), b"bidder_%05d" % bidder)
@@ -73,7 +75,7 @@ class War:
 
     def command(self, number: int, found_at_ms: int) -> PlaceBid:
         """The bid as the ingest would put it into the queue."""
-        worded = self._wordings[number % len(self._wordings)]
+        worded = self._wording(number)
         bidder, post_id = number * 7 % self._bidders, self.post_id(number)
         return PlaceBid(
             message_id=f"tweet:{post_id}",
@@ -88,6 +90,10 @@ class War:
             source="benchmark",
             found_at_ms=found_at_ms,
         )
+
+    def _wording(self, number: int) -> _Wording:
+        odd, rest = divmod(number, ODD_EVERY)
+        return self._wordings[rest % PLAIN if rest else odd % len(self._wordings)]
 
     def write(self, path: Path, first: int, count: int) -> None:
         """The lines of `count` bids from `first` on, one below the other."""

@@ -53,6 +53,11 @@ class Keys:
         """Stream: the auction's input queue, packed batches of commands."""
         return f"queue:{auction_id}"
 
+    @property
+    def nameless(self) -> str:
+        """The name under which replies that X pushed without their author wait in an input queue, to be looked up."""
+        return f"{self.marathon_id}-nameless"
+
     def segment(self, auction_id: str, number: int) -> str:
         """String: older bids of the auction, packed away; which of them belong together its checkpoint knows."""
         return f"segment:{auction_id}:{number}"

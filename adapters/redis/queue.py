@@ -78,6 +78,11 @@ class Queue:
         """Up to `count` entries behind the cursor `after` (START in the beginning): id and packed batch."""
         return self._read(self._keys.queue(auction_id), after, count)
 
+    def remove(self, auction_id: str, entry_ids: Sequence[str]) -> None:
+        """Takes these entries out; those that are gone already are no fault."""
+        if entry_ids:
+            execute(self._client, "XDEL", self._keys.queue(auction_id), *entry_ids)
+
     def is_full(self, auction_id: str) -> bool:
         """Whether so much waits already that whoever brings more should wait. The size is the server's estimate."""
         size: int | None = execute(self._client, "MEMORY", "USAGE", self._keys.queue(auction_id))
@@ -131,6 +136,11 @@ class Queue:
 async def append_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, commands: Sequence[Command]) -> str:
     """`Queue.append` for an asyncio loop: the same entry, the same errors."""
     return await _append_async(client, keys.queue(auction_id), pack_batch(commands))
+
+
+async def append_packed_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, data: bytes) -> str:
+    """The same for what is packed already."""
+    return await _append_async(client, keys.queue(auction_id), data)
 
 
 async def is_full_async(client: redis.asyncio.Redis, key: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.authors import RETRIES, Authors
@@ -12,7 +13,7 @@ from actors.twitter_sweeper import TwitterSweeper
 from adapters.redis.queue import START
 from adapters.x import FoundPost, Users, XClient, XUnavailable
 from adapters.x.answers import Author
-from messages.codec import unpack_commands
+from messages.codec import pack, unpack, unpack_commands
 from messages.commands import MarkSwept, PlaceBid
 from tests.actors.stage import Clock, Stage
 from tests.actors.test_twitter_ingest import Entrance, line
@@ -109,14 +110,44 @@ def test_who_does_not_exist_is_given_up_at_once_and_a_poisonous_id_alone_is_foun
 
 
 @pytest.mark.requirement("QUE-4")
-def test_no_more_posts_are_held_than_there_is_room_for() -> None:
+def test_no_more_posts_are_held_than_there_is_room_for(stage: Stage) -> None:
     x = Directory()
     x.down = 503
-    held = Nameless(Authors(x, Clock(0)))
+    held = Nameless(Authors(x, Clock(0)), stage.queues, stage.keys.nameless)
     for n in range(1, MOST + 100):
         held.hold("m-01", post_by(n))
     assert held.named() == []
     assert len(held._held) == MOST
+
+
+@pytest.mark.requirement("X-2", "QUE-1", "QUE-2")
+def test_pushed_posts_wait_on_disk_until_they_are_settled_and_one_hopeless_one_holds_up_nobody(stage: Stage) -> None:
+    x = Directory(known=[1], gone=[2])
+    held = Nameless(Authors(x, Clock(0)), stage.queues, stage.keys.nameless)
+    for author_id in (1, 2, 3):
+        stage.queues.append_packed(stage.keys.nameless, pack(post_by(author_id)))
+    ready, settled = held.pushed()
+    assert [(post.bid.author_id, post.bid.author_handle) for post in ready] == [(1, "user1")]
+    again, _ = Nameless(Authors(x, Clock(0)), stage.queues, stage.keys.nameless).pushed()
+    assert again == ready, "who dies before they are queued finds them again"
+    held.settled(settled)
+    [(_, data)] = stage.queues.read(stage.keys.nameless, START, 9)
+    assert unpack(data, FoundPost).bid.author_id == 3, "the third is still looked for"
+
+
+@pytest.mark.requirement("X-2", "BID-6")
+def test_a_pushed_post_reaches_its_auction_with_its_author(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX
+) -> None:
+    _, post = open_on_x()
+    made = x.reply("ann", "0.2 ETH #AuctionDay", post)
+    [found] = x_client().search(post, stage.clock() + 60_000).posts
+    bid = msgspec.structs.replace(found.bid, author_handle="", author_created_at_ms=None)
+    stage.queues.append_packed(stage.keys.nameless, pack(msgspec.structs.replace(found, bid=bid)))
+    stage.step(Entrance(stage, x, x_client).enter())
+    [queued] = stage.queued("m-01")
+    assert (queued.post_id, queued.author_handle, queued.author_created_at_ms is None) == (made, "ann", False)
+    assert stage.queues.read(stage.keys.nameless, START, 9) == []
 
 
 # ---- with the real clients

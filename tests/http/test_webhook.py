@@ -20,8 +20,9 @@ from adapters.metrics import REGISTRY
 from adapters.redis import queue
 from adapters.redis.client import connect_async
 from adapters.redis.queue import START, DeadLetter, Queue
+from adapters.x.payload import FoundPost
 from messages.base import Phase
-from messages.codec import unpack_commands
+from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew
 from tests.conftest import Store
@@ -43,7 +44,14 @@ def reply(number: int = 1, **changed: Any) -> dict[str, Any]:
         "referenced_tweets": [{"type": "replied_to", "id": str(AUCTION_POST)}],
         "edit_history_tweet_ids": [str(post_id)],
     }
-    return {"data": {"event_type": "post.reply.create", "payload": post | changed, "includes": {}}}
+    includes = {"users": [{"id": "7", "username": "ann", "created_at": "2020-01-01T00:00:00Z"}]}
+    return {"data": {"event_type": "post.reply.create", "payload": post | changed, "includes": includes}}
+
+
+def nameless(number: int = 1) -> dict[str, Any]:
+    pushed = reply(number)
+    pushed["data"]["includes"] = {}
+    return pushed
 
 
 def deletion(post_id: int) -> dict[str, Any]:
@@ -114,8 +122,17 @@ def test_a_push_that_was_answered_200_stands_in_the_queue_of_its_auction(desk: D
     [bid] = desk.queued(2)
     assert isinstance(bid, PlaceBid)
     assert (bid.post_id, bid.replied_to_id, bid.source) == (AUCTION_POST + 1, AUCTION_POST, "webhook")
-    assert (bid.author_id, bid.author_created_at_ms) == (7, None)
+    assert (bid.author_id, bid.author_handle, bid.author_created_at_ms) == (7, "ann", 1_577_836_800_000)
     assert [name for name, _ in desk.told] == ["m-02"]
+
+
+@pytest.mark.requirement("X-2", "QUE-1", "BID-6")
+def test_a_push_without_its_author_waits_on_disk_for_him(desk: Desk) -> None:
+    desk.opens()
+    assert desk.push(nameless())[0] == 200
+    assert desk.queued() == []
+    [(_, data)] = Queue(desk.store.client, desk.store.keys).read(desk.store.keys.nameless, START, 9)
+    assert unpack(data, FoundPost).bid.post_id == AUCTION_POST + 1
 
 
 @pytest.mark.requirement("X-2")
