@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo scenarios screenshots bench torture chaos simulate mutations test lint format run clean requirements lock
+.PHONY: demo scenarios screenshots bench torture chaos simulate x-oracle mutations test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
@@ -33,9 +33,8 @@ bench: .venv/run peers  ## what the process costs and how fast it is, and others
 	$(PYTHON) -m benchmarks.crash $(if $(QUICK),--crashes 5)
 	$(PYTHON) -m benchmarks.bids --with build/idle.json --with build/crash.json $(if $(QUICK),--quick) $(ARGS)
 
-RUNS ?= 50
 torture: .venv/run  ## kill -9 of the supervisor and of its server under load, at random moments; RUNS=5 ARGS="--seed 7"
-	$(PYTHON) -m benchmarks.torture --runs $(RUNS) $(ARGS)
+	$(PYTHON) -m benchmarks.torture --runs $(or $(RUNS),50) $(ARGS)
 
 chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
 	$(PYTHON) -m benchmarks.chaos $(ARGS)
@@ -43,6 +42,9 @@ chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--s
 SEEDS ?= 200
 simulate: .venv/dev  ## the whole system in virtual time, with faults, once for each seed; SEEDS=2000
 	$(PYTHON) -m tests.simulation --seeds $(SEEDS)
+
+x-oracle: .venv/dev  ## compressed days beside the simulated X with seeded faults, held against its truth; RUNS=200 ARGS="--seed 7"
+	$(PYTHON) -m tests.x.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
 
 mutations: .venv/dev  ## takes each remedy of supervision out and sees which test notices; writes docs/supervision.md
 	$(PYTHON) -m tests.supervision.mutations

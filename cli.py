@@ -34,6 +34,7 @@ COMMANDS = {
     "bids": "the bid history of an auction or of a user",
     "log": "the log in words",
     "audit": "replay the log, check chains and state",
+    "dead-letters": "what could not be decided: list, show, retry, discard",
     "completion": "completion of these commands for a shell",
 }
 ORDERS = {

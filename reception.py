@@ -3,27 +3,34 @@
 It knows the supervisor's tree and the store's view of the auctions; routes, tokens and limits are `adapters/http`.
 """
 
+import asyncio
 import dataclasses
 import itertools
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from redis import RedisError
 from redis.asyncio import Redis
 
+from actors.congestion import watch
+from actors.histories import Histories, StillReading
 from actors.injection import injected
-from actors.operations import HOUSE_ORDERS, ordered
+from actors.operations import note, ordered, why_not
+from actors.pushes import Pushes
 from actors.scheduler import HOUSE
+from adapters import alarms
 from adapters.http.reads import StoreReads
-from adapters.http.views import NotFound, Refused, Views
+from adapters.http.views import NotFound, Refused, Views, Webhook
 from adapters.metrics import StoreNumbers, render
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.queue import append_async
+from auction.receipts import receipt_json
 from messages.base import Phase
 from messages.codec import UnreadableMessage
-from messages.commands import SkipDay
+from messages.commands import BarBidder, SkipDay, UnbarBidder
 from messages.hints import QueueGrew
 from supervision import Delivery, State, Supervisor
 
@@ -41,16 +48,21 @@ class Reception:
         auctions: Collection[str],
         integrations: Mapping[str, str],
         clock: Callable[[], int],
+        histories: Histories,
+        time_zone: str,
     ) -> None:
         self._supervisor, self._client, self._keys = supervisor, client, keys
         self._auctions, self._integrations, self._clock = auctions, integrations, clock
-        self._reads = StoreReads(client, keys, len(auctions), clock)
+        self._histories, self._time_zone = histories, time_zone
+        self._reads = StoreReads(client, keys, len(auctions), self.receipts, clock)
         self._serials = itertools.cycle(range(4096))
 
-    def views(self, inject_enabled: bool) -> Views:
-        """What the HTTP server takes."""
+    def views(self, inject_enabled: bool, consumer_secret: str) -> Views:
+        """What the HTTP server takes. X may push where the secret is known with which it signs."""
         inject = self.inject if inject_enabled else None
-        return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics, self.operate)
+        pushes = Pushes(self._client, self._keys, len(self._auctions), self._clock, self._supervisor.send)
+        webhook = Webhook(consumer_secret, pushes.take) if consumer_secret else None
+        return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics, self.operate, webhook)
 
     def ready(self) -> tuple[bool, list[str]]:
         """Whether every actor does its work, and who does not."""
@@ -67,12 +79,14 @@ class Reception:
         if current:
             queues["undecided_batches"] = int(await self._client.xlen(self._keys.queue(current["auction_id"])))
             queues["dead_letters"] = int(await self._client.xlen(self._keys.dead))
+        watch(self._supervisor.tree(), await self._store_numbers())
         return {
             "marathon_id": self._keys.marathon_id,
             "actors": [dataclasses.asdict(child) for child in self._supervisor.tree()],
             "current": current,
             "queues": queues,
             "integrations": self._integrations,
+            "alarms": alarms.sounding(),
         }
 
     async def metrics(self) -> bytes:
@@ -82,6 +96,7 @@ class Reception:
         except RedisError as fault:
             log.warning("the metrics lack the store's numbers: %s", fault)
             store = None
+        watch(self._supervisor.tree(), store)
         return render(self._supervisor.tree(), store)
 
     async def _store_numbers(self) -> StoreNumbers:
@@ -104,6 +119,14 @@ class Reception:
             watermark_lag_ms=now_ms - (current["watermark_ms"] or current["opens_at_ms"]) if waiting else None,
         )
 
+    async def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Any]:
+        """What is true of these posts as of now, None for one without a verdict. Raises Refused, StoreError."""
+        try:
+            found = await asyncio.to_thread(self._histories.receipts, auction_id, post_ids)
+        except StillReading as reading:
+            raise Refused(str(reading), "STILL_READING", 503) from None
+        return [receipt and receipt_json(receipt, self._time_zone) for receipt in found]
+
     async def operate(self, name: str, fields: dict[str, Any], by: str) -> dict[str, Any]:
         """An operator's order, durable once this has answered. Raises Refused."""
         on_stage: Any = await self._client.hget(self._keys.current, "auction_id")
@@ -111,17 +134,30 @@ class Reception:
             queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
         except UnreadableMessage as fault:
             raise Refused(str(fault), "UNREADABLE") from None
-        if name not in HOUSE_ORDERS and queue not in self._auctions:
-            raise NotFound(f"this marathon has no auction {queue!r:.60}")
-        if isinstance(command, SkipDay) and not 1 <= command.day <= len(self._auctions):
-            raise NotFound(f"this marathon has no day {command.day}")
+        view = {}
+        if not isinstance(command, BarBidder | UnbarBidder):
+            number, auction_id = await self._planned(command.day if isinstance(command, SkipDay) else queue)
+            stored: Any = await self._client.hgetall(self._keys.day(number))
+            view = {name.decode(): value.decode() for name, value in stored.items()}
+            if reason := why_not(name, auction_id, view):
+                raise Refused(reason, "NOT_NOW", 409)
         try:
             await append_async(self._client, self._keys, queue, [command])
         except StoreError as fault:
             raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
         self._supervisor.send("scheduler" if queue == HOUSE else queue, QueueGrew())
         log.warning("%s orders %s in %s: %s", by, name, queue, command.why)
-        return {"ordered": name, "of": queue, "message_id": command.message_id}
+        answer = {"ordered": name, "of": queue, "message_id": command.message_id}
+        return answer | ({"note": told} if (told := note(name, view)) else {})
+
+    async def _planned(self, which: int | str) -> tuple[int, str]:
+        """Number and id of the day that has this number or id, also of one that was added. Raises NotFound."""
+        days: Any = msgspec.json.decode(await self._client.get(self._keys.config) or b"[]")
+        for day in days:
+            if which in (day["window"]["day"], day["auction_id"]):
+                return day["window"]["day"], day["auction_id"]
+        what = f"day {which}" if isinstance(which, int) else f"auction {which!r:.60}"
+        raise NotFound(f"this marathon has no {what}")
 
     async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
         """An injected crash or command, durable once this has answered. Raises Refused."""

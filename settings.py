@@ -118,6 +118,7 @@ class MarathonSettings(Section, frozen=True, kw_only=True):
     window_end: Annotated[time, forms.TIME] = time(16)
     time_zone: Annotated[str, forms.ZONE] = "America/New_York"
     hashtag: Annotated[str, forms.HASHTAG]
+    after_end: Annotated[str, forms.choice("stay", "end")] = "stay"
 
 
 class RulesSettings(Section, frozen=True, kw_only=True):
@@ -136,6 +137,7 @@ class RulesSettings(Section, frozen=True, kw_only=True):
     rate_limit_posts: Annotated[int, forms.whole(0, 10_000)] = 10
     rate_limit_window_ms: Annotated[int, _duration("1 s", "24 h")] = parse_duration("1 min")
     hold_above_wei: Annotated[Wei, _AMOUNT] = parse_eth("1000 ETH")
+    downtime_allowance_ms: Annotated[int, _duration("0 s", "24 h")] = parse_duration("2 min")
     strikes: Annotated[int, forms.whole(1, 100)] = 2
     closing_soon_ms: Annotated[tuple[int, ...], _DURATIONS] = (1_200_000, 600_000, 60_000)
 
@@ -161,6 +163,9 @@ class XSettings(Section, frozen=True, kw_only=True):
     sweep_interval_ms: Annotated[int, _duration("5 s", "1 h")] = parse_duration("2 min")
     sweep_lag_ms: Annotated[int, _duration("1 s", "1 h")] = parse_duration("1 min")
     request_timeout_ms: Annotated[int, _duration("100 ms", "2 min")] = parse_duration("10 s")
+    receipts: Annotated[bool, forms.FLAG] = True
+    posts_a_day: Annotated[int, forms.whole(0, 10_000)] = 100
+    standing_interval_ms: Annotated[int, _duration("1 s", "1 h")] = parse_duration("1 min")
     bearer_token: Annotated[Secret | None, forms.CREDENTIAL] = None
     consumer_key: Annotated[Secret | None, forms.CREDENTIAL] = None
     consumer_secret: Annotated[Secret | None, forms.CREDENTIAL] = None
@@ -243,6 +248,16 @@ class Settings(Section, frozen=True, kw_only=True):
         """When each day opens and closes; `load` has made sure that there is such a calendar."""
         its = self.marathon
         return marathon_calendar(its.first_date, its.days, its.window_start, its.window_end, ZoneInfo(its.time_zone))
+
+    def further_windows(self) -> list[Window]:
+        """As many dates behind the last day, at least a week, for lots whose day is not held; none where the calendar
+        ends before."""
+        its = self.marathon
+        days, zone = its.days + max(its.days, 7), ZoneInfo(its.time_zone)
+        try:
+            return marathon_calendar(its.first_date, days, its.window_start, its.window_end, zone)[its.days :]
+        except ValueError:
+            return []
 
     def lot_for(self, day: int) -> Lot:
         """What is sold on the day (1…N). Raises ValueError where there is none."""
@@ -335,7 +350,7 @@ def _check_calendar(settings: Settings, reading: Reading) -> None:
         return
     if not reading.sound("rules.soft_close_cap"):
         return
-    for window, following in pairwise(windows):
+    for window, following in pairwise([*windows, *settings.further_windows()[:1]]):
         room_ms = following.opens_at_ms - window.closes_at_ms
         if settings.rules.soft_close_cap_ms > room_ms:
             reading.fault(

@@ -6,6 +6,7 @@ local environment; it is the same program as `auction-manager`.
 """
 
 import dataclasses
+import gc
 import logging
 import signal
 import sys
@@ -17,9 +18,12 @@ from typing import Any
 from actors.announcer import Announcer
 from actors.auction import Auction
 from actors.chain_watcher import ChainWatcher, Watched
+from actors.day_plan import FurtherDay
 from actors.eliza_bridge import ElizaBridge
+from actors.histories import Histories
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
+from actors.outbox import Posting
 from actors.poison import DiedOnTrial, Suspects
 from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
@@ -34,15 +38,15 @@ from adapters.process_file import ProcessFile
 from adapters.redis import functions
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreError, StoreUnavailable
+from adapters.redis.errors import NotOwner, OutcomeUnknown, QueueFull, StoreError, StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
 from adapters.shape.node import Node, NodeUnavailable
+from adapters.x.budget import ASSUMED, Budget
 from adapters.x.client import XClient
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
-from messages.codec import to_json
 from reception import Reception
 from settings import Settings
 from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Supervisor
@@ -52,6 +56,7 @@ log = logging.getLogger(__name__)
 CONDITIONS: dict[type[BaseException], str] = {
     StoreUnavailable: "WAITING_FOR_STORE",
     OutcomeUnknown: "WAITING_FOR_STORE",
+    QueueFull: "WAITING_FOR_ROOM",
     NodeUnavailable: "WAITING_FOR_CHAIN",
     DiedOnTrial: "FINDING_POISON",
     InjectedCrash: "RESTARTING",  # somebody wanted to see that it is survived: no sign of a fault that lasts
@@ -71,11 +76,13 @@ def clock_ms() -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Surroundings:
-    """What the settings leave to whoever starts the process: where X is, as whom we post, and the days' plan."""
+    """What the settings leave to whoever starts the process: where X is, as whom we post, the days' plan, and the dates
+    behind it for lots whose day was not held."""
 
     x_base_url: str
     credentials: Credentials
     plan: Sequence[DayPlan]
+    further: Sequence[FurtherDay] = ()
 
 
 def plan_of(settings: Settings) -> list[DayPlan]:
@@ -84,6 +91,11 @@ def plan_of(settings: Settings) -> list[DayPlan]:
         DayPlan(auction_id(settings, window.day), window, settings.lot_for(window.day), settings.rules_for(window.day))
         for window in settings.windows()
     ]
+
+
+def further_of(settings: Settings) -> list[FurtherDay]:
+    """The dates behind the last day, for lots whose day is not held."""
+    return [FurtherDay(auction_id(settings, window.day), window) for window in settings.further_windows()]
 
 
 def auction_id(settings: Settings, day: int) -> str:
@@ -101,6 +113,8 @@ class Process:
         self.public_port = self.private_port = 0
         self._embedded = None if settings.redis.url else EmbeddedServer(settings.data_dir)
         self._password = settings.redis.password.reveal() if settings.redis.password else None
+        # A simulated X has the limits that it states, scaled like its day; those of the real one are known before.
+        self._x_budget = Budget(ASSUMED if settings.x.mode == "live" else {})
         self._token = new_token()
         self._loop = LoopThread()
 
@@ -139,14 +153,16 @@ class Process:
         return LeaseKeeper.start(context, self._store, self.settings.redis.lease_ms, ensure)
 
     def _livestream_publisher(self, context: Context) -> Any:
-        return LivestreamPublisher.start(context, self._store, self._hub.publish)
+        return LivestreamPublisher.start(context, self._store, self._hub)
 
     def _eliza_bridge(self, context: Context) -> Any:
         return ElizaBridge.start(context, self._store, clock_ms, (PUBLISHER,))
 
     def _announcer(self, context: Context) -> Any:
-        its, settle_ms = self.settings.marathon, self.settings.x.request_timeout_ms
-        return Announcer.start(context, self._store, clock_ms, self._x(), its.time_zone, settle_ms, (PUBLISHER,))
+        zone, x = self.settings.marathon.time_zone, self.settings.x
+        posting = Posting(x.receipts, x.posts_a_day, x.standing_interval_ms)
+        settle_ms = x.request_timeout_ms
+        return Announcer.start(context, self._store, clock_ms, self._x(), zone, settle_ms, (PUBLISHER,), posting)
 
     def _chain_watcher(self, context: Context) -> Any:
         chain = self.settings.chain
@@ -157,18 +173,31 @@ class Process:
     def _twitter_sweeper(self, context: Context) -> Any:
         x = self.settings.x
         timing = Timing(x.search_lag_ms, x.sweep_interval_ms, x.sweep_lag_ms)
-        return TwitterSweeper.start(context, self._store, clock_ms, self._x(), timing, self._days)
+        return TwitterSweeper.start(context, self._store, clock_ms, self._x(), timing, self._days, SCHEDULER)
 
     def _twitter_ingest(self, context: Context) -> Any:
         def make_stream(*callbacks: Any) -> PostStream:
-            return PostStream(self.surroundings.x_base_url, self.surroundings.credentials.bearer_token, *callbacks)
+            where = self.surroundings
+            return PostStream(where.x_base_url, where.credentials.bearer_token, *callbacks, budget=self._x_budget)
 
         return TwitterIngest.start(context, self._store, clock_ms, self._x(), make_stream, self._days, SWEEPER)
 
     def _scheduler(self, context: Context) -> Any:
         plan, start = self.surroundings.plan, self._start_auction
-        strikes = self.settings.rules.strikes
-        return Scheduler.start(context, plan, self._store, clock_ms, start, LISTENERS, strikes)
+        rules, further = self.settings.rules, self.surroundings.further
+        end = self.supervisor.stop if self.settings.marathon.after_end == "end" else lambda: None
+        return Scheduler.start(
+            context,
+            plan,
+            self._store,
+            clock_ms,
+            start,
+            LISTENERS,
+            rules.strikes,
+            further,
+            rules.downtime_allowance_ms,
+            end,
+        )
 
     def _start_auction(self, name: str) -> None:
         suspects = Suspects()
@@ -180,11 +209,17 @@ class Process:
 
     def _x(self) -> XClient:
         timeout_s = self.settings.x.request_timeout_ms / 1000
-        return XClient(self.surroundings.x_base_url, self.surroundings.credentials, timeout_s)
+        return XClient(self.surroundings.x_base_url, self.surroundings.credentials, timeout_s, self._x_budget)
 
     @property
     def _days(self) -> int:
-        return len(self.surroundings.plan)
+        return len(self._auction_ids)
+
+    @property
+    def _auction_ids(self) -> list[str]:
+        """Of all days that there can be."""
+        where = self.surroundings
+        return [day.auction_id for day in where.plan] + [day.auction_id for day in where.further]
 
     # ---- coming and going
 
@@ -201,7 +236,6 @@ class Process:
         # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
         if not self._lease().take(steal=self._embedded is not None):
             raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
-        execute(self.client, "SET", self.keys.config, to_json(self.surroundings.plan))
         self._start_listening(timeout_s)
         self.supervisor.start()
 
@@ -254,9 +288,14 @@ class Process:
             "chain": self.settings.chain.contract or "idle: no chain is configured",
             "store": "embedded" if self._embedded else "external",
         }
-        auctions = [day.auction_id for day in self.surroundings.plan]
-        reception = Reception(self.supervisor, self._async_client, self.keys, auctions, integrations, clock_ms)
-        self._server = HttpServer(where, reception.views(http.inject_enabled), self._hub)
+        ids = self._auction_ids
+        self._histories_client, zone = self._store.connect(), self.settings.marathon.time_zone
+        histories = Histories(self._histories_client, self.keys)
+        reception = Reception(
+            self.supervisor, self._async_client, self.keys, ids, integrations, clock_ms, histories, zone
+        )
+        views = reception.views(http.inject_enabled, self.surroundings.credentials.consumer_secret)
+        self._server = HttpServer(where, views, self._hub)
         self._loop.start()
         self._loop.submit(self._server.start()).result(STOP_S)
         self.public_port, self.private_port = self._server.public_port, self._server.private_port
@@ -275,6 +314,7 @@ class Process:
     async def _stop_listening(self) -> None:
         await self._server.stop()
         await self._async_client.aclose()
+        self._histories_client.close()
 
 
 def run(
@@ -284,6 +324,8 @@ def run(
     is_over: Callable[[], bool] = lambda: False,
 ) -> int:
     """Be the process, until a signal, until `is_over`, or until it has to give up. The exit code."""
+    # What lives long here are bids, which hold no other objects: looking through the rest so often finds nothing.
+    gc.set_threshold(50_000, 20, 20)
     process = Process(settings, surroundings)
     stop: Callable[..., None] = lambda *_: process.supervisor.stop()  # noqa: E731 (a signal handler)
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}

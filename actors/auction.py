@@ -94,7 +94,11 @@ class Auction(Actor):
             began_s = time.perf_counter()
             commands, dead = self._sort_out(entries)
             taken = Trim(self._store.keys.queue(self.auction_id), entries[-1][0])
-            self._commit(self._decide(commands), [taken, *dead])
+            # On trial each is decided alone, and committed alone too: the audit decides what a commit holds at once.
+            *before, last = [[command] for command in commands] if self._suspects.on_trial and commands else [commands]
+            for part in before:
+                self._commit(self._decide(part))
+            self._commit(self._decide(last), [taken, *dead])
             self._suspects.acquit()
             metrics.bid_decision_seconds.observe(time.perf_counter() - began_s)
         else:
@@ -129,17 +133,14 @@ class Auction(Actor):
 
     def _decide(self, commands: list[AuctionCommand]) -> list[AuctionEvent]:
         """The events that follow. Whatever is raised here has left the day half changed, and ends this incarnation."""
-        events: list[AuctionEvent] = []
-        on_trial = self._suspects.on_trial
-        for part in [[command] for command in commands] if on_trial else [commands]:
-            try:
-                events += self._day.decide(part, self._clock())
-            except Exception as error:
-                self._suspects.died_of(part, error)
-                if on_trial:
-                    raise DiedOnTrial(f"{part[0].message_id} cannot be decided: {error!r:.120}") from error
-                raise
-        return events
+        try:
+            return self._day.decide(commands, self._clock())
+        except Exception as error:
+            on_trial = self._suspects.on_trial
+            self._suspects.died_of(commands, error)
+            if on_trial:
+                raise DiedOnTrial(f"{commands[0].message_id} cannot be decided: {error!r:.120}") from error
+            raise
 
     def _dead_letter(self, entry_id: str, data: bytes, error: str, attempts: int) -> Write:
         log.error("%s: from queue entry %s to the dead letters: %s", self.auction_id, entry_id, error)

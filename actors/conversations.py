@@ -42,6 +42,8 @@ def _open(days: list[Any]) -> dict[int, tuple[str, Phase]]:
 
 def commands_for(found: FoundPost) -> list[PlaceBid | WithdrawBid]:
     """What the queue is told of a post: the reply, and that the versions before an edit are gone (a new id each)."""
+    if not found.earlier_versions:
+        return [found.bid]
     edited = [
         WithdrawBid(message_id=f"gone:{post_id}", post_id=post_id, cause="edited") for post_id in found.earlier_versions
     ]

@@ -26,13 +26,15 @@ ENTERED = {
 
 def count(events: Sequence[AuctionEvent]) -> None:
     """Takes in the events of one commit."""
-    verdicts: Counter[tuple[str, str]] = Counter()
+    verdicts: Counter[tuple[str, str]] = Counter(
+        [(event.source, event.reason) for event in events if isinstance(event, BidRefused)]
+    )
     for event in events:
         match event:
+            case BidRefused():
+                continue  # nearly all of them, and counted above
             case BidAccepted():
                 verdicts[event.source, "ACCEPTED"] += 1
-            case BidRefused():
-                verdicts[event.source, event.reason] += 1
             case StandingsRevised():
                 metrics.revisions.inc()
             case AuctionPrepared() | AuctionOpened() | EndFrozen() | ResultNamed():

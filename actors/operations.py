@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.scheduler import HOUSE
 from auction.units import DAY_MS
-from messages.base import Refusal
+from messages.base import Phase, Refusal
 from messages.codec import UnreadableMessage, command_from_fields
 from messages.commands import (
     BarBidder,
@@ -72,3 +72,30 @@ def ordered(name: str, fields: Mapping[str, Any], by: str, now_ms: int, on_stage
     if isinstance(command, InvalidateBid | HoldBid | ReleaseBid) and not 0 < command.post_id < 1 << 63:
         raise UnreadableMessage("post_id is a positive number below 2^63")
     return queue, command
+
+
+def why_not(name: str, auction_id: str, day: Mapping[str, str]) -> str | None:
+    """Why the order cannot be carried out, as its day stands now, in one sentence for people; None where it can.
+
+    `day` is the day's view in the store, empty before it begins. What is decided in the end is decided in the queue.
+    """
+    phase = day.get("phase")
+    if phase == Phase.COMPLETED:
+        return f"{auction_id} is over: nothing changes its result any more"
+    if name == "skip":
+        return f"{auction_id} has begun: it can be voided, but not skipped" if phase else None
+    if phase is None:
+        return f"{auction_id} has not begun: a day to come can only be skipped"
+    if name in ("pause", "resume", "extend") and phase != Phase.ACTIVE:
+        state = "is not open yet" if phase == Phase.PENDING else "has closed: its end is final"
+        return f"{auction_id} {state}"
+    if name == "resume" and not day.get("paused"):
+        return f"{auction_id} is not paused"
+    if name == "name-result" and phase != Phase.PROCESSING:
+        return f"{auction_id} has not closed: there is no result to name yet"
+    return None
+
+
+def note(name: str, day: Mapping[str, str]) -> str:
+    """What an order is answered that repeats what is so already; empty for one that is news."""
+    return "it is paused already: nothing will change" if name == "pause" and day.get("paused") else ""

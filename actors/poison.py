@@ -7,6 +7,7 @@ the next one finds a poison out anew.
 
 from collections.abc import Sequence
 
+from adapters import metrics
 from messages.commands import AuctionCommand
 
 DEATHS = 3
@@ -40,6 +41,7 @@ class Suspects:
 
     def died_of(self, commands: Sequence[AuctionCommand], error: Exception) -> None:
         """One of these commands has killed."""
+        metrics.failed_attempts.inc()
         for message_id in {command.message_id for command in commands}:
             self._deaths[message_id] = self._deaths.get(message_id, 0) + 1
             if self._deaths[message_id] >= DEATHS:

@@ -1,7 +1,8 @@
 """The scheduler: tells each day's auction to open when its window does, and knows when the marathon is over.
 
-It writes the house's chain, and keeps for all days what concerns people: bars and strikes. When an auction closes is
-the auction's own affair.
+It writes the house's chain, keeps for all days what concerns people (bars and strikes), and shows that the house is
+alive: a silence is an outage, and whoever was open in it is told before it hears of the time again. When an auction
+closes is the auction's own affair; what an outage costs is `auction/catch_up`.
 """
 
 import logging
@@ -9,25 +10,31 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from actors.day_plan import DayPlan, FurtherDay, Plan
+from actors.house_state import HouseState, X
+from actors.letters import letter_discarded
 from actors.listener import VERDICTS, LogListener
+from actors.people import bar_for_strikes, barred, unbarred
 from actors.ports import Clock, StoreAccess
+from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
-from adapters.redis.writes import Append, Trim, Write
-from auction.calendar import Window
-from auction.catch_up import late_close
-from messages.base import Lot, Refusal, Rules
-from messages.codec import UnreadableMessage, pack, pack_batch, unpack, unpack_commands
-from messages.commands import AuctionCommand, BarBidder, OpenAuction, SkipDay, UnbarBidder
+from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
+from auction.catch_up import HOUSE, LEAST_OUTAGE_MS, late_close
+from auction.units import DAY_MS
+from messages.base import Outage, Outcome
+from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack, unpack_commands
+from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
 from messages.events import (
     AnyEvent,
     BidderBarred,
     BidderUnbarred,
-    DayDelayed,
+    DayAdded,
     DayStarted,
     DayVoided,
     HouseEvent,
-    MarathonEnded,
     MarathonStarted,
+    OutageNoticed,
+    PostRefused,
     ResultNamed,
     StrikeGiven,
 )
@@ -36,34 +43,26 @@ from supervision import Context
 
 log = logging.getLogger(__name__)
 
+__all__ = ["HOUSE", "DayPlan", "Scheduler"]
+
 ORDERS_A_TURN = 64
-HOUSE = "house"
+BEAT_MS = 1_000
 
+# What may still stand in a queue when its day is over is decided, and told, for so long.
+LATE_FINDS_MS = DAY_MS
 
-class HouseState(msgspec.Struct, array_like=True):
-    """What the scheduler has done so far."""
+# How the announcer names the job of an auction post.
+OPENING = "auction-post:"
 
-    position: int = 0
-    announced: bool = False
-    started: list[int] = []
-    finished: list[int] = []
-    ended: bool = False
-    bars: list[BarBidder] = []
-    strikes: dict[int, int] = {}
-    lifted: dict[int, int] = {}  # when (UTC ms) a bidder's bar was lifted: what he did before is forgiven
-
-
-class DayPlan(msgspec.Struct, frozen=True):
-    """One day as configured: it becomes the day's frozen terms when its window opens."""
-
-    auction_id: str
-    window: Window
-    lot: Lot
-    rules: Rules
+# The marathon has come to rest when nothing has been logged for so long: what is posted again and again is.
+AT_REST_MS = 60_000
 
 
 class Scheduler(LogListener):
-    """Starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is harmless."""
+    """Starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is harmless.
+
+    `allowed_ms` of an outage cost nothing. `end` is called again and again once the marathon is over and at rest.
+    """
 
     deaf_to = VERDICTS
 
@@ -76,12 +75,16 @@ class Scheduler(LogListener):
         start_auction: Callable[[str], None],
         listeners: Sequence[str],
         strikes: int = 2,
+        further: Sequence[FurtherDay] = (),
+        allowed_ms: int = 120_000,
+        end: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(context, store)
         self._strikes = strikes
-        self._plan = {day.window.day: day for day in plan}
+        self._plan = Plan(plan, further)
         self._store, self._clock, self._start_auction = store, clock, start_auction
         self._listeners = listeners
+        self._allowed_ms, self._end = allowed_ms, end
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -90,42 +93,37 @@ class Scheduler(LogListener):
         self._state = unpack(begun.checkpoint, HouseState) if begun.checkpoint else HouseState()
         self.position = self._state.position
         for _, event in self._journal.tail():  # there is one only behind a damaged checkpoint
-            self._recall(event)
+            self._state.recall(event)
         self.listen(self._client)
         self._queue = Queue(self._client, self._store.keys)
-        if not self._state.announced:
-            self._state.announced = True
-            self._commit([MarathonStarted(message_id="marathon:started", at_ms=self._clock(), days=len(self._plan))])
+        self._heard_ms = now_ms = self._clock()
+        first = [] if self._state.announced else [self._announcement(now_ms)]
+        self._plan.restore(self._state.added)
+        self._commit(first, [self._plan_write()])
+        alive = execute(self._client, "GET", self.keys.alive)
+        self._alive_ms = int(alive) if alive else 0
         self.catch_up()
+        # Before the auctions are there: once they hear of the time, an end may be final.
+        self._show_life()
         for day in self._state.started:
-            if day not in self._state.finished:
+            if day not in self._state.unheld and self._is_worth_reading(day, now_ms):
                 self._start_auction(self._plan[day].auction_id)
 
     def teardown(self) -> None:
         self._client.close()
 
-    def _recall(self, event: AnyEvent) -> None:
-        match event:
-            case MarathonStarted():
-                self._state.announced = True
-            case DayStarted():
-                self._state.started.append(event.day)
-            case DayVoided():
-                self._state.started.append(event.day)
-                self._state.finished.append(event.day)
-            case BidderBarred():
-                self._state.bars.append(_bar_of(event))
-            case BidderUnbarred():
-                self._unbar(event.bidder_id, event.at_ms)
-            case MarathonEnded():
-                self._state.ended = True
-
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+        self._heard_ms = self._clock()
         match event:
             case ResultNamed() if event.day not in self._state.finished:
-                self._state.finished.append(event.day)
+                self._state.finish(event)
+                if event.outcome is Outcome.VOID and event.by == HOUSE:
+                    self._commit(*self._come_again(event.day))
+            case PostRefused() if event.job.startswith(OPENING):
+                self._void_unopened(event)
             case StrikeGiven():
-                self._strike(event)
+                if order := bar_for_strikes(event, self._state, self._strikes):
+                    self._bar(order)
 
     def handle(self, message: object) -> object:
         if isinstance(message, QueueGrew):
@@ -134,15 +132,27 @@ class Scheduler(LogListener):
         return super().handle(message)
 
     def tick(self) -> None:
+        self._show_life()
         self.catch_up()
         self._read_orders()
         now_ms = self._clock()
-        for plan in self._plan.values():
+        for plan in list(self._plan.values()):
             if plan.window.day not in self._state.started and now_ms >= plan.window.opens_at_ms:
                 self._start(plan, now_ms)
         if not self._state.ended and len(self._state.finished) == len(self._plan):
             self._state.ended = True
-            self._commit([MarathonEnded(message_id="marathon:ended", at_ms=now_ms)])
+            self._commit([self._state.summary(now_ms)])
+        if self._state.ended and now_ms - self._heard_ms >= AT_REST_MS:
+            self._end()
+
+    def _announcement(self, now_ms: int) -> MarathonStarted:
+        self._state.announced = True
+        return MarathonStarted(message_id="marathon:started", at_ms=now_ms, days=len(self._plan))
+
+    def _is_worth_reading(self, day: int, now_ms: int) -> bool:
+        """Whether the queue of this day may still say something."""
+        is_recent = now_ms < self._plan[day].window.closes_at_ms + LATE_FINDS_MS
+        return is_recent or day not in self._state.finished
 
     def _start(self, plan: DayPlan, now_ms: int) -> None:
         day, auction_id, window = plan.window.day, plan.auction_id, plan.window
@@ -151,42 +161,85 @@ class Scheduler(LogListener):
             self._void(plan, now_ms, "less than half of its window was left when it could open")
             return
         self._state.started.append(day)
-        order = OpenAuction(
-            message_id=f"{auction_id}:open",
-            auction_id=auction_id,
-            day=day,
-            lot=plan.lot,
-            rules=plan.rules,
-            opens_at_ms=window.opens_at_ms,
-            closes_at_ms=closes_at_ms,
-            latest_end_ms=window.closes_at_ms + plan.rules.soft_close_cap_ms,
-        )
         events: list[HouseEvent] = [
             DayStarted(message_id=f"{auction_id}:started", at_ms=now_ms, auction_id=auction_id, day=day)
         ]
         if closes_at_ms > window.closes_at_ms:
-            delayed = DayDelayed(
-                message_id=f"{auction_id}:delayed",
-                at_ms=now_ms,
-                auction_id=auction_id,
-                day=day,
-                lost_ms=now_ms - window.opens_at_ms,
-                closes_at_ms=closes_at_ms,
-            )
-            events.append(delayed)
+            events.append(plan.delay(now_ms, closes_at_ms))
         # The order enters the auction's queue in the same commit that says so, and who is barred stands behind it.
-        batch = pack_batch([order, *self._state.bars])
+        batch = pack_batch([plan.opening(closes_at_ms), *self._state.bars])
         self._commit(events, [Append(self._store.keys.queue(auction_id), batch)])
         self._start_auction(auction_id)
         self.context.send(auction_id, QueueGrew())
 
-    def _void(self, plan: DayPlan, now_ms: int, why: str, by: str = "", writes: Sequence[Write] = ()) -> None:
+    def _void(self, plan: DayPlan, now_ms: int, why: str, by: str = "") -> None:
         day, auction_id = plan.window.day, plan.auction_id
-        self._state.started.append(day)
-        self._state.finished.append(day)
+        self._state.drop(day)
         message_id = f"{auction_id}:voided"
         voided = DayVoided(message_id=message_id, at_ms=now_ms, auction_id=auction_id, day=day, why=why, by=by)
-        self._commit([voided], writes)
+        added, plan_writes = self._come_again(day)
+        view = HashSet(self.keys.day(day), plan.void_view())
+        self._commit([voided, *added], [view, *plan_writes])
+
+    def _void_unopened(self, refused: PostRefused) -> None:
+        """X will not have the auction post of a day: nobody can ever bid."""
+        auction_id = refused.job.removeprefix(OPENING)
+        order = VoidAuction(
+            message_id=f"{auction_id}:unopened",
+            by=HOUSE,
+            why=f"its auction post could not be made: {refused.why}",
+            said_at_ms=refused.at_ms,
+        )
+        self._commit([], [Append(self.keys.queue(auction_id), pack_batch([order]))])
+        self.context.send(auction_id, QueueGrew())
+
+    # ---- the lot of a day that was not held comes again at the end
+
+    def _come_again(self, of_day: int) -> tuple[list[DayAdded], list[Write]]:
+        """One more day, on the next date of the calendar that is not over; nothing where there are no more dates."""
+        if of_day in self._state.added.values():
+            return [], []
+        added = self._plan.come_again(of_day, self._clock())
+        if added is None:
+            log.error("the lot of day %s does not come again: the calendar has no further date", of_day)
+            return [], []
+        self._state.added[added.day] = of_day
+        return [added], [self._plan_write()]
+
+    def _plan_write(self) -> Write:
+        return Set(self.keys.config, to_json(list(self._plan.values())))
+
+    # ---- outages
+
+    def _show_life(self) -> None:
+        """Says that we are here, and in the same commit what became of it if we were not."""
+        now_ms = self._clock()
+        before_ms, silent_ms = self._alive_ms, now_ms - self._alive_ms
+        if silent_ms < BEAT_MS:
+            return
+        told: tuple[list[HouseEvent], list[Write]] = ([], [])
+        if before_ms and silent_ms >= LEAST_OUTAGE_MS:
+            told = self._outage(Outage(from_ms=before_ms, to_ms=now_ms), "the auction house")
+        self._commit(told[0], [*told[1], Set(self.keys.alive, str(now_ms))])
+        self._alive_ms = now_ms
+
+    def _outage(self, outage: Outage, what: str) -> tuple[list[HouseEvent], list[Write]]:
+        """What is said of an outage that is over, and what the auctions that are open are told."""
+        noticed = OutageNoticed(
+            message_id=f"outage:{what}:{outage.from_ms}",
+            at_ms=self._clock(),
+            from_ms=outage.from_ms,
+            to_ms=outage.to_ms,
+            what=what,
+        )
+        order = MakeUpFor(
+            message_id=noticed.message_id,
+            by=HOUSE,
+            why=f"{what} was down for {(outage.to_ms - outage.from_ms) // 1000} s",
+            said_at_ms=noticed.at_ms,
+            outage=msgspec.structs.replace(outage, allowed_ms=self._allowed_ms),
+        )
+        return [noticed], self._to_open_auctions(order)
 
     # ---- what operators order, and strikes
 
@@ -203,73 +256,33 @@ class Scheduler(LogListener):
                 self._commit([], [self._queue.dead_letter_write(letter), taken])
                 continue
             for order in orders:
-                self._order(order)
+                self._order(order, taken)
             self._commit([], [taken])
 
-    def _order(self, order: AuctionCommand) -> None:
+    def _order(self, order: AuctionCommand, taken: Trim) -> None:
         """One order; told a second time after a crash between two of its commits, it changes nothing more."""
         now_ms = self._clock()
         match order:
-            case BarBidder() if all(order.bidder_id != bar.bidder_id for bar in self._state.bars):
+            case BarBidder() if not self._state.bars_bidder(order.bidder_id):
                 self._bar(order)
-            case UnbarBidder() if any(order.bidder_id == bar.bidder_id for bar in self._state.bars):
-                self._unbar(order.bidder_id, now_ms)
-                told = BidderUnbarred(
-                    message_id=f"ordered:{order.message_id}",
-                    correlation_id=order.message_id,
-                    at_ms=now_ms,
-                    bidder_id=order.bidder_id,
-                    from_ms=order.from_ms,
-                    by=order.by,
-                    why=order.why,
-                )
-                self._commit([told], self._to_open_auctions(order))
+            case UnbarBidder() if self._state.bars_bidder(order.bidder_id):
+                self._state.unbar(order.bidder_id, now_ms)
+                self._commit([unbarred(order, now_ms)], self._to_open_auctions(order))
             case SkipDay() if order.day in self._plan and order.day not in self._state.started:
                 self._void(self._plan[order.day], now_ms, f"skipped: {order.why}", order.by)
-
-    def _strike(self, strike: StrikeGiven) -> None:
-        """Bars a bidder who has reached his last strike; what he bid before stands.
-
-        A log that is heard again from its beginning bars nobody whose bar was lifted since.
-        """
-        if strike.at_ms <= self._state.lifted.get(strike.bidder_id, 0):
-            return
-        self._state.strikes[strike.bidder_id] = count = self._state.strikes.get(strike.bidder_id, 0) + 1
-        if count < self._strikes or any(strike.bidder_id == bar.bidder_id for bar in self._state.bars):
-            return
-        order = BarBidder(
-            message_id=f"strikes:{strike.bidder_id}:{strike.post_id}",
-            by=HOUSE,
-            why=f"{count} strikes, the last: {strike.cause}",
-            said_at_ms=strike.at_ms,
-            bidder_id=strike.bidder_id,
-            from_ms=strike.at_ms,
-            reason=Refusal.NOT_ELIGIBLE,
-        )
-        self._bar(order)
+            case MakeUpFor() if order.outage.to_ms > self._state.x_known_to_ms:
+                self._state.x_known_to_ms = order.outage.to_ms
+                events, writes = self._outage(order.outage, X)
+                self._commit(events, [*writes, Delete(self.keys.x_away)])
+            case DiscardLetter():  # stands alone in its entry, and nothing else shows that it was told before
+                self._commit([letter_discarded(order, now_ms)], [taken])
 
     def _bar(self, order: BarBidder) -> None:
         self._state.bars.append(order)
-        told = BidderBarred(
-            message_id=f"ordered:{order.message_id}",
-            correlation_id=order.message_id,
-            at_ms=self._clock(),
-            bidder_id=order.bidder_id,
-            from_ms=order.from_ms,
-            reason=order.reason,
-            by=order.by,
-            why=order.why,
-        )
-        self._commit([told], self._to_open_auctions(order))
-
-    def _unbar(self, bidder_id: int, at_ms: int) -> None:
-        self._state.bars = [bar for bar in self._state.bars if bar.bidder_id != bidder_id]
-        self._state.strikes.pop(bidder_id, None)
-        self._state.lifted[bidder_id] = at_ms
+        self._commit([barred(order, self._clock())], self._to_open_auctions(order))
 
     def _to_open_auctions(self, order: AuctionCommand) -> list[Write]:
-        unfinished = [day for day in self._state.started if day not in self._state.finished]
-        queues = [self._store.keys.queue(self._plan[day].auction_id) for day in unfinished]
+        queues = [self._store.keys.queue(self._plan[day].auction_id) for day in self._state.open]
         return [Append(queue, pack_batch([order])) for queue in queues]
 
     def _commit(
@@ -277,18 +290,6 @@ class Scheduler(LogListener):
     ) -> None:
         self._state.position = self.position
         self._journal.commit(events, writes, pack(self._state))
-        for name in self._listeners:
-            self.context.send(name, LogGrew())
-
-
-def _bar_of(event: BidderBarred) -> BarBidder:
-    """The order behind the event, as later auctions are told it."""
-    return BarBidder(
-        message_id=event.correlation_id,
-        by=event.by,
-        why=event.why,
-        said_at_ms=event.at_ms,
-        bidder_id=event.bidder_id,
-        from_ms=event.from_ms,
-        reason=event.reason,
-    )
+        if events:
+            for name in self._listeners:
+                self.context.send(name, LogGrew())

@@ -9,7 +9,7 @@ from bisect import bisect_left
 import msgspec
 
 from auction.rules import SNOWFLAKE_EPOCH_MS
-from messages.base import Refusal
+from messages.base import Outage, Refusal
 
 
 class Pause(msgspec.Struct, array_like=True):
@@ -43,6 +43,7 @@ class Controls(msgspec.Struct, array_like=True):
     invalidated: set[int] = set()
     held: set[int] = set()
     released: set[int] = set()
+    outages: list[Outage] = []  # what has moved the end already
 
     @property
     def paused(self) -> bool:

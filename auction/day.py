@@ -94,15 +94,10 @@ class AuctionDay(DayRecord):
         events += self._decide_result(now_ms)
         if self.phase is Phase.PROCESSING and not self.overdue and now_ms >= ends_at_ms + rules.close_bound_ms:
             self.overdue = True
-            watermark_ms = self.watermark_ms
-            events.append(
-                CloseOverdue(
-                    message_id=self._id("overdue"),
-                    at_ms=now_ms,
-                    watermark_ms=watermark_ms,
-                    ends_at_ms=ends_at_ms,
-                )
+            overdue = CloseOverdue(
+                message_id=self._id("overdue"), at_ms=now_ms, watermark_ms=self.watermark_ms, ends_at_ms=ends_at_ms
             )
+            events.append(overdue)
         return events
 
     def _is_news(self, command: AuctionCommand) -> bool:

@@ -6,6 +6,7 @@ found by folding again.
 
 from typing import Any
 
+from auction.catch_up import made_up_end
 from auction.controls import Controls, first_id_at
 from messages.base import Phase
 from messages.commands import (
@@ -13,6 +14,7 @@ from messages.commands import (
     ExtendAuction,
     HoldBid,
     InvalidateBid,
+    MakeUpFor,
     OperatorCommand,
     PauseAuction,
     ReleaseBid,
@@ -44,6 +46,8 @@ def is_news(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_
             return is_active and controls.paused
         case ExtendAuction():
             return is_active and command.ends_at_ms > ends_at_ms
+        case MakeUpFor():
+            return is_active and made_up_end(command.outage, controls, ends_at_ms) > ends_at_ms
         case InvalidateBid():
             return command.post_id not in controls.invalidated
         case HoldBid():
@@ -79,6 +83,9 @@ def order_event(command: OperatorCommand, controls: Controls, ends_at_ms: int, n
             return AuctionResumed(**said, until_ms=until_ms, ends_at_ms=ends_at_ms + moved_ms)
         case ExtendAuction():
             return EndExtended(**said, ends_at_ms=max(command.ends_at_ms, ends_at_ms), by_post_id=0)
+        case MakeUpFor():
+            moved_ms = made_up_end(command.outage, controls, ends_at_ms)
+            return EndExtended(**said, ends_at_ms=moved_ms, by_post_id=0, outage=command.outage)
         case InvalidateBid():
             return BidInvalidated(**said, post_id=command.post_id)
         case HoldBid():
@@ -106,6 +113,8 @@ def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int 
             return first_id_at(controls.pauses[-1].from_ms)
         case EndExtended() if event.by:
             controls.ends_at_ms = event.ends_at_ms
+            if event.outage:
+                controls.outages.append(event.outage)
             return first_id_at(ends_at_ms)
         case BidInvalidated():
             controls.invalidated.add(event.post_id)

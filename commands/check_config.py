@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rich.text import Text
 
-from adapters.x.costs import PRICES_OF, Costs, Plan, costs, most_replies
 from auction.calendar import Window
 from auction.post_budget import RESERVED
 from auction.rules import rules_hash
 from commands.tables import console, table_on
+from commands.x_costs import PRICES_OF, Costs, Plan, costs, most_replies
 from messages.base import Lot
 from settings import Settings, SettingsError, load, masked
 

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     for action in _actions(whole):
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():
-                command.description = COMMANDS[name]  # the shell shows it, on one line
+                command.description = COMMANDS.get(name, command.description)  # shown by the shell, on one line
         if action.type is Path:
             is_folder = action.dest.endswith("dir")
             action.complete = shtab.DIRECTORY if is_folder else shtab.FILE  # type: ignore[attr-defined]  # shtab's way

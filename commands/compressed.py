@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 import supervisor
+from actors.day_plan import FurtherDay
 from actors.scheduler import DayPlan
 from auction.calendar import Window
 from messages.base import Lot, Wei
@@ -17,7 +18,11 @@ from settings import Settings
 
 MARATHON = "demo"
 REAL_WINDOW_MS = 3_600_000
+RATE_WINDOW_MS = 900_000
 START_MS = 1_500  # until the first day opens: what a start of everything takes
+LEAST_FURTHER = 3
+# What a killed supervisor needs to be back costs nothing, however short a day is.
+LEAST_ALLOWANCE_MS = 6_000
 
 
 class DemoPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +49,7 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
         shipped.rules,
         soft_close_ms=scaled(shipped.rules.soft_close_ms, 1),
         soft_close_cap_ms=round(day_ms * 0.1),
+        downtime_allowance_ms=scaled(shipped.rules.downtime_allowance_ms, LEAST_ALLOWANCE_MS),
         delivery_allowance_ms=scaled(shipped.rules.delivery_allowance_ms, 200),
         close_bound_ms=scaled(shipped.rules.close_bound_ms, 30_000),
         # The crowd of a demo bids as fast as the clock runs here, and as high as it likes.
@@ -62,6 +68,7 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
             search_lag_ms=scaled(shipped.x.search_lag_ms, 300),
             sweep_interval_ms=scaled(shipped.x.sweep_interval_ms, 1_000),
             sweep_lag_ms=scaled(shipped.x.sweep_lag_ms, 300),
+            standing_interval_ms=scaled(shipped.x.standing_interval_ms, 1_000),
             request_timeout_ms=2_000,
         ),
         redis=replace(shipped.redis, url=""),
@@ -73,19 +80,30 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
 
 def days_of(settings: Settings, plan: DemoPlan) -> Sequence[DayPlan]:
     """The days, one after the other, from the first opening on."""
-    day_ms = round(plan.day_seconds * 1000)
-    days = []
-    for day in range(1, plan.days + 1):
-        opens_at_ms = plan.first_opens_at_ms + (day - 1) * day_ms
-        window = Window(
-            day=day,
-            local_date=date(2027, 3, 1),
-            opens_at_ms=opens_at_ms,
-            closes_at_ms=opens_at_ms + round(day_ms * 0.6),
+    return [
+        DayPlan(
+            supervisor.auction_id(settings, day),
+            _window(plan, day),
+            Lot(token_id=day, title=f"Demo lot {day}"),
+            settings.rules_for(1),
         )
-        lot = Lot(token_id=day, title=f"Demo lot {day}")
-        days.append(DayPlan(supervisor.auction_id(settings, day), window, lot, settings.rules_for(1)))
-    return days
+        for day in range(1, plan.days + 1)
+    ]
+
+
+def further_of(settings: Settings, plan: DemoPlan) -> Sequence[FurtherDay]:
+    """As many dates behind them, at least a few: a day that begins while nobody is there cannot be held either."""
+    return [
+        FurtherDay(supervisor.auction_id(settings, day), _window(plan, day))
+        for day in range(plan.days + 1, plan.days + max(plan.days, LEAST_FURTHER) + 1)
+    ]
+
+
+def _window(plan: DemoPlan, day: int) -> Window:
+    day_ms = round(plan.day_seconds * 1000)
+    opens_at_ms = plan.first_opens_at_ms + (day - 1) * day_ms
+    closes_at_ms = opens_at_ms + round(day_ms * 0.6)
+    return Window(day=day, local_date=date(2027, 3, 1), opens_at_ms=opens_at_ms, closes_at_ms=closes_at_ms)
 
 
 def x_options(settings: Settings, plan: DemoPlan) -> dict[str, object]:
@@ -94,6 +112,8 @@ def x_options(settings: Settings, plan: DemoPlan) -> dict[str, object]:
     window_ms = round(plan.day_seconds * 600)
     return {
         "seed": plan.seed,
+        "rate-window-ms": max(round(RATE_WINDOW_MS * window_ms / REAL_WINDOW_MS), 1_000),
+        "rate-day-ms": round(plan.day_seconds * 1000),
         "keepalive-s": 1,
         "stream-latency-ms": 20,
         "rules-delay-ms": 0,

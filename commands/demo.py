@@ -16,7 +16,7 @@ from rich.console import Console
 
 import supervisor
 from commands.common import CommandError, bounded
-from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
+from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.follow import Follower
 from commands.report import Report, table_of
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     plan = _plan(args)
     settings = demo_settings(load(None, dict(os.environ)), plan, args.data_dir, args.port)
     port = simulated_x(args.data_dir, x_options(settings, plan))
-    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
+    days = days_of(settings, plan), further_of(settings, plan)
+    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, *days)
     follower = Follower(settings, Console(stderr=True, highlight=False))
     reports: list[Report] = []
 

@@ -3,10 +3,12 @@
 It reads the log as any listener does and changes nothing.
 """
 
+import redis
 from rich.console import Console
 
 import supervisor
 from adapters.redis.errors import StoreError
+from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.words import log_line
 from commands.report import Report, report_of
@@ -40,10 +42,14 @@ class Follower:
 
     def begin(self, process: supervisor.Process) -> None:
         """The process is up: from here on its log can be read."""
-        self._log = LogReader(process.client, process.keys)
-        self._client, self._keys = process.client, process.keys
+        self.follow(process.client, process.keys)
         self.tell(f"stage page http://127.0.0.1:{process.public_port}/")
         self.tell(f"status     auction-manager status --data-dir {self._settings.data_dir}")
+
+    def follow(self, client: redis.Redis, keys: Keys) -> None:
+        """This is the log to be told of."""
+        self._log = LogReader(client, keys)
+        self._client, self._keys = client, keys
 
     @property
     def ended(self) -> bool:

@@ -8,11 +8,16 @@ import argparse
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auction.units import parse_duration
 from commands.common import CommandError, add_config, ask, settings_of
 from settings import Settings
+
+if TYPE_CHECKING:
+    import redis
+
+    from adapters.redis.keys import Keys
 
 EXAMPLES = {
     "pause": "--why 'X shows no replies'",
@@ -44,8 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("by", metavar="DURATION", help="how far to move the end, such as '10 min'")
     if name not in (*BIDDER, "skip"):
         parser.add_argument("--auction", metavar="ID", help="the auction (default: the one on stage)")
-    if name != "skip":
-        parser.add_argument("--dry-run", action="store_true", help="show what it would change, order nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show what it would change, order nothing")
     parser.add_argument("--why", required=True, metavar="TEXT", help="the reason, as it will stand in the log")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
 
@@ -95,6 +99,7 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
     from commands.audit import audit
     from commands.store import store_of
     from messages.codec import UnreadableMessage
+    from messages.commands import SkipDay
 
     with store_of(settings) as (client, keys):
         on_stage = client.hget(keys.current, "auction_id")
@@ -103,6 +108,9 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
             auction_id, command = ordered(args.command, fields, "dry run", _now_ms(), stage)
         except UnreadableMessage as fault:
             raise CommandError(str(fault)) from None
+        if isinstance(command, SkipDay):
+            print(_skipped(client, keys, command.day, args.json))
+            return 0
         if auction_id == HOUSE:
             auction_id = stage  # who is barred or not is told to the auction on stage too
         found = audit(client, keys, auction_id)
@@ -123,6 +131,21 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
     would = f"it would be: {after}" if events else "it would change nothing"
     print(f"{auction_id}: {before}; {would}")
     return 0
+
+
+def _skipped(client: "redis.Redis", keys: "Keys", day: int, as_json: bool) -> str:
+    """What skipping the day would do. Raises CommandError where it could not be skipped."""
+    from actors.operations import why_not
+
+    planned = {each["window"]["day"]: each for each in json.loads(client.get(keys.config) or "[]")}
+    if day not in planned:
+        raise CommandError(f"this marathon has no day {day}")
+    auction_id, title = planned[day]["auction_id"], planned[day]["lot"]["title"]
+    stored: Any = client.hgetall(keys.day(day))
+    if reason := why_not("skip", auction_id, {name.decode(): value.decode() for name, value in stored.items()}):
+        raise CommandError(reason)
+    told = f"day {day} would not be held, and {title} would come again behind day {max(planned)}"
+    return json.dumps({"auction_id": auction_id, "events": [told]}) if as_json else f"{auction_id}: {told}"
 
 
 def _now_ms() -> int:

@@ -14,19 +14,23 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader
 from auction.day import AuctionDay
 from auction.money import format_eth
+from auction.posts import auction_post, result_post
 from auction.rules import posted_at_ms
-from auction.words import auction_post, result_post
 from commands.audit import audit
-from messages.base import Refusal, Wei
+from messages.base import Outcome, Refusal, Wei
+from messages.events import AuctionOpened, AuctionResumed, EndExtended
 from simulator.oracle import judge
 
+ENTRIES_A_READ = 256
 UNCOUNTED = {Refusal.AFTER_CLOSE, Refusal.WITHDRAWN}
 
 
 class DayReport(msgspec.Struct, frozen=True):
-    """One day: what became of it, and what must have become of it (`expected`, the same fields)."""
+    """One day: what became of it, and what must have become of it (`expected`, the same fields); `moved_ms` is how far
+    its end moved beyond the scheduled one."""
 
     day: int
     outcome: str | None
@@ -35,6 +39,7 @@ class DayReport(msgspec.Struct, frozen=True):
     accepted: int
     refused: dict[str, int]
     expected: dict[str, Any]
+    moved_ms: int = 0
 
     @property
     def right(self) -> bool:
@@ -54,9 +59,10 @@ class Report(msgspec.Struct, frozen=True):
 
 def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any], time_zone: str) -> Report:
     """Replays the whole log and holds it against the truth, as /_sim/truth tells it."""
-    found = audit(client, keys)
+    found, ends = audit(client, keys), _published_ends(client, keys)
     begun = [day for day in found.days.values() if day.prepared is not None]
-    days = [_day_report(day, truth["posts"]) for day in begun] + [_voided(day) for day in found.voided]
+    days = [_day_report(day, truth["posts"], ends.get(day.auction_id, 0)) for day in begun]
+    days += [_voided(day) for day in found.voided]
     days.sort(key=lambda day: day.day)
     audited = found.difference or "ok"
     posts = _posts_made(list(found.days.values()), truth, time_zone)
@@ -64,9 +70,11 @@ def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, An
     return Report(seed, days, audited, posts, right)
 
 
-def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
+def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int) -> DayReport:
     assert day.prepared is not None, "a day that was started was prepared"
     number = day.prepared.day
+    if day.result and day.result.outcome is Outcome.VOID:
+        return _voided(number)
     if day.standings is None or day.post_id is None:
         return DayReport(number, None, None, None, 0, {}, {})
     ends_at_ms = day.standings.ends_at_ms
@@ -76,7 +84,7 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
     in_time = [post for post in conversation if post["posted_at_ms"] < ends_at_ms]
     opened_at_ms = day.standings.controls.opened_at_ms
     expected = judge(in_time, day.prepared.rules, {day.post_id}, opened_at_ms, ends_at_ms)
-    if not _end_is_explained(day, conversation):
+    if not _end_is_explained(day, conversation, published_ms):
         expected["outcome"] = f"no bid explains the end at {ends_at_ms}"
     expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
     result = day.result
@@ -89,23 +97,36 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]]) -> DayReport:
         accepted=reasons.pop(None, 0),
         refused={str(reason): n for reason, n in sorted(reasons.items()) if reason not in UNCOUNTED},
         expected=expected,
+        moved_ms=ends_at_ms - day.prepared.latest_end_ms + day.prepared.rules.soft_close_cap_ms,
     )
 
 
 def _voided(day: int) -> DayReport:
-    """A day that was never held: it has no post, so nobody can have bid."""
+    """A day that is void: whatever was posted, nobody can have won."""
     nothing: dict[str, Any] = {"outcome": "void", "winner": None, "amount_wei": None, "accepted": 0, "refused": {}}
     return DayReport(day=day, **nothing, expected=nothing)
 
 
-def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]]) -> bool:
-    """Whether the day ended when it was to end, or one soft close after some post, within the cap."""
+def _published_ends(client: redis.Redis, keys: Keys) -> dict[str, int]:
+    """For each auction the end (UTC ms) that no bid had to move: as it opened, and as orders and outages moved it."""
+    ends: dict[str, int] = {}
+    log, after = LogReader(client, keys), 0
+    while entries := log.read(after, ENTRIES_A_READ):
+        for entry in entries:
+            for event in entry.events():
+                if isinstance(event, AuctionOpened | AuctionResumed) or (isinstance(event, EndExtended) and event.by):
+                    ends[entry.writer] = event.ends_at_ms
+        after = entries[-1].last_seq
+    return ends
+
+
+def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int) -> bool:
+    """Whether the day ended when it was published to end, or one soft close after some post, within the cap."""
     assert day.prepared is not None, "a day that was held was prepared"
     assert day.standings is not None, "a day that was held has standings"
-    rules, closes_at_ms, ends_at_ms = day.prepared.rules, day.prepared.closes_at_ms, day.standings.ends_at_ms
-    latest_ms = closes_at_ms + rules.soft_close_cap_ms
-    moved = {min(post["posted_at_ms"] + rules.soft_close_ms, latest_ms) for post in posts}
-    return closes_at_ms <= ends_at_ms <= latest_ms and ends_at_ms in {closes_at_ms, *moved}
+    latest_ms, ends_at_ms = day.standings.controls.latest_end_ms, day.standings.ends_at_ms
+    moved = {min(post["posted_at_ms"] + day.prepared.rules.soft_close_ms, latest_ms) for post in posts}
+    return published_ms <= ends_at_ms <= max(latest_ms, published_ms) and ends_at_ms in {published_ms, *moved}
 
 
 def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], time_zone: str) -> str:

@@ -32,13 +32,13 @@ def announce(process: supervisor.Process) -> None:
 
 def surroundings_of(settings: Settings) -> supervisor.Surroundings:
     """Where X is and as whom we post: the real one with the settings' keys, or a simulated one of our own."""
-    plan = supervisor.plan_of(settings)
+    days = supervisor.plan_of(settings), supervisor.further_of(settings)
     if settings.x.mode == "live":
-        return supervisor.Surroundings(settings.x.base_url, live_credentials(settings), plan)
+        return supervisor.Surroundings(settings.x.base_url, live_credentials(settings), *days)
     if settings.x.base_url:
-        return supervisor.Surroundings(settings.x.base_url, CREDENTIALS, plan)
+        return supervisor.Surroundings(settings.x.base_url, CREDENTIALS, *days)
     options = {"hashtag": settings.marathon.hashtag, "search-end-lag-ms": settings.x.search_lag_ms}
-    return supervisor.Surroundings(base_url(simulated_x(settings.data_dir, options)), CREDENTIALS, plan)
+    return supervisor.Surroundings(base_url(simulated_x(settings.data_dir, options)), CREDENTIALS, *days)
 
 
 def live_credentials(settings: Settings) -> Credentials:

@@ -5,15 +5,16 @@ docs/scenarios.md tells how. Without --data-dir it is played in a directory that
 """
 
 import argparse
-import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -24,11 +25,12 @@ from rich.text import Text
 import supervisor
 from adapters.redis.log import LogReader
 from commands.common import CommandError
-from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
+from commands.compressed import LEAST_FURTHER, START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.report import report_of
 from commands.scenario_expect import ScenarioReport, Seen, judged
 from commands.scenario_file import Scenario, read_scenario
 from commands.scenario_play import END_PATIENCE_MS, Player, set_up
+from commands.scenario_process import MarathonProcess
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from commands.store import store_of
 from commands.tables import console, table_on
@@ -37,9 +39,12 @@ from simulator.launch import SimulatorFailed, ask_x
 
 EXAMPLE = "auction-manager scenario scenarios/normal_day.toml --report report.json"
 PROCESS_S = 60  # what a scenario's process may take besides playing it: coming up, the audit, going down
+LOOK_S = 0.1
+TERMINATED = 128 + signal.SIGTERM
+AT_A_TIME = 2
+COMMAND_LINE = Path(__file__).resolve().parent.parent / "cli.py"
 END_S = 30
 ENTRIES_A_READ = 256
-COMMAND_LINE = Path(__file__).resolve().parent.parent / "cli.py"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -110,12 +115,8 @@ def _one(scenario: Scenario, data_dir: Path | None) -> ScenarioReport:
 
 def _play(scenario: Scenario, data_dir: Path) -> ScenarioReport:
     began_s = time.monotonic()
-    # Crashes are what scenarios are made of: their traces would drown what is to be seen.
-    logging.basicConfig(
-        filename=data_dir / "process.log",
-        level=logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    # Whoever ends this process means the whole marathon, and each part of it has something to take with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     demo = scenario.demo
     plan = DemoPlan(
         seed=demo.seed, days=demo.days, day_seconds=demo.day_seconds, bidders=demo.bidders, first_opens_at_ms=0
@@ -135,20 +136,17 @@ def _play_on(scenario: Scenario, settings: Settings, plan: DemoPlan, x_port: int
     """Plays it on this simulated X. Raises SettingsError for actors that do not exist, and SimulatorFailed."""
     before = set_up(scenario, x_port)
     plan = msgspec.structs.replace(plan, first_opens_at_ms=supervisor.clock_ms() + START_MS)
-    days = days_of(settings, plan)
-    surroundings = supervisor.Surroundings(base_url(x_port), CREDENTIALS, days)
+    plans = days_of(settings, plan), further_of(settings, plan)
+    process = MarathonProcess(settings, supervisor.Surroundings(base_url(x_port), CREDENTIALS, *plans))
     out = Console(stderr=True, highlight=False)
     out.print(f"scenario   {scenario.title}", markup=False)
-    with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
-        player = Player(scenario, settings, days, x_port, out)
-        began_at_ms, closes_at_ms = supervisor.clock_ms(), days[-1].window.closes_at_ms
-        task = progress.add_task(scenario.file.stem, total=closes_at_ms - began_at_ms)
-
-        def is_over() -> bool:
-            progress.update(task, completed=min(supervisor.clock_ms(), closes_at_ms) - began_at_ms)
-            return player.is_over()
-
-        code = supervisor.run(settings, surroundings, player.begin, is_over)
+    player = Player(scenario, settings, [*plans[0], *plans[1]], x_port, process, out)
+    try:
+        while not player.is_over():
+            time.sleep(LOOK_S)
+    finally:
+        player.close()
+        code = process.end()
     if player.faults:
         raise SettingsError(player.faults)
     truth = ask_x(x_port, "GET", "/_sim/truth")
@@ -164,8 +162,8 @@ def _play_on(scenario: Scenario, settings: Settings, plan: DemoPlan, x_port: int
         ended=player.ended,
         steps=[*before, *player.played, *player.unplayed()],
         kinds=kinds,
-        restarts={name: child.restarts for name, child in player.children.items()},
-        states={name: child.state for name, child in player.children.items()},
+        restarts=player.restarts + Counter({name: child["restarts"] for name, child in player.children.items()}),
+        states={name: child["state"] for name, child in player.children.items()},
         demo=report,
     )
 
@@ -177,9 +175,13 @@ def _several(scenarios: Sequence[Scenario], folder: Path, as_json: bool) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     reports: dict[Path, ScenarioReport | None] = {}
     err = Console(stderr=True)
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
-        for scenario in progress.track(scenarios, description="scenarios"):
-            reports[scenario.file] = _in_own_process(scenario, folder)
+    with (
+        ThreadPoolExecutor(AT_A_TIME) as pool,
+        Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
+    ):
+        played = pool.map(lambda scenario: (scenario, _in_own_process(scenario, folder)), scenarios)
+        for scenario, report in progress.track(played, len(scenarios), description="scenarios"):
+            reports[scenario.file] = report
             if not err.is_terminal:
                 print(f"{scenario.file.stem} has been played", file=sys.stderr)
     if as_json:
@@ -194,7 +196,8 @@ def _in_own_process(scenario: Scenario, folder: Path) -> ScenarioReport | None:
     report_file, log_file = folder / f"{scenario.file.stem}.json", folder / f"{scenario.file.stem}.log"
     report_file.unlink(missing_ok=True)
     command = [sys.executable, str(COMMAND_LINE), "scenario", str(scenario.file), "--report", str(report_file)]
-    limit_s = scenario.demo.days * scenario.demo.day_seconds + END_PATIENCE_MS / 1000 + PROCESS_S
+    days = scenario.demo.days + max(scenario.demo.days, LEAST_FURTHER)
+    limit_s = days * scenario.demo.day_seconds + END_PATIENCE_MS / 1000 + PROCESS_S
     with log_file.open("wb") as words:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words)  # noqa: S603
         try:

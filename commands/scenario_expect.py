@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from auction.money import format_eth
+from auction.units import format_duration
 from commands.report import Report
 from commands.scenario_file import ExpectedDay, Scenario
 from commands.scenario_play import Played
@@ -82,6 +83,11 @@ def _of_day(day: ExpectedDay, demo: Report) -> Iterator[Expectation]:
     ):
         if wanted:
             yield _equal(f"day {day.day} {name}", wanted, seen or "none")
+    if day.moved_ms is not None:
+        moved_ms = found.moved_ms if found else 0
+        wanted = f"at least {format_duration(day.moved_ms)}" if day.moved_ms else "not at all"
+        met = moved_ms >= day.moved_ms if day.moved_ms else moved_ms == 0
+        yield Expectation(f"day {day.day} moved", wanted, format_duration(moved_ms), met)
 
 
 def _equal(expects: str, wanted: Any, seen: Any) -> Expectation:

@@ -1,21 +1,20 @@
-"""A scenario as its file says it: read whole, checked whole, every fault one line with its path. It plays nothing.
-
-The format in words, with examples: docs/scenarios.md.
-"""
+"""A scenario as its file says it (docs/scenarios.md): read whole, checked whole, every fault one line with its path."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 
 from actors.injection import injected
+from actors.operations import AUCTION_ORDERS, HOUSE_ORDERS
 from adapters.config_file import Form, ListOf, Reading, Section, forms, read_toml
 from adapters.http.private import read_command
 from adapters.http.views import Refused
 from auction.money import format_eth, parse_eth
 from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
+from commands.compressed import LEAST_FURTHER
 from commands.report import UNCOUNTED
 from messages.base import Outcome, Refusal, Wei
 from messages.codec import UnreadableMessage
@@ -25,8 +24,11 @@ from simulator.x.faults import Fault
 from supervision import State
 from supervisor import CONDITIONS
 
-ACTIONS = ("inject", "crash", "fault", "post", "delete")
+ACTIONS = ("inject", "crash", "fault", "post", "delete", "order", "kill")
+BEFORE_THE_START = ("fault", "kill")
 MOST_STEPS = 1_000
+_NAMES = {"post": "reply_to", "order": "post"}  # in which field a step names an earlier post
+S = TypeVar("S", bound=Section)
 
 
 # ---- how values are written
@@ -110,6 +112,19 @@ class Post(Section, frozen=True, kw_only=True):
     delivery: Annotated[list[int] | None, Form(list, "a list of durations", _read_delays, str, shown=False)] = None
 
 
+class Order(Section, frozen=True, kw_only=True):
+    """What an operator orders of the step's day, and a part of what he is told: why not, or that nothing changes."""
+
+    name: Annotated[str, forms.choice(*AUCTION_ORDERS, *HOUSE_ORDERS)]
+    why: Annotated[str, _TEXT] = "the scenario wants it"
+    post: Annotated[str, _NAME] = ""
+    of: Annotated[int | None, forms.whole(1, 9)] = None  # a day; where it is left out, the step's
+    bidder_id: Annotated[int | None, forms.whole(1, 2**63 - 1)] = None
+    by_ms: Annotated[int | None, _DELAY] = None
+    refused: Annotated[str, _TEXT] = ""
+    note: Annotated[str, _TEXT] = ""
+
+
 class _Step(Section, frozen=True, kw_only=True):
     day: Annotated[int, forms.whole(1, 9)] = 1
     at_ms: Annotated[int | None, _DELAY] = None
@@ -118,6 +133,8 @@ class _Step(Section, frozen=True, kw_only=True):
     fault: Annotated[dict[str, Any] | None, _TABLE] = None
     post: Annotated[dict[str, Any] | None, _TABLE] = None
     delete: Annotated[str, _NAME] = ""
+    order: Annotated[dict[str, Any] | None, _TABLE] = None
+    kill_ms: Annotated[int | None, _DELAY] = None
 
 
 class ExpectedDay(Section, frozen=True, kw_only=True):
@@ -127,6 +144,7 @@ class ExpectedDay(Section, frozen=True, kw_only=True):
     outcome: Annotated[str, forms.choice(*(str(outcome) for outcome in Outcome))] = ""
     winner: Annotated[str, _HANDLE] = ""
     amount_wei: Annotated[Wei | None, _AMOUNT] = None
+    moved_ms: Annotated[int | None, _DELAY] = None
 
 
 class Expect(Section, frozen=True, kw_only=True):
@@ -201,33 +219,34 @@ def read_scenario(file: Path) -> Scenario:
 
 def _step(reading: Reading, path: str, step: _Step, demo: Demo) -> Step:
     _check_day(reading, path, step.day, demo)
-    given = [name for name in ACTIONS if getattr(step, name) not in (None, "")]
+    bodies = {name: step.kill_ms if name == "kill" else getattr(step, name) for name in ACTIONS}
+    given = [name for name in ACTIONS if bodies[name] not in (None, "")]
     if len(given) != 1:
         reading.fault(path, f"does one thing, one of {', '.join(ACTIONS)}; this one does {len(given)}")
         return Step(path, step.day, step.at_ms, "", None)
     action = given[0]
-    if step.at_ms is None and action != "fault":
-        reading.fault(f"{path}.at", "is missing: only a fault can come before the start")
+    if step.at_ms is None and action not in BEFORE_THE_START:
+        reading.fault(f"{path}.at", "is missing: only a fault or a kill can come before the start")
     elif reading.sound("demo.day_seconds") and (step.at_ms or 0) > demo.day_seconds * 1000:
         reading.fault(f"{path}.at", f"is after the day, which has {demo.day_seconds} s")
-    read = {"inject": _injection, "fault": _fault, "post": _post}.get(action)
-    what = getattr(step, action)
+    read = {"inject": _injection, "fault": _fault, "post": _post, "order": _order}.get(action)
+    what: Any = bodies[action]
     return Step(path, step.day, step.at_ms, action, read(reading, f"{path}.{action}", what) if read else what)
 
 
 def _check_day(reading: Reading, path: str, day: int, demo: Demo) -> None:
-    if reading.sound("demo.days", f"{path}.day") and day > demo.days:
-        reading.fault(f"{path}.day", f"{day} is none of the {demo.days} days")
+    if reading.sound("demo.days", f"{path}.day") and day > demo.days + max(demo.days, LEAST_FURTHER):
+        reading.fault(f"{path}.day", f"{day} is none of the {demo.days} days, nor of those that can come behind them")
 
 
 def _check_names(reading: Reading, steps: list[Step]) -> None:
     """Posts are named once, and what is named is a post that is made before."""
     made: dict[str, tuple[int, int]] = {}
     for step in sorted(steps, key=lambda step: (step.day, step.at_ms or 0)):
-        wanted = step.what if step.action == "delete" else getattr(step.what, "reply_to", "")
+        wanted = step.what if step.action == "delete" else getattr(step.what, _NAMES.get(step.action, ""), "")
         if wanted and wanted not in made:
             reading.fault(step.path, f"there is no post {wanted!r} before it")
-        name = getattr(step.what, "name", "")
+        name = step.what.name if step.action == "post" else ""
         if name in made:
             reading.fault(f"{step.path}.post.name", f"{name} is the name of another post")
         elif name:
@@ -252,14 +271,26 @@ def _fault(reading: Reading, path: str, fields: dict[str, Any]) -> dict[str, Any
 
 
 def _post(reading: Reading, path: str, raw: dict[str, Any]) -> Post:
-    inner = Reading({})
-    post = inner.read(Post, raw)
-    for fault in inner.faults:
-        where, _, says = fault.partition(": ")
-        reading.fault(f"{path}.{where}", says)
-    if not inner.faults and (post.amount_wei is None) == (not post.refusal):
+    post, is_sound = _read(reading, path, Post, raw)
+    if is_sound and (post.amount_wei is None) == (not post.refusal):
         reading.fault(path, "says what it means: an amount, or a refusal")
     return post
+
+
+def _order(reading: Reading, path: str, raw: dict[str, Any]) -> Order:
+    order, is_sound = _read(reading, path, Order, raw)
+    if is_sound and order.name == "extend" and order.by_ms is None:
+        reading.fault(f"{path}.by", "is missing: by how much is the end to move?")
+    return order
+
+
+def _read(reading: Reading, path: str, kind: type[S], raw: dict[str, Any]) -> tuple[S, bool]:
+    """The section, and whether it is without a fault."""
+    inner = Reading({})
+    section = inner.read(kind, raw)
+    for where, _, says in (fault.partition(": ") for fault in inner.faults):
+        reading.fault(f"{path}.{where}", says)
+    return section, not inner.faults
 
 
 def _place(reading: Reading, path: str, message: str) -> None:

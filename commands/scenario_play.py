@@ -1,25 +1,32 @@
-"""Playing a scenario: its steps at their times, on a compressed marathon that runs in this process.
+"""Playing a scenario: its steps at their times, on a compressed marathon that runs in a process of its own.
 
-Every step goes in where the real thing would: faults and posts at the simulated X, commands through the process's own
-listener, crashes through the supervisor. What came of it is for `scenario_expect` to judge.
+Every step goes in where the real thing would: faults and posts at the simulated X, commands, orders and crashes through
+the process's own listener; a kill is one. What came of it is for `scenario_expect` to judge.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from rich.console import Console
 
 import supervisor
-from actors.scheduler import DayPlan
+from actors.day_plan import DayPlan, FurtherDay
+from actors.operations import AUCTION_ORDERS
+from adapters.redis.client import connect
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.keys import Keys
+from auction.units import format_duration
 from commands.common import CommandError, ask
 from commands.follow import Follower
-from commands.scenario_file import Post, Scenario, Step
+from commands.scenario_file import Order, Post, Scenario, Step
+from commands.scenario_process import MarathonProcess
 from messages.events import AnyEvent, AuctionOpened
 from settings import Settings
 from simulator.launch import SimulatorFailed, ask_x
-from supervision import ChildStatus, Delivery, State
+from supervision import State
 
 # How long a step may wait for what it needs (the day's auction post, an actor that is down), in ms.
 STEP_PATIENCE_MS = 10_000
@@ -48,47 +55,48 @@ class Player(Follower):
     """Follows the marathon and plays the steps meanwhile; one that has to wait holds up those behind it."""
 
     def __init__(
-        self, scenario: Scenario, settings: Settings, days: Sequence[DayPlan], x_port: int, console: Console
+        self,
+        scenario: Scenario,
+        settings: Settings,
+        days: Sequence[DayPlan | FurtherDay],
+        x_port: int,
+        process: MarathonProcess,
+        console: Console,
     ) -> None:
         super().__init__(settings, console)
         self.played: list[Played] = []
         self.faults: list[str] = []
-        self.children: Mapping[str, ChildStatus] = {}
-        self._scenario, self._settings, self._x_port = scenario, settings, x_port
+        self.children: dict[str, dict[str, Any]] = {}
+        self.restarts: Counter[str] = Counter()
+        self._scenario, self._settings, self._x_port, self._process = scenario, settings, x_port, process
         self._days = {day.window.day: day for day in days}
         self._todo = deque(step for step in scenario.steps if step.at_ms is not None)
         self._auction_posts: dict[str, int] = {}
         self._named: dict[str, str] = {}
-        last = days[-1].window.opens_at_ms + scenario.demo.day_seconds * 1000
         self._crashed: dict[str, int] = {}
-        self._over = False
-        self._give_up_at_ms = last + END_PATIENCE_MS
-
-    def begin(self, process: supervisor.Process) -> None:
-        """The process is up. Actors that the scenario names and that do not exist become `faults`, and end it."""
-        super().begin(process)
-        self._supervisor = process.supervisor
-        self._look_at_children()
-        known = [*self.children, *(day.auction_id for day in self._days.values())]
-        expect = self._scenario.expect
-        named = [(f"{step.path}.crash", step.what) for step in self._scenario.steps if step.action == "crash"]
-        named += [(f"expect.restarts.{name}", name) for name in expect.restarts]
-        named += [(f"expect.children.{name}", name) for name in expect.children]
-        self.faults = [
-            f"{self._scenario.file}: {path}: there is no actor {name!r}; there are {', '.join(known)}"
-            for path, name in named
-            if name not in known
-        ]
+        self._over = self._is_known = False
+        self._give_up_at_ms = days[-1].window.opens_at_ms + scenario.demo.day_seconds * 1000 + END_PATIENCE_MS
+        before = [step.what for step in scenario.steps if step.at_ms is None and step.action == "kill"]
+        self._starts_at_ms: int | None = days[0].window.opens_at_ms + max(before) if before else 0
 
     def is_over(self) -> bool:
         """Shows what is new and plays what is due; answers whether that was all, or whether there is no point left."""
         if not self._over:  # what is seen while everything is being stopped says nothing
+            if self._starts_at_ms is not None and supervisor.clock_ms() >= self._starts_at_ms:
+                self._process.start()
+                self._starts_at_ms = None
             self._look_at_children()
-            self.look()
+            if self._is_known:
+                self.look()
             self._play_due()
-            given_up = bool(self.faults) or supervisor.clock_ms() > self._give_up_at_ms
+            given_up = bool(self.faults) or self._process.gave_up or supervisor.clock_ms() > self._give_up_at_ms
             self._over = given_up or (self.ended and not self._todo)
         return self._over
+
+    def close(self) -> None:
+        """Nothing more is looked at."""
+        if self._is_known:
+            self._client.close()
 
     def hear(self, event: AnyEvent) -> None:
         if isinstance(event, AuctionOpened):
@@ -100,7 +108,30 @@ class Player(Follower):
         return [Played(step.path, _words(step), 0, "the marathon was over before") for step in self._todo]
 
     def _look_at_children(self) -> None:
-        self.children = {child.name: child for child in self._supervisor.tree()}
+        """How the actors stand; what a killed process had counted stays counted."""
+        try:
+            status, told = ask(self._settings, "GET", "/status")
+        except CommandError:
+            return  # it is not there, or not yet
+        if status != HTTPStatus.OK:
+            return
+        self.children = {child["name"]: child for child in told["actors"]}
+        if not self._is_known:
+            self._is_known = True
+            self.follow(connect(EmbeddedServer(self._settings.data_dir).url), Keys(self._settings.marathon.id))
+            self._check_names([*self.children, *(day.auction_id for day in self._days.values())])
+
+    def _check_names(self, known: Sequence[str]) -> None:
+        """Actors that the scenario names and that do not exist become `faults`, and end it."""
+        expect = self._scenario.expect
+        named = [(f"{step.path}.crash", step.what) for step in self._scenario.steps if step.action == "crash"]
+        named += [(f"expect.restarts.{name}", name) for name in expect.restarts]
+        named += [(f"expect.children.{name}", name) for name in expect.children]
+        self.faults = [
+            f"{self._scenario.file}: {path}: there is no actor {name!r}; there are {', '.join(known)}"
+            for path, name in named
+            if name not in known
+        ]
 
     # ---- the steps
 
@@ -114,7 +145,7 @@ class Player(Follower):
                 if supervisor.clock_ms() < due_ms + STEP_PATIENCE_MS:
                     return
                 failed = str(reason)
-            except (StepFailed, SimulatorFailed, CommandError) as reason:
+            except (StepFailed, SimulatorFailed) as reason:
                 failed = str(reason)
             self._todo.popleft()
             self.played.append(Played(step.path, _words(step), supervisor.clock_ms() - due_ms, failed))
@@ -131,6 +162,10 @@ class Player(Follower):
                 ask_x(self._x_port, "POST", "/_sim/faults", step.what)
             case "inject":
                 self._inject(step)
+            case "order":
+                self._order(step, step.what)
+            case "kill":
+                self._kill(step.what)
             case "post":
                 self._post(step, step.what)
             case "delete":
@@ -140,22 +175,55 @@ class Player(Follower):
 
     def _crash(self, name: str) -> None:
         """Each crash needs a life of its own: a second one for a dying actor would be buried with it."""
-        child = {child.name: child for child in self._supervisor.tree()}.get(name)
-        if child is None or child.state != State.READY or child.incarnation == self._crashed.get(name):
-            raise NotYet(f"{name} is {child.state if child else 'not there'}")
-        if (delivery := self._supervisor.crash(name)) is not Delivery.DELIVERED:
-            raise NotYet(f"{name} could not be told: {delivery}")
-        self._crashed[name] = child.incarnation
+        child = self.children.get(name)
+        if child is None or child["state"] != State.READY or child["incarnation"] == self._crashed.get(name):
+            raise NotYet(f"{name} is {child['state'] if child else 'not there'}")
+        status, answer = self._ask("POST", "/inject", {"type": "crash", "actor": name})
+        if status != HTTPStatus.ACCEPTED:
+            raise NotYet(f"{name} could not be told: {answer}")
+        self._crashed[name] = child["incarnation"]
+
+    def _kill(self, down_ms: int) -> None:
+        self._process.kill()
+        self.restarts.update({name: child["restarts"] for name, child in self.children.items()})
+        self.children = {}
+        self._starts_at_ms = supervisor.clock_ms() + down_ms
 
     def _inject(self, step: Step) -> None:
         auction_id = self._days[step.day].auction_id
         if auction_id not in self._auction_posts:
             raise NotYet(f"{auction_id} is not open")
-        status, answer = ask(self._settings, "POST", "/inject", {"auction_id": auction_id, **step.what})
-        if status == 503:
-            raise NotYet(f"answered {status}: {answer}")
-        if status >= 300:
+        status, answer = self._ask("POST", "/inject", {"auction_id": auction_id, **step.what})
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
             raise StepFailed(f"answered {status}: {answer}")
+
+    def _order(self, step: Step, order: Order) -> None:
+        fields: dict[str, Any] = {"why": order.why}
+        if order.name in AUCTION_ORDERS:
+            fields["auction_id"] = self._days[order.of or step.day].auction_id
+        if order.name == "skip":
+            fields["day"] = order.of or step.day
+        if order.post:
+            fields["post_id"] = int(self._named[order.post])
+        if order.bidder_id is not None:
+            fields["bidder_id"] = order.bidder_id
+        if order.by_ms is not None:
+            current = self._ask("GET", "/status")[1]["current"] or {}
+            fields["ends_at_ms"] = (current.get("ends_at_ms") or supervisor.clock_ms()) + order.by_ms
+        status, answer = self._ask("POST", f"/operator/{order.name}", fields)
+        wanted, told = order.refused, answer.get("reason", "") if status >= HTTPStatus.MULTIPLE_CHOICES else ""
+        if bool(wanted) != bool(told) or wanted not in told or order.note not in answer.get("note", ""):
+            raise StepFailed(f"answered {status}: {answer}")
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """What the process answers. Raises NotYet while it is not there, or its store is not."""
+        try:
+            status, answer = ask(self._settings, method, path, body)
+        except CommandError as nobody:
+            raise NotYet(str(nobody)) from None
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise NotYet(f"answered {status}: {answer}")
+        return status, answer
 
     def _post(self, step: Step, post: Post) -> None:
         auction_id = self._days[step.day].auction_id
@@ -177,7 +245,8 @@ def set_up(scenario: Scenario, x_port: int) -> list[Played]:
     """The faults that hold before the manager starts. Raises SimulatorFailed."""
     before = [step for step in scenario.steps if step.at_ms is None]
     for step in before:
-        ask_x(x_port, "POST", "/_sim/faults", step.what)
+        if step.action == "fault":
+            ask_x(x_port, "POST", "/_sim/faults", step.what)
     return [Played(step.path, _words(step), 0) for step in before]
 
 
@@ -188,6 +257,10 @@ def _words(step: Step) -> str:
             return f"post by @{step.what.author}: {step.what.text!r:.80}"
         case "inject":
             return f"inject {step.what['type']}"
+        case "order":
+            return f"order {step.what.name}"
+        case "kill":
+            return f"kill for {format_duration(step.what)}"
         case "fault":
             return "fault " + " ".join(f"{name}={value}" for name, value in step.what.items())
         case _:

@@ -43,6 +43,7 @@ def tree_of(status: dict[str, Any]) -> Tree:
     _add(tree, "on stage", status["current"] or {"nothing": "yet"})
     _add(tree, "queues", status["queues"] or {"nothing": "yet"})
     _add(tree, "integrations", status["integrations"])
+    _add(tree, "alarms", status["alarms"] or {"none": "now"})
     return tree
 
 

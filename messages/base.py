@@ -51,6 +51,14 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
 
 
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """From when until when (UTC ms) we, the store or X were down; `allowed_ms` of it cost nothing (LIFE-6)."""
+
+    from_ms: int
+    to_ms: int
+    allowed_ms: int = 0
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of one day, frozen when its auction is prepared. Amounts in wei, durations in ms."""
 

@@ -3,7 +3,7 @@
 Everything that can change an auction's standing is one of these; nothing else is read by its actor.
 """
 
-from messages.base import Command, Lot, Refusal, Rules
+from messages.base import Command, Lot, Outage, Refusal, Rules
 
 
 class OpenAuction(Command, frozen=True, kw_only=True):
@@ -82,6 +82,13 @@ class ExtendAuction(OperatorCommand, frozen=True, kw_only=True):
     ends_at_ms: int
 
 
+class MakeUpFor(OperatorCommand, frozen=True, kw_only=True):
+    """An outage is over: the end moves by what it cost (LIFE-6). Never an operator's: the house notices its own, the
+    sweeper tells the house of X's, and the house tells the auctions that were open."""
+
+    outage: Outage
+
+
 class VoidAuction(OperatorCommand, frozen=True, kw_only=True):
     """The day ends without a winner."""
 
@@ -129,6 +136,16 @@ class SkipDay(OperatorCommand, frozen=True, kw_only=True):
     day: int
 
 
+class DiscardLetter(OperatorCommand, frozen=True, kw_only=True):
+    """A dead letter was thrown away. To the house's queue, in the step that takes the letter out: it only has to be
+    logged. `size` in bytes."""
+
+    letter_id: str
+    auction_id: str
+    error: str
+    size: int
+
+
 Order = (
     PauseAuction
     | ResumeAuction
@@ -141,5 +158,7 @@ Order = (
     | BarBidder
     | UnbarBidder
     | SkipDay
+    | MakeUpFor
+    | DiscardLetter
 )
 AuctionCommand = OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | MarkSwept | Order

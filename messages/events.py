@@ -5,7 +5,7 @@ A verdict is true as of its place in the log; what a late find changes about it 
 
 import msgspec
 
-from messages.base import Event, Lot, Outcome, Refusal, Rules, Wei
+from messages.base import Event, Lot, Outage, Outcome, Refusal, Rules, Wei
 
 # ---- the house: the scheduler's and the operator's chain
 
@@ -41,8 +41,47 @@ class DayDelayed(Event, frozen=True, kw_only=True):
     closes_at_ms: int
 
 
+class DayAdded(Event, frozen=True, kw_only=True):
+    """The marathon has one more day: the lot of day `of_day`, which was not held, comes again."""
+
+    auction_id: str
+    day: int
+    of_day: int
+    lot: Lot
+    reserve_wei: Wei
+    opens_at_ms: int
+    closes_at_ms: int
+
+
+class OutageNoticed(Event, frozen=True, kw_only=True):
+    """`what` was down from `from_ms` to `to_ms` (UTC ms). What it moves stands in the auctions' chains."""
+
+    from_ms: int
+    to_ms: int
+    what: str
+
+
+class LetterDiscarded(Event, frozen=True, kw_only=True):
+    """An operator has thrown a dead letter away: `size` bytes that came for `auction_id` (empty: nobody knows).
+
+    They could not be decided because of `error`.
+    """
+
+    letter_id: str
+    auction_id: str
+    error: str
+    size: int
+    by: str
+    why: str
+
+
 class MarathonEnded(Event, frozen=True, kw_only=True):
-    """Every day has its outcome."""
+    """Every day has its outcome: how many of each, and what was bid for all that was sold."""
+
+    sold: int = 0
+    unsold: int = 0
+    void: int = 0
+    total_wei: Wei = Wei(0)
 
 
 # ---- an auction's chain
@@ -136,13 +175,14 @@ class StandingsRevised(Event, frozen=True, kw_only=True):
 class EndExtended(Event, frozen=True, kw_only=True):
     """The end has moved and is never taken back, whatever becomes of the bid that moved it.
 
-    `by_post_id` is 0 where an operator moved it (`by`, `why`).
+    `by_post_id` is 0 where an operator moved it (`by`, `why`), or the house for an `outage`.
     """
 
     ends_at_ms: int
     by_post_id: int
     by: str = ""
     why: str = ""
+    outage: Outage | None = None
 
 
 class WatermarkMoved(Event, frozen=True, kw_only=True):
@@ -293,7 +333,9 @@ class ChainLogSeen(Event, frozen=True, kw_only=True):
     data: str
 
 
-HouseEvent = MarathonStarted | DayStarted | DayVoided | DayDelayed | MarathonEnded
+HouseEvent = (
+    MarathonStarted | DayStarted | DayVoided | DayDelayed | DayAdded | OutageNoticed | LetterDiscarded | MarathonEnded
+)
 AuctionEvent = (
     AuctionPrepared
     | AuctionOpened

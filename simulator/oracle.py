@@ -9,6 +9,7 @@ from typing import Any
 from messages.base import Refusal, Rules
 
 _X_EPOCH_MS = 1288834974657
+_GONE = ("deleted_at_ms", "suspended_at_ms", "edited_to")
 
 
 def judge(
@@ -21,8 +22,9 @@ def judge(
     """The outcome of the auction whose conversation `posts` are (as the simulated X's /_sim/truth lists them).
 
     `ends_at_ms` is the final end, exclusive. Posts without a meaning (the auction's own) and without the hashtag are
-    left out; so is a post that was gone before X had shown it to anybody. Returns `outcome` ("sold" or "unsold"),
-    `winner` (handle or None), `amount_wei` (decimal string or None), `accepted` and `refused` ({reason: count}).
+    left out; so is a post that was gone, or its author protected, before X had shown it to anybody. Returns `outcome`
+    ("sold" or "unsold"), `winner` (handle or None), `amount_wei` (decimal string or None), `accepted` and `refused`
+    ({reason: count}).
     """
     refused: Counter[str] = Counter()
     accepted = 0
@@ -32,8 +34,9 @@ def judge(
         meaning = post["meaning"]
         if meaning is None or meaning.get("refusal") == Refusal.NO_HASHTAG:
             continue
-        is_gone = post["deleted_at_ms"] is not None or post.get("suspended_at_ms") is not None
-        if is_gone and not post.get("shown", True):
+        is_gone = any(post.get(what) is not None for what in _GONE)
+        is_hidden = is_gone or post.get("protected_at_ms") is not None
+        if is_hidden and not post.get("shown", True):
             continue
         needed_wei = int(rules.reserve_wei)
         if leader is not None:

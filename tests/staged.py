@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.event_loop import LoopThread
 from adapters.http.server import HttpServer, HttpSettings
-from adapters.http.views import Reads, Views
+from adapters.http.views import Reads, Views, Webhook
 from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.programme import Programme
 from messages.base import Lot, Outcome, Refusal, Rules, Wei
@@ -130,7 +130,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-NO_READS = Reads(nothing, nothing, nothing, nothing, nothing)
+NO_READS = Reads(nothing, nothing, nothing, nothing, nothing, nothing)
 
 
 @dataclass
@@ -169,13 +169,15 @@ def serving(
     clock: Callable[[], int] = now_ms,
     programme: Programme | None = None,
     generation: str = "g1",
+    webhook: Webhook | None = None,
 ) -> Iterator[House]:
     """A server on free ports, and its end."""
     loop = LoopThread()
     loop.start()
     try:
         hub = FeedHub(loop.loop, generation, known_seq, limits, clock, programme)
-        server = HttpServer(settings or HttpSettings(), Views(reads(loop), status, ready, inject, operate=operate), hub)
+        views = Views(reads(loop), status, ready, inject, operate=operate, webhook=webhook)
+        server = HttpServer(settings or HttpSettings(), views, hub)
         loop.submit(server.start()).result(10)
         try:
             yield House(loop, hub, server)

@@ -95,7 +95,8 @@ async def _answered(request: web.Request, handler: Handler, deadline_s: float | 
         async with asyncio.timeout(deadline_s):
             return await handler(request)
     except Refused as refused:
-        return refusal(refused.error, refused.reason, refused.status)
+        retry = {"Retry-After": "1"} if refused.status in (429, 503) else None
+        return refusal(refused.error, refused.reason, refused.status, retry)
     except web.HTTPException as http:
         return _plain(http)
     except (TimeoutError, redis.RedisError, StoreError) as fault:

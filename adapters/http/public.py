@@ -18,7 +18,7 @@ _PAGE_FILES = {"/": "stage.html", "/stage.js": "stage.js", "/feed.js": "feed.js"
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?:png|jpe?g|webp|gif|avif|svg)")
 _AUCTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}-[0-9]{2,4}")
-_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+_USER_ID = _POST_ID = re.compile(r"[1-9][0-9]{0,18}")
 _AFTER = re.compile(r"[A-Za-z0-9_:-]{1,96}")
 
 
@@ -68,6 +68,12 @@ def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | 
     async def bids(request: web.Request) -> web.Response:
         return _shared(await reads.bids(_matched(request, _AUCTION_ID), *_page(request)))
 
+    async def receipt(request: web.Request) -> web.Response:
+        post = query(request, "post").get("post", "")
+        if not _POST_ID.fullmatch(post):
+            raise Refused("`post` is the id of the post that bids", "BAD_POST")
+        return _shared(await reads.receipt(_matched(request, _AUCTION_ID), int(post)))
+
     async def user_bids(request: web.Request) -> web.Response:
         return _shared(await reads.user_bids(int(_matched(request, _USER_ID)), *_page(request)))
 
@@ -85,6 +91,7 @@ def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | 
     app.router.add_get("/api/auctions/current", current)
     app.router.add_get("/api/auctions/{id}", auction)
     app.router.add_get("/api/auctions/{id}/bids", bids)
+    app.router.add_get("/api/auctions/{id}/receipt", receipt)
     app.router.add_get("/api/users/{id}/bids", user_bids)
     app.router.add_get("/images/{name}", image)
 

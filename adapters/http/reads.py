@@ -2,13 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from redis.asyncio import Redis
 
 from adapters.http.views import Json, NotFound, Reads, Refused
-from adapters.livestream.frames import X_EPOCH_MS, shown_eth
+from adapters.livestream.showing import shown_eth
 from adapters.redis.keys import Keys
 
 _NUMBERS = {
@@ -19,7 +20,10 @@ _NUMBERS = {
     "accepted",
     "refused",
 }
-_FLAGS = {"provisional"}
+_FLAGS = {"paused", "provisional"}
+
+Receipts = Callable[[str, Sequence[int]], Awaitable[list[Json]]]
+"""What is true of these posts of an auction as of now, in their order; None for a post that got no verdict."""
 
 
 class StoreReads:
@@ -30,13 +34,15 @@ class StoreReads:
         client: Redis,
         keys: Keys,
         days: int,
+        receipts: Receipts,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._client, self._keys, self._days, self._clock = client, keys, days, clock
+        self._receipts = receipts
 
     def reads(self) -> Reads:
         """These reads as the server takes them."""
-        return Reads(self.current, self.auctions, self.auction, self.bids, self.user_bids)
+        return Reads(self.current, self.auctions, self.auction, self.bids, self.user_bids, self.receipt)
 
     async def current(self) -> Json:
         """The auction on stage, with the server's time. Raises NotFound before the first."""
@@ -69,17 +75,25 @@ class StoreReads:
         if after is not None and not re.fullmatch(r"[0-9]{1,19}", after):
             raise Refused("`after` is the `next` of the page before", "BAD_POSITION")
         members, more = await self._page(self._keys.bids(auction_id), after.zfill(20) if after else None, limit)
-        bids = [_bid(member) for member in members]
-        return {"auction_id": auction_id, "bids": bids, "next": bids[-1]["post_id"] if more else None}
+        bids = await self._receipts(auction_id, [int(member) for member in members])
+        return {"auction_id": auction_id, "bids": bids, "next": str(int(members[-1])) if more else None}
 
     async def user_bids(self, user_id: int, after: str | None, limit: int) -> Json:
         """A page of a user's bids over all auctions, oldest first. Raises Refused."""
         members, more = await self._page(self._keys.user_bids(user_id), after, limit)
+        posts = [(auction_id, int(post_id)) for auction_id, _, post_id in (each.rpartition(":") for each in members)]
         bids = []
-        for member in members:
-            auction_id, _, post_id = member.rpartition(":")
-            bids.append({"auction_id": auction_id, **_bid(post_id)})
+        for auction_id, of_auction in groupby(posts, key=lambda post: post[0]):
+            bids += await self._receipts(auction_id, [post_id for _, post_id in of_auction])
         return {"user_id": str(user_id), "bids": bids, "next": members[-1] if more else None}
+
+    async def receipt(self, auction_id: str, post_id: int) -> Json:
+        """What is true of a post as of now. Raises NotFound."""
+        await self.auction(auction_id)
+        [receipt] = await self._receipts(auction_id, [post_id])
+        if receipt is None:
+            raise NotFound("this auction has no verdict on such a post: it may not have been found yet")
+        return receipt
 
     async def _page(self, key: str, after: str | None, limit: int) -> tuple[list[str], bool]:
         """The members behind `after`, and whether there are more. The rank is found anew: late bids shift it."""
@@ -112,8 +126,3 @@ def _shown(fields: Mapping[Any, Any]) -> dict[str, Json]:
         if name.endswith("_wei"):
             view[name.removesuffix("_wei")] = shown_eth(int(text)) if text else None
     return view
-
-
-def _bid(post_id: str) -> dict[str, Json]:
-    number = int(post_id)
-    return {"post_id": str(number), "posted_at_ms": (number >> 22) + X_EPOCH_MS}

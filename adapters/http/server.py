@@ -11,6 +11,7 @@ from adapters.http.answers import add_headers, manners
 from adapters.http.private import private_app
 from adapters.http.public import public_app
 from adapters.http.views import Views
+from adapters.http.webhook import webhook_app
 from adapters.livestream.hub import FeedHub
 
 PUBLIC_BODY_BYTES = 1_024
@@ -45,6 +46,7 @@ class HttpServer:
         settings = self._settings
         public = _app("public", PUBLIC_BODY_BYTES)
         public_app(public, self._views.reads, self._hub, settings.images)
+        webhook_app(public, self._views.webhook)
         private = _app("private", PRIVATE_BODY_BYTES)
         private_app(private, self._views, settings.tokens)
         self._ticking = asyncio.create_task(self._hub.run())

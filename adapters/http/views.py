@@ -1,7 +1,7 @@
 """What the HTTP server needs from the rest of the process: a handful of functions, and how they say no."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.metrics import render
@@ -26,13 +26,23 @@ class NotFound(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Auctions and bids as the store has them; each raises Refused. `after` is the `next` of the page before."""
+    """Auctions and bids as the store has them; each raises Refused. `after` is the `next` of the page before; `receipt`
+    takes an auction's id and a post's."""
 
     current: Callable[[], Awaitable[Json]]
     auctions: Callable[[], Awaitable[Json]]
     auction: Callable[[str], Awaitable[Json]]
     bids: Callable[[str, str | None, int], Awaitable[Json]]
     user_bids: Callable[[int, str | None, int], Awaitable[Json]]
+    receipt: Callable[[str, int], Awaitable[Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """What X may push: `take` gets a body whose signature with `secret` is right, and returns once it is durable."""
+
+    secret: str = field(repr=False)
+    take: Callable[[bytes], Awaitable[None]]
 
 
 async def own_metrics() -> bytes:
@@ -47,6 +57,7 @@ class Views:
     `ready` tells whether the process does its work, and why not. `inject` takes a command's fields and the name of
     who sent it, and answers with what was accepted, or raises Refused; None means that injection is off. `metrics`
     renders them for Prometheus, whatever else is wrong. `operate` takes an order's name, its fields and who gave it.
+    Without a `webhook` X cannot push.
     """
 
     reads: Reads
@@ -55,3 +66,4 @@ class Views:
     inject: Callable[[dict[str, Json], str], Awaitable[Json]] | None = None
     metrics: Callable[[], Awaitable[bytes]] = own_metrics
     operate: Callable[[str, dict[str, Json], str], Awaitable[Json]] | None = None
+    webhook: Webhook | None = None

@@ -27,6 +27,7 @@ SNAPSHOT_KEPT_S = 0.02
 # loop most of its time; and a burst reaches all viewers frame by frame only while that is this many sendings.
 REST_S_PER_FRAME_AND_VIEWER = 0.00005
 BURST_SENDINGS = 8_000
+FRAMES_A_SECOND = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class FeedHub:
         # The publisher's side; a lock because a hung publisher and its successor may both be here for a moment.
         self._folding = threading.Lock()
         self._stage = Stage()
+        self._saved, self._saved_at_s = float(FRAMES_A_SECOND), time.monotonic()
         # The loop's side.
         self._caught_up = asyncio.Event()
         if not known_seq:
@@ -130,8 +132,8 @@ class FeedHub:
     def publish(self, heard: Sequence[tuple[int, AnyEvent]]) -> None:
         """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored."""
         with self._folding:
-            # In a flood, and after a start, far more comes by here than is kept: only that is worth making frames of.
-            worth_showing = max(0, len(heard) - self.limits.frames_kept)
+            # In a flood, and after a start, far more comes by here than anybody can watch: viewers get a snapshot then.
+            worth_showing = len(heard) - self._afford(len(heard))
             passed = [seq for seq, event in heard[:worth_showing] if self._stage.pass_by(seq, event)]
             told = [(seq, frame) for seq, event in heard[worth_showing:] if (frame := self._stage.fold(seq, event))]
             kept = [(seq, frame.json()) for seq, frame in told]
@@ -139,6 +141,14 @@ class FeedHub:
                 if not isinstance(event, BidRefused):
                     self._programme = self._programme.after(event)
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
+
+    def _afford(self, frames: int) -> int:
+        """How many of so many frames are made, so that making them never takes most of the process's time."""
+        now_s = time.monotonic()
+        saved = min(FRAMES_A_SECOND, self._saved + (now_s - self._saved_at_s) * FRAMES_A_SECOND)
+        afforded = min(frames, self.limits.frames_kept, int(saved))
+        self._saved, self._saved_at_s = saved - afforded, now_s
+        return afforded
 
     # ---- the loop's side
 

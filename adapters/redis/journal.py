@@ -41,9 +41,7 @@ class Journal:
     What it commits, `recent` remembers for the listeners of the same process.
     """
 
-    def __init__(
-        self, client: redis.Redis, keys: Keys, token: str, writer: str, recent: Recent | None = None
-    ) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, token: str, writer: str, recent: Recent | None = None) -> None:
         self._client = client
         self._keys = keys
         self._token = token

@@ -204,7 +204,9 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
         found_at_ms=found_at_ms,
     )
     versions = post.edit_history_tweet_ids or post.edit_history_post_ids
-    earlier = tuple(sorted(version for version in versions if version < post_id)) if versions else ()
+    earlier: tuple[int, ...] = ()
+    if versions and versions != [post_id]:
+        earlier = tuple(sorted(version for version in versions if version < post_id))
     return FoundPost(bid, post.conversation_id, earlier)
 
 

@@ -1,6 +1,7 @@
 """Who asks: bearer tokens and really verified OAuth 1.0a signatures.
 
-Clients sign before they are redirected here, so that signatures are checked over https://api.twitter.com.
+A signature is made over the URL that is called, or over https://api.twitter.com by a client that was redirected here
+after it had signed.
 """
 
 import hmac
@@ -53,25 +54,26 @@ class Authentication:
     def _check_signature(self, request: web.Request) -> None:
         # JSON bodies are no part of an OAuth 1.0a signature, so that none is passed.
         headers = {"Authorization": request.headers.get("Authorization", "")}
-        try:
-            good, _ = self._oauth.validate_request(
-                BASE_URI + request.raw_path, request.method, body=None, headers=headers
-            )
-        except ValueError:
-            good = False
-        if not good:
-            raise unauthorized()
+        for base in (f"{request.scheme}://{request.host}", BASE_URI):
+            try:
+                good, _ = self._oauth.validate_request(base + request.raw_path, request.method, None, headers)
+            except ValueError:
+                continue
+            if good:
+                return
+        raise unauthorized()
 
 
 class _Known(RequestValidator):  # type: ignore[misc]
     """The one client and the one account there are; names and signatures are oauthlib's."""
 
     dummy_client = "nobody"
+    enforce_ssl = False
     allowed_signature_methods = ("HMAC-SHA1",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._nonces: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._nonces: OrderedDict[tuple[str, str, str], None] = OrderedDict()
 
     def check_client_key(self, client_key: str) -> bool:
         return len(client_key) <= _MAX_CHARS
@@ -80,9 +82,11 @@ class _Known(RequestValidator):  # type: ignore[misc]
         return len(nonce) <= _MAX_CHARS
 
     def validate_timestamp_and_nonce(self, client_key: str, timestamp: str, nonce: str, request: Any, **_: Any) -> bool:
-        if (timestamp, nonce) in self._nonces:
+        # A request is tried under two names; each of them is good once.
+        used = (timestamp, nonce, request.uri)
+        if used in self._nonces:
             return False
-        self._nonces[(timestamp, nonce)] = None
+        self._nonces[used] = None
         if len(self._nonces) > _MAX_NONCES:
             self._nonces.popitem(last=False)
         # oauthlib asks for the access token's secret, but whether there is a token is asked nowhere else.

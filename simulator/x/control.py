@@ -4,6 +4,7 @@ No client of X ever sees it; it asks for no credentials, because the process lis
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -16,9 +17,11 @@ from simulator.x.crowd import Crowd
 from simulator.x.faults import Fault, Faults
 from simulator.x.parameters import post_id
 from simulator.x.problems import Problem, invalid, not_found
+from simulator.x.rates import Rates
+from simulator.x.schedule import Order, Schedule
 from simulator.x.settings import CrowdOptions, Settings
 from simulator.x.stream import Stream
-from simulator.x.world import Meaning, Post, World
+from simulator.x.world import Meaning, Post, User, World
 from simulator.x.writes import read_body
 
 _YEAR_MS = 365 * 86_400_000
@@ -47,34 +50,51 @@ class _Who(msgspec.Struct, forbid_unknown_fields=True):
     handle: str
 
 
+class _Edit(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    text: Annotated[str, Meta(min_length=1, max_length=25_000)]
+    meaning: _Meaning | None = None
+
+
+class _Limit(msgspec.Struct, forbid_unknown_fields=True):
+    endpoint: str
+    limit: Annotated[int, Meta(ge=0, le=10**9)]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is controlled."""
+
+    world: World
+    settings: Settings
+    crowd: Crowd
+    faults: Faults
+    schedule: Schedule
+    rates: Rates
+    stream: Stream
+
+
 class Control:
     """The endpoints below /_sim."""
 
-    def __init__(
-        self,
-        world: World,
-        settings: Settings,
-        crowd: Crowd,
-        faults: Faults,
-        stream: Stream,
-        stop: Callable[[], None],
-    ) -> None:
-        self._world = world
-        self._settings = settings
-        self._crowd = crowd
-        self._faults = faults
-        self._stream = stream
+    def __init__(self, parts: Parts, stop: Callable[[], None]) -> None:
+        self._parts, self._world, self._faults = parts, parts.world, parts.faults
         self._stop = stop
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
         return [
             web.post("/_sim/post", self.post),
+            web.post("/_sim/edit", self.edit),
             web.post("/_sim/delete", self.delete),
             web.post("/_sim/suspend", self.suspend),
+            web.post("/_sim/protect", self.protect),
             web.get("/_sim/faults", self.show_faults),
             web.post("/_sim/faults", self.add_fault),
             web.delete("/_sim/faults", self.clear_faults),
+            web.post("/_sim/schedule", self.begin_schedule),
+            web.get("/_sim/rates", self.show_rates),
+            web.post("/_sim/rates", self.change_limit),
             web.get("/_sim/crowd", self.show_crowd),
             web.post("/_sim/crowd", self.replace_crowd),
             web.get("/_sim/truth", self.truth),
@@ -85,9 +105,6 @@ class Control:
     async def post(self, request: web.Request) -> web.Response:
         """A post by any user, who is made if he is not there (`account_age_ms` old)."""
         wanted = read_body(await request.read(), _NewPost)
-        meaning: Meaning = None
-        if wanted.meaning:
-            meaning = wanted.meaning.amount_wei or wanted.meaning.refusal
         parent = self._find(wanted.reply_to) if wanted.reply_to is not None else None
         author = self._world.user(wanted.author)
         if author is None:
@@ -97,8 +114,22 @@ class Control:
             author,
             wanted.text,
             parent=parent,
-            meaning=meaning,
-            delivery_ms=(self._settings.stream_latency_ms,) if delivery is None else tuple(delivery),
+            meaning=_meant(wanted.meaning),
+            delivery_ms=self._usual_delivery if delivery is None else tuple(delivery),
+        )
+        return web.json_response({"id": str(post.id), "posted_at_ms": post.posted_at_ms})
+
+    async def edit(self, request: web.Request) -> web.Response:
+        """A post gets a new version, which has an id of its own; whether X would let its author do so is not asked."""
+        wanted = read_body(await request.read(), _Edit)
+        old = self._find(wanted.id)
+        post = self._world.post(
+            old.author,
+            wanted.text,
+            parent=old.parent,
+            meaning=_meant(wanted.meaning),
+            delivery_ms=self._usual_delivery,
+            edits=old,
         )
         return web.json_response({"id": str(post.id), "posted_at_ms": post.posted_at_ms})
 
@@ -109,11 +140,12 @@ class Control:
 
     async def suspend(self, request: web.Request) -> web.Response:
         """An account is suspended: all its posts are gone."""
-        handle = read_body(await request.read(), _Who).handle
-        user = self._world.user(handle)
-        if user is None:
-            raise Problem(404, not_found("user", handle, "handle"))
-        self._world.suspend(user)
+        self._world.suspend(await self._user(request))
+        return web.json_response({})
+
+    async def protect(self, request: web.Request) -> web.Response:
+        """An account is protected: its posts are for its followers only."""
+        self._world.protect(await self._user(request))
         return web.json_response({})
 
     async def show_faults(self, _request: web.Request) -> web.Response:
@@ -123,40 +155,57 @@ class Control:
     async def add_fault(self, request: web.Request) -> web.Response:
         """One more thing goes wrong."""
         self._faults.add(read_body(await request.read(), Fault))
-        self._stream.disturb()
         return _json({"faults": self._faults.all()})
 
     async def clear_faults(self, _request: web.Request) -> web.Response:
-        """Nothing goes wrong any more."""
+        """Nothing goes wrong any more, and nothing will by an earlier schedule."""
+        self._parts.schedule.stop()
         self._faults.clear()
         return web.json_response({})
 
+    async def begin_schedule(self, request: web.Request) -> web.Response:
+        """Things go wrong from now on, as a seed has it; the answer is the plan."""
+        return _json({"steps": self._parts.schedule.begin(read_body(await request.read(), Order))})
+
+    async def show_rates(self, _request: web.Request) -> web.Response:
+        """How often X was asked: each window, and how often it was asked beyond."""
+        return _json({"windows": self._parts.rates.listing()})
+
+    async def change_limit(self, request: web.Request) -> web.Response:
+        """Another limit for an endpoint, by the name that the listing has for it."""
+        wanted = read_body(await request.read(), _Limit)
+        try:
+            self._parts.rates.limit(wanted.endpoint, wanted.limit)
+        except KeyError:
+            raise invalid("endpoint", wanted.endpoint, "there is no such endpoint, or it has no limit") from None
+        return _json({"windows": self._parts.rates.listing()})
+
     async def show_crowd(self, _request: web.Request) -> web.Response:
         """The crowd's options."""
-        return _json(self._crowd.options)
+        return _json(self._parts.crowd.options)
 
     async def replace_crowd(self, request: web.Request) -> web.Response:
         """New options, whole, for the auction posts to come."""
-        self._crowd.options = read_body(await request.read(), CrowdOptions)
-        return _json(self._crowd.options)
+        self._parts.crowd.options = read_body(await request.read(), CrowdOptions)
+        return _json(self._parts.crowd.options)
 
     async def truth(self, request: web.Request) -> web.Response:
         """Every post there ever was, or those of `?conversation_id=`."""
         asked = request.query.get("conversation_id")
         posts = self._world.truth(post_id("conversation_id", asked) if asked is not None else None)
-        return _json({"now_ms": now_ms(), "account": self._settings.account, "posts": posts})
+        return _json({"now_ms": now_ms(), "account": self._parts.settings.account, "posts": posts})
 
     async def health(self, _request: web.Request) -> web.Response:
         """That it lives, and what goes on."""
         return _json(
             {
                 "ok": True,
-                "seed": self._settings.seed,
+                "seed": self._parts.settings.seed,
                 "now_ms": now_ms(),
-                "day": self._crowd.day,
-                "crowd_busy": self._crowd.busy,
+                "day": self._parts.crowd.day,
+                "crowd_busy": self._parts.crowd.busy,
                 "posts": len(self._world.posts),
-                "stream_connected": self._stream.connection is not None,
+                "stream_connected": self._parts.stream.connection is not None,
             }
         )
 
@@ -165,11 +214,26 @@ class Control:
         self._stop()
         return web.json_response({})
 
+    @property
+    def _usual_delivery(self) -> tuple[int, ...]:
+        return (self._parts.settings.stream_latency_ms,)
+
+    async def _user(self, request: web.Request) -> User:
+        handle = read_body(await request.read(), _Who).handle
+        user = self._world.user(handle)
+        if user is None:
+            raise Problem(404, not_found("user", handle, "handle"))
+        return user
+
     def _find(self, value: str) -> Post:
         post = self._world.posts.get(post_id("id", value))
         if post is None:
             raise invalid("id", value, "there is no such post")
         return post
+
+
+def _meant(meaning: _Meaning | None) -> Meaning:
+    return (meaning.amount_wei or meaning.refusal) if meaning else None
 
 
 def _json(value: Any) -> web.Response:

@@ -1,6 +1,6 @@
 """The crowd: plays the day's plan for each new auction post. Amounts answer the ground truth, never the manager.
 
-It posts into the world and deletes from it; how that is delivered is the stream's business.
+It posts into the world and takes posts away from it; how that is delivered is the stream's business.
 """
 
 import asyncio
@@ -67,30 +67,37 @@ class Crowd:
     async def _play(self, auction: Post, steps: list[Step], options: CrowdOptions) -> None:
         day = _Day(self._world, auction, options, self._account)
         start_ms = auction.posted_at_ms
-        to_delete: list[tuple[int, Post]] = []
+        to_go: list[tuple[int, int, Post]] = []
         todo = [(step.at_ms, step) for step in reversed(steps)]
-        while todo or to_delete:
-            # The next thing is a post or a deletion, whichever is due first.
+        while todo or to_go:
+            # The next thing is a post or a going, whichever is due first.
             post_due = todo[-1][0] if todo else options.window_ms + options.after_close_ms
-            delete_due = to_delete[0][0] if to_delete else post_due + 1
-            await asyncio.sleep(max(0, start_ms + min(post_due, delete_due) - now_ms()) / 1000)
+            go_due = to_go[0][0] if to_go else post_due + 1
+            await asyncio.sleep(max(0, start_ms + min(post_due, go_due) - now_ms()) / 1000)
             late_ms = now_ms() - start_ms
             if auction.gone or late_ms > options.window_ms + options.after_close_ms:
                 return
-            if delete_due <= post_due or not todo:
-                _, post = to_delete.pop(0)
+            if go_due <= post_due or not todo:
+                _, choice, post = to_go.pop(0)
                 # After the close nothing is taken back: the result would hang on who looks when.
                 if late_ms < options.window_ms:
-                    self._world.delete(post)
+                    self._take_away(post, choice)
                 continue
             _, step = todo.pop()
             try:
                 made = day.perform(step)
             except WorldFull:
                 return
-            if made and step.delete_after_ms is not None:
-                to_delete.append((step.at_ms + step.delete_after_ms, made))
-                to_delete.sort(key=lambda entry: entry[0])
+            if made and step.gone_after_ms is not None:
+                to_go.append((step.at_ms + step.gone_after_ms, step.choice, made))
+                to_go.sort(key=lambda entry: entry[0])
+
+    def _take_away(self, post: Post, choice: int) -> None:
+        """Whoever takes a bid back has an account for it alone (`plan`), so that it may go as well."""
+        if Random(choice).random() < self.options.suspended:
+            self._world.suspend(post.author)
+        else:
+            self._world.delete(post)
 
     def _account(self, handle: str, is_new: bool) -> User:
         """The account of this handle, made when it first shows up; its age follows from the seed."""

@@ -1,10 +1,9 @@
 """What goes wrong, on command: so many times, or with a seeded probability. It decides when, others do it.
 
-Kinds of the stream's connection: `eof`, `rst`, `stall`. Of a delivery: `duplicate`, `late`, `lost`. Of an answer:
-`http_503`, `http_429`, `slow` (the answer comes late), `response_lost` (what was asked for happens, the answer never
-comes).
+docs/simulator.md says of each kind what a client sees of it.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from random import Random
 from typing import Annotated
@@ -18,23 +17,55 @@ MAX_FAULTS = 1_000
 class Kind(StrEnum):
     """A thing that can go wrong."""
 
+    # Of the process: for `ms` nobody listens.
+    REFUSED = "refused"
+
+    # Of the stream's connection, when it is asked for and when it stands.
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     EOF = "eof"
+    CUT = "cut"
     RST = "rst"
+    DISCONNECT = "disconnect"
+    TRUNCATED = "truncated"
     STALL = "stall"
+    SLOW_KEEPALIVE = "slow_keepalive"
+    UNKNOWN_MESSAGE = "unknown_message"
+    GIANT_LINE = "giant_line"
+
+    # Of a delivery.
     DUPLICATE = "duplicate"
     LATE = "late"
     LOST = "lost"
-    HTTP_503 = "http_503"
+
+    # Of the form in which posts and users are shown.
+    NO_INCLUDES = "no_includes"
+    NO_CONVERSATION = "no_conversation"
+    NO_TAG = "no_tag"
+    NO_MILLISECONDS = "no_milliseconds"
+    NUMBER_IDS = "number_ids"
+    NEW_NAMES = "new_names"
+
+    # Of an answer.
+    HTTP_402 = "http_402"
     HTTP_429 = "http_429"
+    HTTP_503 = "http_503"
+    REPLY_NOT_ALLOWED = "reply_not_allowed"
+    DUPLICATE_CONTENT = "duplicate_content"
     SLOW = "slow"
     RESPONSE_LOST = "response_lost"
+    NO_ANSWER = "no_answer"
+    INDEX_LAG = "index_lag"
+    TIMELINE_LAG = "timeline_lag"
+
+    # Of a push to a webhook, which has the path `/webhooks`: this, and those of a delivery.
+    BAD_SIGNATURE = "bad_signature"
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One command: `count` times from now on, or with `rate` each time; a rate of 0 ends an earlier rate.
 
-    `method` and `path` (a prefix) narrow down the faults of answers. `ms` is how late, how slow, or how long a stall
-    lasts; `reset_s` how long after now the window of a 429 ends.
+    `method` and `path` (a prefix) narrow down the faults of answers and of forms. `ms` is how late, how slow, or for
+    how long; `reset_s` how long after now the window of a 429 ends, None for a 429 that does not say.
     """
 
     kind: Kind
@@ -43,13 +74,14 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     method: Annotated[str, Meta(max_length=10)] = ""
     path: Annotated[str, Meta(max_length=200)] = "/2/"
     ms: Annotated[int, Meta(ge=0, le=10**9)] = 2_000
-    reset_s: Annotated[int, Meta(ge=0, le=86_400)] = 5
+    reset_s: Annotated[int, Meta(ge=0, le=86_400)] | None = 5
 
 
 class Faults:
-    """All commands that still hold. Raises nothing; beyond MAX_FAULTS the oldest is forgotten."""
+    """All commands that still hold; beyond MAX_FAULTS the oldest is forgotten. `on_add` is called for each new one."""
 
     def __init__(self, seed: int) -> None:
+        self.on_add: list[Callable[[], None]] = []
         self._random = Random(f"{seed}:faults")
         self._ordered: list[Fault] = []
 
@@ -63,6 +95,8 @@ class Faults:
             ]
         if fault.count or fault.rate:
             self._ordered = [*self._ordered[1 - MAX_FAULTS :], fault]
+        for listener in self.on_add:
+            listener()
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""

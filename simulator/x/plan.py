@@ -32,7 +32,7 @@ class Act(StrEnum):
 class Step:
     """One post: `at_ms` after the auction post. `bidder` posts, or `other` where `bidder` already leads.
 
-    `choice` picks the wording and how far to raise; `delete_after_ms` is counted from the post.
+    `choice` picks the wording and how far to raise; `gone_after_ms` is counted from the post.
     """
 
     at_ms: int
@@ -41,7 +41,7 @@ class Step:
     other: str
     choice: int
     delivery_ms: tuple[int, ...]
-    delete_after_ms: int | None = None
+    gone_after_ms: int | None = None
 
 
 # The share of each act; whatever is left over raises.
@@ -72,15 +72,15 @@ def plan_day(seed: int, day: int, options: CrowdOptions, latency_ms: int) -> lis
     steps = []
     for n, (at_ms, act) in enumerate(zip(times, acts, strict=True)):
         bidder, other = random.sample(handles, 2)
-        delete_after_ms = None
+        gone_after_ms = None
         if act in (Act.NEWCOMER, Act.TAKEN_BACK):
             # A new account for each, so that nobody collects strikes and no newcomer grows old.
             bidder = other = f"{'new' if act is Act.NEWCOMER else 'shy'}_{day}_{n}"
         if act is Act.TAKEN_BACK and at_ms < options.window_ms * 0.9:
             left = options.window_ms - at_ms
-            delete_after_ms = round(random.uniform(0.1, 0.3) * left)  # well before the end, however late the day began
-        delivery_ms = (latency_ms,) if delete_after_ms is not None else _delivery(random, options, latency_ms)
-        steps.append(Step(at_ms, act, bidder, other, random.getrandbits(32), delivery_ms, delete_after_ms))
+            gone_after_ms = round(random.uniform(0.1, 0.3) * left)  # well before the end, however late the day began
+        delivery_ms = (latency_ms,) if gone_after_ms is not None else _delivery(random, options, latency_ms)
+        steps.append(Step(at_ms, act, bidder, other, random.getrandbits(32), delivery_ms, gone_after_ms))
     return steps
 
 

@@ -1,6 +1,5 @@
 """X's error bodies, word for word where they are known, and the exception that carries one to the client."""
 
-from collections.abc import Mapping
 from typing import Any
 
 TYPES = "https://api.twitter.com/2/problems/"
@@ -10,11 +9,10 @@ Body = dict[str, Any]
 class Problem(Exception):
     """What ends a request: the status and the JSON body that X would answer."""
 
-    def __init__(self, status: int, body: Body, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, body: Body) -> None:
         super().__init__(body.get("detail", body.get("title", "")))
         self.status = status
         self.body = body
-        self.headers = dict(headers or {})
 
 
 def invalid(parameter: str, value: str, message: str) -> Problem:
@@ -67,11 +65,44 @@ def stream_refused(status: int, issue: str, detail: str) -> Problem:
     )
 
 
-def too_many_requests(reset_s: int) -> Problem:
-    """429 with the headers that say when the window ends (`reset_s`: Unix seconds)."""
-    headers = {"x-rate-limit-limit": "1", "x-rate-limit-remaining": "0", "x-rate-limit-reset": str(reset_s)}
-    body = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
-    return Problem(429, body, headers)
+def too_many_requests(*, legacy: bool) -> Problem:
+    """429, in either of the two bodies that X has for it; its headers are the window's."""
+    if legacy:
+        return Problem(429, {"errors": [{"code": 88, "message": "Rate limit exceeded"}]})
+    return _plain(429, "Too Many Requests", "Too Many Requests")
+
+
+def credits_depleted() -> Problem:
+    """402: the account has nothing left to pay with."""
+    return Problem(
+        402,
+        {
+            "title": "CreditsDepleted",
+            "detail": "Your enrolled account does not have any credits to fulfill this request.",
+            "type": TYPES + "credits",
+        },
+    )
+
+
+# What X says of a reply that it does not allow, as it was seen; both mean the same.
+REPLY_NOT_ALLOWED = (
+    "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author "
+    "of the post you are replying to.",
+    "You can only reply to or quote posts where you are mentioned or are the author.",
+)
+DUPLICATE_CONTENT = "You are not allowed to create a Tweet with duplicate content."
+
+# The last line of a stream that X ends for reasons of its own.
+OPERATIONAL_DISCONNECT: Body = {
+    "errors": [
+        {
+            "title": "operational-disconnect",
+            "disconnect_type": "UpstreamOperationalDisconnect",
+            "detail": "This stream has been disconnected upstream for operational reasons.",
+            "type": TYPES + "operational-disconnect",
+        }
+    ]
+}
 
 
 def not_found(what: str, value: str, parameter: str) -> Body:
@@ -88,7 +119,7 @@ def not_found(what: str, value: str, parameter: str) -> Body:
 
 
 def not_visible(what: str, value: str, parameter: str) -> Body:
-    """An entry of `errors[]`: the thing is there, but its author is suspended."""
+    """An entry of `errors[]`: the thing is there, but its author is suspended or protected."""
     return {
         "value": value,
         "detail": f"Sorry, you are not authorized to see the {what.capitalize()} with {parameter}: [{value}].",

@@ -1,6 +1,6 @@
 """What can be read from X: the recent search, look-ups, timelines, who one is. Gone posts are nowhere to be found."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -8,11 +8,13 @@ from aiohttp import web
 
 from simulator.x.auth import Authentication
 from simulator.x.clock import first_id_at, now_ms, time_of
+from simulator.x.faults import Faults, Kind
 from simulator.x.parameters import Range, count, id_range, moment, page_token, post_id, refuse_unknown
-from simulator.x.problems import Problem, invalid, not_found
-from simulator.x.query import BadQuery, parse
+from simulator.x.problems import Problem, invalid, not_found, not_visible
+from simulator.x.query import BadQuery, Matches, parse
 from simulator.x.render import View, gone_error, page, user_object
 from simulator.x.settings import ACCOUNT_ID, Settings
+from simulator.x.shapes import reshape
 from simulator.x.texts import mentions
 from simulator.x.world import Post, User, World
 
@@ -26,10 +28,11 @@ _PAGING = f"{_VIEW} since_id until_id start_time end_time max_results pagination
 class Reads:
     """The endpoints that answer with posts and users."""
 
-    def __init__(self, world: World, settings: Settings, authentication: Authentication) -> None:
+    def __init__(self, world: World, settings: Settings, authentication: Authentication, faults: Faults) -> None:
         self._world = world
         self._settings = settings
         self._authentication = authentication
+        self._faults = faults
 
     async def search(self, request: web.Request) -> web.Response:
         """GET /2/tweets/search/recent: the last seven days, newest first, behind the index's lag."""
@@ -47,11 +50,12 @@ class Reads:
         token = "next_token" if "next_token" in query else "pagination_token"
         wanted = id_range(query, now - self._settings.search_end_lag_ms, token)
         # What is younger than the lag is not in the index yet; what is older than a week is not in it any more.
+        slow = self._faults.strikes(Kind.INDEX_LAG, request.method, request.path)
+        lag_ms = self._settings.index_lag_ms + (slow.ms if slow else 0)
         wanted = Range(
-            max(wanted.from_id, first_id_at(now - _WEEK_MS)),
-            min(wanted.below_id, first_id_at(now - self._settings.index_lag_ms + 1)),
+            max(wanted.from_id, first_id_at(now - _WEEK_MS)), min(wanted.below_id, first_id_at(now - lag_ms + 1))
         )
-        return self._answer(wanted, matches, limit, View.asked(query))
+        return self._answer(request, wanted, matches, limit)
 
     def _check_times(self, query: Any, now: int) -> None:
         if "since_id" in query and ("start_time" in query or "end_time" in query):
@@ -72,24 +76,48 @@ class Reads:
         """GET /2/tweets?ids=: what is there in `data`, what is not in `errors`."""
         self._authentication.any(request)
         refuse_unknown(request.query, f"{_VIEW} ids")
-        asked = [part for part in request.query.get("ids", "").split(",") if part]
-        if not 1 <= len(asked) <= MAX_IDS:
-            raise invalid("ids", request.query.get("ids", ""), f"The number of values is not between 1 and {MAX_IDS}")
+        return web.json_response(self._found(request, _ids(request), "ids"))
+
+    async def one(self, request: web.Request) -> web.Response:
+        """GET /2/tweets/:id: the post in `data`, or why it is not there in `errors`."""
+        self._authentication.any(request)
+        refuse_unknown(request.query, _VIEW)
+        answer = self._found(request, [request.match_info["id"]], "id")
+        if "data" in answer:
+            answer["data"] = answer["data"][0]
+        return web.json_response(answer)
+
+    def _found(self, request: web.Request, values: list[str], parameter: str) -> dict[str, Any]:
         found: list[Post] = []
         errors: list[dict[str, Any]] = []
-        for value in dict.fromkeys(asked):
-            post = self._world.posts.get(post_id("ids", value))
+        for value in values:
+            post = self._world.posts.get(post_id(parameter, value))
             if post is None:
-                errors.append(not_found("tweet", value, "ids"))
+                errors.append(not_found("tweet", value, parameter))
             elif post.gone:
-                errors.append(gone_error(post, "ids"))
+                errors.append(gone_error(post, parameter))
             else:
                 found.append(post)
-        answer = page(found, View.asked(request.query)) if found else {}
-        self._was_read(found)
+        answer = self._page(request, found)
         if errors:
             answer["errors"] = errors + answer.get("errors", [])
-        return web.json_response(answer)
+        return answer
+
+    async def users(self, request: web.Request) -> web.Response:
+        """GET /2/users?ids=: who is there in `data`, who is not in `errors`."""
+        self._authentication.any(request)
+        refuse_unknown(request.query, f"{_VIEW} ids")
+        fields = View.asked(request.query).user_fields
+        answer: dict[str, list[Any]] = {"data": [], "errors": []}
+        for value in _ids(request):
+            user = self._world.users_by_id.get(post_id("ids", value))
+            if user is None:
+                answer["errors"].append(not_found("user", value, "ids"))
+            elif user.suspended_at_ms is not None:
+                answer["errors"].append(not_visible("user", value, "ids"))
+            else:
+                answer["data"].append(user_object(user, fields))
+        return web.json_response({name: part for name, part in answer.items() if part})
 
     async def me(self, request: web.Request) -> web.Response:
         """GET /2/users/me: the auction account."""
@@ -101,7 +129,9 @@ class Reads:
     async def own(self, request: web.Request) -> web.Response:
         """GET /2/users/:id/tweets: what the user has posted, newest first."""
         user = self._user(request)
-        return self._timeline(request, lambda post: post.author is user)
+        slow = self._faults.strikes(Kind.TIMELINE_LAG, request.method, request.path)
+        lag_ms = self._settings.timeline_lag_ms + (slow.ms if slow else 0)
+        return self._timeline(request, lambda post: post.author is user, lag_ms)
 
     async def mentioning(self, request: web.Request) -> web.Response:
         """GET /2/users/:id/mentions: the posts that name the user, replies among them."""
@@ -117,12 +147,12 @@ class Reads:
             raise Problem(200, {"errors": [not_found("user", value, "id")]})
         return user
 
-    def _timeline(self, request: web.Request, matches: Callable[[Post], bool]) -> web.Response:
+    def _timeline(self, request: web.Request, matches: Matches, lag_ms: int = 0) -> web.Response:
         refuse_unknown(request.query, f"{_PAGING} exclude")
-        wanted = id_range(request.query, None, "pagination_token")
-        return self._answer(wanted, matches, count(request.query, "max_results", 5, 100, 10), View.asked(request.query))
+        wanted = id_range(request.query, now_ms() - lag_ms + 1, "pagination_token")
+        return self._answer(request, wanted, matches, count(request.query, "max_results", 5, 100, 10))
 
-    def _answer(self, wanted: Range, matches: Callable[[Post], bool], limit: int, view: View) -> web.Response:
+    def _answer(self, request: web.Request, wanted: Range, matches: Matches, limit: int) -> web.Response:
         hits: Iterator[Post] = filter(matches, self._world.newest_first(wanted.below_id, wanted.from_id))
         found = list(islice(hits, limit))
         meta: dict[str, Any] = {"result_count": len(found)}
@@ -130,9 +160,20 @@ class Reads:
             meta = {"newest_id": str(found[0].id), "oldest_id": str(found[-1].id)} | meta
         if next(hits, None) is not None:
             meta["next_token"] = page_token(found[-1].id)
-        self._was_read(found)
-        return web.json_response((page(found, view) if found else {}) | {"meta": meta})
+        return web.json_response(self._page(request, found) | {"meta": meta})
 
-    def _was_read(self, posts: list[Post]) -> None:
+    def _page(self, request: web.Request, posts: list[Post]) -> dict[str, Any]:
+        """`data`, `includes` and `errors` of an answer; what is empty is not there."""
+        view = View.asked(request.query)
         for post in posts:
             post.read_at_ms = post.read_at_ms or now_ms()
+        answer = page(posts, view)
+        reshape(answer, self._faults, request.method, request.path)
+        return answer
+
+
+def _ids(request: web.Request) -> list[str]:
+    asked = [part for part in request.query.get("ids", "").split(",") if part]
+    if not 1 <= len(asked) <= MAX_IDS:
+        raise invalid("ids", request.query.get("ids", ""), f"The number of values is not between 1 and {MAX_IDS}")
+    return list(dict.fromkeys(asked))

@@ -66,9 +66,9 @@ def post_object(post: Post, view: View) -> dict[str, Any]:
         "created_at": timestamp(post.posted_at_ms),
         "display_text_range": [prefix, len(shown)],
         "edit_controls": {
-            "edits_remaining": 5,
+            "edits_remaining": 6 - len(post.versions),
             "is_edit_eligible": parent is None or parent.author is post.author,
-            "editable_until": timestamp(post.posted_at_ms + _EDITABLE_MS),
+            "editable_until": timestamp(post.versions[0].posted_at_ms + _EDITABLE_MS),
         },
         "entities": entities(post.text) or None,
         "in_reply_to_user_id": str(parent.author.id) if parent else None,
@@ -82,7 +82,7 @@ def post_object(post: Post, view: View) -> dict[str, Any]:
     return {
         "id": str(post.id),
         "text": shown,
-        "edit_history_tweet_ids": [str(post.id)],
+        "edit_history_tweet_ids": [str(version.id) for version in post.versions],
         **{name: every[name] for name in view.post_fields if every.get(name) is not None},
     }
 
@@ -92,7 +92,7 @@ def user_object(user: User, fields: Iterable[str]) -> dict[str, Any]:
     every: dict[str, Any] = {
         "created_at": timestamp(user.created_at_ms),
         "description": "",
-        "protected": False,
+        "protected": user.protected_at_ms is not None,
         "public_metrics": {"followers_count": 10, "following_count": 10, "tweet_count": 10, "listed_count": 0},
         "verified": False,
         "verified_type": "none",
@@ -134,7 +134,7 @@ def page(posts: list[Post], view: View) -> dict[str, Any]:
 
 
 def gone_error(post: Post, parameter: str) -> dict[str, Any]:
-    """The partial error for a post that is gone: deleted and suspended are told apart, as X does."""
+    """The partial error for a post that is gone: deleted and hidden are told apart, as X does."""
     make = not_found if post.deleted_at_ms is not None else not_visible
     return make("tweet", str(post.id), parameter)
 

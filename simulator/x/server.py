@@ -5,30 +5,30 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 
+from simulator.x.answers import Answers, Handler
 from simulator.x.auth import Authentication
 from simulator.x.clock import now_ms
-from simulator.x.control import Control
+from simulator.x.control import Control, Parts
 from simulator.x.crowd import Crowd
-from simulator.x.faults import Faults, Kind
-from simulator.x.problems import Problem, too_many_requests
+from simulator.x.door import HOST, Door
+from simulator.x.faults import Faults
+from simulator.x.rates import Rates, state_limits
 from simulator.x.reads import Reads
 from simulator.x.rules import Rules
+from simulator.x.schedule import Schedule
 from simulator.x.settings import ACCOUNT_ID, CrowdOptions, Settings
 from simulator.x.stream import Stream
-from simulator.x.world import World, WorldFull
+from simulator.x.webhooks import Webhooks
+from simulator.x.world import World
 from simulator.x.writes import Writes
 
-HOST = "127.0.0.1"
 MAX_BODY = 256 * 1024
 _SHUTDOWN_S = 2.0
 _ACCOUNT_AGE_MS = 3 * 365 * 86_400_000
-_HTML_503 = "<html><head><title>503 Service Unavailable</title></head><body>Over capacity</body></html>"
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
@@ -37,6 +37,9 @@ class Server:
     def __init__(self, settings: Settings, options: CrowdOptions) -> None:
         self._settings = settings
         self._faults = Faults(settings.seed)
+        self._schedule = Schedule(self._faults)
+        rates = Rates(settings.rate_window_ms, settings.rate_day_ms)
+        self._answers = Answers(self._faults, rates)
         self._stopping = asyncio.Event()
         self._busy = 0
         self._idle_since = time.monotonic()
@@ -45,11 +48,14 @@ class Server:
         authentication, rules = Authentication(), Rules(settings.rules_delay_ms)
         self._stream = Stream(settings, rules, self._faults)
         world.on_post.append(self._stream.publish)
+        self._webhooks = Webhooks(world, settings, authentication, self._faults, rules)
         self._crowd = Crowd(world, settings, options)
-        reads = Reads(world, settings, authentication)
+        reads = Reads(world, settings, authentication, self._faults)
         writes = Writes(world, settings, authentication, self._faults, rules, self._stream)
-        control = Control(world, settings, self._crowd, self._faults, self._stream, self._stopping.set)
+        parts = Parts(world, settings, self._crowd, self._faults, self._schedule, rates, self._stream)
+        control = Control(parts, self._stopping.set)
         self._app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
+        self._app.on_response_prepare.append(state_limits)
         self._app.add_routes(
             [
                 web.get("/2/tweets/search/stream", writes.stream, allow_head=False),
@@ -57,12 +63,15 @@ class Server:
                 web.post("/2/tweets/search/stream/rules", writes.change_rules),
                 web.get("/2/tweets/search/recent", reads.search),
                 web.get("/2/tweets", reads.lookup),
+                web.get("/2/tweets/{id}", reads.one),
                 web.post("/2/tweets", writes.create),
                 web.delete("/2/tweets/{id}", writes.delete),
+                web.get("/2/users", reads.users),
                 web.get("/2/users/me", reads.me),
                 web.get("/2/users/{id}/tweets", reads.own),
                 web.get("/2/users/{id}/mentions", reads.mentioning),
                 web.delete("/2/connections/all", writes.close_connections),
+                *self._webhooks.routes(),
                 *control.routes(),
             ]
         )
@@ -78,10 +87,9 @@ class Server:
         # A client that leaves ends its request, so that a dropped stream is noticed at once.
         runner = web.AppRunner(self._app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
+        door = Door(runner, self._faults)
         try:
-            site = web.TCPSite(runner, HOST, port)
-            await site.start()
-            port = runner.addresses[0][1]
+            port = await door.open(port)
             print(f"simulated X on http://{HOST}:{port}", file=sys.stderr, flush=True)
             if port_file:
                 _write_whole(port_file, f"{port}\n")
@@ -89,8 +97,11 @@ class Server:
         finally:
             if port_file:
                 _remove_own(port_file, f"{port}\n")
+            self._schedule.stop()
+            await door.close()
             self._stream.close_all()
             await self._crowd.stop()
+            await self._webhooks.close()
             await runner.cleanup()
 
     async def _until_stopped_or_idle(self) -> None:
@@ -106,30 +117,13 @@ class Server:
                 continue
 
     @web.middleware
-    async def _answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._busy += 1
-        of_x = request.path.startswith("/2/")
         try:
-            if of_x and (fault := self._fault_for(request)):
-                return fault
-            answer = await handler(request)
-            if of_x and (slow := self._faults.strikes(Kind.SLOW, request.method, request.path)):
-                await asyncio.sleep(slow.ms / 1000)
-            return answer
-        except Problem as problem:
-            return web.json_response(problem.body, status=problem.status, headers=problem.headers)
-        except WorldFull as full:
-            return web.json_response({"title": "Service Unavailable", "detail": str(full)}, status=503)
+            return await self._answers.answer(request, handler)
         finally:
             self._busy -= 1
             self._idle_since = time.monotonic()
-
-    def _fault_for(self, request: web.Request) -> web.Response | None:
-        if self._faults.strikes(Kind.HTTP_503, request.method, request.path):
-            return web.Response(status=503, text=_HTML_503, content_type="text/html")
-        if limit := self._faults.strikes(Kind.HTTP_429, request.method, request.path):
-            raise too_many_requests(now_ms() // 1000 + limit.reset_s)
-        return None
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -36,6 +36,10 @@ class CrowdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rush: Annotated[
         float, Meta(ge=0, le=0.9, description="which share of the posts comes in the last twentieth of the window")
     ] = 0.22
+    suspended: Annotated[
+        float,
+        Meta(ge=0, le=1, description="which share of the bids that are taken back go with their account"),
+    ] = 0.0
     reserve_wei: Annotated[Wei, Meta(description="the reserve that the crowd knows of")] = Wei(10**17)
     increment_wei: Annotated[Wei, Meta(description="the least absolute raise that it knows of")] = Wei(10**16)
     increment_basis_points: Annotated[
@@ -61,6 +65,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     search_end_lag_ms: Annotated[
         _Ms, Meta(description="a search without end_time ends this long ago; end_time must be a third of it ago")
     ] = 30_000
+    rate_window_ms: Annotated[
+        int, Meta(gt=0, le=10**9, description="how long a rate window is; X's limits hold for each")
+    ] = 900_000
+    rate_day_ms: Annotated[int, Meta(gt=0, le=10**9, description="how long the window of a limit by the day is")] = (
+        86_400_000
+    )
+    timeline_lag_ms: Annotated[_Ms, Meta(description="how long a post takes until its author's timeline shows it")] = 0
     idle_exit_s: Annotated[
         float, Meta(gt=0, le=10**9, description="ends by itself after so long without a request")
     ] = 600.0

@@ -33,6 +33,7 @@ class User:
     handle: str
     created_at_ms: int
     suspended_at_ms: int | None = None
+    protected_at_ms: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +41,8 @@ class Post:
     """A post; `written` is what its author typed, `text` has X's implicit mentions before it.
 
     `meaning` is an amount, the reason why it is none, or None where nobody meant a bid. `delivery_ms` is when the
-    stream is to deliver it, counted from the post: once each, never where it is empty.
+    stream is to deliver it, counted from the post: once each, never where it is empty. `versions` are the post and
+    what it was edited from and to, oldest first; all of them share the list.
     """
 
     id: int
@@ -55,6 +57,7 @@ class Post:
     deleted_at_ms: int | None = None
     streamed_at_ms: list[int] = field(default_factory=list)
     read_at_ms: int | None = None
+    versions: "list[Post]" = field(default_factory=list)
 
     @property
     def posted_at_ms(self) -> int:
@@ -63,18 +66,25 @@ class Post:
 
     @property
     def gone(self) -> bool:
-        """Deleted, or its author suspended."""
-        return self.deleted_at_ms is not None or self.author.suspended_at_ms is not None
+        """Deleted, or its author suspended or protected."""
+        author = self.author
+        return any(at_ms is not None for at_ms in (self.deleted_at_ms, author.suspended_at_ms, author.protected_at_ms))
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether nobody has edited it since."""
+        return self.versions[-1] is self
 
 
 class World:
-    """All accounts and posts. `on_post` is called at once for every new post."""
+    """All accounts and posts. `on_post` is called at once for every new post, `on_delete` for every deleted one."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self.users_by_id: dict[int, User] = {}
         self.posts: dict[int, Post] = {}
         self.on_post: list[Callable[[Post], None]] = []
+        self.on_delete: list[Callable[[Post], None]] = []
         self._by_author: dict[int, list[Post]] = {}
         self._order: list[Post] = []
         self._ids = Snowflakes()
@@ -104,11 +114,13 @@ class World:
         parent: Post | None = None,
         meaning: Meaning = None,
         delivery_ms: tuple[int, ...],
+        edits: Post | None = None,
     ) -> Post:
-        """A new post, made now. Raises WorldFull."""
+        """A new post, made now, or a new version of the post that it `edits`. Raises WorldFull."""
         if len(self._order) >= MAX_POSTS:
             raise WorldFull("no more posts")
         post_id = self._ids.take()
+        root = parent or edits
         implicit = tuple(_implicit_mentions(author, written, parent))
         post = Post(
             id=post_id,
@@ -117,10 +129,12 @@ class World:
             text="".join(f"@{handle} " for handle in implicit) + written,
             mentions=implicit,
             parent=parent,
-            conversation_id=parent.conversation_id if parent else post_id,
+            conversation_id=root.conversation_id if root else post_id,
             meaning=meaning,
             delivery_ms=delivery_ms,
+            versions=edits.versions if edits else [],
         )
+        post.versions.append(post)
         self.posts[post_id] = post
         self._order.append(post)
         self._by_author.setdefault(author.id, []).append(post)
@@ -129,14 +143,22 @@ class World:
         return post
 
     def delete(self, post: Post) -> None:
-        """Takes the post away, now; a second time changes nothing."""
-        if post.deleted_at_ms is None:
-            post.deleted_at_ms = now_ms()
+        """Takes the post away, with all its versions, now; a second time changes nothing."""
+        for version in post.versions:
+            if version.deleted_at_ms is None:
+                version.deleted_at_ms = now_ms()
+                for listener in self.on_delete:
+                    listener(version)
 
     def suspend(self, user: User) -> None:
         """Takes the account and all its posts away, now; a second time changes nothing."""
         if user.suspended_at_ms is None:
             user.suspended_at_ms = now_ms()
+
+    def protect(self, user: User) -> None:
+        """Shows the account's posts to its followers only, from now on; a second time changes nothing."""
+        if user.protected_at_ms is None:
+            user.protected_at_ms = now_ms()
 
     def says_again(self, author: User, written: str) -> bool:
         """Whether X would refuse this as duplicate content."""
@@ -144,13 +166,13 @@ class World:
         return any(post.written == written and not post.gone for post in recent)
 
     def newest_first(self, below_id: int, from_id: int) -> Iterator[Post]:
-        """The posts with `from_id` <= id < `below_id` that are not gone."""
+        """The posts with `from_id` <= id < `below_id` that are not gone, each in its newest version."""
         end = bisect_left(self._order, below_id, key=lambda post: post.id)
         for place in range(end - 1, -1, -1):
             post = self._order[place]
             if post.id < from_id:
                 return
-            if not post.gone:
+            if post.is_newest and not post.gone:
                 yield post
 
     def truth(self, conversation_id: int | None = None) -> list[dict[str, Any]]:
@@ -186,6 +208,8 @@ def _plain(post: Post) -> dict[str, Any]:
         "meaning": meaning,
         "deleted_at_ms": post.deleted_at_ms,
         "suspended_at_ms": post.author.suspended_at_ms,
+        "protected_at_ms": post.author.protected_at_ms,
+        "edited_to": None if post.is_newest else str(post.versions[-1].id),
         "delivery_ms": list(post.delivery_ms),
         "streamed_at_ms": list(post.streamed_at_ms),
         "read_at_ms": post.read_at_ms,

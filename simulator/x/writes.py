@@ -1,5 +1,6 @@
 """What can be changed at X: own posts, the stream's rules, open connections."""
 
+from itertools import cycle
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -9,13 +10,13 @@ from msgspec import Meta
 from simulator.x.auth import Authentication
 from simulator.x.faults import Faults, Kind
 from simulator.x.parameters import post_id
-from simulator.x.problems import Problem, forbidden, invalid, not_found
+from simulator.x.problems import DUPLICATE_CONTENT, REPLY_NOT_ALLOWED, Problem, forbidden, invalid, not_found
 from simulator.x.render import View, post_object
 from simulator.x.rules import MAX_RULES, Rules
 from simulator.x.settings import ACCOUNT_ID, Settings
-from simulator.x.stream import Stream, reset
+from simulator.x.stream import Stream
 from simulator.x.texts import MAX_WEIGHT, weight
-from simulator.x.world import World
+from simulator.x.world import Post, World
 
 _NO_FIELDS = View(frozenset(), frozenset(), frozenset())
 _Bounded = Annotated[str, Meta(max_length=2_000)]
@@ -64,6 +65,7 @@ class Writes:
         self._faults = faults
         self._rules = rules
         self._stream = stream
+        self._not_allowed = cycle(REPLY_NOT_ALLOWED)
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /2/tweets, as the auction account."""
@@ -74,18 +76,21 @@ class Writes:
         if weight(wanted.text) > MAX_WEIGHT:
             raise forbidden("Your Tweet text is too long. For more information, see X's page on counting characters.")
         author = self._world.users_by_id[ACCOUNT_ID]
-        parent = None
-        if wanted.reply:
-            parent = self._world.posts.get(post_id("in_reply_to_tweet_id", wanted.reply.in_reply_to_tweet_id))
-            if parent is None or parent.gone:
-                raise forbidden("You attempted to reply to a Tweet that is deleted or not visible to you.")
-        if self._world.says_again(author, wanted.text):
-            raise forbidden("You are not allowed to create a Tweet with duplicate content.")
+        parent = self._parent(wanted.reply.in_reply_to_tweet_id) if wanted.reply else None
+        is_duplicate = self._faults.strikes(Kind.DUPLICATE_CONTENT, "POST", request.path)
+        if is_duplicate or self._world.says_again(author, wanted.text):
+            raise forbidden(DUPLICATE_CONTENT)
         latency = (self._settings.stream_latency_ms,)
         post = self._world.post(author, wanted.text, parent=parent, delivery_ms=latency)
-        if self._faults.strikes(Kind.RESPONSE_LOST, "POST", "/2/tweets"):
-            reset(request)
         return web.json_response({"data": post_object(post, _NO_FIELDS)}, status=201)
+
+    def _parent(self, value: str) -> Post:
+        parent = self._world.posts.get(post_id("in_reply_to_tweet_id", value))
+        if parent is None or parent.gone:
+            raise forbidden("You attempted to reply to a Tweet that is deleted or not visible to you.")
+        if self._faults.strikes(Kind.REPLY_NOT_ALLOWED, "POST", "/2/tweets"):
+            raise forbidden(next(self._not_allowed))
+        return parent
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /2/tweets/:id, own posts only."""

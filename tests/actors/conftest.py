@@ -36,7 +36,9 @@ def stage(store: Store) -> Iterator[Stage]:
 
 @pytest.fixture(scope="package")
 def _x() -> Iterator[SimulatedX]:
-    with TemporaryDirectory(prefix="x-") as folder, simulated_x(Path(folder), keepalive_s=0.05, idle_exit_s=600) as x:
+    # All tests together post more than X allows in a quarter of an hour.
+    options = {"keepalive_s": 0.05, "idle_exit_s": 600, "rate_window_ms": 1_000}
+    with TemporaryDirectory(prefix="x-") as folder, simulated_x(Path(folder), **options) as x:
         yield x
 
 

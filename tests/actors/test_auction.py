@@ -10,8 +10,10 @@ import actors.auction
 from actors.auction import Auction
 from adapters.redis.checkpoint import unseal
 from adapters.redis.errors import NotOwner
+from adapters.redis.log import LogReader
 from adapters.redis.queue import START
 from auction import standings
+from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.record import DayState
 from messages.base import Outcome, Phase, Refusal
@@ -86,6 +88,7 @@ def test_what_is_decided_stands_in_log_history_and_state(stage: Stage, opened: A
         "amount_wei": str(3 * 10**17),
         "accepted": "2",
         "refused": "1",
+        "paused": "",
         "provisional": "1",
         "ends_at_ms": str(CLOSES_MS),
     }
@@ -285,6 +288,17 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
     plain.replay(stage.logged())
     assert successor._day.standings.verdicts() == plain.standings.verdicts()
     assert len(stage.logged(BidAccepted)) == 12
+
+
+@pytest.mark.requirement("RED-5", "QUE-2")
+def test_what_is_decided_on_trial_passes_the_audit(stage: Stage, opened: Auction) -> None:
+    opened._suspects.died_of([reply(1, 1, "1")], ValueError("an earlier death"))
+    assert opened._suspects.on_trial
+    tell(stage, opened, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
+    assert len(stage.logged(EndExtended)) == 2
+    auditor = Auditor("m-01")
+    entries = LogReader(stage.client, stage.keys).read(0, 100)
+    assert [auditor.check(list(entry.events())) for entry in entries] == [None] * len(entries)
 
 
 @pytest.mark.requirement("RED-2", "SUP-2")

@@ -7,12 +7,19 @@ import pytest
 import redis
 
 from actors.scheduler import DayPlan, Scheduler
-from adapters.redis.log import LogReader
 from auction.calendar import Window
 from auction.catch_up import ON_TIME_MS
 from messages.base import Lot, Outcome
 from messages.commands import OpenAuction
-from messages.events import DayDelayed, DayStarted, DayVoided, MarathonEnded, MarathonStarted, ResultNamed
+from messages.events import (
+    DayDelayed,
+    DayStarted,
+    DayVoided,
+    MarathonEnded,
+    MarathonStarted,
+    OutageNoticed,
+    ResultNamed,
+)
 from messages.hints import LogGrew, QueueGrew
 from tests.actors.stage import HOUR_MS, Stage
 from tests.auction.builders import RULES
@@ -138,20 +145,22 @@ def test_whoever_restarts_half_way_opens_nothing_twice_and_asks_for_what_is_unfi
     assert asked == ["m-01", "m-02"]
     name_result(stage, 1)
     stage.step(restart())
-    assert asked == ["m-02"]
+    assert asked == ["m-01", "m-02"], "what is found too late is still to be told"
     stage.clock.goes_on(DAY_MS + HOUR_MS)  # day 3 is missed
     name_result(stage, 2)
     for _ in range(3):
         stage.step(restart())
         assert asked == []
-    assert [(type(event), getattr(event, "day", None)) for event in stage.logged(writer="house")] == [
+    told = [event for event in stage.logged(writer="house") if not isinstance(event, OutageNoticed)]
+    assert [(type(event), getattr(event, "day", None)) for event in told] == [
         (MarathonStarted, None),
         (DayStarted, 1),
         (DayStarted, 2),
         (DayVoided, 3),
         (MarathonEnded, None),
     ]
-    assert [len(stage.queued(f"m-{day:02d}")) for day in (1, 2, 3)] == [1, 1, 0]
+    opened = [[type(order) for order in stage.queued(f"m-{day:02d}")].count(OpenAuction) for day in (1, 2, 3)]
+    assert opened == [1, 1, 0]
 
 
 @pytest.mark.requirement("LIFE-6")
@@ -205,6 +214,6 @@ def test_the_marathon_ends_once_with_the_last_result_whatever_day_that_is_of(
     name_result(stage, 2)
     stage.step(actor, actor)
     stage.step(scheduler(stage, plan, asked))
-    assert len(stage.logged(MarathonEnded)) == 1
-    assert asked == ["m-01", "m-02", "m-03"]
-    assert LogReader(stage.client, stage.keys).heads()["house"].sequence == 5
+    [ended] = stage.logged(MarathonEnded)
+    assert (ended.sold, ended.unsold, ended.void, ended.total_wei) == (0, 3, 0, 0)
+    assert asked[:3] == ["m-01", "m-02", "m-03"]

@@ -18,7 +18,11 @@ LINES = {
     "DayVoided": "DayVoided 2: its window had passed",
     "DayVoided, by an operator": "DayVoided 3: skipped: a storm (by alice)",
     "DayDelayed": "DayDelayed 3 by 1800 s, until 2027-03-01 21:30:00.000Z",
+    "DayAdded": "DayAdded 31: Day 17 of day 17, from 2027-03-02 20:00:00.000Z",
+    "OutageNoticed": "OutageNoticed: X from 2027-03-01 20:00:00.000Z to 2027-03-01 20:10:00.000Z",
+    "LetterDiscarded": "LetterDiscarded 1803931200000-0: 4096 bytes, it cannot be read (by alice: not a post)",
     "MarathonEnded": "MarathonEnded",
+    "MarathonEnded, with a summary": "MarathonEnded: 27 sold for 40.5 ETH, 2 unsold, 1 void",
     "AuctionPrepared": (
         "AuctionPrepared 1: Harbour at Dusk, until 2027-03-01 21:00:00.000Z, reserve 0.1 ETH, rules abababababababab"
     ),
@@ -35,6 +39,7 @@ LINES = {
     "StandingsRevised, nobody leads": "revised   nobody leads",
     "EndExtended": "EndExtended to 2027-03-01 21:05:00.000Z by 1900000000000000001",
     "EndExtended, by an operator": "EndExtended to 2027-03-01 21:06:40.000Z (ordered by alice: a storm)",
+    "EndExtended, for an outage": "EndExtended to 2027-03-01 21:08:00.000Z (ordered by house: X was down for 600 s)",
     "ClosingSoon": "ClosingSoon: 300 s or less to 2027-03-01 21:05:00.000Z",
     "AuctionPaused": "AuctionPaused from 2027-03-01 20:00:00.000Z (ordered by alice: a storm)",
     "AuctionResumed": (

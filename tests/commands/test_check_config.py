@@ -14,6 +14,8 @@ from tests.settings.test_settings_faults import ENVIRONMENT_FAULTS, FAULTS, SOUN
 AUTUMN = SOUND.replace('"2027-03-01"', '"2026-10-31"').replace('title = "One"', 'title = "One [bold]"')
 OWN_RESERVE = AUTUMN.replace('title = "Two"', 'title = "Two", reserve = "2 ETH"')
 
+COST_LINES = 4
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -26,7 +28,7 @@ def config(tmp_path: Path) -> Path:
 def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, config: Path) -> None:
     said = line("check-config", "--config", str(config))
     assert (said.code, said.err) == (0, "")
-    heading, *days, rules = said.out.splitlines()
+    heading, *days, rules, quiet, war, _, prices = said.out.splitlines()
     assert "opens (UTC)" in heading
     assert len(days) == 2
     assert "15:00 EDT to 16:00 EDT" in days[0]
@@ -35,6 +37,9 @@ def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, conf
     assert "2026-11-01T20:00:00Z" in days[1]
     assert days[1].endswith("the clocks have changed since the day before: opens 20:00, not 19:00 UTC")
     assert rules == f"rules of every day: {rules_hash(load(config, {}).rules_for(1))}"
+    assert quiet.startswith("X, a day with 100 replies: at the most 100 posts, 100 posts and 100 users read, ")
+    assert war.endswith("$161.50")
+    assert prices == "(prices of 2026-08-22, docs/x-costs.md)"
     assert said.out.isascii()
     assert "\x1b" not in said.out
 
@@ -42,7 +47,7 @@ def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, conf
 @pytest.mark.requirement("CFG-2", "LIFE-7")
 def test_rules_that_differ_are_named_day_by_day_as_in_the_posts(line: Line, config: Path) -> None:
     config.write_text(OWN_RESERVE)
-    _, *days = line("check-config", "--config", str(config)).out.splitlines()
+    _, *days = line("check-config", "--config", str(config)).out.splitlines()[:-COST_LINES]
     settings = load(config, {})
     assert len(days) == 2
     for number, day in enumerate(days, 1):
@@ -53,6 +58,7 @@ def test_rules_that_differ_are_named_day_by_day_as_in_the_posts(line: Line, conf
 def test_as_json_it_is_data(line: Line, config: Path) -> None:
     told = json.loads(line("check-config", "--json", "--config", str(config)).out)
     first, second = told.pop("days")
+    assert [paid["dollars"] for paid in told.pop("x_costs_a_day")][:2] == ["$3.10", "$161.50"]
     assert told == {"ok": True, "marathon": "small", "time_zone": "America/New_York"}
     assert first == {
         "day": 1,

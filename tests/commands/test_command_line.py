@@ -123,7 +123,8 @@ echo "${{COMPREPLY[@]}}"
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
 @pytest.mark.parametrize(
-    ("words", "completed"), [("par", "parse-bid"), ("log --fo", "--follow"), ("audit --js", "--json")]
+    ("words", "completed"),
+    [("par", "parse-bid"), ("log --fo", "--follow"), ("audit --js", "--json"), ("dead-letters ret", "retry")],
 )
 def test_bash_completes_commands_and_options(line: Line, tmp_path: Path, words: str, completed: str) -> None:
     script = tmp_path / "completion.bash"

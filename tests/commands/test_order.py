@@ -45,7 +45,7 @@ def day(marathon: Store) -> AuctionDay:
         (["invalidate", "@user2", *WHY], 2, "argument POST: invalid int value: '@user2'"),
         (["ban", "user2", *WHY], 2, "argument BIDDER: invalid int value: 'user2'"),
         (["skip", *WHY], 2, "the following arguments are required: DAY"),
-        (["skip", "3", "--dry-run", *WHY], 2, "unrecognized arguments: --dry-run"),
+        (["skip", "3", "--auction", "m-01", *WHY], 2, "unrecognized arguments: --auction m-01"),
         (["ban", "42", "--auction", "m-01", *WHY], 2, "unrecognized arguments: --auction m-01"),
         (["extend", "soon", *WHY], 1, "auction-manager: 'soon' is not a duration such as"),
         (["extend", "-5 min", *WHY], 1, "auction-manager: '-5 min' is not a duration such as"),
@@ -155,3 +155,17 @@ def test_a_dry_run_on_a_log_that_does_not_add_up_foretells_nothing(
 def test_with_nothing_on_stage_a_dry_run_wants_an_auction(line: Line, marathon: Store) -> None:
     assert "say auction_id" in line("void", *WHY, "--dry-run").err
     assert "no auction on stage in the log" in line("ban", "2", *WHY, "--dry-run").err
+
+
+@pytest.mark.usefixtures("day")
+def test_a_dry_run_of_a_skip_tells_what_becomes_of_the_lot_or_why_not(line: Line, marathon: Store) -> None:
+    days = [
+        {"auction_id": f"test-{day:02d}", "window": {"day": day}, "lot": {"title": f"Lot {day}"}} for day in (1, 2, 3)
+    ]
+    marathon.client.set(marathon.keys.config, json.dumps(days))
+    said = line("skip", "2", *WHY, "--dry-run")
+    assert said.out == "test-02: day 2 would not be held, and Lot 2 would come again behind day 3\n"
+    assert json.loads(line("skip", "2", *WHY, "--dry-run", "--json").out)["auction_id"] == "test-02"
+    begun, unknown = line("skip", "1", *WHY, "--dry-run"), line("skip", "4", *WHY, "--dry-run")
+    assert (begun.code, "test-01 has begun" in begun.err) == (1, True)
+    assert (unknown.code, "has no day 4" in unknown.err) == (1, True)

@@ -14,6 +14,7 @@ STATUS = {
     "current": {"lot_title": "[bold]Harbour\x1b[2J", "ends_at_ms": 1_803_931_200_000, "outcome": None},
     "queues": {"dead_letters": 4},
     "integrations": {"store": "embedded"},
+    "alarms": {},
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simulator.launch import PORT_FILE, ask_x
 from tests.demo.running import RunningDemo, command, end_world
 
 pytestmark = pytest.mark.timeout(240)
@@ -33,7 +34,7 @@ def test_a_marathon_ends_as_the_ground_truth_says(data_dir: Path) -> None:
     assert json.loads(audited.stdout)["ok"] is True, audited.stderr
     told = command("log", "--data-dir", str(data_dir)).stdout.splitlines()
     assert "MarathonStarted" in told[0]
-    assert "MarathonEnded" in told[-1]
+    assert any("MarathonEnded" in line for line in told[-6:])
 
 
 @pytest.mark.requirement("BID-9", "SUP-1", "RED-4", "X-5")
@@ -97,8 +98,9 @@ def test_an_operator_takes_a_bid_out_pauses_and_resumes_and_the_log_says_by_whom
 
     with RunningDemo(data_dir, "--days", "1", "--day-seconds", "200", "--seed", "5") as demo:
         demo.until("opening", lambda: demo.count("AuctionOpened") == 1)
-        told = demo.command("inject", "PlaceBid", "text=777 ETH #AuctionDay", "author_id=42", "author_handle=guest")
-        assert told.returncode == 0, told.stderr
+        port = int((data_dir / PORT_FILE).read_text())
+        bid = {"author": "guest", "text": "777 ETH #AuctionDay", "reply_to": current(demo)["post_id"]}
+        ask_x(port, "POST", "/_sim/post", bid)
         demo.until("the guest's bid", lambda: current(demo)["leader_handle"] == "guest")
         post = current(demo)["leader_post_id"]
         foretold = demo.command("invalidate", post, "--why", "a guest", "--dry-run")

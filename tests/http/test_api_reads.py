@@ -1,7 +1,7 @@
 """The API over a real store: auctions as they write themselves, and histories page by page."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -35,12 +35,24 @@ FIELDS = {
 }
 
 
+async def receipts(auction_id: str, post_ids: Sequence[int]) -> list[Any]:
+    """What is true of posts, as far as these tests care: the auction's 13th has no verdict."""
+    return [
+        None if one == post_id(13_000) else {"auction_id": auction_id, "post_id": str(one), "posted_at_ms": at_ms(one)}
+        for one in post_ids
+    ]
+
+
+def at_ms(post_id: int) -> int:
+    return (post_id >> 22) + 1_288_834_974_657
+
+
 def answers(store: Store, *paths: str, between: Callable[[], object] = lambda: None) -> list[tuple[int, Any]]:
     """What the API says about each path; `between` runs between two of them."""
     client = connect_async(store.url)
 
     def reads(loop: LoopThread) -> Reads:
-        return StoreReads(client, store.keys, days=3).reads()
+        return StoreReads(client, store.keys, 3, receipts).reads()
 
     async def ask(base: str) -> list[tuple[int, Any]]:
         found = []
@@ -135,7 +147,7 @@ def test_a_bid_that_comes_in_while_a_page_is_read_shifts_nothing(staged: Store) 
 
         client.zrank = rank_before_a_late_bid  # type: ignore[method-assign]
         try:
-            return await StoreReads(client, staged.keys, days=3).bids("m-02", str(post_id(13)), 3)
+            return await StoreReads(client, staged.keys, 3, receipts).bids("m-02", str(post_id(13)), 3)
         finally:
             await client.aclose()
 
@@ -154,3 +166,21 @@ def test_a_users_bids_are_read_over_all_auctions(staged: Store) -> None:
     assert [bid["post_id"] for bid in rest["bids"]] == [str(post_id(3))]
     assert (rest["next"], nobody["bids"]) == (None, [])
     assert (status, wrong["error"]) == (400, "BAD_POSITION")
+
+
+@pytest.mark.requirement("BID-10")
+def test_a_bidder_finds_the_verdict_on_his_post(staged: Store) -> None:
+    receipt = "/api/auctions/m-02/receipt"
+    found, *others = answers(
+        staged,
+        f"{receipt}?post={post_id(5)}",
+        f"{receipt}?post={post_id(13_000)}",
+        f"/api/auctions/m-03/receipt?post={post_id(5)}",
+        receipt,
+        f"{receipt}?post=x",
+        f"{receipt}?post={post_id(5)}&more=1",
+    )
+    assert found == (200, {"auction_id": "m-02", "post_id": str(post_id(5)), "posted_at_ms": OPENS_MS + 5})
+    assert [status for status, _ in others] == [404, 404, 400, 400, 400]
+    assert others[0][1]["error"] == "NOT_FOUND"
+    assert others[2][1]["error"] == others[3][1]["error"] == "BAD_POST"

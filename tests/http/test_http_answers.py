@@ -232,7 +232,7 @@ def test_a_store_that_fails_is_a_503_and_a_mistake_of_ours_a_500_without_its_det
     async def broken(*_: object) -> Any:
         raise ZeroDivisionError("secret detail")
 
-    reads = Reads(away, broken, nothing, nothing, nothing)
+    reads = Reads(away, broken, nothing, nothing, nothing, nothing)
     with caplog.at_level(logging.CRITICAL), serving(reads=lambda _: reads) as house:
         status, headers, body = ask(house.public + "/api/auctions/current")
         assert (status, headers["Retry-After"], body["error"]) == (503, "1", "UNAVAILABLE")

@@ -1,16 +1,18 @@
 """Orders over HTTP, down to the queue in a real store: who gave them, and what is told to those who mistype."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from actors.histories import Histories
 from actors.scheduler import HOUSE
 from adapters.http.server import HttpSettings
 from adapters.redis.client import connect_async
 from adapters.redis.queue import START, Queue
-from messages.base import Refusal
+from messages.base import Phase, Refusal
 from messages.codec import unpack_commands
 from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuction, SkipDay
 from reception import Reception
@@ -47,10 +49,14 @@ class Desk:
 
 @pytest.fixture
 def desk(store: Store) -> Iterator[Desk]:
+    days = [{"auction_id": f"m-{day:02d}", "window": {"day": day}} for day in (1, 2)]
+    store.client.set(store.keys.config, json.dumps(days))
     store.client.hset(store.keys.current, "auction_id", "m-01")
+    store.client.hset(store.keys.day(1), mapping={"phase": Phase.ACTIVE, "paused": ""})
     client = connect_async(store.url)
     supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
-    reception = Reception(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS)
+    histories = Histories(store.client, store.keys)
+    reception = Reception(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS, histories, "UTC")
     with serving(HttpSettings(tokens=TOKENS), operate=reception.operate) as house:
         try:
             yield Desk(house, store)
@@ -79,6 +85,7 @@ def test_nobody_orders_in_the_name_of_another_or_at_another_time(desk: Desk) -> 
 
 @pytest.mark.requirement("LIFE-8")
 def test_an_auction_can_be_named(desk: Desk) -> None:
+    desk.store.client.hset(desk.store.keys.day(2), "phase", Phase.ACTIVE)
     assert desk.order("extend", {"auction_id": "m-02", "ends_at_ms": OPENS_MS + DAY_MS, **WHY})[0] == 202
     [queued] = desk.queued("m-02")
     assert isinstance(queued, ExtendAuction)
@@ -159,3 +166,56 @@ def test_where_nobody_takes_orders_that_is_said() -> None:
     with serving() as house:
         status, _, body = ask(house.private + "/operator/pause", "POST", json=WHY)
         assert (status, body["error"]) == (403, "ORDERS_OFF")
+
+
+PENDING, ACTIVE, PROCESSING, COMPLETED = Phase
+END = {"ends_at_ms": OPENS_MS + DAY_MS}
+LATER = [
+    # the day as it stands (None: it has not begun), the order, and why not
+    (None, "pause", {}, "has not begun"),
+    (None, "void", {}, "has not begun: a day to come can only be skipped"),
+    (None, "invalidate", {"post_id": POST}, "has not begun"),
+    (PENDING, "pause", {}, "is not open yet"),
+    (PENDING, "extend", END, "is not open yet"),
+    (PENDING, "skip", {"day": 1}, "has begun: it can be voided"),
+    (ACTIVE, "resume", {}, "is not paused"),
+    (ACTIVE, "name-result", {}, "has not closed"),
+    (ACTIVE, "skip", {"day": 1}, "has begun"),
+    (PROCESSING, "pause", {}, "has closed: its end is final"),
+    (PROCESSING, "resume", {}, "has closed"),
+    (PROCESSING, "extend", END, "has closed"),
+    (PROCESSING, "skip", {"day": 1}, "has begun"),
+    (COMPLETED, "pause", {}, "is over"),
+    (COMPLETED, "void", {}, "is over"),
+    (COMPLETED, "name-result", {}, "is over"),
+    (COMPLETED, "release", {"post_id": POST}, "is over"),
+    (COMPLETED, "skip", {"day": 1}, "is over"),
+]
+
+
+@pytest.mark.requirement("LIFE-3", "LIFE-8")
+@pytest.mark.parametrize(("phase", "name", "body", "says"), LATER, ids=[f"{row[1]} when {row[0]}" for row in LATER])
+def test_an_order_that_makes_no_sense_as_the_day_stands_is_refused_with_a_sentence(
+    phase: Phase | None, name: str, body: dict[str, Any], says: str, desk: Desk
+) -> None:
+    key = desk.store.keys.day(1)
+    desk.store.client.delete(key) if phase is None else desk.store.client.hset(key, "phase", phase)
+    code, answer = desk.order(name, {**body, **WHY})
+    assert (code, answer["error"], says in answer["reason"]) == (409, "NOT_NOW", True), answer
+    assert desk.all_queued() == []
+
+
+@pytest.mark.requirement("LIFE-3", "LIFE-8")
+@pytest.mark.parametrize(
+    ("phase", "names"), [(PENDING, ["void"]), (ACTIVE, ["pause", "void"]), (PROCESSING, ["name-result", "void"])]
+)
+def test_what_makes_sense_is_taken_and_a_pause_of_a_pause_is_told_to_change_nothing(
+    phase: Phase, names: list[str], desk: Desk
+) -> None:
+    desk.store.client.hset(desk.store.keys.day(1), "phase", phase)
+    for name in names:
+        code, answer = desk.order(name, WHY)
+        assert (code, "note" in answer) == (202, False)
+    desk.store.client.hset(desk.store.keys.day(1), mapping={"phase": Phase.ACTIVE, "paused": "1"})
+    assert "nothing will change" in desk.order("pause", WHY)[1]["note"]
+    assert "note" not in desk.order("resume", WHY)[1]

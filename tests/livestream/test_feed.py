@@ -11,9 +11,10 @@ import aiohttp
 import pytest
 
 from adapters.http.server import SHUTDOWN_S
+from adapters.livestream import hub
 from adapters.livestream.hub import FeedLimits
 from adapters.livestream.viewers import MESSAGES_FORGIVEN
-from tests.staged import House, accepted, frozen, named, opened, prepared, serving
+from tests.staged import House, accepted, frozen, named, opened, prepared, refused, serving
 
 WAIT_S = 5.0
 BRISK = FeedLimits(timer_ms=50, heartbeat_ms=100)
@@ -117,6 +118,23 @@ def test_old_frames_are_forgotten_and_the_newest_can_be_resumed_however_they_cam
             assert [(await viewer.next())["seq"] for _ in range(4)] == [49, 50, 51, 52]
 
         watching(house, scenario, after="g1.48")
+
+
+@pytest.mark.requirement("LIV-4", "QUE-4")
+def test_in_a_flood_viewers_get_a_snapshot_instead_of_frames_that_nobody_can_watch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "FRAMES_A_SECOND", 4)
+    with serving() as house:
+        house.publish(prepared(), opened())
+
+        async def scenario(viewer: Watcher) -> None:
+            assert [(await viewer.next())["type"] for _ in range(2)] == ["hello", "snapshot"]
+            house.publish(*(refused(n) for n in range(1, 100)))
+            frame = await viewer.next()
+            assert (frame["type"], frame["seq"], frame["body"]["stage"]["refused"]) == ("snapshot", 101, 99)
+
+        watching(house, scenario)
 
 
 @pytest.mark.requirement("LIV-1")
@@ -272,9 +290,9 @@ def test_one_viewer_too_many_is_told_so() -> None:
         async def scenario(viewer: Watcher) -> None:
             await viewer.next("snapshot")
             async with aiohttp.ClientSession() as session:
-                with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                with pytest.raises(aiohttp.WSServerHandshakeError) as turned_away:
                     await session.ws_connect(f"{house.public}/livestream")
-                assert refused.value.status == 503
+                assert turned_away.value.status == 503
 
         watching(house, scenario)
 

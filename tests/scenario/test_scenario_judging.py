@@ -11,7 +11,7 @@ from commands.scenario_file import read_scenario
 from commands.scenario_play import Played
 
 DAY = {"outcome": "sold", "winner": "anna", "amount_wei": str(15 * 10**17), "accepted": 3, "refused": {"COMMA": 2}}
-RIGHT = Report(1, [DayReport(day=1, **DAY, expected=DAY)], "ok", "ok", True)
+RIGHT = Report(1, [DayReport(day=1, **DAY, expected=DAY, moved_ms=1_500)], "ok", "ok", True)
 
 
 def unmet(folder: Path, expect: str, **shown: Any) -> list[Expectation]:
@@ -42,6 +42,7 @@ day = 1
 outcome = "sold"
 winner = "anna"
 amount = "1.5 ETH"
+moved = "1500 ms"
 """
 
 
@@ -61,6 +62,8 @@ UNMET = [
     ("exit_code = 70", ("exit_code", "70", "0")),
     ('[[expect.day]]\nday = 1\nwinner = "ben"', ("day 1 winner", "ben", "anna")),
     ('[[expect.day]]\nday = 1\namount = "2 ETH"', ("day 1 amount", "2 ETH", "1.5 ETH")),
+    ('[[expect.day]]\nday = 1\nmoved = "2 s"', ("day 1 moved", "at least 2 s", "1500 ms")),
+    ('[[expect.day]]\nday = 1\nmoved = "0 s"', ("day 1 moved", "not at all", "1500 ms")),
     ('[[expect.day]]\nday = 1\noutcome = "unsold"', ("day 1 outcome", "unsold", "sold")),
 ]
 

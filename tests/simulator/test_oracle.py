@@ -60,6 +60,7 @@ YOUNG_MS = OPENED_MS + 10 - 30 * DAY_MS
         (post(10, "ann", 1_000, deleted_at_ms=OPENED_MS + 20), "WITHDRAWN"),
         (post(10, "ann", "COMMA", deleted_at_ms=OPENED_MS + 20, replied_to="7"), "WITHDRAWN"),
         (post(10, "ann", 1_000, suspended_at_ms=OPENED_MS + 20), "WITHDRAWN"),
+        (post(10, "ann", 1_000, edited_to="44"), "WITHDRAWN"),
         (post(-1, "ann", "COMMA", replied_to="7"), "NOT_A_REPLY"),
         (post(10, "ann", 1_000, replied_to=None), "NOT_A_REPLY"),
         (post(-1, "ann", "COMMA"), "BEFORE_OPEN"),
@@ -80,6 +81,7 @@ def test_a_post_that_is_no_bid_has_one_reason(only: dict[str, Any], reason: str)
         post(10, "ann", None),
         post(10, "ann", "NO_HASHTAG"),
         post(10, "ann", 2_000, deleted_at_ms=OPENED_MS + 20, shown=False),
+        post(10, "ann", 2_000, protected_at_ms=OPENED_MS + 20, shown=False),
     ],
 )
 def test_what_nobody_can_count_is_left_out(left_out: dict[str, Any]) -> None:
@@ -103,6 +105,11 @@ def test_a_bid_that_was_taken_back_leaves_the_others_as_if_it_had_never_been() -
     ann, bob = post(0, "ann", 1_000), post(2, "bob", 1_050)
     gone = post(1, "cid", 9_000, deleted_at_ms=OPENED_MS + 5)
     assert judged(ann, gone, bob) == ("bob", "1050", 2, {"WITHDRAWN": 1})
+
+
+@pytest.mark.requirement("BID-8")
+def test_a_bid_stays_when_its_author_becomes_protected() -> None:
+    assert judged(post(0, "ann", 1_000, protected_at_ms=OPENED_MS + 5))[0] == "ann"
 
 
 @pytest.mark.requirement("BID-6")

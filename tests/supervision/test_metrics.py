@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.histories import Histories
 from adapters.event_loop import LoopThread
 from adapters.redis.client import connect_async
 from adapters.redis.queue import Queue
@@ -33,8 +34,9 @@ def look(supervisor: Supervisor, store: Store, now_ms: int, url: str = "") -> Sa
     loop.start()
     client = connect_async(url or store.url, timeout_s=5)
     try:
-        reception = Reception(supervisor, client, store.keys, ["m-01"], {}, lambda: now_ms)
-        text = loop.submit(reception.views(False).metrics()).result(20).decode()
+        histories = Histories(store.client, store.keys)
+        reception = Reception(supervisor, client, store.keys, ["m-01"], {}, lambda: now_ms, histories, "UTC")
+        text = loop.submit(reception.views(False, "").metrics()).result(20).decode()
         loop.submit(client.aclose()).result(20)
     finally:
         assert loop.stop()

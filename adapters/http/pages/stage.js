@@ -11,30 +11,6 @@ const SHOWN_REFUSAL_MS = 12000;
 const SHOWN_EXTENSION_MS = 8000;
 const DAY_MS = 86400000;
 
-// Why a reply does not count, for people; whatever is not here is some way to write an amount that cannot be read.
-const REASONS = {
-  NOT_A_REPLY: "not a reply to the auction post",
-  WRONG_AUCTION: "not a reply to the auction post",
-  RETWEET: "a repost",
-  NO_AMOUNT: "no amount",
-  MULTIPLE_AMOUNTS: "more than one amount",
-  UNSUPPORTED_UNIT: "not an amount in ETH",
-  BELOW_MINIMUM: "too low",
-  BELOW_RESERVE: "below the reserve",
-  ALREADY_LEADING: "already leading",
-  AFTER_CLOSE: "after the close",
-  BEFORE_OPEN: "before the opening",
-  FOUND_TOO_LATE: "found after the close",
-  PAUSED: "posted during a pause",
-  ACCOUNT_TOO_YOUNG: "the account is too young",
-  NOT_ELIGIBLE: "not eligible",
-  BANNED: "not eligible",
-  RATE_LIMITED: "too many bids at once",
-  HELD: "waiting for the operator",
-  WITHDRAWN: "withdrawn",
-  INVALIDATED: "not counted",
-};
-
 // ---- times in words: in the marathon's zone, as its posts tell them
 
 let formats = {};
@@ -267,7 +243,7 @@ function paintBids(stage, bids) {
   if (!refusal) return $("refusal").replaceChildren();
   const amount = refusal.amount ? ` · ${refusal.amount}` : "";
   const required = refusal.required ? `, at least ${refusal.required}` : "";
-  const rest = `${amount} · ${REASONS[refusal.reason] || "the amount cannot be read"}${required}`;
+  const rest = `${amount} · ${refusal.words}${required}`;
   if ($("refusal").dataset.post !== refusal.post_id || !$("refusal").firstChild) {
     $("refusal").dataset.post = refusal.post_id;
     $("refusal").replaceChildren("Not counted: ", part("bdi", `@${refusal.handle}`), rest);

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.x.costs import Costs, Plan, costs, most_replies
+from commands.x_costs import Costs, Plan, costs, most_replies
 
 HOUR_MS = 3_600_000
 PLAN = Plan(

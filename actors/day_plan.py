@@ -1,0 +1,101 @@
+"""The days as planned: those of the configuration, and those that come behind them for lots that were not sold because
+their day was not held. It knows no clock and writes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from auction.calendar import Window
+from messages.base import Lot, Outcome, Phase, Rules
+from messages.commands import OpenAuction
+from messages.events import DayAdded, DayDelayed
+
+
+class DayPlan(msgspec.Struct, frozen=True):
+    """One day as configured: it becomes the day's frozen terms when its window opens."""
+
+    auction_id: str
+    window: Window
+    lot: Lot
+    rules: Rules
+
+    def opening(self, closes_at_ms: int) -> OpenAuction:
+        """The order to open, to close at this time (UTC ms)."""
+        return OpenAuction(
+            message_id=f"{self.auction_id}:open",
+            auction_id=self.auction_id,
+            day=self.window.day,
+            lot=self.lot,
+            rules=self.rules,
+            opens_at_ms=self.window.opens_at_ms,
+            closes_at_ms=closes_at_ms,
+            latest_end_ms=self.window.closes_at_ms + self.rules.soft_close_cap_ms,
+        )
+
+    def delay(self, now_ms: int, closes_at_ms: int) -> DayDelayed:
+        """That the day opens only now."""
+        return DayDelayed(
+            message_id=f"{self.auction_id}:delayed",
+            at_ms=now_ms,
+            auction_id=self.auction_id,
+            day=self.window.day,
+            lost_ms=now_ms - self.window.opens_at_ms,
+            closes_at_ms=closes_at_ms,
+        )
+
+    def void_view(self) -> dict[str, str]:
+        """The day as readers see it that is not held: flat strings like those of an auction's own view."""
+        return {
+            "auction_id": self.auction_id,
+            "day": str(self.window.day),
+            "phase": Phase.COMPLETED,
+            "outcome": Outcome.VOID,
+            "lot_title": self.lot.title,
+            "lot_token_id": str(self.lot.token_id),
+            "lot_image": self.lot.image,
+        }
+
+
+class FurtherDay(msgspec.Struct, frozen=True):
+    """A date behind the last day, for the lot of a day that was not held."""
+
+    auction_id: str
+    window: Window
+
+
+class Plan(dict[int, DayPlan]):
+    """All days by their number; a number is a place in the calendar, so further days may leave some out."""
+
+    def __init__(self, days: Sequence[DayPlan], further: Sequence[FurtherDay]) -> None:
+        super().__init__({day.window.day: day for day in days})
+        self._further = {day.window.day: day for day in further}
+
+    def restore(self, added: Mapping[int, int]) -> None:
+        """Take in the further days that there are: their numbers, and the day whose lot comes again on each."""
+        for day, of_day in added.items():
+            self._add(day, of_day)
+
+    def come_again(self, of_day: int, now_ms: int) -> DayAdded | None:
+        """The lot of this day gets the next further date that has not begun; None where the calendar has no more."""
+        dates = [day for day in self._further.values() if day.window.day not in self]
+        date = next((date for date in dates if date.window.opens_at_ms > now_ms), None)
+        if date is None:
+            return None
+        plan = self._add(date.window.day, of_day)
+        return DayAdded(
+            message_id=f"{plan.auction_id}:added",
+            at_ms=now_ms,
+            auction_id=plan.auction_id,
+            day=plan.window.day,
+            of_day=of_day,
+            lot=plan.lot,
+            reserve_wei=plan.rules.reserve_wei,
+            opens_at_ms=plan.window.opens_at_ms,
+            closes_at_ms=plan.window.closes_at_ms,
+        )
+
+    def _add(self, day: int, of_day: int) -> DayPlan:
+        date, missed = self._further[day], self[of_day]
+        self[day] = DayPlan(date.auction_id, date.window, missed.lot, missed.rules)
+        return self[day]

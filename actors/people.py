@@ -1,0 +1,58 @@
+"""What the house says of people: who is barred from when on, and why.
+
+Nothing is written here: the scheduler commits it and passes it on.
+"""
+
+from actors.house_state import HouseState
+from auction.catch_up import HOUSE
+from messages.base import Refusal
+from messages.commands import BarBidder, UnbarBidder
+from messages.events import BidderBarred, BidderUnbarred, StrikeGiven
+
+
+def barred(order: BarBidder, now_ms: int) -> BidderBarred:
+    """The event of a bar."""
+    return BidderBarred(
+        message_id=f"ordered:{order.message_id}",
+        correlation_id=order.message_id,
+        at_ms=now_ms,
+        bidder_id=order.bidder_id,
+        from_ms=order.from_ms,
+        reason=order.reason,
+        by=order.by,
+        why=order.why,
+    )
+
+
+def unbarred(order: UnbarBidder, now_ms: int) -> BidderUnbarred:
+    """The event of a bar that is lifted."""
+    return BidderUnbarred(
+        message_id=f"ordered:{order.message_id}",
+        correlation_id=order.message_id,
+        at_ms=now_ms,
+        bidder_id=order.bidder_id,
+        from_ms=order.from_ms,
+        by=order.by,
+        why=order.why,
+    )
+
+
+def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBidder | None:
+    """Count the strike; the bar of a bidder who has reached his last one. What he bid before it stands.
+
+    A log that is heard again from its beginning bars nobody whose bar was lifted since.
+    """
+    if strike.at_ms <= state.lifted.get(strike.bidder_id, 0):
+        return None
+    state.strikes[strike.bidder_id] = count = state.strikes.get(strike.bidder_id, 0) + 1
+    if count < limit or state.bars_bidder(strike.bidder_id):
+        return None
+    return BarBidder(
+        message_id=f"strikes:{strike.bidder_id}:{strike.post_id}",
+        by=HOUSE,
+        why=f"{count} strikes, the last: {strike.cause}",
+        said_at_ms=strike.at_ms,
+        bidder_id=strike.bidder_id,
+        from_ms=strike.at_ms,
+        reason=Refusal.NOT_ELIGIBLE,
+    )

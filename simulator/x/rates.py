@@ -1,0 +1,154 @@
+"""How often X may be asked: a window for each endpoint and kind of credentials, its headers, and who asked too often.
+
+It counts what it refuses, so that a test can assert that nobody ever asked beyond a window.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from typing import Any
+
+from aiohttp import web
+
+from simulator.x.clock import now_ms
+from simulator.x.problems import Problem, too_many_requests
+
+# X's own, in requests per 15 minutes: for an app (a bearer token), and for a user (a signature).
+LIMITS: dict[str, dict[str, int]] = {
+    "GET /2/tweets": {"app": 3_500, "user": 5_000},
+    "POST /2/tweets": {"user": 100},
+    "GET /2/tweets/{id}": {"app": 450, "user": 900},
+    "DELETE /2/tweets/{id}": {"user": 50},
+    "GET /2/tweets/search/recent": {"app": 450, "user": 300},
+    "GET /2/tweets/search/stream": {"app": 50},
+    "GET /2/tweets/search/stream/rules": {"app": 450},
+    "POST /2/tweets/search/stream/rules": {"app": 100},
+    "GET /2/users": {"app": 300, "user": 900},
+    "GET /2/users/me": {"user": 75},
+    "GET /2/users/{id}/tweets": {"app": 10_000, "user": 900},
+    "GET /2/users/{id}/mentions": {"app": 450, "user": 300},
+}
+# What an app may do in 24 hours, whoever signs.
+DAILY_LIMITS = {"POST /2/tweets": 10_000}
+_QUARTER, _DAY = "x-rate-limit", "x-app-limit-24hour"
+_HEADERS = "rate_headers"
+
+
+class Window:
+    """What may be asked of one endpoint within `length_ms`; it begins with the first request after the last one.
+
+    `most` is the most that was ever used of one, `exceeded` how often it was asked beyond, `early` how often it was
+    asked although a 429 had told (by a fault) to wait.
+    """
+
+    def __init__(self, prefix: str, limit: int, length_ms: int) -> None:
+        self.prefix, self.limit, self.length_ms = prefix, limit, length_ms
+        self.used = self.most = self.exceeded = self.early = 0
+        self.closed_until_ms = 0
+        self._ends_at_ms = 0
+
+    def take(self, at_ms: int) -> bool:
+        """One request; whether it was within the limit."""
+        if at_ms >= self._ends_at_ms:
+            self.used, self._ends_at_ms = 0, at_ms + self.length_ms
+        if at_ms < self.closed_until_ms:
+            self.early += 1
+        if self.used >= self.limit:
+            self.exceeded += 1
+            return False
+        self.used += 1
+        self.most = max(self.most, self.used)
+        return True
+
+    def headers(self) -> dict[str, str]:
+        """As X states it: whole seconds, and so never before the end."""
+        return {
+            f"{self.prefix}-limit": str(self.limit),
+            f"{self.prefix}-remaining": str(max(0, self.limit - self.used)),
+            f"{self.prefix}-reset": str(math.ceil(self._ends_at_ms / 1000)),
+        }
+
+
+class Rates:
+    """All windows there have been."""
+
+    def __init__(self, window_ms: int, day_ms: int, clock: Callable[[], int] = now_ms) -> None:
+        self._window_ms, self._day_ms, self._clock = window_ms, day_ms, clock
+        self._windows: dict[tuple[str, str], list[Window]] = {}
+        self._limits = {endpoint: dict(limits) for endpoint, limits in LIMITS.items()}
+        # X has two bodies for the same thing, and nobody knows when it sends which.
+        self._spellings = cycle((False, True))
+
+    def take(self, request: web.Request) -> None:
+        """Counts the request, and notes the headers of its answer. Raises Problem (429) beyond a window."""
+        windows = self._of(request)
+        at_ms = self._clock()
+        within = [window.take(at_ms) for window in windows]
+        headers = {name: value for window in windows for name, value in window.headers().items()}
+        request[_HEADERS] = headers
+        if not all(within):
+            raise self.refusal()
+
+    def refusal(self) -> Problem:
+        """A 429, in one of X's two spellings."""
+        return too_many_requests(legacy=next(self._spellings))
+
+    def told(self, request: web.Request, reset_s: int | None) -> None:
+        """A fault answers the request with 429: until `reset_s` (Unix seconds), or without a word about it."""
+        windows = self._of(request)
+        request[_HEADERS] = {}
+        if reset_s is None:
+            return
+        for window in windows:
+            window.closed_until_ms = reset_s * 1000
+        limit = windows[0].limit if windows else 1
+        request[_HEADERS] = {
+            f"{_QUARTER}-limit": str(limit),
+            f"{_QUARTER}-remaining": "0",
+            f"{_QUARTER}-reset": str(reset_s),
+        }
+
+    def limit(self, endpoint: str, limit: int) -> None:
+        """Another limit for all windows of the endpoint, now and later. Raises KeyError for one that has none."""
+        self._limits[endpoint] = dict.fromkeys(self._limits[endpoint], limit)
+        for (name, _), windows in self._windows.items():
+            if name == endpoint:
+                windows[0].limit = limit
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every window that was ever used, as plain values."""
+        return list(self._plain())
+
+    def _plain(self) -> Iterator[dict[str, Any]]:
+        for (endpoint, by), windows in sorted(self._windows.items()):
+            for window in windows:
+                yield {
+                    "endpoint": endpoint,
+                    "by": "app" if window.prefix == _DAY else by,
+                    "window_ms": window.length_ms,
+                    "limit": window.limit,
+                    "used": window.used,
+                    "most": window.most,
+                    "exceeded": window.exceeded,
+                    "early": window.early,
+                }
+
+    def _of(self, request: web.Request) -> list[Window]:
+        resource = request.match_info.route.resource
+        endpoint = f"{request.method} {resource.canonical if resource else ''}"
+        is_app = request.headers.get("Authorization", "").lower().startswith("bearer ")
+        by = "app" if is_app else "user"
+        limit = self._limits.get(endpoint, {}).get(by)
+        if limit is None:
+            return []  # there is no such endpoint, or it does not take these credentials
+        return self._windows.setdefault((endpoint, by), list(self._new(endpoint, limit)))
+
+    def _new(self, endpoint: str, limit: int) -> Iterator[Window]:
+        yield Window(_QUARTER, limit, self._window_ms)
+        if endpoint in DAILY_LIMITS:
+            yield Window(_DAY, DAILY_LIMITS[endpoint], self._day_ms)
+
+
+async def state_limits(request: web.Request, response: web.StreamResponse) -> None:
+    """To be called before any answer's headers leave: puts those of its window in."""
+    response.headers.update(request.get(_HEADERS, {}))

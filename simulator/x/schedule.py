@@ -1,0 +1,141 @@
+"""A whole schedule of faults from a seed: which kinds, how often, when. The plan is pure; playing it is a task.
+
+Each schedule has its own selection of kinds, so that rare combinations are met without everything being one long
+outage. When its time is over nothing goes wrong any more.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from simulator.x.faults import Fault, Faults, Kind
+
+_STREAM = "/2/tweets/search/stream"
+
+
+class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A schedule as it is asked for: `longest_ms` is how long any one thing lasts."""
+
+    seed: int
+    duration_ms: Annotated[int, Meta(ge=1, le=10**9)]
+    longest_ms: Annotated[int, Meta(ge=0, le=10**9)] = 2_000
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A fault, `at_ms` after the beginning."""
+
+    at_ms: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """What `share` of the schedules have: up to `most` times, or with up to `rate` of the chances for a while."""
+
+    kind: Kind
+    share: float
+    most: int = 0
+    rate: float = 0.0
+    method: str = ""
+    path: str = "/2/"
+
+
+_TROUBLES = (
+    _Trouble(Kind.EOF, 0.4, most=3),
+    _Trouble(Kind.CUT, 0.3, most=2),
+    _Trouble(Kind.RST, 0.3, most=2),
+    _Trouble(Kind.DISCONNECT, 0.2, most=2),
+    _Trouble(Kind.TRUNCATED, 0.2, most=2),
+    _Trouble(Kind.STALL, 0.3, most=2),
+    _Trouble(Kind.REFUSED, 0.2, most=2),
+    _Trouble(Kind.SLOW_KEEPALIVE, 0.2, most=2),
+    _Trouble(Kind.UNKNOWN_MESSAGE, 0.3, most=5),
+    _Trouble(Kind.GIANT_LINE, 0.1, most=1),
+    # Whoever is told to go away stays away from the stream for long: not too often, or the stream is never seen.
+    _Trouble(Kind.TOO_MANY_CONNECTIONS, 0.1, most=1),
+    _Trouble(Kind.HTTP_503, 0.1, most=1, path=_STREAM),
+    _Trouble(Kind.DUPLICATE, 0.5, rate=0.5),
+    _Trouble(Kind.LATE, 0.5, rate=0.5),
+    _Trouble(Kind.LOST, 0.5, rate=0.5),
+    _Trouble(Kind.NO_INCLUDES, 0.2, rate=0.3),
+    _Trouble(Kind.NO_CONVERSATION, 0.3, rate=0.5),
+    _Trouble(Kind.NO_TAG, 0.2, rate=1.0),
+    _Trouble(Kind.NO_MILLISECONDS, 0.2, rate=1.0),
+    _Trouble(Kind.NUMBER_IDS, 0.2, rate=1.0),
+    _Trouble(Kind.NEW_NAMES, 0.2, rate=1.0),
+    _Trouble(Kind.SLOW, 0.3, rate=0.5),
+    _Trouble(Kind.INDEX_LAG, 0.4, rate=0.5),
+    _Trouble(Kind.TIMELINE_LAG, 0.4, rate=0.5),
+    _Trouble(Kind.HTTP_402, 0.2, most=2, method="GET"),
+    _Trouble(Kind.HTTP_429, 0.3, most=2, method="GET"),
+    _Trouble(Kind.HTTP_503, 0.3, most=3, method="GET"),
+    _Trouble(Kind.NO_ANSWER, 0.3, most=2, method="GET"),
+    _Trouble(Kind.REPLY_NOT_ALLOWED, 0.2, most=2),
+    _Trouble(Kind.DUPLICATE_CONTENT, 0.2, most=1),
+    _Trouble(Kind.HTTP_429, 0.2, most=1, method="POST"),
+    _Trouble(Kind.HTTP_503, 0.2, most=1, method="POST"),
+    _Trouble(Kind.RESPONSE_LOST, 0.3, most=2, method="POST"),
+    _Trouble(Kind.NO_ANSWER, 0.2, most=1, method="POST"),
+)
+
+
+def plan_faults(order: Order) -> list[Step]:
+    """The steps of a schedule, in the order of their times. A function of the order alone."""
+    random = Random(f"{order.seed}:schedule")
+    steps = [
+        step for trouble in _TROUBLES if random.random() < trouble.share for step in _steps(trouble, order, random)
+    ]
+    return sorted(steps, key=lambda step: step.at_ms)
+
+
+def _steps(trouble: _Trouble, order: Order, random: Random) -> Iterator[Step]:
+    if trouble.rate:
+        from_ms, to_ms = sorted(random.randrange(order.duration_ms) for _ in range(2))
+        fault = _fault(trouble, order, random)
+        yield Step(from_ms, msgspec.structs.replace(fault, rate=round(random.uniform(0.05, trouble.rate), 2)))
+        yield Step(to_ms, msgspec.structs.replace(fault, rate=0.0))
+    for _ in range(random.randint(1, trouble.most) if trouble.most else 0):
+        fault = _fault(trouble, order, random)
+        yield Step(random.randrange(order.duration_ms), msgspec.structs.replace(fault, count=1))
+
+
+def _fault(trouble: _Trouble, order: Order, random: Random) -> Fault:
+    ms = round(random.uniform(0.1, 1.0) * order.longest_ms)
+    reset_s = random.choice((None, 1 + order.longest_ms // 1000))
+    return Fault(kind=trouble.kind, method=trouble.method, path=trouble.path, ms=ms, reset_s=reset_s)
+
+
+class Schedule:
+    """Plays one schedule at a time."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._playing: asyncio.Task[None] | None = None
+
+    def begin(self, order: Order) -> list[Step]:
+        """From now on, in place of what was played before; the plan."""
+        self.stop()
+        steps = plan_faults(order)
+        self._playing = asyncio.get_running_loop().create_task(self._play(steps, order.duration_ms))
+        return steps
+
+    def stop(self) -> None:
+        """Nothing more comes of it; what has come holds on."""
+        if self._playing:
+            self._playing.cancel()
+            self._playing = None
+
+    async def _play(self, steps: list[Step], duration_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for step in steps:
+            await asyncio.sleep(began_s + step.at_ms / 1000 - loop.time())
+            # A copy: a fault counts down what is left of it, and the plan is still being told.
+            self._faults.add(msgspec.structs.replace(step.fault))
+        await asyncio.sleep(began_s + duration_ms / 1000 - loop.time())
+        self._faults.clear()

@@ -1,0 +1,77 @@
+"""The same posts in other forms, all of which X's documents allow or have been seen: parts missing, other spellings."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from simulator.x.faults import Faults, Kind
+
+Object = dict[str, Any]
+_RENAMED = {
+    "edit_history_tweet_ids": "edit_history_post_ids",
+    "referenced_tweets": "referenced_posts",
+    "note_tweet": "note_post",
+}
+
+
+def reshape(body: Object, faults: Faults, method: str, path: str) -> None:
+    """Changes an answer with posts, or a line of the stream, in place and as the faults have it."""
+    for kind, change in _CHANGES.items():
+        if faults.strikes(kind, method, path):
+            change(body)
+
+
+def _no_includes(body: Object) -> None:
+    body.pop("includes", None)
+
+
+def _no_conversation(body: Object) -> None:
+    for found in _objects(body):
+        found.pop("conversation_id", None)
+
+
+def _no_tag(body: Object) -> None:
+    for rule in body.get("matching_rules", ()):
+        rule.pop("tag", None)
+
+
+def _no_milliseconds(body: Object) -> None:
+    for found in _objects(body):
+        if "created_at" in found:
+            found["created_at"] = found["created_at"].replace(".000Z", "Z")
+
+
+def _number_ids(body: Object) -> None:
+    for found in _objects(body):
+        for name, value in found.items():
+            if name == "id" or name.endswith("_id"):
+                found[name] = int(value)
+            elif name.endswith("_ids"):
+                found[name] = [int(one) for one in value]
+
+
+def _new_names(body: Object) -> None:
+    for found in list(_objects(body)):
+        for old, new in _RENAMED.items():
+            if old in found:
+                found[new] = found.pop(old)
+
+
+def _objects(value: Any) -> Iterator[Object]:
+    if isinstance(value, dict):
+        # What is inside comes first, so that an object may be changed when its turn has come.
+        for inner in value.values():
+            yield from _objects(inner)
+        yield value
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _objects(inner)
+
+
+_CHANGES: dict[Kind, Callable[[Object], None]] = {
+    Kind.NO_INCLUDES: _no_includes,
+    Kind.NO_CONVERSATION: _no_conversation,
+    Kind.NO_TAG: _no_tag,
+    Kind.NO_MILLISECONDS: _no_milliseconds,
+    Kind.NUMBER_IDS: _number_ids,
+    Kind.NEW_NAMES: _new_names,
+}
