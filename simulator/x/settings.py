@@ -39,7 +39,7 @@ class CrowdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     suspended: Annotated[
         float,
         Meta(ge=0, le=1, description="which share of the bids that are taken back go with their account"),
-    ] = 0.0
+    ] = 0.5
     reserve_wei: Annotated[Wei, Meta(description="the reserve that the crowd knows of")] = Wei(10**17)
     increment_wei: Annotated[Wei, Meta(description="the least absolute raise that it knows of")] = Wei(10**16)
     increment_basis_points: Annotated[

@@ -80,6 +80,25 @@ def test_a_suspended_leader_is_withdrawn_and_a_protected_one_is_flagged_only(
     assert alarms.sounding() == {}
 
 
+@pytest.mark.requirement("X-6", "BID-8")
+def test_a_suspended_bidder_who_was_never_seen_leading_keeps_nobody_out(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
+) -> None:
+    auction, post = open_on_x()
+    texts = (("ann", "1"), ("susp2", "1.5"), ("bob", "1.55"), ("cid", "1.8"))
+    made = [x.reply(name, f"{eth} ETH #AuctionDay", post) for name, eth in texts]
+    ahead(stage)
+    stage.step(sweeper, auction)
+    assert [event.post_id for event in stage.logged(BidRefused)] == [made[2]], "too little beside the second"
+    x.tell("suspend", handle="susp2")
+    stage.clock.goes_on(HOUR_MS)
+    for _ in range(6):
+        goes_on(stage, auction, sweeper, ms=TIMING.lag_ms + 30_000)
+    assert [(event.post_id, event.cause) for event in stage.logged(BidWithdrawn)] == [(made[1], "suspended")]
+    assert [link.bid.post_id for link in auction._day.standings.chain] == [made[0], made[2], made[3]]
+    assert len(stage.logged(ResultNamed)) == 1
+
+
 @pytest.mark.requirement("LIFE-3", "X-6")
 def test_a_deleted_auction_post_pauses_the_day_once_and_sounds_an_alarm(
     stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper

@@ -112,7 +112,7 @@ class Watcher(Follower):
                 yield f"{child.name} has died {child.restarts} times"
 
 
-def play(seed: int, suspended: float = 0.0) -> Outcome:
+def play(seed: int, suspended: float = 0.5) -> Outcome:
     """A day with the faults of this seed; `suspended` is an option of the crowd.
 
     To be called in the main thread, because it takes the process's signals.

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first; the next one is one more (default 1)")
     parser.add_argument("--jobs", type=int, default=4, help="days played at a time; mostly they wait (default 4)")
     parser.add_argument(
-        "--suspended", type=float, default=0.0, help="the share of bids that go with their account (default 0)"
+        "--suspended", type=float, default=0.5, help="the share of bids that go with their account (default 0.5)"
     )
     parser.add_argument("--verbose", action="store_true", help="show what was said in each day")
     args = parser.parse_args()
