@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from auction.money import format_eth
 from auction.receipts import Receipt, local_date, local_time, next_words, receipt_words
+from auction.words import time_left
 from messages.base import Outcome, Wei
 from messages.events import (
     AuctionPrepared,
@@ -39,8 +40,7 @@ def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
 
 def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str) -> str:
     """The post that says how long there is left to bid."""
-    minutes, seconds = divmod(closing.left_ms // 1000, 60)
-    left = f"{minutes} min" if minutes else f"{seconds} s"
+    left = time_left(closing.left_ms)
     ends = local_time(closing.ends_at_ms, time_zone)
     return _fit(f"Day {prepared.day}: {prepared.lot.title} closes in {left}, at {ends}.")
 

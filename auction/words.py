@@ -76,8 +76,7 @@ def host_line(event: AnyEvent) -> str | None:
         case EndExtended():
             return "A bid in the last minutes: the end has moved."
         case ClosingSoon():
-            minutes, seconds = divmod(event.left_ms // 1000, 60)
-            return f"{minutes} min left to bid." if minutes else f"{seconds} s left to bid."
+            return f"{time_left(event.left_ms)} left to bid."
         case AuctionPaused():
             return "The auction is paused. What is posted now does not count."
         case AuctionResumed():
@@ -102,6 +101,13 @@ def log_line(event: AnyEvent) -> str:
 def one_line(text: str) -> str:
     """The text with everything escaped that would break its line, hide in it or speak to the terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def time_left(left_ms: int) -> str:
+    """A stretch of time to its whole second, such as "10 min" or "1 min 30 s"."""
+    minutes, seconds = divmod(left_ms // 1000, 60)
+    parts = [f"{minutes} min"] * bool(minutes) + [f"{seconds} s"] * bool(seconds or not minutes)
+    return " ".join(parts)
 
 
 def utc(at_ms: int) -> str:

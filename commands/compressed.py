@@ -55,7 +55,10 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
         # The crowd of a demo bids as fast as the clock runs here, and as high as it likes.
         rate_limit_posts=0,
         hold_above_wei=Wei(0),
-        closing_soon_ms=tuple(scaled(ms, 1) for ms in shipped.rules.closing_soon_ms),
+        # A post tells whole seconds, and two posts of one text would pass for one: so no second twice, and none of 0 s.
+        closing_soon_ms=tuple(
+            sorted({scaled(ms, 0) // 1000 * 1000 for ms in shipped.rules.closing_soon_ms} - {0}, reverse=True)
+        ),
     )
     return replace(
         shipped,
