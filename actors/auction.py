@@ -15,7 +15,7 @@ from actors.ports import Clock, StoreAccess
 from adapters import metrics
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
-from adapters.redis.writes import HashSet, HashSetIf, SortedAdd, SortedAddEach, Trim, Write
+from adapters.redis.writes import HashSet, HashSetIf, Histories, Trim, Write
 from auction.catch_up import LEAST_OUTAGE_MS
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
@@ -171,7 +171,7 @@ class Auction(Actor):
         writes: list[Write] = []
         verdicts = [event for event in events if isinstance(event, BidAccepted | BidRefused)]
         if verdicts:
-            writes += self._history(verdicts)
+            writes.append(self._history(verdicts))
         if events and self._day.prepared:
             view = day_view(self._day)
             writes.append(HashSet(keys.day(self._day.prepared.day), view))
@@ -182,15 +182,11 @@ class Auction(Actor):
             )
         return writes
 
-    def _history(self, verdicts: Sequence[BidAccepted | BidRefused]) -> tuple[Write, Write]:
+    def _history(self, verdicts: Sequence[BidAccepted | BidRefused]) -> Histories:
         """The bids in the history of the auction, and in that of each bidder."""
-        user_bids, prefix = self._store.keys.user_bids, self.auction_id.encode() + b":"
-        by_time, by_user = [], []
-        for event in verdicts:
-            at_ms, member = posted_at_ms(event.post_id), b"%020d" % event.post_id
-            by_time.append((at_ms, member))
-            by_user.append((user_bids(event.bidder_id), at_ms, prefix + member))
-        return SortedAdd(self._store.keys.bids(self.auction_id), by_time), SortedAddEach(by_user[0][0], by_user)
+        bids = [(posted_at_ms(event.post_id), event.post_id, event.bidder_id) for event in verdicts]
+        keys = self._store.keys
+        return Histories(keys.bids(self.auction_id), keys.own_bids, f"{self.auction_id}:", bids)
 
 
 def day_view(day: AuctionDay) -> dict[str, str]:

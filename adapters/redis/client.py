@@ -62,6 +62,36 @@ def execute(client: redis.Redis, *command: str | bytes | int) -> Any:
         return untyped.execute_command(*command)
 
 
+class Sent:
+    """One command that is on its way to the server, so that there is something else to do while the server works.
+
+    Made by `send`. For one thread. An answer that nobody waits for is given up with the client.
+    """
+
+    def __init__(self, client: Any, command: tuple[str | bytes | int, ...]) -> None:
+        with translated():
+            self._pool = client.connection_pool
+            self._connection = self._pool.get_connection()
+            try:
+                self._connection.send_command(*command)
+            except BaseException:
+                self._pool.release(self._connection)
+                raise
+
+    def answer(self) -> Any:
+        """Waits for the answer; to be asked for once. Raises as `execute`."""
+        try:
+            with translated():
+                return self._connection.read_response()
+        finally:
+            self._pool.release(self._connection)
+
+
+def send(client: redis.Redis, *command: str | bytes | int) -> Sent:
+    """Sends one command, once, and does not wait. Raises StoreUnavailable where it cannot have left, OutcomeUnknown."""
+    return Sent(client, command)
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which server answers and whose history it holds. Another one than before may lack the newest events."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from adapters.redis.client import execute
+from adapters.redis.client import Sent, execute, send
 
 _CODE = Path(__file__).with_name("library.lua").read_text(encoding="utf-8")
 
@@ -23,3 +23,8 @@ def load(client: redis.Redis) -> None:
 def call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence[Value]) -> Any:
     """Runs one function, once. Raises as `execute`."""
     return execute(client, "FCALL", function, len(keys), *keys, *args)
+
+
+def begin_call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence[Value]) -> Sent:
+    """The same without waiting for its answer. Raises as `send`."""
+    return send(client, "FCALL", function, len(keys), *keys, *args)

@@ -12,9 +12,10 @@ import redis
 
 from adapters.redis import functions
 from adapters.redis.checkpoint import Checkpoint, newest_sound, seal
+from adapters.redis.client import Sent
 from adapters.redis.errors import LogDamaged, StoreUnavailable
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader, first_link, next_link
+from adapters.redis.log import LogEntry, LogReader, first_link, next_link
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Write, flatten
 from messages.base import Event
@@ -35,6 +36,17 @@ class Begun(NamedTuple):
     checkpoint: bytes | None
 
 
+class _Unsettled(NamedTuple):
+    """A commit on its way, and what holds once it is written."""
+
+    call: Sent
+    begun: Begun
+    sequence: int
+    chain: str
+    data: bytes
+    events: Sequence[Event]
+
+
 class Journal:
     """The journal of one writer in the process with this lease token. For one thread.
 
@@ -48,6 +60,7 @@ class Journal:
         self._writer = writer
         self._recent = recent
         self._begun: Begun | None = None
+        self._unsettled: _Unsettled | None = None
         self._sequence = 0
         self._chain = ""
         self._seq = 0
@@ -58,7 +71,7 @@ class Journal:
 
         Raises NotOwner without the lease, StoreUnavailable, OutcomeUnknown.
         """
-        self._begun = None
+        self._begun = self._unsettled = None
         # Random rather than counted: a failover may lose the newest number, which would then be given out twice.
         incarnation = secrets.token_hex(8)
         sequence, chain, self._seq = functions.call(
@@ -105,21 +118,27 @@ class Journal:
         the same commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and redis.ResponseError
         when a key holds another type than a write needs (nothing is written).
         """
+        self.send(events, writes, checkpoint)
+        return self.settle()
+
+    def send(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> None:
+        """A commit whose answer `settle` waits for, so that the writer can go on while the server works.
+
+        One is on its way at a time: the one before has to be settled. Raises as `commit`.
+        """
         if self._begun is None:
-            raise RuntimeError(f"the journal of {self._writer} has to be begun before a commit")
+            raise RuntimeError(f"the journal of {self._writer} has to be begun, and settled, before a commit")
         data, chain = b"", self._chain
         sequence = self._sequence + len(events)
         if events:
             data = pack_batch(events)
             chain = next_link(chain, data)
-            if self._recent:
-                self._recent.remember(chain, len(data), events)  # type: ignore[arg-type]  # every event is one of the log's
         # The server gives the commit's own seq; the one before it is a place to read on from just as well.
         state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint))
         keys, values = flatten(writes)
         begun, self._begun = self._begun, None
         try:
-            seq: int = functions.call(
+            sent = functions.begin_call(
                 self._client,
                 "commit",
                 [
@@ -148,5 +167,25 @@ class Journal:
         except StoreUnavailable:
             self._begun = begun
             raise
-        self._begun, self._sequence, self._chain, self._seq = begun, sequence, chain, seq
+        self._unsettled = _Unsettled(sent, begun, sequence, chain, data, events)
+
+    def settle(self) -> int:
+        """Waits until what was sent is written; the marathon's seq then. At once where nothing is on its way.
+
+        Raises as `commit`.
+        """
+        if self._unsettled is None:
+            return self._seq
+        sent, self._unsettled = self._unsettled, None
+        try:
+            seq: int = sent.call.answer()
+        except StoreUnavailable:
+            self._begun = sent.begun
+            raise
+        count, first_of_writer = len(sent.events), self._sequence + 1
+        self._begun, self._sequence, self._chain, self._seq = sent.begun, sent.sequence, sent.chain, seq
+        if self._recent and count:
+            events: Sequence[AnyEvent] = sent.events  # type: ignore[assignment]  # every event is one of the log's
+            entry = LogEntry(seq - count + 1, count, self._writer, first_of_writer, sent.chain, sent.data, events)
+            self._recent.remember(entry)
         return seq

@@ -45,7 +45,12 @@ class Keys:
 
     def user_bids(self, user_id: int) -> str:
         """Sorted set: a user's bids; score is the source's ms, member the auction's id and the post id."""
-        return f"users:{user_id}:bids"
+        return str(user_id).join(self.own_bids)
+
+    @property
+    def own_bids(self) -> tuple[str, str]:
+        """What stands before and behind the user's id in `user_bids`."""
+        return "users:", ":bids"
 
     # ---- what comes in
 

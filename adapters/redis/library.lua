@@ -10,7 +10,7 @@
 local CHUNK = 6000
 
 -- What a generic write needs to find under its key.
-local KINDS = {ZADDEACH = 'zset', SET = 'string', HSET = 'hash', HSETIF = 'hash', ZADD = 'zset', XADD = 'stream', XTRIM = 'stream', DEL = 'anything'}
+local KINDS = {HISTORIES = 'zset', SET = 'string', HSET = 'hash', HSETIF = 'hash', XADD = 'stream', XTRIM = 'stream', DEL = 'anything'}
 
 local function not_owner(why) return redis.error_reply('NOTOWNER ' .. why) end
 
@@ -35,6 +35,29 @@ local function begin(keys, args)
     return {sequence, chain, at}
 end
 
+-- The rows of a HISTORIES, one after the other: a bid's score, its member, and whose bid it is. They are packed in columns of
+-- 16, 20 and 20 characters, since values of their own would cost the writer as much as all the rest.
+local ROW = 56
+
+local function row_at(rows, at)
+    local sign, owner = string.match(string.sub(rows, at + 36, at + 55), '^(-?)0*(%d+)$')
+    return string.sub(rows, at, at + 15), string.sub(rows, at + 16, at + 35), sign .. owner
+end
+
+local function add_to_histories(key, before, behind, prefix, rows)
+    local values, filled = {}, 0
+    for at = 1, #rows, ROW do
+        local score, member, owner = row_at(rows, at)
+        redis.call('ZADD', before .. owner .. behind, score, prefix .. member)
+        values[filled + 1], values[filled + 2] = score, member
+        filled = filled + 2
+        if filled == CHUNK or at + ROW > #rows then
+            redis.call('ZADD', key, unpack(values, 1, filled))
+            filled = 0
+        end
+    end
+end
+
 -- Says why the writes that stand in args from `at` on cannot be done, or nil.
 local function impossible(keys, first, args, at)
     local found = {}
@@ -48,11 +71,14 @@ local function impossible(keys, first, args, at)
         end
         found[key] = command == 'DEL' and 'none' or needed
         local next_at = at + 2 + tonumber(args[at + 1])
-        if command == 'ZADDEACH' then
-            for place = at + 2, next_at - 1, 3 do
-                local member_kind = found[args[place]] or redis.call('TYPE', args[place]).ok
-                if member_kind ~= 'zset' and member_kind ~= 'none' then
-                    return 'WRONGTYPE ZADDEACH to ' .. args[place] .. ', which holds ' .. member_kind
+        if command == 'HISTORIES' then
+            local before, behind, _, rows = unpack(args, at + 2, next_at - 1)
+            for row = 1, #rows, ROW do
+                local _, _, owner = row_at(rows, row)
+                local own = before .. owner .. behind
+                local own_kind = found[own] or redis.call('TYPE', own).ok
+                if own_kind ~= 'zset' and own_kind ~= 'none' then
+                    return 'WRONGTYPE HISTORIES to ' .. own .. ', which holds ' .. own_kind
                 end
             end
         end
@@ -97,10 +123,8 @@ local function commit(keys, args)
         local command, last = args[from], from + 1 + tonumber(args[from + 1])
         local start_at = from + 2
         if command == 'DEL' then redis.call('DEL', keys[i]) end
-        if command == 'ZADDEACH' then
-            for at_member = start_at, last, 3 do
-                redis.call('ZADD', args[at_member], args[at_member + 1], args[at_member + 2])
-            end
+        if command == 'HISTORIES' then
+            add_to_histories(keys[i], unpack(args, start_at, last))
             start_at = last + 1
         end
         if command == 'HSETIF' then

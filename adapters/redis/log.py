@@ -6,6 +6,7 @@ It writes nothing; `journal` does.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import redis
 
@@ -18,7 +19,7 @@ from messages.events import AnyEvent
 _LAST_PART = 2**64 - 1  # the largest second part of a stream id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogEntry:
     """What one commit of one writer has added: `count` events, numbered from `first_seq` in the marathon and
     from `first_writer_sequence` in the writer's own chain, both from 1 on. `chain` is the chain's hash after
@@ -36,6 +37,11 @@ class LogEntry:
     @property
     def last_seq(self) -> int:
         return self.first_seq + self.count - 1
+
+    @cached_property
+    def kinds(self) -> frozenset[type]:
+        """Of which types its events are. Raises UnreadableMessage."""
+        return frozenset(map(type, self.events()))
 
     def events(self) -> Sequence[AnyEvent]:
         """The events, decoded. Raises UnreadableMessage."""
@@ -57,7 +63,7 @@ class Head:
 
 
 class LogReader:
-    """Reads one marathon's log; what is `recent` need not be decoded again.
+    """Reads one marathon's log; what is `recent` need not be fetched.
 
     Its methods raise StoreUnavailable and OutcomeUnknown (no answer).
     """
@@ -71,12 +77,14 @@ class LogReader:
         """Up to `count` entries, the first of which holds the event behind `after_seq` (and may begin before
         it).
         """
+        if recent := self._recent.after(after_seq, count):
+            return recent
         # An entry's id begins with its last seq: so the first id behind after_seq is the entry that holds the
         # next.
         found: list[tuple[bytes, dict[bytes, bytes]]] = execute(
             self._client, "XRANGE", self._keys.log, f"({after_seq}-{_LAST_PART}", "+", "COUNT", count
         )
-        return [_entry(entry_id, fields, self._recent) for entry_id, fields in found]
+        return [_entry(entry_id, fields) for entry_id, fields in found]
 
     def last_seq(self) -> int:
         """The seq of the newest event; 0 in an empty log."""
@@ -92,17 +100,15 @@ class LogReader:
         return heads
 
 
-def _entry(entry_id: bytes, fields: dict[bytes, bytes], recent: Recent) -> LogEntry:
-    chain = fields[b"chain"].decode()
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
     last, count = (int(part) for part in entry_id.split(b"-"))
     return LogEntry(
         first_seq=last - count + 1,
         count=count,
         writer=fields[b"writer"].decode(),
         first_writer_sequence=int(fields[b"sequence"]),
-        chain=chain,
+        chain=fields[b"chain"].decode(),
         data=fields[b"events"],
-        decoded=recent.events(chain),
     )
 
 

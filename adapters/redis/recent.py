@@ -1,34 +1,39 @@
-"""The newest events that this process has written, as they were before they were packed.
+"""The newest entries of the log that this process has written, as they were before they were packed.
 
-Its listeners read the log like everybody else, but need not decode again what was in the next room a moment ago. An
-entry is told by the hash of its chain, so what stands here is what stands in the log, or is never asked for.
+Its listeners read the log like everybody else, but what was written next door a moment ago need be neither fetched from
+the server nor decoded again. An entry is remembered once the server has answered, under the seq that it was given: what
+stands here is what stands in the log.
 """
 
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from messages.events import AnyEvent
+if TYPE_CHECKING:
+    from adapters.redis.log import LogEntry
 
 BYTES_KEPT = 2**24  # packed; decoded they take some four times as much
 
 
 class Recent:
-    """Events by the chain's hash after them. All methods may be called from any thread."""
+    """Entries by the seq of their first event. All methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, tuple[int, Sequence[AnyEvent]]] = {}
+        self._entries: dict[int, LogEntry] = {}
         self._bytes = 0
         self._adding = threading.Lock()
 
-    def remember(self, chain: str, size: int, events: Sequence[AnyEvent]) -> None:
-        """Keep these events, `size` bytes when packed, and forget the oldest; they must not be changed any more."""
+    def remember(self, entry: "LogEntry") -> None:
+        """Keep this entry, and forget the oldest; its events must not be changed any more."""
         with self._adding:
-            self._bytes += size - self._entries.pop(chain, (0, ()))[0]
-            self._entries[chain] = (size, events)
+            self._entries[entry.first_seq] = entry
+            self._bytes += len(entry.data)
             while self._bytes > BYTES_KEPT:
-                self._bytes -= self._entries.pop(next(iter(self._entries)))[0]
+                self._bytes -= len(self._entries.pop(next(iter(self._entries))).data)
 
-    def events(self, chain: str) -> Sequence[AnyEvent] | None:
-        """The events of the entry with this hash, if they are remembered."""
-        entry = self._entries.get(chain)
-        return entry and entry[1]
+    def after(self, seq: int, count: int) -> "list[LogEntry]":
+        """Up to `count` entries that follow `seq` one after the other; none where the next one is not remembered."""
+        found: list[LogEntry] = []
+        while len(found) < count and (entry := self._entries.get(seq + 1)):
+            found.append(entry)
+            seq = entry.last_seq
+        return found

@@ -40,23 +40,19 @@ class HashSetIf:
 
 
 @dataclass(frozen=True, slots=True)
-class SortedAdd:
-    """These members stand in the sorted set with these scores: whole numbers below 2^53 (ms, never an
-    amount).
+class Histories:
+    """Each of these bids stands in two sorted sets: in that under `key` as its zero-padded post id, and in its bidder's
+    own with `prefix` before it. `own` is what stands before and behind the bidder's id in that set's key. Scores are
+    whole numbers below 2^53 (ms, never an amount).
+
+    One write instead of many, since many thousands of bids come at once and hardly two of one bidder.
     """
 
     key: str
-    members: Sequence[tuple[int, Value]]
-
-
-@dataclass(frozen=True, slots=True)
-class SortedAddEach:
-    """Each member, with its score, stands in a sorted set of its own: (key, score, member). One write instead of many,
-    since many thousands of bids come at once and hardly two of one bidder. `key` is one of the keys, any of them.
-    """
-
-    key: str
-    members: Sequence[tuple[Value, int, Value]]
+    own: tuple[str, str]
+    prefix: str
+    bids: Sequence[tuple[int, int, int]]
+    """Score, post id and bidder id of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ class Delete:
     key: str
 
 
-Write = Set | HashSet | HashSetIf | SortedAdd | SortedAddEach | Append | Trim | Delete
+Write = Set | HashSet | HashSetIf | Histories | Append | Trim | Delete
 
 
 def flatten(writes: Iterable[Write]) -> tuple[list[str], list[Value]]:
@@ -108,16 +104,9 @@ def _values(write: Write) -> tuple[str, list[Value]]:
             return "HSET", [part for pair in write.fields.items() for part in pair]
         case HashSetIf():
             return "HSETIF", [write.field, write.expected, *(part for pair in write.fields.items() for part in pair)]
-        case SortedAdd():
-            values: list[Value] = []
-            for score, member in write.members:
-                values += (b"%d" % score, member)
-            return "ZADD", values
-        case SortedAddEach():
-            each: list[Value] = []
-            for key, score, member in write.members:
-                each += (key, b"%d" % score, member)
-            return "ZADDEACH", each
+        case Histories():
+            rows = "".join([f"{score:016d}{post_id:020d}{bidder_id:020d}" for score, post_id, bidder_id in write.bids])
+            return "HISTORIES", [*write.own, write.prefix, rows] if rows else []
         case Append():
             return "XADD", ["*", FIELD, write.data]
         case Trim():

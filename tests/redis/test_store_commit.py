@@ -1,6 +1,7 @@
 """A commit is all or nothing, by the one who owns the writer, on the state that he knows."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 import redis
@@ -13,7 +14,9 @@ from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
 from adapters.redis.recent import Recent
-from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Set, SortedAdd, SortedAddEach, Trim
+from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Histories, Set, Trim
+
+OWN = ("users:", ":bids")
 
 
 def everything(store):
@@ -30,7 +33,7 @@ def test_a_commit_writes_its_events_and_all_its_writes(store, event):
         [
             Set("text", b"\xff\x00"),
             HashSet("hash", {"a": b"1", "b": 2}),
-            SortedAdd("scores", [(1_700_000_000_000, b"x"), (5, "y")]),
+            Histories("scores", OWN, "m-01:", [(1_700_000_000_000, 8, 1), (5, 7, 1)]),
             Append("stream", b"packed"),
         ],
         checkpoint=b"state",
@@ -38,7 +41,7 @@ def test_a_commit_writes_its_events_and_all_its_writes(store, event):
     assert seq == 2
     assert store.client.get("text") == b"\xff\x00"
     assert store.client.hgetall("hash") == {b"a": b"1", b"b": b"2"}
-    assert store.client.zrange("scores", 0, -1, withscores=True) == [(b"y", 5.0), (b"x", 1.7e12)]
+    assert store.client.zrange("scores", 0, -1, withscores=True) == [(b"%020d" % 7, 5.0), (b"%020d" % 8, 1.7e12)]
     assert [fields for _, fields in store.client.xrange("stream")] == [{b"batch": b"packed"}]
     (entry,) = LogReader(store.client, store.keys).read(0, 10)
     assert (entry.first_seq, entry.count, entry.writer, entry.first_writer_sequence) == (1, 2, "m-01", 1)
@@ -59,13 +62,22 @@ def test_the_stage_is_written_only_by_whoever_stands_on_it(store, event):
 
 
 @pytest.mark.requirement("BID-11", "RED-1")
-def test_each_member_of_a_write_goes_to_its_own_sorted_set(store, event):
+def test_a_bid_stands_in_the_history_of_its_auction_and_in_its_bidders_own(store, event):
     journal = store.journal("m-01")
     journal.begin()
-    each = [(b"users:1:bids", 5, b"a"), (b"users:2:bids", 6, b"b"), (b"users:1:bids", 7, b"c")]
-    journal.commit([event()], [SortedAddEach("users:1:bids", each)])
-    assert store.client.zrange("users:1:bids", 0, -1, withscores=True) == [(b"a", 5.0), (b"c", 7.0)]
-    assert store.client.zrange("users:2:bids", 0, -1, withscores=True) == [(b"b", 6.0)]
+    most = 2**64 - 1
+    bids = [(5, 11, 1), (6, 12, most), (7, most, 1), (8, 14, 0), (9, 15, -2)]
+    journal.commit([event()], [Histories("auction:bids:m-01", OWN, "m-01:", bids)])
+    assert store.client.zrange("auction:bids:m-01", 0, -1, withscores=True) == [
+        (b"%020d" % post_id, score) for score, post_id, _ in bids
+    ]
+    assert store.client.zrange("users:1:bids", 0, -1, withscores=True) == [
+        (b"m-01:%020d" % 11, 5.0),
+        (b"m-01:%020d" % most, 7.0),
+    ]
+    for bidder, score, post_id in ((most, 6, 12), (0, 8, 14), (-2, 9, 15)):
+        key = store.keys.user_bids(bidder)
+        assert store.client.zrange(key, 0, -1, withscores=True) == [(b"m-01:%020d" % post_id, score)]
 
 
 @pytest.mark.requirement("RED-2")
@@ -75,12 +87,12 @@ def test_each_member_of_a_write_goes_to_its_own_sorted_set(store, event):
         Set("zset", b"1"),
         HashSet("string", {"a": b"1"}),
         HashSetIf("string", "a", "1", {"a": b"1"}),
-        SortedAdd("hash", [(1, b"a")]),
-        SortedAddEach("fresh", [("fresh", 1, b"a"), ("hash", 1, b"a")]),
-        SortedAddEach("fresh", [("log:m", 1, b"a")]),
+        Histories("hash", OWN, "", [(1, 1, 1)]),
+        Histories("scores", ("users:", ""), "", [(1, 1, 2), (1, 1, 1)]),
+        Histories("scores", ("log", ""), "", [(1, 1, 1)]),
         Append("string", b"1"),
         Trim("hash", "1-1"),
-        SortedAdd("fresh", [(1, b"a")]),
+        Histories("fresh", OWN, "", [(1, 1, 1)]),
         Append("log:m", b"1"),
         Delete("heads:m"),
     ],
@@ -89,6 +101,8 @@ def test_one_write_to_a_key_of_another_type_and_nothing_at_all_is_written(store,
     store.client.set("string", b"1")
     store.client.hset("hash", "a", b"1")
     store.client.zadd("zset", {b"a": 1})
+    store.client.set("users:1", b"1")
+    store.client.set("log1", b"1")
     journal = store.journal("m-01")
     journal.begin()
     journal.commit([event()], checkpoint=b"first")
@@ -128,7 +142,7 @@ def test_a_lost_seq_cannot_write_over_the_log(store, event):
     ("write", "error"),
     [
         (Set("k", None), redis.DataError),
-        (SortedAdd("k", [("much", b"m")]), TypeError),
+        (Histories("k", OWN, "", [("much", 1, 1)]), TypeError),
         (Trim("k", "?"), ValueError),
     ],
 )
@@ -146,8 +160,8 @@ def test_one_key_may_be_deleted_and_written_anew_as_another_type(store, event):
     store.client.set("key", b"1")
     journal = store.journal("m-01")
     journal.begin()
-    journal.commit([], [Delete("key"), SortedAdd("key", [(1, b"a")]), SortedAdd("key", [(2, b"b")])])
-    assert store.client.zrange("key", 0, -1) == [b"a", b"b"]
+    journal.commit([], [Delete("key"), HashSet("key", {"a": 1}), HashSet("key", {"b": 2})])
+    assert store.client.hgetall("key") == {b"a": b"1", b"b": b"2"}
 
 
 def test_a_commit_without_events_writes_and_leaves_the_log_alone(store, event):
@@ -248,11 +262,12 @@ def test_the_record_second_of_x_fits_into_one_commit(store, event):
     posts = 143_199
     journal = store.journal("m-01")
     journal.begin()
-    bids = SortedAdd("bids", [(n, b"%020d" % n) for n in range(posts)])
+    bids = Histories("bids", OWN, "m-01:", [(n, n, n % 3_000) for n in range(posts)])
     users = HashSet("users", {f"u{n}": n for n in range(posts)})
     journal.commit([event()], [bids, users])
     assert store.client.zcard("bids") == posts
     assert store.client.zscore("bids", b"%020d" % (posts - 1)) == posts - 1
+    assert store.client.zcard("users:2999:bids") == posts // 3_000
     assert store.client.hlen("users") == posts
     assert store.client.hget("users", f"u{posts - 1}") == b"%d" % (posts - 1)
 
@@ -262,9 +277,9 @@ def test_post_ids_and_amounts_stay_bytes(store):
     journal = store.journal("m-01")
     journal.begin()
     amount = b"115792089237316195423570985008687907853269984665640564039457584007913129639935"
-    journal.commit([], [Set("amount", amount), SortedAdd("bids", [(1, b"09007199254740993")])])
+    journal.commit([], [Set("amount", amount), Histories("bids", OWN, "", [(1, 2**53 + 1, 1)])])
     assert store.client.get("amount") == amount
-    assert store.client.zrange("bids", 0, -1) == [b"09007199254740993"]
+    assert store.client.zrange("bids", 0, -1) == [b"00009007199254740993"]
 
 
 # ---- what the store answers when it does not do it
@@ -353,17 +368,50 @@ def test_a_store_with_a_password_takes_those_who_know_it(store):
 
 
 @pytest.mark.requirement("RED-5")
-def test_what_was_written_here_is_not_decoded_again_and_forgotten_when_it_grows_too_much(store, event, monkeypatch):
+def test_what_was_written_here_is_read_without_the_server_until_it_is_forgotten(store, event, monkeypatch):
     known = Recent()
     journal = Journal(store.client, store.keys, store.token, "m-01", known)
     journal.begin()
     written = [[event(), event()], [event()]]
     for events in written:
         journal.commit(events)
-    reader = LogReader(store.client, store.keys, known)
+    reader, stranger = LogReader(store.client, store.keys, known), LogReader(store.client, store.keys)
     assert [entry.events() for entry in reader.read(0, 9)] == written
     assert all(entry.events() is events for entry, events in zip(reader.read(0, 9), written, strict=True))
+    assert [replace(entry, decoded=None) for entry in reader.read(0, 9)] == stranger.read(0, 9)
+    # From within an entry, and where somebody else has written, the server is asked.
+    assert reader.read(1, 9) == stranger.read(1, 9)
+    other = Journal(store.client, store.keys, store.token, "m-02")
+    other.begin()
+    other.commit([event()])
+    journal.commit([event()])
+    assert [entry.last_seq for entry in reader.read(0, 9)] == [2, 3]
+    assert [entry.last_seq for entry in reader.read(3, 9)] == [4, 5]
     monkeypatch.setattr(recent, "BYTES_KEPT", 10)
     journal.commit([event()])
-    assert [entry.decoded for entry in reader.read(0, 9)] == [None] * 3
-    assert [len(entry.events()) for entry in reader.read(0, 9)] == [2, 1, 1]
+    assert [entry.decoded for entry in reader.read(0, 9)] == [None] * 5
+    assert [len(entry.events()) for entry in reader.read(0, 9)] == [2, 1, 1, 1, 1]
+
+
+@pytest.mark.requirement("RED-2")
+def test_a_commit_on_its_way_is_settled_before_the_next_one(store, event):
+    journal = Journal(store.client, store.keys, store.token, "m-01")
+    journal.begin()
+    assert journal.settle() == 0
+    journal.send([event(), event()])
+    with pytest.raises(RuntimeError):
+        journal.send([event()])
+    assert journal.settle() == journal.settle() == 2
+    assert journal.commit([event()]) == 3
+
+
+@pytest.mark.requirement("RED-2")
+def test_a_commit_on_its_way_is_refused_when_it_is_settled_and_nothing_was_written(store, event):
+    journal, successor = (Journal(store.client, store.keys, store.token, "m-01") for _ in range(2))
+    journal.begin()
+    successor.begin()
+    journal.send([event()])
+    with pytest.raises(NotOwner):
+        journal.settle()
+    assert LogReader(store.client, store.keys).read(0, 9) == []
+    assert successor.commit([event()]) == 1

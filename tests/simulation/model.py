@@ -6,7 +6,7 @@ calls it (`wire`). `test_model.py` holds it equal to the real server.
 
 import re
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import redis
@@ -17,8 +17,7 @@ KINDS = {
     b"SET": "string",
     b"HSET": "hash",
     b"HSETIF": "hash",
-    b"ZADD": "zset",
-    b"ZADDEACH": "zset",
+    b"HISTORIES": "zset",
     b"XADD": "stream",
     b"XTRIM": "stream",
     b"DEL": "anything",
@@ -68,6 +67,14 @@ def read_id(text: bytes, missing: int) -> Id:
 
 def write_id(at: Id) -> bytes:
     return b"%d-%d" % at
+
+
+def rows_of(values: Sequence[bytes]) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Of a HISTORIES: the key of each bidder's own set, the bid's score and its member."""
+    before, behind, _, rows = values
+    for at in range(0, len(rows), 56):
+        score, member, bidder = rows[at : at + 16], rows[at + 16 : at + 36], rows[at + 36 : at + 56]
+        yield before + b"%d" % int(bidder) + behind, score, member
 
 
 class ModelStore:
@@ -335,11 +342,11 @@ class ModelStore:
             if kind == "the log" or (kind not in (needed, "none") and command != b"DEL"):
                 raise refused(f"WRONGTYPE {command.decode()} to {key.decode()}, which holds {kind}")
             found[key] = "none" if command == b"DEL" else needed
-            if command == b"ZADDEACH":
-                for each in values[::3]:
-                    kind = found.get(each) or self._kind(each)
+            if command == b"HISTORIES":
+                for own, _, _ in rows_of(values):
+                    kind = found.get(own) or self._kind(own)
                     if kind not in ("zset", "none"):
-                        raise refused(f"WRONGTYPE ZADDEACH to {each.decode()}, which holds {kind}")
+                        raise refused(f"WRONGTYPE HISTORIES to {own.decode()}, which holds {kind}")
             writes.append((key, command, values))
             at += 2 + len(values)
         return writes
@@ -349,9 +356,10 @@ class ModelStore:
             if self._do_hget(key, values[0]) != values[1]:
                 return
             command, values = b"HSET", values[2:]
-        if command == b"ZADDEACH":
-            for at in range(0, len(values), 3):
-                self._commands["ZADD"](*values[at : at + 3])
+        if command == b"HISTORIES":
+            for own, score, member in rows_of(values):
+                self._commands["ZADD"](own, score, values[2] + member)
+                self._commands["ZADD"](key, score, member)
         elif command == b"DEL" or values:
             self._commands[command.decode()](key, *values)
 

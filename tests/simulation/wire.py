@@ -182,16 +182,34 @@ class StoreClient:
 
     def execute_command(self, *command: Any) -> Any:
         """As redis-py's."""
+        answer = self.request(command)
+        self.hear(command, answer)
+        return answer
+
+    def request(self, command: tuple[Any, ...]) -> Any:
+        """What comes back, which nobody has heard yet."""
         name = command[0]
         writes = name not in READS
         what = name if name != "FCALL" else str(command[1])
         if writes and what == "commit":
             what = f"commit of {command[3 + command[2] + 2]}"
         do = _no_connection if self._link.closed else lambda: self._store.execute_command(*command)
-        answer = self._wire.call(what, do, REFUSALS, writes)
-        if writes:
+        return self._wire.call(what, do, REFUSALS, writes)
+
+    def hear(self, command: tuple[Any, ...], answer: Any) -> None:
+        """Only now does the caller know of it."""
+        if command[0] not in READS:
             self._on_answer(command, answer)
-        return answer
+
+    @property
+    def connection_pool(self) -> "StoreClient":
+        return self
+
+    def get_connection(self) -> "StoreConnection":
+        return StoreConnection(self)
+
+    def release(self, connection: "StoreConnection") -> None:
+        """Nothing to give back."""
 
     def pipeline(self, transaction: bool) -> "StorePipeline":
         assert not transaction, "what has to be atomic is a function of the library"
@@ -199,6 +217,30 @@ class StoreClient:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+class StoreConnection:
+    """One command whose answer is waited for later. It reaches the store when it is sent, as far as faults let it; how
+    it ended is heard with the answer."""
+
+    def __init__(self, client: StoreClient) -> None:
+        self._client = client
+        self._command: tuple[Any, ...] = ()
+        self._answer: Any = None
+        self._fault: Exception | None = None
+
+    def send_command(self, *command: Any) -> None:
+        self._command = command
+        try:
+            self._answer = self._client.request(command)
+        except redis.RedisError as fault:
+            self._fault = fault
+
+    def read_response(self) -> Any:
+        if self._fault:
+            raise self._fault
+        self._client.hear(self._command, self._answer)
+        return self._answer
 
 
 class StorePipeline:
