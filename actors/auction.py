@@ -6,6 +6,7 @@ checkpoint and log. A command of which it dies again and again is put aside (`po
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from actors.counts import count
@@ -28,8 +29,11 @@ from supervision import Actor, Context
 
 log = logging.getLogger(__name__)
 
-ENTRIES_A_BATCH = 64
-BATCHES_A_TURN = 16
+# A commit holds what waits, up to about so many bids: a lone one at once, a flood in hundreds. More would not be
+# quicker, and who looks at the store meanwhile would have to wait for it.
+BIDS_A_COMMIT = 1_024
+COMMITS_A_TURN = 16
+ENTRIES_A_READ = 16  # of 1 MiB at most
 # A checkpoint holds up to two segments of bids that are not packed away yet: often enough for a quick recovery, and
 # not so often that it is most of what is written.
 EVENTS_BETWEEN_CHECKPOINTS = 32_768
@@ -64,6 +68,10 @@ class Auction(Actor):
         self._day = self._day_store.begin(self._journal)
         self._since_checkpoint = 0
         self._day.replay(self._tail())
+        # Entries that were read and are not decided yet, and the last one before them.
+        self._at_hand: deque[tuple[str, bytes]] = deque()
+        self._cursor = START
+        self._untold: Sequence[AuctionEvent] = ()
 
     def _tail(self) -> Iterator[AuctionEvent]:
         # Counted, so that one who never lives long writes checkpoints too and the tail does not grow for ever.
@@ -73,6 +81,12 @@ class Auction(Actor):
 
     def teardown(self) -> None:
         self._client.close()
+
+    def handle_batch(self, messages: list[object]) -> None:
+        # Hints that have come together say the same.
+        if any(isinstance(message, QueueGrew) for message in messages):
+            self._work()
+        super().handle_batch([message for message in messages if not isinstance(message, QueueGrew)])
 
     def handle(self, message: object) -> object:
         if not isinstance(message, QueueGrew):
@@ -86,27 +100,36 @@ class Auction(Actor):
     def _work(self) -> None:
         # Asked before the queue is read: what the house orders to make up for an outage then stands in it.
         may_end = not self._day.is_at_its_end(now_ms := self._clock()) or self._is_vouched_for(now_ms)
-        for _ in range(BATCHES_A_TURN):
-            # A commit takes out of the queue what it has decided, so what is next always stands at the beginning.
-            entries = self._queue.read(self.auction_id, START, ENTRIES_A_BATCH)
-            if not entries:
-                break
-            began_s = time.perf_counter()
-            commands, dead = self._sort_out(entries)
-            taken = Trim(self._store.keys.queue(self.auction_id), entries[-1][0])
-            # On trial each is decided alone, and committed alone too: the audit decides what a commit holds at once.
-            *before, last = [[command] for command in commands] if self._suspects.on_trial and commands else [commands]
-            for part in before:
-                self._commit(self._decide(part))
-            self._commit(self._decide(last), [taken, *dead])
-            self._suspects.acquit()
-            metrics.bid_decision_seconds.observe(time.perf_counter() - began_s)
-        else:
-            # More is waiting: let what came for this actor meanwhile have its turn first.
+        more = all(self._work_off() for _ in range(COMMITS_A_TURN))
+        self._settle()
+        if more:
+            # Let what came for this actor meanwhile have its turn first.
             self.context.send(self.context.name, QueueGrew())
             return
         if events := self._day.tick(now_ms) if may_end else []:
             self._commit(events)
+
+    def _work_off(self) -> bool:
+        """Decide what is next in the queue, and send it to the store; False where nothing was there.
+
+        The commit before is on its way meanwhile: the server works while the next bids are decided.
+        """
+        began_s = time.perf_counter()
+        commands, dead, last_id = self._next()
+        if not last_id:
+            return False
+        # A commit takes out of the queue what it has decided, so a successor begins where this one has come to.
+        taken = Trim(self._store.keys.queue(self.auction_id), last_id)
+        if self._suspects.on_trial:
+            # Each is decided alone, and committed alone too: the audit decides what a commit holds at once.
+            for command in commands:
+                self._commit(self._decide([command]))
+            self._commit([], [taken, *dead])
+            self._suspects.acquit()
+        else:
+            self._send(self._decide(commands), [taken, *dead])
+        metrics.bid_decision_seconds.observe(time.perf_counter() - began_s)
+        return True
 
     def _is_vouched_for(self, now_ms: int) -> bool:
         """Whether no outage is still to be made up for: the house is at work, and X is not known to be away."""
@@ -114,22 +137,28 @@ class Auction(Actor):
         is_alive = alive is None or now_ms - int(alive) < LEAST_OUTAGE_MS
         return is_alive and execute(self._client, "GET", self._store.keys.x_away) is None
 
-    def _sort_out(self, entries: Sequence[tuple[str, bytes]]) -> tuple[list[AuctionCommand], list[Write]]:
-        """What can be decided of these queue entries, and the dead letters that the rest becomes."""
+    def _next(self) -> tuple[list[AuctionCommand], list[Write], str]:
+        """What can be decided of the next entries of the queue, the dead letters that the rest becomes, and the last
+        entry's id; no id where there is none."""
         commands: list[AuctionCommand] = []
         dead: list[Write] = []
-        guilty = self._suspects.guilty
-        for entry_id, data in entries:
+        entry_id = ""
+        if not self._at_hand:
+            self._at_hand.extend(self._queue.read(self.auction_id, self._cursor, ENTRIES_A_READ))
+        while self._at_hand and len(commands) < BIDS_A_COMMIT:
+            entry_id, data = self._at_hand.popleft()
+            self._cursor = entry_id
             try:
                 found = unpack_commands(data)
             except UnreadableMessage as fault:
                 dead.append(self._dead_letter(entry_id, data, str(fault), attempts=1))
                 continue
+            guilty = self._suspects.guilty
             for poison in [command for command in found if command.message_id in guilty] if guilty else ():
                 dead.append(self._dead_letter(entry_id, pack_batch([poison]), guilty[poison.message_id], DEATHS))
                 found.remove(poison)
             commands += found
-        return commands, dead
+        return commands, dead, entry_id
 
     def _decide(self, commands: list[AuctionCommand]) -> list[AuctionEvent]:
         """The events that follow. Whatever is raised here has left the day half changed, and ends this incarnation."""
@@ -155,12 +184,26 @@ class Auction(Actor):
         return self._queue.dead_letter_write(letter)
 
     def _commit(self, events: Sequence[AuctionEvent], taken: Sequence[Write] = ()) -> None:
+        self._send(events, taken)
+        self._settle()
+
+    def _send(self, events: Sequence[AuctionEvent], taken: Sequence[Write] = ()) -> None:
         self._since_checkpoint += len(events)
         checkpoint, writes = None, [*taken, *self._writes(events)]
         if self._since_checkpoint >= EVENTS_BETWEEN_CHECKPOINTS:
             (checkpoint, segments), self._since_checkpoint = self._day_store.checkpoint(self._day), 0
             writes += segments
-        self._journal.commit(events, writes, checkpoint)
+        self._journal.send(events, writes, checkpoint)
+        self._tell()
+        self._untold = events
+
+    def _settle(self) -> None:
+        self._journal.settle()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what is on disk by now: what was sent before."""
+        events, self._untold = self._untold, ()
         if events:
             count(events)
             for name in self._listeners:

@@ -43,13 +43,15 @@ class LogListener(Actor):
         # Hints that have come together say the same.
         others = [message for message in messages if not isinstance(message, LogGrew)]
         if len(others) < len(messages):
-            self.catch_up()
+            self.handle(LogGrew())
         super().handle_batch(others)
 
     def handle(self, message: object) -> object:
         if not isinstance(message, LogGrew):
             return NotImplemented
-        self.catch_up()
+        # What has grown next door is at hand; whether the server has more the tick will ask.
+        if self._hear_some() == ENTRIES_A_READ:
+            self.catch_up()
         return None
 
     def tick(self) -> None:
@@ -58,18 +60,22 @@ class LogListener(Actor):
     def catch_up(self) -> None:
         """Hear what the log has beyond `position`; bounded, the next tick goes on."""
         for _ in range(READS_A_TURN):
-            entries = self._log.read(self.position, ENTRIES_A_READ)
-            for entry in entries:
-                if self.deaf_to and self.deaf_to >= entry.kinds:
-                    self.position = entry.last_seq
-                    continue
-                for seq, event in entry.events_after(self.position):
-                    self.hear(entry.writer, seq, event)
-                    self.position = seq
-            if entries:
-                self.heard()
-            if len(entries) < ENTRIES_A_READ:
+            if not self._hear_some():
                 return
+
+    def _hear_some(self) -> int:
+        """Hear the next entries; how many there were."""
+        entries = self._log.read(self.position, ENTRIES_A_READ)
+        for entry in entries:
+            if self.deaf_to and self.deaf_to >= entry.kinds:
+                self.position = entry.last_seq
+                continue
+            for seq, event in entry.events_after(self.position):
+                self.hear(entry.writer, seq, event)
+                self.position = seq
+        if entries:
+            self.heard()
+        return len(entries)
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
         """One event of the chain of `writer`: an auction's id, or the name of another writer."""

@@ -130,16 +130,15 @@ def main() -> int:
 
 def _record(path: Path, auction_id: str) -> None:
     """Keeps the keys and arguments of each commit of this auction, to be sent again without deciding anything."""
-    file, call = path.open("wb", buffering=0), functions.call
+    file, begin_call = path.open("wb", buffering=0), functions.begin_call
 
     def recorded(client: Any, function: str, keys: Any, args: Any) -> Any:
-        answer = call(client, function, keys, args)
         if function == "commit" and args[2] == auction_id:
             packed = msgspec.msgpack.encode((list(keys), list(args)))
             file.write(len(packed).to_bytes(4, "big") + packed)
-        return answer
+        return begin_call(client, function, keys, args)
 
-    functions.call = recorded
+    functions.begin_call = recorded
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ state of the writer's; after any error but StoreUnavailable it wants to be begun
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import redis
 
@@ -37,12 +37,11 @@ class Begun(NamedTuple):
 
 
 class _Unsettled(NamedTuple):
-    """A commit on its way, and what holds once it is written."""
+    """A commit on its way, and where the writer's chain ended before it."""
 
     call: Sent
-    begun: Begun
-    sequence: int
-    chain: str
+    sequence_before: int
+    chain_before: str
     data: bytes
     events: Sequence[Event]
 
@@ -124,21 +123,23 @@ class Journal:
     def send(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> None:
         """A commit whose answer `settle` waits for, so that the writer can go on while the server works.
 
-        One is on its way at a time: the one before has to be settled. Raises as `commit`.
+        It is packed while the one before is still on its way, which is settled then: one at a time. Raises as `commit`.
         """
-        if self._begun is None:
-            raise RuntimeError(f"the journal of {self._writer} has to be begun, and settled, before a commit")
+        begun = self._begun
+        if begun is None:
+            raise RuntimeError(f"the journal of {self._writer} has to be begun before a commit")
         data, chain = b"", self._chain
         sequence = self._sequence + len(events)
         if events:
             data = pack_batch(events)
             chain = next_link(chain, data)
-        # The server gives the commit's own seq; the one before it is a place to read on from just as well.
+        # The server gives the commit's own seq; one before it is a place to read on from just as well.
         state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint))
         keys, values = flatten(writes)
-        begun, self._begun = self._begun, None
+        self.settle()
+        self._begun = None
         try:
-            sent = functions.begin_call(
+            call = functions.begin_call(
                 self._client,
                 "commit",
                 [
@@ -167,7 +168,9 @@ class Journal:
         except StoreUnavailable:
             self._begun = begun
             raise
-        self._unsettled = _Unsettled(sent, begun, sequence, chain, data, events)
+        self._begun = begun
+        self._unsettled = _Unsettled(call, self._sequence, self._chain, data, events)
+        self._sequence, self._chain = sequence, chain
 
     def settle(self) -> int:
         """Waits until what was sent is written; the marathon's seq then. At once where nothing is on its way.
@@ -177,15 +180,16 @@ class Journal:
         if self._unsettled is None:
             return self._seq
         sent, self._unsettled = self._unsettled, None
+        begun, self._begun = self._begun, None
         try:
             seq: int = sent.call.answer()
         except StoreUnavailable:
-            self._begun = sent.begun
+            self._begun, self._sequence, self._chain = begun, sent.sequence_before, sent.chain_before
             raise
-        count, first_of_writer = len(sent.events), self._sequence + 1
-        self._begun, self._sequence, self._chain, self._seq = sent.begun, sent.sequence, sent.chain, seq
-        if self._recent and count:
-            events: Sequence[AnyEvent] = sent.events  # type: ignore[assignment]  # every event is one of the log's
-            entry = LogEntry(seq - count + 1, count, self._writer, first_of_writer, sent.chain, sent.data, events)
-            self._recent.remember(entry)
+        self._begun, self._seq = begun, seq
+        if self._recent and sent.events:
+            count, events = len(sent.events), cast(Sequence[AnyEvent], sent.events)  # every event is one of the log's
+            self._recent.remember(
+                LogEntry(seq - count + 1, count, self._writer, sent.sequence_before + 1, self._chain, sent.data, events)
+            )
         return seq

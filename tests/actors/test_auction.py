@@ -126,8 +126,8 @@ def test_a_bid_is_decided_once_however_often_it_comes(stage: Stage, opened: Auct
 def test_the_end_is_frozen_only_when_all_that_had_come_is_decided(
     stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.auction, "ENTRIES_A_BATCH", 1)
-    monkeypatch.setattr(actors.auction, "BATCHES_A_TURN", 2)
+    monkeypatch.setattr(actors.auction, "BIDS_A_COMMIT", 1)
+    monkeypatch.setattr(actors.auction, "COMMITS_A_TURN", 2)
     for amount in range(2, 7):
         stage.queues.append("m-01", [reply(amount * 1000, amount, f"0.{amount}")])
     stage.clock.now_ms = CLOSES_MS + HOUR_MS

@@ -50,8 +50,8 @@ def test_ten_times_what_can_be_handled_waits_where_it_comes_from(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(actors.auction, "ENTRIES_A_BATCH", 1)
-    monkeypatch.setattr(actors.auction, "BATCHES_A_TURN", 1)
+    monkeypatch.setattr(actors.auction, "BIDS_A_COMMIT", 1)
+    monkeypatch.setattr(actors.auction, "COMMITS_A_TURN", 1)
     auction, post_id = open_on_x()
     actor = entrance.enter(mailbox_size=10_000)
     entrance.connected()

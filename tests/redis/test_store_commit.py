@@ -12,7 +12,7 @@ from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreUnavailable, Wr
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
-from adapters.redis.log import LogReader
+from adapters.redis.log import LogReader, verify_chain
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Histories, Set, Trim
 
@@ -142,7 +142,7 @@ def test_a_lost_seq_cannot_write_over_the_log(store, event):
     ("write", "error"),
     [
         (Set("k", None), redis.DataError),
-        (Histories("k", OWN, "", [("much", 1, 1)]), TypeError),
+        (Histories("k", OWN, "", [("much", 1, 1)]), ValueError),
         (Trim("k", "?"), ValueError),
     ],
 )
@@ -394,15 +394,31 @@ def test_what_was_written_here_is_read_without_the_server_until_it_is_forgotten(
 
 
 @pytest.mark.requirement("RED-2")
-def test_a_commit_on_its_way_is_settled_before_the_next_one(store, event):
+def test_commits_on_their_way_are_settled_one_after_the_other(store, event):
     journal = Journal(store.client, store.keys, store.token, "m-01")
     journal.begin()
     assert journal.settle() == 0
     journal.send([event(), event()])
-    with pytest.raises(RuntimeError):
+    journal.send([event()])
+    assert journal.settle() == journal.settle() == 3
+    assert journal.commit([event()]) == 4
+    log = LogReader(store.client, store.keys)
+    assert verify_chain(log.read(0, 9), log.heads()) is None
+
+
+@pytest.mark.requirement("RED-2")
+def test_a_commit_on_its_way_that_was_not_written_may_be_sent_again(store, event):
+    journal = Journal(store.client, store.keys, store.token, "m-01")
+    journal.begin()
+    journal.commit([event()])
+    store.client.config_set("maxmemory", 1)
+    journal.send([event()])
+    with pytest.raises(StoreUnavailable):
         journal.send([event()])
-    assert journal.settle() == journal.settle() == 2
-    assert journal.commit([event()]) == 3
+    store.client.config_set("maxmemory", 0)
+    assert journal.commit([event(), event()]) == 3
+    log = LogReader(store.client, store.keys)
+    assert verify_chain(log.read(0, 9), log.heads()) is None
 
 
 @pytest.mark.requirement("RED-2")

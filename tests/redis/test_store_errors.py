@@ -2,9 +2,11 @@
 received stands in the log once when it is over. Each row is met on a real server.
 """
 
+import errno
 import os
 import resource
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -135,13 +137,13 @@ Healing = Callable[[], object]
 def before_commit(place: Place, happens: Callable[[], object]) -> None:
     """This happens when the auction is about to commit."""
     journal = place.auction._journal
-    commit = journal.commit
+    send = journal.send
 
-    def commit_then(*args: Any) -> int:
+    def send_then(*args: Any) -> None:
         happens()
-        return commit(*args)
+        send(*args)
 
-    journal.commit = commit_then  # type: ignore[method-assign]
+    journal.send = send_then  # type: ignore[method-assign]
 
 
 def setting(*there: str, back: tuple[str, ...]) -> Callable[[Place], Healing]:
@@ -190,10 +192,20 @@ def answer_lost(place: Place) -> Healing:
     return heal
 
 
+def nobody_listens(path: Path) -> bool:
+    """Whether a server is gone altogether; while it dies it still takes connections, and resets them."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        return caller.connect_ex(str(path)) in (errno.ECONNREFUSED, errno.ENOENT)
+
+
 def shut_down(place: Place) -> Healing:
-    """Ended in good order; then there is nobody to connect to."""
-    place.server._ask("SHUTDOWN", "NOW")
-    until(lambda: not place.server.alive())
+    """Ended in good order; then there is nobody to connect to, and every connection is closed."""
+    with socket.socket(socket.AF_UNIX) as newest:  # which is closed after all others
+        newest.settimeout(10)
+        newest.connect(str(place.server.socket))
+        place.server._ask("SHUTDOWN", "NOW")
+        with suppress(ConnectionResetError):
+            assert newest.recv(1) == b""
     return place.server.ensure
 
 
@@ -260,6 +272,7 @@ def test_what_the_store_answers_costs_no_bid_and_doubles_none(row: str, place: P
         assert (type(met), does(met)) == (first, done)
         assert "\n" not in str(met)
         if second is not None:
+            until(lambda: place.server.alive() or nobody_listens(place.server.socket))
             with pytest.raises(second) as still:
                 place.auction = place.stage.auction()
             assert does(still.value) == done

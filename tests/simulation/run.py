@@ -108,8 +108,9 @@ class Run:
         # Small batches, early checkpoints: what is rare in a long day is common here.
         self.knobs = {
             (actors.auction, "EVENTS_BETWEEN_CHECKPOINTS"): self.random.choice((1, 4, 20, 10_000)),
-            (actors.auction, "ENTRIES_A_BATCH"): self.random.choice((1, 3, 64)),
-            (actors.auction, "BATCHES_A_TURN"): self.random.choice((1, 16)),
+            (actors.auction, "BIDS_A_COMMIT"): self.random.choice((1, 3, 1_024)),
+            (actors.auction, "ENTRIES_A_READ"): self.random.choice((1, 3, 16)),
+            (actors.auction, "COMMITS_A_TURN"): self.random.choice((1, 16)),
             (actors.listener, "ENTRIES_A_READ"): self.random.choice((1, 3, 64)),
             (actors.listener, "READS_A_TURN"): self.random.choice((1, 16)),
             (adapters.redis.journal, "TAIL_CHUNK"): self.random.choice((1, 3, 64)),
