@@ -10,7 +10,7 @@ there. What it has logged itself it hears again only in recovery, where a damage
 import logging
 from collections.abc import Sequence
 
-from actors.listener import LogListener
+from actors.listener import VERDICTS, LogListener
 from actors.outbox import DEFAULTS, Job, Outbox, Posting
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from adapters.redis.writes import Append, Write
@@ -60,6 +60,8 @@ class Announcer(LogListener):
         self._store, self._clock, self._x = store, clock, x
         self._time_zone, self._settle_ms, self._listeners = time_zone, settle_ms, listeners
         self._posting = posting
+        if not posting.receipts:
+            self.deaf_to = VERDICTS
         self._not_before_ms = 0
 
     def setup(self) -> None:

@@ -144,6 +144,7 @@ class Auction(Actor):
         dead: list[Write] = []
         entry_id = ""
         if not self._at_hand:
+            self._settle()  # the server would not read before anyway
             self._at_hand.extend(self._queue.read(self.auction_id, self._cursor, ENTRIES_A_READ))
         while self._at_hand and len(commands) < BIDS_A_COMMIT:
             entry_id, data = self._at_hand.popleft()

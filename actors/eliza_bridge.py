@@ -12,7 +12,7 @@ from actors.ports import Clock, StoreAccess
 from auction.words import host_line
 from messages.base import Event
 from messages.codec import pack, unpack
-from messages.events import AnyEvent, BidAccepted, CharacterSpoke
+from messages.events import AnyEvent, BidAccepted, BidRefused, CharacterSpoke
 from messages.hints import LogGrew
 from supervision import Context
 
@@ -27,6 +27,8 @@ class BridgeState(msgspec.Struct, array_like=True):
 
 class ElizaBridge(LogListener):
     """Speaks about the log. Of the bids that were found together only the last is worth a line."""
+
+    deaf_to = frozenset({BidRefused})
 
     def __init__(self, context: Context, store: StoreAccess, clock: Clock, listeners: Sequence[str]) -> None:
         super().__init__(context, store)

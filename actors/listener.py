@@ -6,7 +6,7 @@ A `LogGrew` is only a hint; the tick reads all the same. What is made of an even
 import redis
 
 from actors.ports import StoreAccess
-from adapters.redis.log import LogReader
+from adapters.redis.log import LogEntry, LogReader
 from messages.events import AnyEvent, BidAccepted, BidRefused
 from messages.hints import LogGrew
 from supervision import Actor, Context
@@ -21,7 +21,7 @@ VERDICTS = frozenset({BidAccepted, BidRefused})
 class LogListener(Actor):
     """An actor that hears every event of the log after `position` (a marathon-wide seq), each in its order.
 
-    An entry that holds nothing but what the class is `deaf_to` is passed over.
+    What it is `deaf_to` is passed over.
     """
 
     deaf_to: frozenset[type] = frozenset()
@@ -67,15 +67,19 @@ class LogListener(Actor):
         """Hear the next entries; how many there were."""
         entries = self._log.read(self.position, ENTRIES_A_READ)
         for entry in entries:
-            if self.deaf_to and self.deaf_to >= entry.kinds:
-                self.position = entry.last_seq
-                continue
-            for seq, event in entry.events_after(self.position):
-                self.hear(entry.writer, seq, event)
-                self.position = seq
+            if not self.deaf_to >= entry.kinds:
+                self.hear_entry(entry)
+            self.position = entry.last_seq
         if entries:
             self.heard()
         return len(entries)
+
+    def hear_entry(self, entry: LogEntry) -> None:
+        """What one commit has added, as far as it lies beyond `position`."""
+        for seq, event in entry.events_after(self.position):
+            if type(event) not in self.deaf_to:
+                self.hear(entry.writer, seq, event)
+                self.position = seq
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
         """One event of the chain of `writer`: an auction's id, or the name of another writer."""

@@ -5,6 +5,7 @@ what a joining one has to know, so that a restarted process need not read the wh
 from actors.listener import LogListener
 from actors.ports import StoreAccess
 from adapters.livestream.hub import FeedHub, FeedState
+from adapters.redis.log import LogEntry
 from messages.codec import pack, unpack
 from messages.events import AnyEvent, AuctionEvent, AuctionPrepared
 from supervision import Context
@@ -34,12 +35,15 @@ class LivestreamPublisher(LogListener):
     def teardown(self) -> None:
         self._client.close()
 
-    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
-        if isinstance(event, AuctionPrepared):
-            self._on_stage = writer
+    def hear_entry(self, entry: LogEntry) -> None:
+        if AuctionPrepared in entry.kinds:
+            self._on_stage = entry.writer
+        heard = entry.events_after(self.position)
         # A day that is still being settled must not speak into the one that has taken the stage.
-        if writer == self._on_stage or not isinstance(event, AuctionEvent):
-            self._heard.append((seq, event))
+        if entry.writer == self._on_stage:
+            self._heard += heard
+        else:
+            self._heard += [(seq, event) for seq, event in heard if not isinstance(event, AuctionEvent)]
 
     def heard(self) -> None:
         heard, self._heard = self._heard, []

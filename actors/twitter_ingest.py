@@ -5,6 +5,7 @@ a post is received once it stands in the queue, and what the stream did not brin
 """
 
 import logging
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ SOURCE = "stream"
 # How long the stream's thread waits for room in the mailbox: X is slowed by it, and hangs up if it lasts.
 BACK_PRESSURE_S = 5.0
 POLL_S = 0.01
+LINES_A_MESSAGE = 512
 # What of the stream may wait in the mailbox, beside the number of messages: a post can have a megabyte.
 WAITING_BYTES = 2**26
 
@@ -43,10 +45,31 @@ MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[St
 """Makes the stream, not started, from what it calls: on_raw, on_connected, on_ended."""
 
 
-class RawPost(Hint, frozen=True):
-    """A line of the stream, as it came."""
+class RawPosts:
+    """Lines of the stream, as they came. While nobody has read the message, more lines are added to it: a message of
+    its own for each would cost as much as decoding it.
+    """
 
-    raw: bytes
+    def __init__(self, *lines: bytes) -> None:
+        self._lines, self._open = list(lines), True
+        self._changing = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, line: bytes) -> bool:
+        """Whether there was room for one more, and it was not too late."""
+        with self._changing:
+            if not self._open or len(self._lines) >= LINES_A_MESSAGE:
+                return False
+            self._lines.append(line)
+            return True
+
+    def take(self) -> list[bytes]:
+        """All lines; from now on none is added."""
+        with self._changing:
+            self._open = False
+            return self._lines
 
 
 class StreamConnected(Hint, frozen=True):
@@ -64,6 +87,7 @@ class TwitterIngest(LogListener):
     """Follows the conversations of the open auctions."""
 
     deaf_to = VERDICTS
+    batch_max = 16  # messages, each of which may hold hundreds of lines
 
     def __init__(
         self,
@@ -83,6 +107,7 @@ class TwitterIngest(LogListener):
         self._not_before_ms = self._connected_ms = self._failures = 0
         # The stream's thread alone changes the one, the actor's the other: so they need no lock.
         self._bytes_in = self._bytes_out = 0
+        self._newest: RawPosts | None = None  # the last message that the stream's thread has sent
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -142,7 +167,13 @@ class TwitterIngest(LogListener):
         self._bytes_in += len(raw)
 
     def _send(self, raw: bytes) -> bool:
-        return self.context.send(self.context.name, RawPost(raw)) is not Delivery.FULL
+        if self._newest is not None and self._newest.add(raw):
+            return True
+        message = RawPosts(raw)
+        delivery = self.context.send(self.context.name, message)
+        if delivery is Delivery.DELIVERED:
+            self._newest = message
+        return delivery is not Delivery.FULL
 
     def _on_connected(self) -> None:
         self.context.send(self.context.name, StreamConnected())
@@ -164,13 +195,18 @@ class TwitterIngest(LogListener):
     # ---- what the stream brings
 
     def handle_batch(self, messages: list[object]) -> None:
-        self._route([message.raw for message in messages if isinstance(message, RawPost)])
-        super().handle_batch([message for message in messages if not isinstance(message, RawPost)])
+        others = []
+        for message in messages:
+            if isinstance(message, RawPosts):
+                self._route(message.take())
+            else:
+                others.append(message)
+        super().handle_batch(others)
 
     def handle(self, message: object) -> object:
         match message:
-            case RawPost():
-                self._route([message.raw])
+            case RawPosts():
+                self._route(message.take())
             case StreamConnected():
                 self._connected_ms = self._clock()
                 self.context.send(self._sweeper, SweepNow())

@@ -49,9 +49,8 @@ class LogEntry:
 
     def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:
         """The events behind `seq`, each with its own seq. Raises UnreadableMessage."""
-        for own, event in enumerate(self.events(), self.first_seq):
-            if own > seq:
-                yield own, event
+        known = max(0, seq + 1 - self.first_seq)
+        return enumerate(self.events()[known:], self.first_seq + known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,12 @@ def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
 
     None for what is no post: a keep-alive, an error, a kind of message that X has added. Raises UnreadablePost.
     """
-    if not raw.strip():
+    try:
+        line = _decode(_lines, raw)
+    except UnreadablePost:
+        if raw.strip():
+            raise
         return None
-    line = _decode(_lines, raw)
     if line.data is None or line.data.id is None:
         return None
     return _found(line.data, line.includes, source, found_at_ms, raw)
@@ -94,25 +97,28 @@ def direct_reply(post: FoundPost, firsts: Mapping[int, int]) -> FoundPost:
     return msgspec.structs.replace(post, bid=msgspec.structs.replace(post.bid, replied_to_id=first))
 
 
-class _Hashtag(msgspec.Struct):
+# These live as long as a line is read, and hold no circles: the garbage collector is not to look at any of them.
+
+
+class _Hashtag(msgspec.Struct, gc=False):
     tag: str
 
 
-class _Entities(msgspec.Struct):
+class _Entities(msgspec.Struct, gc=False):
     hashtags: list[_Hashtag] | None = None
 
 
-class _Note(msgspec.Struct):
+class _Note(msgspec.Struct, gc=False):
     text: str
     entities: _Entities | None = None
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, gc=False):
     type: str
     id: _Id
 
 
-class _Post(msgspec.Struct):
+class _Post(msgspec.Struct, gc=False):
     id: _Id | None = None
     text: str | None = None
     author_id: _Id | None = None
@@ -126,18 +132,18 @@ class _Post(msgspec.Struct):
     note_post: _Note | None = None
 
 
-class _Metrics(msgspec.Struct):
+class _Metrics(msgspec.Struct, gc=False):
     followers_count: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
 
 
-class _User(msgspec.Struct):
+class _User(msgspec.Struct, gc=False):
     id: int | str  # whatever it is: one who cannot be told is as good as missing, and does not spoil the post
     username: str = ""
     created_at: str | None = None
     public_metrics: _Metrics | None = None
 
 
-class _Includes(msgspec.Struct):
+class _Includes(msgspec.Struct, gc=False):
     users: list[_User] | None = None
 
 
@@ -156,7 +162,7 @@ class _WithParents(msgspec.Struct):
     includes: _Parents | None = None
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     data: _Post | None = None
     includes: _Includes | None = None
 

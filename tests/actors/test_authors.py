@@ -8,7 +8,7 @@ import pytest
 
 from actors.authors import RETRIES, Authors
 from actors.nameless import MOST, Nameless
-from actors.twitter_ingest import RawPost
+from actors.twitter_ingest import RawPosts
 from actors.twitter_sweeper import TwitterSweeper
 from adapters.redis.queue import START
 from adapters.x import FoundPost, Users, XClient, XUnavailable
@@ -262,7 +262,7 @@ def test_a_reply_to_a_later_version_of_the_auction_post_is_a_direct_one(
     assert stage.current()["leader_post_id"] == str(made)
     other = line(made + 4096, made)  # a reply to a reply stays one
     actor.context.mailbox.offer(
-        RawPost(other.replace(b'"conversation_id": "%d"' % made, b'"conversation_id": "%d"' % post))
+        RawPosts(other.replace(b'"conversation_id": "%d"' % made, b'"conversation_id": "%d"' % post))
     )
     stage.step(actor)
     assert [command.replied_to_id for command in stage.queued("m-01")] == [made]

@@ -11,7 +11,7 @@ import pytest
 
 import actors.auction
 from actors import twitter_ingest
-from actors.twitter_ingest import RawPost
+from actors.twitter_ingest import RawPosts
 from actors.twitter_sweeper import TwitterSweeper
 from adapters.redis.errors import QueueFull
 from messages.events import BidAccepted, BidRefused
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.requirement("QUE-4")
 __all__ = ["sweeper"]
 
 OpenOnX = Callable[..., tuple[Any, int]]
-QUEUE_BYTES, WAITING_BYTES, MESSAGES_A_BATCH = 100_000, 50_000, 8
+QUEUE_BYTES, WAITING_BYTES, LINES_A_MESSAGE = 100_000, 50_000, 8
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def entrance(stage: Stage, x: SimulatedX, x_client: Any, monkeypatch: pytest.Mon
     """The stream's way in, with little room."""
     monkeypatch.setattr("adapters.redis.queue.QUEUE_BYTES", QUEUE_BYTES)
     monkeypatch.setattr(twitter_ingest, "WAITING_BYTES", WAITING_BYTES)
-    monkeypatch.setattr(twitter_ingest.TwitterIngest, "batch_max", MESSAGES_A_BATCH)
+    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", LINES_A_MESSAGE)
     return Entrance(stage, x, x_client)
 
 
@@ -80,7 +80,7 @@ def test_ten_times_what_can_be_handled_waits_where_it_comes_from(
     is_over.set()
     for thread in threads:
         thread.join(10)
-    a_batch = MESSAGES_A_BATCH * len(posts[0])
+    a_batch = LINES_A_MESSAGE * len(posts[0])
     assert QUEUE_BYTES < max(most_queued) < QUEUE_BYTES + 2 * a_batch, "it was full, and took no more"
     assert WAITING_BYTES / 2 < max(most_waiting) <= WAITING_BYTES + len(posts[0])
     assert len(stage.logged(BidAccepted, BidRefused)) == len(posts)
@@ -95,10 +95,10 @@ def test_a_queue_that_does_not_empty_ends_the_stream_until_it_does(
     actor = entrance.enter()
     entrance.connected()
     filler = [line(post_id + (2 << 22) + number, post_id, text="#AuctionDay " + "x" * 20_000) for number in range(20)]
-    actor.handle_batch([RawPost(raw) for raw in filler])
+    actor.handle(RawPosts(*filler))
     late = line(post_id + (3 << 22), post_id)
     with pytest.raises(QueueFull, match="the queue of m-01 is full") as full:
-        actor.handle(RawPost(late))
+        actor.handle(RawPosts(late))
     assert CONDITIONS[type(full.value)] == "WAITING_FOR_ROOM"
     actor = entrance.enter()
     stage.step(actor)
@@ -106,7 +106,7 @@ def test_a_queue_that_does_not_empty_ends_the_stream_until_it_does(
     stage.step(auction)
     entrance.connected(times=2)
     assert entrance.sweeps == 2, "what was missed is swept"
-    actor.handle(RawPost(late))
+    actor.handle(RawPosts(late))
     stage.step(auction)
     assert len(stage.logged(BidAccepted, BidRefused)) == len(filler) + 1
 
@@ -121,13 +121,13 @@ def test_a_few_posts_of_a_megabyte_fill_the_mailbox_too(
     big = [line(post_id + (2 << 22) + number, post_id, text="x" * 30_000) for number in range(4)]
     for raw in big:
         entrance.on_raw(raw)
-    assert len(actor.context.mailbox) == 2, "the third found no room, and is left for a sweep"
+    assert entrance.lines() == 2, "the third found no room, and is left for a sweep"
     stage.step(actor)
     for raw in big[2:]:
         entrance.on_raw(raw)
-    assert len(actor.context.mailbox) == 2
+    assert entrance.lines() == 2
     successor = entrance.enter()  # what it inherits was counted by its predecessor
-    successor.handle_batch([RawPost(raw) for raw in big])
+    successor.handle(RawPosts(*big))
     assert successor._bytes_in - successor._bytes_out == 0
 
 

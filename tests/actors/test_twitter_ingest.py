@@ -9,7 +9,7 @@ import pytest
 
 from actors import twitter_ingest
 from actors.conversations import open_conversations
-from actors.twitter_ingest import RawPost, StreamEnded, TwitterIngest
+from actors.twitter_ingest import RawPosts, StreamEnded, TwitterIngest
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START
@@ -55,7 +55,12 @@ class Entrance:
 
     def waiting(self, count: int) -> None:
         """Until so many lines of the stream wait for the actor, which is not stepped."""
-        until(lambda: len(self.actor.context.mailbox) == count)
+        until(lambda: self.lines() == count)
+
+    def lines(self) -> int:
+        """How many lines of the stream wait for the actor."""
+        messages = [letter.message for letter in list(self.actor.context.mailbox._data)]
+        return sum(len(message) for message in messages if isinstance(message, RawPosts))
 
     def _make_stream(self, *callbacks: Any) -> PostStream:
         self.on_raw = callbacks[0]
@@ -174,8 +179,9 @@ def test_lines_that_cannot_be_read_are_kept_with_their_bytes_and_the_stream_goes
 
 @pytest.mark.requirement("SUP-3", "QUE-4", "X-1")
 def test_a_full_mailbox_makes_the_stream_wait_and_loses_nothing(
-    stage: Stage, x: SimulatedX, entrance: Entrance, open_on_x: OpenOnX
+    stage: Stage, x: SimulatedX, entrance: Entrance, open_on_x: OpenOnX, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", 1)
     _, post = open_on_x()
     actor = entrance.enter(mailbox_size=4)
     entrance.connected()
@@ -198,6 +204,7 @@ def test_what_finds_no_room_for_too_long_is_given_up_and_said_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(twitter_ingest, "BACK_PRESSURE_S", 0.02)
+    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", 1)
     _, post = open_on_x()
     actor = entrance.enter(mailbox_size=2)
     entrance.connected()
@@ -340,7 +347,7 @@ def test_without_a_store_nothing_counts_as_received(
     _, post = open_on_x()
     actor = entrance.enter()
     entrance.connected()
-    actor.context.mailbox.offer(RawPost(line(post + (1 << 22), post)))
+    actor.context.mailbox.offer(RawPosts(line(post + (1 << 22), post)))
     stage.client.config_set("maxmemory", "1")
     try:
         with pytest.raises(StoreUnavailable):
