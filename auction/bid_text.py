@@ -13,12 +13,13 @@ from auction.characters import EMOJI, LINK, is_mark, readings, reorders, with_fo
 from auction.money import wei_of
 from messages.base import Refusal, Wei
 
-# What most bidders write, "@house my bid: 0.5 ETH #AuctionDay", can mean only one thing and is read in one pass. The
-# words are letters alone, so no second number, unit or sign can hide in them; the tests hold it equal to the rules.
+# What most bidders write, "@house my bid: 0.5 ETH #AuctionDay" or "#AuctionDay 0.5 ETH", can mean only one thing and is
+# read in one pass. The words are letters alone, so no second number, unit or sign can hide in them; the tests hold it
+# equal to the rules.
 _typical = re.compile(
-    r"(?:@[A-Za-z0-9_]++ )*+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
-    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth|\$ETH|ether)[,.!]?(?! (?i:eth|ether)\b)"
-    r"(?: [A-Za-z]++[,.!]?)*+ #([A-Za-z0-9_]++)(?: [A-Za-z]++[,.!]?)*+",
+    r"(?:@[A-Za-z0-9_]++ )*+(?:#([A-Za-z0-9_]++) )?+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
+    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth|\$ETH|ether|Ξ)[,.!]?(?! (?i:eth|ether)\b)"
+    r"(?: [A-Za-z]++[,.!]?)*+(?: #([A-Za-z0-9_]++)(?: [A-Za-z]++[,.!]?)*+)?+",
     re.ASCII,
 )
 _retweet = re.compile(r"\A[ \n]*+(?:@[A-Za-z0-9_]++[ \n]*+)*+[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")
@@ -41,8 +42,9 @@ def read_bid(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -
     for in X's entities (`hashtags`) if there are any, then in the text.
     """
     if typical := _typical.fullmatch(text):
-        whole, decimals, tag = typical.groups("")
-        if tag.lower() == hashtag.lower() and (wei := wei_of(whole, decimals)):
+        tag_before, whole, decimals, tag_after = typical.groups("")
+        wanted = hashtag.lower()
+        if (tag_after.lower() == wanted or tag_before.lower() == wanted) and (wei := wei_of(whole, decimals)):
             return wei
     return read_by_the_rules(text, hashtag, hashtags)
 
