@@ -20,9 +20,9 @@ _COIN = (
     rf"|\$(?![Ee][Tt][Hh](?![A-Za-z0-9_]))|[{_SIGNS}])"
 )
 _coin = re.compile(_COIN)
-_amount = re.compile(
-    rf"[0-9{FOREIGN_DIGIT}][kKmMbB]?[.,]? {{0,3}}{_COIN}|[${_SIGNS}] {{0,3}}\.?[0-9{FOREIGN_DIGIT}]", re.ASCII
-)
+_DIGIT = f"[0-9{FOREIGN_DIGIT}]"
+# Only behind a number's last digit a unit can stand: to look there alone is many times quicker.
+_amount = re.compile(rf"{_DIGIT}(?!{_DIGIT})[kKmMbB]?[.,]? {{0,3}}{_COIN}|[${_SIGNS}] {{0,3}}\.?{_DIGIT}", re.ASCII)
 
 
 def other_coin(text: str) -> bool:

@@ -6,6 +6,7 @@ of them, and throws the day away when it could not: its state is found again in 
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from operator import attrgetter
 
 from auction.catch_up import HOUSE, close_when_opened
 from auction.eligibility import AuthorFacts
@@ -182,17 +183,21 @@ class AuctionDay(DayRecord):
         found: dict[int, PlaceBid] = {}
         bids: list[Bid] = []
         # In the order in which the log will have them, so that who was seen first is the same in a replay.
-        for reply in sorted(replies, key=lambda reply: reply.post_id):
-            if reply.post_id in found or self.knows(reply.post_id):
+        rules = self.prepared.rules if self.prepared else None
+        for reply in sorted(replies, key=attrgetter("post_id")):
+            post_id = reply.post_id
+            if post_id in found or self.knows(post_id):
                 continue
-            found[reply.post_id] = reply
-            facts = self.facts.get(reply.author_id) or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
-            bid = read_reply(reply, self.prepared.rules if self.prepared else None, self.post_id, facts)
+            found[post_id] = reply
+            known = self.facts.get(reply.author_id)
+            facts = known or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
+            bid = read_reply(reply, rules, self.post_id, facts)
             if bid.flaw is Refusal.NO_HASHTAG:
                 self.left_out += 1
-            else:
-                self.facts.setdefault(reply.author_id, facts)
-                bids.append(bid)
+                continue
+            if known is None:
+                self.facts[reply.author_id] = facts
+            bids.append(bid)
         if leader and leader.post_id in withdrawn and self.result is None:
             events.append(self._strike(leader, now_ms))
         verdicts, revised_from = self.take_in(bids, list(withdrawn))

@@ -60,7 +60,7 @@ def judge(rules: Rules, controls: Controls, leader: Link | None, bid: Bid, own_p
     """The verdict on a bid that comes next after `leader`, by a bidder who has made `own_posts` (sorted ids)."""
     if bid.withdrawn:
         return Verdict(bid, Refusal.WITHDRAWN)
-    if bid.post_id in controls.invalidated:
+    if controls.invalidated and bid.post_id in controls.invalidated:
         return Verdict(bid, Refusal.INVALIDATED)
     if bid.flaw is Refusal.NOT_A_REPLY:
         return Verdict(bid, bid.flaw)

@@ -189,8 +189,9 @@ class DayRecord:
             self.outside.update(bid.post_id for bid in bids)
             reason = Refusal.FOUND_TOO_LATE if self.result is not None else Refusal.BEFORE_OPEN
             return [Verdict(bid, reason) for bid in sorted(bids, key=lambda bid: bid.post_id)], None
-        for bid in bids:
-            bid.withdrawn = bid.post_id in self.tombstones
+        if self.tombstones:
+            for bid in bids:
+                bid.withdrawn = bid.post_id in self.tombstones
         return self.standings.update(bids, [post_id for post_id in withdrawn if self.standings.knows(post_id)])
 
     @property

@@ -37,16 +37,16 @@ def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None
 
     Without rules (the day is not prepared) nothing can be read, and nothing can lead either.
     """
-    bidder = (reply.post_id, reply.author_id, reply.author_handle)
+    post_id, bidder_id, handle = reply.post_id, reply.author_id, reply.author_handle
     if rules is None:
-        return Bid(*bidder, None, None)
+        return Bid(post_id, bidder_id, handle, None, None)
     amount = read_bid(reply.text, rules.hashtag, reply.hashtags)
     if amount is Refusal.NO_HASHTAG:
-        return Bid(*bidder, None, amount)
+        return Bid(post_id, bidder_id, handle, None, amount)
     flaw = None if reply.replied_to_id == auction_post_id else Refusal.NOT_A_REPLY
     if isinstance(amount, Refusal):
-        return Bid(*bidder, None, flaw or amount)
-    return Bid(*bidder, amount, flaw or ineligible(rules, reply.author_id, facts, posted_at_ms(reply.post_id)))
+        return Bid(post_id, bidder_id, handle, None, flaw or amount)
+    return Bid(post_id, bidder_id, handle, amount, flaw or ineligible(rules, bidder_id, facts, posted_at_ms(post_id)))
 
 
 def recall(event: BidAccepted | BidRefused) -> Bid:

@@ -7,6 +7,7 @@ and unpacked only where a fold has to go back that far.
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 
 from auction.controls import Controls
 from auction.fold import Bid, Link, Verdict, effective_end, fold, judge, link_to
@@ -86,8 +87,8 @@ class Standings:
         Returns the verdicts on the new bids in canonical order, and the post id from which the chain of leaders that
         was told before no longer holds (None if it was only continued).
         """
-        fresh = sorted(found, key=lambda bid: bid.post_id)
-        touched = [bid.post_id for bid in fresh]
+        fresh = sorted(found, key=attrgetter("post_id"))
+        touched = [bid.post_id for bid in (fresh[:1] + fresh[-1:])]
         for post_id in withdrawn:
             self._withdrawn.add(post_id)
             # A packed bid that never led is gone without a trace: only who reads its verdict has to know.
@@ -95,7 +96,7 @@ class Standings:
                 touched.append(post_id)
         if not (touched or changed):
             return [], None
-        earliest = min(*touched, *changed) if len(touched) + len(changed) > 1 else (touched or changed)[0]
+        earliest = min((*touched, *changed))
         # The rate limit of the earliest looks back further.
         self._unseal(earliest - (self.rules.rate_limit_window_ms << 22) if self.rules.rate_limit_posts else earliest)
         self._add(fresh)
@@ -151,12 +152,17 @@ class Standings:
 
     def _add(self, fresh: Sequence[Bid]) -> None:
         late = bool(fresh) and bool(self._order) and fresh[0].post_id < self._order[-1]
+        bids, order, own_posts = self.bids, self._order, self._own_posts
         for bid in fresh:
-            self.bids[bid.post_id] = bid
-            self._order.append(bid.post_id)
-            own = self._own_posts.setdefault(bid.bidder_id, [])
-            own.append(bid.post_id)
-            if len(own) > 1 and own[-2] > own[-1]:
+            post_id = bid.post_id
+            bids[post_id] = bid
+            order.append(post_id)
+            own = own_posts.get(bid.bidder_id)
+            if own is None:
+                own_posts[bid.bidder_id] = [post_id]
+                continue
+            own.append(post_id)
+            if own[-2] > post_id:
                 own.sort()
         if late:
             self._order.sort()  # nearly sorted already, which is what the sort is fast at
@@ -170,6 +176,7 @@ class Standings:
         leader = first = self.leader
         verdicts = []
         passed = 0  # how many links of `before` lie behind us
+        rules, controls, held, own_posts = self.rules, self.controls, self.held, self._own_posts
         for place in range(bisect_left(self._order, earliest), len(self._order)):
             post_id = self._order[place]
             while passed < len(before) and before[passed].bid.post_id < post_id:
@@ -178,14 +185,15 @@ class Standings:
                 self.chain += before[passed:]
                 break
             bid = self.bids[post_id]
-            verdict = judge(self.rules, self.controls, leader, bid, self._own_posts[bid.bidder_id])
-            if verdict.refusal is None:
-                leader = link_to(self.rules, self.controls, leader, bid)
+            verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
+            refusal = verdict.refusal
+            if refusal is None:
+                leader = link_to(rules, controls, leader, bid)
                 self.chain.append(leader)
-            if verdict.refusal is Refusal.HELD:
-                self.held.add(post_id)
-            else:
-                self.held.discard(post_id)
+            if refusal is Refusal.HELD:
+                held.add(post_id)
+            elif held:
+                held.discard(post_id)
             if post_id in fresh:
                 verdicts.append(verdict)
         return verdicts, self._first_difference(before, cut, fresh)

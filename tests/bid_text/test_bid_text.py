@@ -76,7 +76,21 @@ def test_the_short_way_for_typical_texts_leads_where_the_rules_lead() -> None:
     before = ["", "@house ", "my bid: ", "RT ", "@house @bob RT: ", "ETH ", "10 ", "Bid:", "so bid:", "gas Bid: "]
     before += ["#AuctionDay ", "#AuctionDay RT ", "RT #AuctionDay ", "@house #auctionday my bid: ", "#gm ", "#1 "]
     numbers = ["0.5", "0", "0.0", "05", "999999", "1000000"]
-    units = [" ETH", "ETH", " eth.", "ETH!", " ETH2", "  ETH", " $ETH", "$ETH,", "ether", " ether!", " $ether", "Ξ", " Ξ!"]
+    units = [
+        " ETH",
+        "ETH",
+        " eth.",
+        "ETH!",
+        " ETH2",
+        "  ETH",
+        " $ETH",
+        "$ETH,",
+        "ether",
+        " ether!",
+        " $ether",
+        "Ξ",
+        " Ξ!",
+    ]
     after = ["", " ETH", " ether, yes", " or ETH", " SOL", " 2"]
     tags = ["", " #auctionday", " #AuctionDay2", " #AuctionDay RT", " #gm #AuctionDay"]
     for parts in product(before, numbers, units, after, tags):
