@@ -9,6 +9,7 @@ How amounts, bids and people stand in it is `showing`.
 from array import array
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -136,12 +137,19 @@ class Stage:
         kind, body = told
         return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self._stage["auction_id"], **body})
 
-    def pass_by(self, seq: int, event: AnyEvent) -> bool:
-        """Take the event in as `fold` does; not its frame, but whether there is one."""
-        if not isinstance(event, BidRefused) or seq <= self.seq:
-            return self.fold(seq, event) is not None
-        self.seq = seq
-        return self._take_refusal(event)
+    def pass_by(self, heard: Iterable[tuple[int, AnyEvent]]) -> list[int]:
+        """Take these in as `fold` does; not their frames, but the seqs of those that would have had one."""
+        passed = []
+        for seq, event in heard:
+            if not isinstance(event, BidRefused):
+                if self.fold(seq, event):
+                    passed.append(seq)
+            elif seq > self.seq:
+                self.seq = seq
+                if self._take_refusal(event):
+                    passed.append(seq)
+        self._stage |= self._counts()
+        return passed
 
     def _told(self, event: AnyEvent) -> tuple[str, Json] | None:
         match event:
@@ -228,7 +236,6 @@ class Stage:
             return False  # it was made for an auction that is no longer on stage
         self._refusals.appendleft(event)
         self._verdicts += 1
-        self._stage["refused"] = self._verdicts - len(self._chain)
         return True
 
     def _refused(self, event: BidRefused) -> tuple[str, Json] | None:

@@ -27,7 +27,7 @@ SNAPSHOT_KEPT_S = 0.02
 # loop most of its time; and a burst reaches all viewers frame by frame only while that is this many sendings.
 REST_S_PER_FRAME_AND_VIEWER = 0.00005
 BURST_SENDINGS = 8_000
-FRAMES_A_SECOND = 4_000
+FRAMES_A_SECOND = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class FeedHub:
         with self._folding:
             # In a flood, and after a start, far more comes by here than anybody can watch: viewers get a snapshot then.
             worth_showing = len(heard) - self._afford(len(heard))
-            passed = [seq for seq, event in heard[:worth_showing] if self._stage.pass_by(seq, event)]
+            passed = self._stage.pass_by(heard[:worth_showing])
             told = [(seq, frame) for seq, event in heard[worth_showing:] if (frame := self._stage.fold(seq, event))]
             kept = [(seq, frame.json()) for seq, frame in told]
             for _, event in heard:
