@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 BIDS_A_COMMIT = 1_024
 COMMITS_A_TURN = 16
 ENTRIES_A_READ = 16  # of 1 MiB at most
-# A checkpoint holds up to two segments of bids that are not packed away yet: often enough for a quick recovery, and
+# A checkpoint holds the bids that are not packed away yet, up to two segments: often enough for a quick recovery, and
 # not so often that it is most of what is written.
 EVENTS_BETWEEN_CHECKPOINTS = 32_768
 

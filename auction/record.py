@@ -43,7 +43,7 @@ class DayState(msgspec.Struct, array_like=True):
     controls: Controls | None = None
     segments: list[bytes] = []  # the digests of the bids that were packed away
     bids: list[Bid] = []  # the others, in order
-    chain: list[Link] = []
+    chain: list[Link] = []  # those among the others that led
     held: list[int] = []
     tombstones: list[int] = []
     watermark_ms: int = 0
@@ -90,7 +90,7 @@ class DayRecord:
             self.controls,
             [segment.digest for segment in standings.segments] if standings else [],
             standings.in_order() if standings else [],
-            standings.chain if standings else [],
+            standings.chain_at_hand() if standings else [],
             sorted(standings.held) if standings else [],
             sorted(self.tombstones),
             self.watermark_ms,

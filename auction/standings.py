@@ -26,7 +26,9 @@ class Standings:
         self.held: set[int] = set()
         self._withdrawn: set[int] = set()
         self._order: list[int] = []
-        self._own_posts: dict[int, list[int]] = {}  # of the bids at hand
+        # Each bidder's own posts, as far back as the rate limit looks for the bids at hand.
+        self._own_posts: dict[int, list[int]] = {}
+        self._own_from = 0
         self.update(list(bids))
 
     def resume(
@@ -37,9 +39,14 @@ class Standings:
         held: Iterable[int],
         withdrawn: Iterable[int],
     ) -> None:
-        """Stand where another standing of the same controls stood, without folding anything again."""
+        """Stand where another standing of the same controls stood, without folding anything again.
+
+        `bids` and `chain` are those at hand: what lies before them is in the segments.
+        """
         self.segments, self.held, self._withdrawn = list(segments), set(held), set(withdrawn)
         self._add(bids)
+        self._own_from = self._at_hand_from
+        self.chain = [link for segment in self.segments for link in segment.links()]
         for link in chain:
             bid = self.bids.get(link.bid.post_id, link.bid)
             self.chain.append(Link(bid, link.ends_at_ms, link.minimum_wei))
@@ -61,6 +68,10 @@ class Standings:
         """All bids at hand, in canonical order: without those in segments."""
         return [self.bids[post_id] for post_id in self._order]
 
+    def chain_at_hand(self) -> list[Link]:
+        """The chain of leaders without its part in segments."""
+        return self.chain[self._links_before(self._at_hand_from) :]
+
     @property
     def found(self) -> int:
         """How many bids were found so far."""
@@ -70,7 +81,7 @@ class Standings:
         """Whether this bid was found before."""
         if post_id in self.bids or not self.segments:
             return post_id in self.bids
-        place = bisect_left(self.segments, post_id, key=lambda segment: segment.last_id)
+        place = bisect_left(self.segments, post_id, key=_last_id)
         return place < len(self.segments) and post_id in self.segments[place]
 
     def verdicts(self) -> list[Verdict]:
@@ -97,16 +108,17 @@ class Standings:
         if not (touched or changed):
             return [], None
         earliest = min((*touched, *changed))
-        # The rate limit of the earliest looks back further.
-        self._unseal(earliest - (self.rules.rate_limit_window_ms << 22) if self.rules.rate_limit_posts else earliest)
+        window = self._window
+        self._recall_own_posts(earliest - window)
+        self._unseal(earliest)
         self._add(fresh)
         for post_id in withdrawn:
             if post_id in self.bids:
                 self.bids[post_id].withdrawn = True
         if not self._order:
             return [], None
-        # An own post found late counts against the later ones of its bidder, however far behind it they come.
-        settled_after = self._order[-1] if changed or self.rules.rate_limit_posts else max(touched)
+        # An own post found late counts against the later ones of its bidder as far as the rate limit looks.
+        settled_after = self._order[-1] if changed else max(touched) + window
         return self._fold_from(earliest, settled_after, {bid.post_id for bid in fresh})
 
     def publish_end(self) -> None:
@@ -121,22 +133,21 @@ class Standings:
 
     def seal(self) -> None:
         """Pack away what lies so far behind that it hardly matters any more."""
+        packed = len(self.segments)
         while len(self._order) >= 2 * BIDS_A_SEGMENT:
             gone, self._order = self._order[:BIDS_A_SEGMENT], self._order[BIDS_A_SEGMENT:]
-            self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone]))
-            at_hand, self._own_posts = self._own_posts, {}
-            for bidder_id, own in at_hand.items():
-                if later := own[bisect_left(own, self._order[0]) :]:
-                    self._own_posts[bidder_id] = later
+            links = self.chain[self._links_before(gone[0]) : self._links_before(self._order[0])]
+            self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], links))
+        if len(self.segments) > packed:
+            self._forget_own_posts(self._order[0] - self._window)
 
     def _unseal(self, from_id: int) -> None:
         """Have all bids at hand from this post on."""
-        unpacked: list[Bid] = []
         while self.segments and self.segments[-1].last_id >= from_id:
-            unpacked = self._unpacked(self.segments.pop()) + unpacked
-        if unpacked:
-            later, self._order, self._own_posts = self.in_order(), [], {}
-            self._add([*unpacked, *later])
+            self._recall_own_posts(self.segments[-1].first_id)
+            unpacked = self._unpacked(self.segments.pop())
+            self.bids.update((bid.post_id, bid) for bid in unpacked)
+            self._order = [*(bid.post_id for bid in unpacked), *self._order]
 
     def _unpacked(self, segment: Segment) -> list[Bid]:
         bids = segment.bids()
@@ -144,8 +155,40 @@ class Standings:
             bid.withdrawn = bid.withdrawn or bid.post_id in self._withdrawn
         return bids
 
+    def _forget_own_posts(self, before_id: int) -> None:
+        known, self._own_posts = self._own_posts, {}
+        for bidder_id, own in known.items():
+            if later := own[bisect_left(own, before_id) :]:
+                self._own_posts[bidder_id] = later
+        self._own_from = max(self._own_from, before_id)
+
+    def _recall_own_posts(self, from_id: int) -> None:
+        """Know whose posts all are from this one on, those in segments too."""
+        if from_id >= self._own_from:
+            return
+        earlier: dict[int, list[int]] = {}
+        for segment in self.segments[bisect_left(self.segments, from_id, key=_last_id) :]:
+            for post_id, bidder_id in segment.posts(from_id, self._own_from):
+                earlier.setdefault(bidder_id, []).append(post_id)
+        for bidder_id, own in earlier.items():
+            self._own_posts[bidder_id] = own + self._own_posts.get(bidder_id, [])
+        self._own_from = from_id
+
+    @property
+    def _at_hand_from(self) -> int:
+        """No bid before this post is at hand."""
+        return self.segments[-1].last_id + 1 if self.segments else 0
+
+    @property
+    def _window(self) -> int:
+        """How far back the rate limit looks, as a distance of post ids."""
+        return self.rules.rate_limit_window_ms << 22 if self.rules.rate_limit_posts else 0
+
+    def _links_before(self, post_id: int) -> int:
+        return bisect_left(self.chain, post_id, key=_post_id)
+
     def _has_led(self, post_id: int) -> bool:
-        place = bisect_left(self.chain, post_id, key=_post_id)
+        place = self._links_before(post_id)
         return post_id in self.held or (place < len(self.chain) and _post_id(self.chain[place]) == post_id)
 
     # ---- folding
@@ -170,7 +213,7 @@ class Standings:
     def _fold_from(self, earliest: int, settled_after: int, fresh: Collection[int]) -> tuple[list[Verdict], int | None]:
         """Fold again from the post `earliest` on, at least up to `settled_after`, and from there on until the leader is
         who he was before: the rest of the chain then follows as it did."""
-        cut = bisect_left(self.chain, earliest, key=_post_id)
+        cut = self._links_before(earliest)
         before = self.chain[cut:]
         del self.chain[cut:]
         leader = first = self.leader
@@ -214,3 +257,7 @@ class Standings:
 
 def _post_id(link: Link) -> int:
     return link.bid.post_id
+
+
+def _last_id(segment: Segment) -> int:
+    return segment.last_id

@@ -119,9 +119,9 @@ def test_the_log_alone_gives_the_same_day_and_passes_the_audit(commands, cuts, m
 
 
 @pytest.mark.requirement("RED-4", "BID-4")
-@given(days(), CUTS, st.booleans())
-def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed) -> None:
-    strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=600_000)
+@given(days(), CUTS, st.booleans(), st.sampled_from([0, 60_000, 600_000]))
+def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, window_ms) -> None:
+    strict = msgspec.structs.replace(RULES, rate_limit_posts=2 if window_ms else 0, rate_limit_window_ms=window_ms)
     opening = [msgspec.structs.replace(OPENING[0], rules=strict), *OPENING[1:]]
     plain, packing = AuctionDay(AUCTION), AuctionDay(AUCTION)
     with pytest.MonkeyPatch.context() as patch:
@@ -141,6 +141,23 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed) 
     packed = [bid for segment in packing.standings.segments for bid in segment.bids()]
     assert len(packed) + len(packing.standings.in_order()) == plain.standings.found
     assert len(packing.standings.in_order()) < 4 or resumed
+
+
+@pytest.mark.requirement("BID-7")
+def test_own_posts_of_an_opened_segment_count_against_later_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
+    strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=60_000)
+    plain, packing = AuctionDay(AUCTION), AuctionDay(AUCTION)
+    # A segment longer than the limit's window is opened for one in its middle, and then one before it is found.
+    in_order = [reply(second * 1000, author, "9") for second, author in ((10, 1), (200, 2), (300, 3), (301, 4))]
+    late = [reply(150_000, 5, "9")], [reply(5_000, 1, "9"), reply(30_000, 1, "9")]
+    for batch in ([msgspec.structs.replace(OPENING[0], rules=strict), OPENING[1]], in_order, *late):
+        assert packing.decide(batch, OPENS_MS) == plain.decide(batch, OPENS_MS)
+        if batch is in_order and packing.standings:
+            packing.standings.seal()
+            assert len(packing.standings.segments) == 1
+    assert plain.standings is not None
+    assert Refusal.RATE_LIMITED in [verdict.refusal for verdict in plain.standings.verdicts()]
 
 
 @given(days(), CUTS)
