@@ -28,6 +28,7 @@ from supervision import Context
 log = logging.getLogger(__name__)
 
 WRITER = "announcer"
+EVENTS_BETWEEN_CHECKPOINTS = 10_000
 LOOK_UPS = 2
 
 # How often X may call a text a duplicate that its timeline does not show, before the post is given up: it would hold
@@ -87,6 +88,8 @@ class Announcer(LogListener):
             self._changed = False
             self._commit()
             self._work()
+        elif self.position - self._state.position >= EVENTS_BETWEEN_CHECKPOINTS:
+            self._commit()  # nothing was to be done for long: a successor need not hear all of it again
 
     def tick(self) -> None:
         self.catch_up()

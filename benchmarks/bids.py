@@ -36,7 +36,7 @@ class Sizes:
     rates: tuple[int, ...] = (100, 1_000, 10_000)
     seconds: float = 10.0
     histories: tuple[int, ...] = (1_000, 100_000, 1_000_000)
-    probe: int = 20_000
+    probe: int = 32_768  # an auction's checkpoint comes once in so many: each probe has its part of it, at every size
     fold: tuple[int, int] = (1_000_000, 100_000)
     jobs: dict[int, int] = field(default_factory=lambda: {1: 3_000, 50: 20_000})  # by concurrency
 

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 import redis
 
+import actors.announcer
 from actors import listener
 from actors.announcer import Announcer
 from adapters.redis.errors import StoreUnavailable
 from adapters.x import XClient
 from messages.base import Outcome, Phase
 from messages.commands import ConfirmAuctionPost
-from messages.events import AuctionOpened, PostAttempted, PostMade, PostRefused, ResultNamed
+from messages.events import AuctionOpened, PostAttempted, PostMade, PostRefused, ResultNamed, WatermarkMoved
 from messages.hints import LogGrew, QueueGrew
 from tests.actors.conftest import CREDENTIALS
 from tests.actors.stage import Stage
@@ -303,6 +304,22 @@ def test_a_log_that_is_heard_twice_is_announced_once(stage: Stage, x: SimulatedX
     actor.position = 0
     stage.step(announcer(stage, x_client()))
     assert len(stage.logged(PostAttempted)) == len(stage.logged(PostMade)) == len(texts_about(x, stage)) == 1
+
+
+@pytest.mark.requirement("X-5", "RED-4")
+def test_what_has_long_brought_nothing_to_post_is_not_heard_again(
+    stage: Stage, x_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.announcer, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+    stage.prepared()
+    actor = announcer(stage, x_client())
+    stage.step(actor, actor)
+    journal = stage.store.journal("m-01")
+    journal.begin()
+    moved = [WatermarkMoved(message_id=f"moved:{at}", at_ms=at, watermark_ms=at) for at in range(3)]
+    seq = journal.commit(moved)
+    stage.step(actor)
+    assert announcer(stage, x_client()).position == seq
 
 
 @pytest.mark.requirement("X-5", "X-4")
