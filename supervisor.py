@@ -327,8 +327,8 @@ def run(
     """Be the process, until a signal, until `is_over`, or until it has to give up. The exit code."""
     # What lives long here are bids, which hold no other objects: looking through the rest so often finds nothing.
     gc.set_threshold(50_000, 20, 20)
-    # Whoever has waited for the store wants the interpreter back, and in a flood another thread always has it: by default
-    # that one keeps it for 5 ms, which is longer than a commit takes.
+    # Whoever has waited for the store wants the interpreter back, and in a flood another thread always has it: by
+    # default that one keeps it for 5 ms, which is longer than a commit takes.
     sys.setswitchinterval(SWITCH_S)
     process = Process(settings, surroundings)
     stop: Callable[..., None] = lambda *_: process.supervisor.stop()  # noqa: E731 (a signal handler)

@@ -92,7 +92,7 @@ class Announcer(LogListener):
             self._commit()  # nothing was to be done for long: a successor need not hear all of it again
 
     def tick(self) -> None:
-        self.catch_up()
+        self.keep_up()
         self._work()
 
     def _work(self) -> None:

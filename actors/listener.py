@@ -3,6 +3,8 @@
 A `LogGrew` is only a hint; the tick reads all the same. What is made of an event is the subclass's to say.
 """
 
+from collections.abc import Sequence
+
 import redis
 
 from actors.ports import StoreAccess
@@ -30,6 +32,7 @@ class LogListener(Actor):
         super().__init__(context)
         self.keys, self._recent = store.keys, store.recent
         self.position = 0
+        self._kept_up = False  # whether a hint has brought something since the last tick
 
     def listen(self, client: redis.Redis) -> None:
         """Begin to hear; to be called from `setup`, once `position` is known."""
@@ -49,30 +52,36 @@ class LogListener(Actor):
     def handle(self, message: object) -> object:
         if not isinstance(message, LogGrew):
             return NotImplemented
-        # What has grown next door is at hand; whether the server has more the tick will ask.
-        if self._hear_some() == ENTRIES_A_READ:
-            self.catch_up()
+        self._kept_up |= self._hear(self._log.recent(self.position, ENTRIES_A_READ))
         return None
 
     def tick(self) -> None:
-        self.catch_up()
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """To be called at each tick: asks the server where no hint has brought anything since the last one.
+
+        In a flood the server has what our own process is still being answered about: it would only be fetched twice.
+        """
+        if not self._kept_up:
+            self.catch_up()
+        self._kept_up = False
 
     def catch_up(self) -> None:
         """Hear what the log has beyond `position`; bounded, the next tick goes on."""
         for _ in range(READS_A_TURN):
-            if not self._hear_some():
+            if not self._hear(self._log.read(self.position, ENTRIES_A_READ)):
                 return
 
-    def _hear_some(self) -> int:
-        """Hear the next entries; how many there were."""
-        entries = self._log.read(self.position, ENTRIES_A_READ)
+    def _hear(self, entries: Sequence[LogEntry]) -> bool:
+        """Hear these entries, which follow `position`; whether there were any."""
         for entry in entries:
             if not self.deaf_to >= entry.kinds:
                 self.hear_entry(entry)
             self.position = entry.last_seq
         if entries:
             self.heard()
-        return len(entries)
+        return bool(entries)
 
     def hear_entry(self, entry: LogEntry) -> None:
         """What one commit has added, as far as it lies beyond `position`."""

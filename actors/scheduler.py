@@ -133,7 +133,7 @@ class Scheduler(LogListener):
 
     def tick(self) -> None:
         self._show_life()
-        self.catch_up()
+        self.keep_up()
         self._read_orders()
         now_ms = self._clock()
         for plan in list(self._plan.values()):

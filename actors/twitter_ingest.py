@@ -133,7 +133,7 @@ class TwitterIngest(LogListener):
             self._auctions = {post: auction for post, auction in self._auctions.items() if auction != event.auction_id}
 
     def tick(self) -> None:
-        self.catch_up()
+        self.keep_up()
         self._queue_named()
         wanted = frozenset(self._auctions)
         if not wanted or self._clock() < self._not_before_ms:

@@ -104,7 +104,7 @@ class TwitterSweeper(LogListener):
                 alarms.clear(_post_alarm(event.auction_id))
 
     def tick(self) -> None:
-        self.catch_up()
+        self.keep_up()
         self._check_keys()
         self._forget_x_when_idle()
         for conversation in self._conversations.values():

@@ -76,7 +76,7 @@ class LogReader:
         """Up to `count` entries, the first of which holds the event behind `after_seq` (and may begin before
         it).
         """
-        if recent := self._recent.after(after_seq, count):
+        if recent := self.recent(after_seq, count):
             return recent
         # An entry's id begins with its last seq: so the first id behind after_seq is the entry that holds the
         # next.
@@ -84,6 +84,10 @@ class LogReader:
             self._client, "XRANGE", self._keys.log, f"({after_seq}-{_LAST_PART}", "+", "COUNT", count
         )
         return [_entry(entry_id, fields) for entry_id, fields in found]
+
+    def recent(self, after_seq: int, count: int) -> list[LogEntry]:
+        """The same without asking the server: what this process has written itself a moment ago, if it follows."""
+        return self._recent.after(after_seq, count)
 
     def last_seq(self) -> int:
         """The seq of the newest event; 0 in an empty log."""
