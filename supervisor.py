@@ -67,7 +67,6 @@ AUCTIONS = "auctions"
 LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, INGEST, SWEEPER, SCHEDULER)
 STOP_S = 10.0
 NODE_S = 5.0
-SWITCH_S = 0.0005
 
 
 def clock_ms() -> int:
@@ -327,9 +326,6 @@ def run(
     """Be the process, until a signal, until `is_over`, or until it has to give up. The exit code."""
     # What lives long here are bids, which hold no other objects: looking through the rest so often finds nothing.
     gc.set_threshold(50_000, 20, 20)
-    # Whoever has waited for the store wants the interpreter back, and in a flood another thread always has it: by
-    # default that one keeps it for 5 ms, which is longer than a commit takes.
-    sys.setswitchinterval(SWITCH_S)
     process = Process(settings, surroundings)
     stop: Callable[..., None] = lambda *_: process.supervisor.stop()  # noqa: E731 (a signal handler)
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}

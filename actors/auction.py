@@ -23,7 +23,7 @@ from auction.rules import posted_at_ms
 from messages.base import Phase
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import AuctionCommand
-from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, BidAccepted, BidRefused
+from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, Observed
 from messages.hints import LogGrew, QueueGrew
 from supervision import Actor, Context
 
@@ -37,6 +37,7 @@ ENTRIES_A_READ = 16  # of 1 MiB at most
 # A checkpoint holds the bids that are not packed away yet, up to two segments: often enough for a quick recovery, and
 # not so often that it is most of what is written.
 EVENTS_BETWEEN_CHECKPOINTS = 32_768
+OPENINGS = frozenset({AuctionPrepared, AuctionOpened})
 
 
 class Auction(Actor):
@@ -213,20 +214,19 @@ class Auction(Actor):
     def _writes(self, events: Sequence[AuctionEvent]) -> list[Write]:
         keys = self._store.keys
         writes: list[Write] = []
-        verdicts = [event for event in events if isinstance(event, BidAccepted | BidRefused)]
-        if verdicts:
+        if verdicts := [event for event in events if isinstance(event, Observed)]:
             writes.append(self._history(verdicts))
         if events and self._day.prepared:
             view = day_view(self._day)
             writes.append(HashSet(keys.day(self._day.prepared.day), view))
             # The stage belongs to the auction whose id stands there, or to one that is opening.
-            opening = any(isinstance(event, AuctionPrepared | AuctionOpened) for event in events)
+            opening = not OPENINGS.isdisjoint(map(type, events))
             writes.append(
                 HashSet(keys.current, view) if opening else HashSetIf(keys.current, "auction_id", self.auction_id, view)
             )
         return writes
 
-    def _history(self, verdicts: Sequence[BidAccepted | BidRefused]) -> Histories:
+    def _history(self, verdicts: Sequence[Observed]) -> Histories:
         """The bids in the history of the auction, and in that of each bidder."""
         bids = [(posted_at_ms(event.post_id), event.post_id, event.bidder_id) for event in verdicts]
         keys = self._store.keys
