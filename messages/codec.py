@@ -20,7 +20,7 @@ class UnreadableMessage(ValueError):
     """Bytes or fields that are no message of ours; the text says where and why."""
 
 
-# Amounts are the one thing that msgspec cannot write by itself. Whatever is no number has no place on a wire: TypeError.
+# Amounts are the one thing that msgspec cannot write by itself. What is no number has no place on a wire: TypeError.
 _encode_wei = int.__repr__
 
 
