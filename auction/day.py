@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from auction.catch_up import HOUSE, close_when_opened
 from auction.eligibility import AuthorFacts
-from auction.fold import Bid
+from auction.fold import Bid, Verdict
 from auction.orders import is_news, order_event
 from auction.record import DayRecord
 from auction.replies import leader_of, read_reply, verdict_event
@@ -32,6 +32,8 @@ from messages.events import (
     AuctionEvent,
     AuctionOpened,
     AuctionPrepared,
+    BidAccepted,
+    BidRefused,
     BidWithdrawn,
     CloseOverdue,
     ClosingSoon,
@@ -183,7 +185,6 @@ class AuctionDay(DayRecord):
         found: dict[int, PlaceBid] = {}
         bids: list[Bid] = []
         # In the order in which the log will have them, so that who was seen first is the same in a replay.
-        rules = self.prepared.rules if self.prepared else None
         for reply in sorted(replies, key=attrgetter("post_id")):
             post_id = reply.post_id
             if post_id in found or self.knows(post_id):
@@ -191,7 +192,7 @@ class AuctionDay(DayRecord):
             found[post_id] = reply
             known = self.facts.get(reply.author_id)
             facts = known or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
-            bid = read_reply(reply, rules, self.post_id, facts)
+            bid = self.read(reply, facts)
             if bid.flaw is Refusal.NO_HASHTAG:
                 self.left_out += 1
                 continue
@@ -201,11 +202,19 @@ class AuctionDay(DayRecord):
         if leader and leader.post_id in withdrawn and self.result is None:
             events.append(self._strike(leader, now_ms))
         verdicts, revised_from = self.take_in(bids, list(withdrawn))
-        events += [verdict_event(found[verdict.bid.post_id], verdict, self.standings, now_ms) for verdict in verdicts]
+        events += [self.tell(found[verdict.bid.post_id], verdict, now_ms) for verdict in verdicts]
         if revised_from is not None:
             events.append(self._revision(revised_from, now_ms))
         events += self._decide_extension(now_ms)
         return events
+
+    def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
+        """What the reply bids, whatever others do."""
+        return read_reply(reply, self.prepared.rules if self.prepared else None, self.post_id, facts)
+
+    def tell(self, reply: PlaceBid, verdict: Verdict, now_ms: int) -> BidAccepted | BidRefused:
+        """The verdict on the reply as the log has it."""
+        return verdict_event(reply, verdict, self.standings, now_ms)
 
     def _decide_extension(self, now_ms: int) -> list[AuctionEvent]:
         standings = self.standings

@@ -37,10 +37,16 @@ def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None
 
     Without rules (the day is not prepared) nothing can be read, and nothing can lead either.
     """
-    post_id, bidder_id, handle = reply.post_id, reply.author_id, reply.author_handle
     if rules is None:
-        return Bid(post_id, bidder_id, handle, None, None)
-    amount = read_bid(reply.text, rules.hashtag, reply.hashtags)
+        return Bid(reply.post_id, reply.author_id, reply.author_handle, None, None)
+    return bid_of(reply, read_bid(reply.text, rules.hashtag, reply.hashtags), rules, auction_post_id, facts)
+
+
+def bid_of(
+    reply: PlaceBid, amount: Wei | Refusal, rules: Rules, auction_post_id: int | None, facts: AuthorFacts
+) -> Bid:
+    """As `read_reply`, once its text was read."""
+    post_id, bidder_id, handle = reply.post_id, reply.author_id, reply.author_handle
     if amount is Refusal.NO_HASHTAG:
         return Bid(post_id, bidder_id, handle, None, amount)
     flaw = None if reply.replied_to_id == auction_post_id else Refusal.NOT_A_REPLY

@@ -1,7 +1,8 @@
 """How fast a day is audited, and where the time goes: a bid war of one day, written as an export, no server.
 
-The parts are measured by themselves, on the same entries: decoding, the hash chain, and deciding again, most of which
-is reading the texts of the bids anew.
+The whole is measured as the command does it, with processes that read the texts ahead, and in one process. The parts
+are measured by themselves, on the same entries: decoding, the hash chain, reading the texts anew, and deciding again
+with and without them.
 """
 
 import argparse
@@ -15,15 +16,14 @@ import msgspec
 
 from adapters.log_file import read_export, write_export
 from adapters.redis.log import LogEntry, first_link, next_link, verify_chain
-from auction.audit import Auditor
-from auction.bid_text import read_bid
+from auction.audit import Auditor, Texts, read_texts
 from auction.day import AuctionDay
 from benchmarks.lines import HASHTAG, War
 from benchmarks.measuring import Measure
-from commands.audit import audit_file
+from commands.audit import audit_file, without_garbage
+from commands.reading_ahead import Readers
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
-from messages.events import BidAccepted, BidRefused
 from tests.auction.builders import AUCTION, AUCTION_POST, OPENING, OPENS_MS, RULES
 
 BIDS_AN_ENTRY = 1_024
@@ -37,11 +37,14 @@ def audited(runs: int, bids: int) -> list[Measure]:
             events = write_export(file, "bench", AUCTION, a_day(bids))
         with path.open("rb") as file:
             entries = list(read_export(file).entries)
+        texts = _read_texts(entries)
         parts: dict[str, Callable[[], object]] = {
-            "audit --file": lambda: audit_file(path),
+            "audit --file": lambda: _audit(path),
+            "the same in one process": lambda: audit_file(path),
             "the chain, decoding included": lambda: verify_chain(entries, every_writer=False),
-            "deciding again, decoding included": lambda: _decide(entries),
-            "reading the texts, decoding included": lambda: _read_texts(entries),
+            "deciding again, decoding included": lambda: _decide(entries, [None] * len(entries)),
+            "the same once the texts are read": lambda: _decide(entries, texts),
+            "reading the texts": lambda: _read_texts(entries),
             "decoding": lambda: [unpack_events(entry.data) for entry in entries],
         }
         return [
@@ -64,18 +67,21 @@ def a_day(bids: int) -> Iterator[LogEntry]:
         sequence += len(events)
 
 
-def _decide(entries: list[LogEntry]) -> None:
-    auditor = Auditor(AUCTION)
-    for entry in entries:
-        if difference := auditor.check(unpack_events(entry.data)):  # type: ignore[arg-type]
+def _audit(path: Path) -> None:
+    with Readers() as readers, without_garbage():
+        if difference := audit_file(path, readers=readers).difference:
             raise RuntimeError(difference)
 
 
-def _read_texts(entries: list[LogEntry]) -> None:
-    for entry in entries:
-        for event in unpack_events(entry.data):
-            if isinstance(event, BidAccepted | BidRefused):
-                read_bid(event.text, HASHTAG, event.hashtags)
+def _decide(entries: list[LogEntry], texts: Sequence[Texts | None]) -> None:
+    auditor = Auditor(AUCTION)
+    for entry, read in zip(entries, texts, strict=True):
+        if difference := auditor.check(unpack_events(entry.data), read):  # type: ignore[arg-type]
+            raise RuntimeError(difference)
+
+
+def _read_texts(entries: list[LogEntry]) -> list[Texts]:
+    return [read_texts(entry.data, HASHTAG) for entry in entries]
 
 
 def _seconds(part: Callable[[], object]) -> float:

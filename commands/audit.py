@@ -5,11 +5,13 @@ whether the state in the store is what the log makes it. Exit code 1 with the fi
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,15 +24,17 @@ from adapters.log_file import DamagedExport, read_export
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.log import Head, LogEntry, LogReader, verify_chain
-from auction.audit import Auditor
+from auction.audit import Auditor, Texts
 from auction.day import AuctionDay
 from commands.common import CommandError, add_config, settings_of
+from commands.reading_ahead import Readers
 from commands.store import store_of
 from messages.codec import UnreadableMessage
 from messages.events import DayStarted, DayVoided
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
 ENTRIES_A_READ = 1_024
+REFRESH_S = 0.1
 
 
 @dataclass
@@ -52,12 +56,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with Progress(console=Console(stderr=True), transient=True, disable=args.json or not sys.stderr.isatty()) as shown:
+    is_shown = sys.stderr.isatty() and not args.json
+    # Refreshed by whoever makes progress: a process with threads, such as one of the bar's own, is not to be forked.
+    bar = Progress(console=Console(stderr=True), transient=True, disable=not is_shown, auto_refresh=False)
+    with bar as shown, Readers() as readers, without_garbage():
         if args.file:
-            found = audit_file(args.file, args.auction, shown)
+            found = audit_file(args.file, args.auction, shown, readers)
         else:
             with store_of(settings_of(args, dict(os.environ))) as (client, keys):
-                found = audit(client, keys, args.auction, shown)
+                found = audit(client, keys, args.auction, shown, readers)
     if args.auction and args.auction not in found.days and found.difference is None:
         raise CommandError(f"there is no auction {args.auction} in the log")
     if args.json:
@@ -67,7 +74,13 @@ def run(args: argparse.Namespace) -> int:
     return 0 if found.difference is None else 1
 
 
-def audit(client: redis.Redis, keys: Keys, auction_id: str | None = None, progress: Progress | None = None) -> Findings:
+def audit(
+    client: redis.Redis,
+    keys: Keys,
+    auction_id: str | None = None,
+    progress: Progress | None = None,
+    readers: Readers | None = None,
+) -> Findings:
     """Replays the whole log, or of the verdicts only those of one auction."""
     log = LogReader(client, keys)
     # Somebody may still be writing: what comes later is not part of this audit, and only a writer who was at rest all
@@ -83,7 +96,7 @@ def audit(client: redis.Redis, keys: Keys, auction_id: str | None = None, progre
         now = log.heads()
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
 
-    found = _replay(entries(), at_rest, auction_id)
+    found = _replay(entries(), at_rest, auction_id, readers=readers)
     resting = [day for name, day in found.days.items() if name in at_rest]
     found.difference = found.difference or next(
         filter(None, (_state_differs(client, keys, day) for day in resting)), None
@@ -91,7 +104,9 @@ def audit(client: redis.Redis, keys: Keys, auction_id: str | None = None, progre
     return found
 
 
-def audit_file(path: Path, auction_id: str | None = None, progress: Progress | None = None) -> Findings:
+def audit_file(
+    path: Path, auction_id: str | None = None, progress: Progress | None = None, readers: Readers | None = None
+) -> Findings:
     """The same of an exported log, whose end is in the file. Raises OSError."""
     show = _shown(progress, path.stat().st_size)
     with path.open("rb") as file:
@@ -103,7 +118,7 @@ def audit_file(path: Path, auction_id: str | None = None, progress: Progress | N
 
         try:
             export = read_export(file)
-            found = _replay(watched(export.entries), export.heads, auction_id, export.title.auction_id)
+            found = _replay(watched(export.entries), export.heads, auction_id, export.title.auction_id, readers)
         except DamagedExport as fault:
             return Findings(f"{path}: {fault}")
     if found.difference is None and not export.is_whole:
@@ -121,7 +136,11 @@ def log_up_to(log: LogReader, last_seq: int) -> Iterator[list[LogEntry]]:
 
 
 def _replay(
-    entries: Iterable[LogEntry], heads: Mapping[str, Head], auction_id: str | None, only_writer: str = ""
+    entries: Iterable[LogEntry],
+    heads: Mapping[str, Head],
+    auction_id: str | None,
+    only_writer: str = "",
+    readers: Readers | None = None,
 ) -> Findings:
     """Follows the chains of all entries, and decides again what is of this auction, or of all. `only_writer` is the
     auction that alone is in them, if it is."""
@@ -129,9 +148,10 @@ def _replay(
     auditors = {only_writer: Auditor(only_writer)} if only_writer else {}
 
     def checked() -> Iterator[LogEntry]:
-        for entry in map(_decoded, entries):
+        for read, texts in readers.ahead(entries, auction_id) if readers else ((entry, None) for entry in entries):
+            entry = _decoded(read)
             yield entry  # which is followed along its chain first: what is decided again has not been tampered with
-            found.difference = _check(entry, found, auditors, auction_id)
+            found.difference = _check(entry, texts, found, auditors, auction_id)
             if found.difference:
                 return
             found.events += entry.count
@@ -150,7 +170,9 @@ def _decoded(entry: LogEntry) -> LogEntry:
     return entry
 
 
-def _check(entry: LogEntry, found: Findings, auditors: dict[str, Auditor], only: str | None) -> str | None:
+def _check(
+    entry: LogEntry, texts: Texts | None, found: Findings, auditors: dict[str, Auditor], only: str | None
+) -> str | None:
     auditor = auditors.get(entry.writer)
     if auditor is None:
         for event in entry.events():
@@ -160,7 +182,7 @@ def _check(entry: LogEntry, found: Findings, auditors: dict[str, Auditor], only:
                 found.voided.append(event.day)
         return None
     try:
-        difference = auditor.check(list(entry.events()))  # type: ignore[arg-type]  # its chain holds nothing else
+        difference = auditor.check(list(entry.events()), texts)  # type: ignore[arg-type]  # its chain holds nothing else
     except Exception as fault:  # whatever impossible events make of the rules: they did not come from deciding
         difference = f"this cannot have been decided: {fault!r}"
     return difference and f"seq {entry.first_seq} ({entry.writer}): {difference}"
@@ -179,7 +201,26 @@ def _state_differs(client: redis.Redis, keys: Keys, day: AuctionDay) -> str | No
 
 def _shown(progress: Progress | None, total: int) -> Callable[[int], None]:
     """Shows how much of it is done."""
-    if progress is None:
+    if progress is None or progress.disable:
         return lambda completed: None
     task = progress.add_task("replaying the log", total=total)
-    return lambda completed: progress.update(task, completed=completed)
+    refreshed_s = 0.0
+
+    def show(completed: int) -> None:
+        nonlocal refreshed_s
+        progress.update(task, completed=completed)
+        if (now_s := time.monotonic()) >= refreshed_s + REFRESH_S:
+            refreshed_s = now_s
+            progress.refresh()
+
+    return show
+
+
+@contextmanager
+def without_garbage() -> Iterator[None]:
+    """The collector would walk through all bids of a day again and again, and an audit makes no garbage in circles."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -20,16 +20,25 @@ class UnreadableMessage(ValueError):
     """Bytes or fields that are no message of ours; the text says where and why."""
 
 
-def _encode_wei(value: object) -> str:
-    if isinstance(value, Wei):
-        return int.__repr__(value)
-    raise NotImplementedError(f"{type(value).__name__} has no place on a wire")
+# Amounts are the one thing that msgspec cannot write by itself. What is no number has no place on a wire: TypeError.
+_encode_wei = int.__repr__
 
 
 def _decode_wei(kind: type, value: object) -> object:
-    if kind is Wei and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 78:
+    if kind is Wei and isinstance(value, str):
+        return _wei(value)
+    raise _not_wei(value)
+
+
+@functools.lru_cache(maxsize=2**12)  # the bids of a moment name the same few amounts; what is refused is not kept
+def _wei(value: str) -> Wei:
+    if value.isascii() and value.isdigit() and len(value) <= 78:
         return Wei(value)
-    raise ValueError(f"wei is a string of decimal digits, not {value!r:.40}")
+    raise _not_wei(value)
+
+
+def _not_wei(value: object) -> ValueError:
+    return ValueError(f"wei is a string of decimal digits, not {value!r:.40}")
 
 
 _pack = msgspec.msgpack.Encoder(enc_hook=_encode_wei).encode

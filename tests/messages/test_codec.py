@@ -60,10 +60,21 @@ def test_wei_is_a_decimal_string_on_every_wire(amount: Wei) -> None:
 
 
 @pytest.mark.requirement("BID-2")
-@pytest.mark.parametrize("wrong", [5, 2**63, 1.5, True, None, "", "-1", "+1", "1.0", "1e3", " 1", "0x1", "٣", "9" * 79])
+@pytest.mark.parametrize(
+    "wrong", [5, 2**63, 1.5, True, None, "", "-1", "+1", "1.0", "1e3", " 1", "0x1", "٣", "9" * 79, ["5"], {"5": "5"}]
+)
 def test_nothing_else_is_an_amount(wrong: object) -> None:
-    with pytest.raises(UnreadableMessage):
-        unpack(msgspec.msgpack.encode(wrong), Wei)
+    unpack(pack(Wei(5)), Wei)  # so that 5 is an amount that was just read
+    for _ in range(2):  # what was refused once is refused again
+        with pytest.raises(UnreadableMessage, match=re.escape(f"decimal digits, not {wrong!r:.40}")):
+            unpack(msgspec.msgpack.encode(wrong), Wei)
+
+
+@pytest.mark.parametrize("wrong", [object(), 5 + 5j, range(3)])
+def test_what_no_wire_has_a_form_for_is_not_packed(wrong: object) -> None:
+    for write in (pack, to_json):
+        with pytest.raises(TypeError):
+            write(wrong)
 
 
 @pytest.mark.parametrize("data", PINNED)

@@ -1,0 +1,120 @@
+"""The audit: what does not follow from what was seen is named, in the same words whoever has read the texts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from auction import audit
+from auction.audit import Auditor, Texts, read_texts
+from auction.day import AuctionDay
+from messages.base import Refusal, Wei
+from messages.codec import pack_batch
+from messages.events import AuctionEvent, BidAccepted, BidRefused
+from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES, gone, reply
+
+pytestmark = pytest.mark.requirement("RED-5")
+
+LEADING, AGAIN = reply(1_000, 1, "0.5"), reply(1_500, 1, "0.9")
+BATCHES = [
+    [reply(-1_000, 7, "0.4"), *OPENING],
+    [
+        LEADING,
+        AGAIN,
+        reply(2_000, 2, "0.51"),
+        reply(3_000, 3, "much #AuctionDay"),
+        reply(4_000, 4, "1,5 ETH #AuctionDay"),
+    ],
+    [reply(5_000, 5, "0.7", replied_to=7), reply(6_000, 6, "0.8", age_days=1), reply(7_000, 2, "0.6"), gone(LEADING)],
+    [reply(8_000, 5, "0.3"), reply(9_000, 6, "0.1 ETH or 0.2 ETH #AuctionDay"), reply(10_000_000, 8, "9")],
+]
+SEEN = {"text", "replied_to_id", "post_id", "bidder_created_at_ms"}
+OTHERS: dict[str, list[object]] = {
+    "at_ms": [OPENS_MS + 1],
+    "amount_wei": [None, Wei(ETH), Wei(ETH // 2)],
+    "minimum_wei": [Wei(1)],
+    "ends_at_ms": [OPENS_MS],
+    "reason": [Refusal.BELOW_MINIMUM, Refusal.NO_AMOUNT, Refusal.HELD],
+    "flaw": [None, Refusal.NO_AMOUNT, Refusal.ACCOUNT_TOO_YOUNG],
+    "required_wei": [None, Wei(1)],
+    "text": ["0.5 ETH #AuctionDay", "5 ETH #AuctionDay", "5 ETH", ""],
+    "replied_to_id": [None, 7],
+    "post_id": [LEADING.post_id, LEADING.post_id + 1],
+    "bidder_created_at_ms": [OPENS_MS],
+}
+
+
+def log() -> list[list[AuctionEvent]]:
+    day = AuctionDay(AUCTION)
+    return [day.decide(batch, OPENS_MS) for batch in BATCHES]
+
+
+def forgeries() -> Iterator[tuple[str, list[list[AuctionEvent]]]]:
+    """What was forged, and the log with it: one verdict in one field or into the other, twice or left out."""
+    for number, batch in enumerate(log()):
+        for place, event in enumerate(batch):
+            if not isinstance(event, BidAccepted | BidRefused):
+                continue
+            seen = {name: getattr(event, name) for name in BidRefused.__struct_fields__ if hasattr(event, name)}
+            forged: list[tuple[str, list[Any]]] = [
+                ("kind", [BidRefused(**{"reason": Refusal.BELOW_MINIMUM, **seen})]),
+                ("kind", [BidAccepted(**leading_of(seen))]),
+                ("doubled", [event, event]),
+                ("left out", []),
+            ]
+            for name in OTHERS.keys() & event.__struct_fields__:
+                forged += [(name, [msgspec.structs.replace(event, **{name: other})]) for other in OTHERS[name]]
+            for what, instead in forged:
+                if instead != [event]:
+                    forgery = log()
+                    forgery[number][place : place + 1] = instead
+                    yield what, forgery
+
+
+def leading_of(seen: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in seen.items() if name in BidAccepted.__struct_fields__}
+    return {**kept, "amount_wei": seen["amount_wei"] or Wei(1), "minimum_wei": Wei(2), "ends_at_ms": OPENS_MS}
+
+
+def found(batches: list[list[AuctionEvent]], hashtag: str = "") -> list[str | None]:
+    """What the audit says of each batch; with a hashtag, of texts that were read ahead."""
+    auditor = Auditor(AUCTION)
+    return [auditor.check(batch, read_texts(pack_batch(batch), hashtag) if hashtag else None) for batch in batches]
+
+
+def test_a_log_follows_from_its_texts_whoever_has_read_them() -> None:
+    kinds = {type(event) for batch in log() for event in batch}
+    assert {BidAccepted, BidRefused} < kinds
+    assert found(log()) == found(log(), RULES.hashtag) == found(log(), "AnotherDay") == [None] * len(BATCHES)
+
+
+def test_every_forged_verdict_is_named_as_if_every_verdict_were_made_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = list(forgeries())
+    said = [found(forgery) for _, forgery in forged]
+    assert said == [found(forgery, RULES.hashtag) for _, forgery in forged]
+    monkeypatch.setattr(audit, "_FollowedDay", AuctionDay)
+    assert said == [found(forgery) for _, forgery in forged]
+    # What was seen can be forged into what decides the same, and a bid that changed nothing be left out: that is the
+    # hash chain's to tell.
+    unseen = {what for (what, _), words in zip(forged, said, strict=True) if not any(words)}
+    assert unseen == SEEN | {"left out"}
+    assert {what for what, _ in forged} == OTHERS.keys() | {"kind", "doubled", "left out"}
+
+
+def test_texts_that_were_read_ahead_are_believed_under_the_days_own_hashtag_only() -> None:
+    """Believed, or they would be read twice."""
+    auditor, (opening, bids, *_) = Auditor(AUCTION), log()
+    assert auditor.check(opening) is None
+    assert auditor.check(bids, Texts("AnotherDay", {0: Refusal.NO_HASHTAG})) is None
+    auditor = Auditor(AUCTION)
+    assert auditor.check(opening) is None
+    assert "NO_AMOUNT" in (auditor.check(bids, Texts(RULES.hashtag, {0: Refusal.NO_AMOUNT})) or "")
+
+
+def test_what_the_texts_say_is_told_where_it_is_not_the_amount_of_the_log() -> None:
+    (_, bids, *_) = log()
+    assert read_texts(pack_batch(bids), RULES.hashtag) == Texts(RULES.hashtag, {3: Refusal.NO_AMOUNT, 4: Refusal.COMMA})
+    raised = [msgspec.structs.replace(bids[0], amount_wei=Wei(ETH)), *bids[1:3]]  # type: ignore[type-var]
+    assert read_texts(pack_batch(raised), RULES.hashtag).others == {0: Wei(ETH // 2)}
+    assert set(read_texts(pack_batch(raised), "AnotherDay").others.values()) == {Refusal.NO_HASHTAG}
