@@ -158,13 +158,21 @@ class TwitterIngest(LogListener):
     # ---- called by the stream's thread
 
     def _on_raw(self, raw: bytes) -> None:
-        deadline = time.monotonic() + BACK_PRESSURE_S
-        while self._bytes_in - self._bytes_out > WAITING_BYTES or not self._send(raw):
-            if time.monotonic() > deadline:
-                log.error("a post of the stream found no room in %s s; a sweep will find it", BACK_PRESSURE_S)
-                return
-            time.sleep(POLL_S)
+        if not self._has_room(raw) and not self._waits_for_room(raw):
+            log.error("a post of the stream found no room in %s s; a sweep will find it", BACK_PRESSURE_S)
+            return
         self._bytes_in += len(raw)
+
+    def _has_room(self, raw: bytes) -> bool:
+        return self._bytes_in - self._bytes_out <= WAITING_BYTES and self._send(raw)
+
+    def _waits_for_room(self, raw: bytes) -> bool:
+        deadline = time.monotonic() + BACK_PRESSURE_S
+        while time.monotonic() <= deadline:
+            time.sleep(POLL_S)
+            if self._has_room(raw):
+                return True
+        return False
 
     def _send(self, raw: bytes) -> bool:
         if self._newest is not None and self._newest.add(raw):
