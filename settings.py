@@ -163,6 +163,7 @@ class XSettings(Section, frozen=True, kw_only=True):
     sweep_interval_ms: Annotated[int, _duration("5 s", "1 h")] = parse_duration("2 min")
     sweep_lag_ms: Annotated[int, _duration("1 s", "1 h")] = parse_duration("1 min")
     request_timeout_ms: Annotated[int, _duration("100 ms", "2 min")] = parse_duration("10 s")
+    ingest_process: Annotated[bool, forms.FLAG] = False
     receipts: Annotated[bool, forms.FLAG] = True
     posts_a_day: Annotated[int, forms.whole(0, 10_000)] = 100
     standing_interval_ms: Annotated[int, _duration("1 s", "1 h")] = parse_duration("1 min")

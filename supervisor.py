@@ -15,12 +15,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as LoopTimeout
 from typing import Any
 
+import msgspec
+
+import ingest_process
 from actors.announcer import Announcer
 from actors.auction import Auction
 from actors.chain_watcher import ChainWatcher, Watched
 from actors.day_plan import FurtherDay
 from actors.eliza_bridge import ElizaBridge
 from actors.histories import Histories
+from actors.ingest_keeper import IngestKeeper
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
 from actors.outbox import Posting
@@ -34,6 +38,7 @@ from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.programme import Programme, coming
+from adapters.own_process import OwnProcess
 from adapters.process_file import ProcessFile
 from adapters.redis import functions
 from adapters.redis.client import connect, connect_async, execute
@@ -47,6 +52,7 @@ from adapters.x.budget import ASSUMED, Budget
 from adapters.x.client import XClient
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
+from ingest_process import IngestPlan
 from reception import Reception
 from settings import Settings
 from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Supervisor
@@ -64,7 +70,8 @@ CONDITIONS: dict[type[BaseException], str] = {
 PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
 INGEST, SWEEPER, SCHEDULER = "twitter_ingest", "twitter_sweeper", "scheduler"
 AUCTIONS = "auctions"
-LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, INGEST, SWEEPER, SCHEDULER)
+LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SWEEPER, SCHEDULER)
+INGEST_COMMAND = (sys.executable, ingest_process.__file__)
 STOP_S = 10.0
 NODE_S = 5.0
 
@@ -176,11 +183,31 @@ class Process:
         return TwitterSweeper.start(context, self._store, clock_ms, self._x(), timing, self._days, SCHEDULER)
 
     def _twitter_ingest(self, context: Context) -> Any:
+        if self.settings.x.ingest_process:
+            return IngestKeeper.start(context, self._start_ingest)
+
         def make_stream(*callbacks: Any) -> PostStream:
             where = self.surroundings
             return PostStream(where.x_base_url, where.credentials.bearer_token, *callbacks, budget=self._x_budget)
 
         return TwitterIngest.start(context, self._store, clock_ms, self._x(), make_stream, self._days, SWEEPER)
+
+    def _start_ingest(self, on_line: Callable[[str], None]) -> OwnProcess:
+        x, where = self.settings.x, self.surroundings
+        plan = IngestPlan(
+            store_url=self._url,
+            store_password=self._password,
+            store_timeout_s=self.settings.redis.socket_timeout_ms / 1000,
+            marathon_id=self.keys.marathon_id,
+            days=self._days,
+            x_base_url=where.x_base_url,
+            x_is_live=x.mode == "live",
+            credentials=where.credentials,
+            request_timeout_s=x.request_timeout_ms / 1000,
+            sweeper=SWEEPER,
+            hang_s=self._hang_s,
+        )
+        return OwnProcess(INGEST_COMMAND, msgspec.json.encode(plan), on_line)
 
     def _scheduler(self, context: Context) -> Any:
         plan, start = self.surroundings.plan, self._start_auction

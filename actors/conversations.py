@@ -5,7 +5,6 @@ from typing import Any
 import redis
 import redis.asyncio
 
-from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
 from adapters.x.payload import FoundPost
@@ -20,7 +19,11 @@ def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, 
 
     Raises StoreUnavailable, OutcomeUnknown.
     """
-    return _open([execute(client, "HMGET", keys.day(day), *_FIELDS) for day in range(1, days + 1)])
+    with translated():
+        pipeline = client.pipeline(transaction=False)
+        for day in range(1, days + 1):
+            pipeline.hmget(keys.day(day), _FIELDS)
+        return _open(pipeline.execute())
 
 
 async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days: int) -> dict[int, tuple[str, Phase]]:

@@ -2,6 +2,9 @@
 
 It decodes and routes; whether a reply is a bid is the auction's to decide. What it has in memory may be lost with it:
 a post is received once it stands in the queue, and what the stream did not bring is found by `twitter_sweeper`.
+
+All that it shares with the rest of the house is the store, so it may also run in a process of its own
+(`ingest_process`).
 """
 
 import logging
@@ -12,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from actors.authors import Authors, lacks_author
 from actors.conversations import commands_for, open_conversations
-from actors.listener import VERDICTS, LogListener
 from actors.nameless import Nameless
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from adapters import metrics
@@ -24,9 +26,8 @@ from adapters.x.payload import FoundPost, direct_reply, first_versions, read_pay
 from adapters.x.stream import PostStream, StreamEnd
 from messages.base import Hint
 from messages.commands import PlaceBid, WithdrawBid
-from messages.events import AnyEvent, AuctionOpened, ResultNamed
 from messages.hints import QueueGrew, SweepNow
-from supervision import Context, Delivery
+from supervision import Actor, Context, Delivery
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +84,9 @@ class StreamEnded(Hint, frozen=True):
     incarnation: int
 
 
-class TwitterIngest(LogListener):
-    """Follows the conversations of the open auctions."""
+class TwitterIngest(Actor):
+    """Follows the conversations of the open auctions, as the days' state in the store names them."""
 
-    deaf_to = VERDICTS
     batch_max = 16  # messages, each of which may hold hundreds of lines
 
     def __init__(
@@ -99,7 +99,7 @@ class TwitterIngest(LogListener):
         days: int,
         sweeper: str,
     ) -> None:
-        super().__init__(context, store)
+        super().__init__(context)
         self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
         self._days, self._sweeper = days, sweeper
         self._stream: PostStream | None = None
@@ -111,12 +111,9 @@ class TwitterIngest(LogListener):
 
     def setup(self) -> None:
         self._client = self._store.connect()
-        self._queue = Queue(self._client, self.keys)
-        self.listen(self._client)
-        self.position = self.last_seq()
-        conversations = open_conversations(self._client, self.keys, self._days)
-        self._auctions = {post_id: auction_id for post_id, (auction_id, _) in conversations.items()}
-        self._nameless = Nameless(Authors(self._x, self._clock), self._queue, self.keys.nameless)
+        self._queue = Queue(self._client, self._store.keys)
+        self._nameless = Nameless(Authors(self._x, self._clock), self._queue, self._store.keys.nameless)
+        self._look()
 
     def teardown(self) -> None:
         if self._stream:
@@ -126,14 +123,12 @@ class TwitterIngest(LogListener):
 
     # ---- which conversations are followed
 
-    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
-        if isinstance(event, AuctionOpened):
-            self._auctions[event.post_id] = event.auction_id
-        elif isinstance(event, ResultNamed):
-            self._auctions = {post: auction for post, auction in self._auctions.items() if auction != event.auction_id}
+    def _look(self) -> None:
+        conversations = open_conversations(self._client, self._store.keys, self._days)
+        self._auctions = {post_id: auction_id for post_id, (auction_id, _) in conversations.items()}
 
     def tick(self) -> None:
-        self.keep_up()
+        self._look()
         self._queue_named()
         wanted = frozenset(self._auctions)
         if not wanted or self._clock() < self._not_before_ms:
@@ -223,7 +218,7 @@ class TwitterIngest(LogListener):
                 if message.incarnation == self.context.incarnation:
                     self._reconnect_later(message.end)
             case _:
-                return super().handle(message)
+                return NotImplemented
         return None
 
     def _route(self, lines: Sequence[bytes]) -> None:

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-import msgspec
 import redis
 
 import supervisor
@@ -24,7 +23,8 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
-from benchmarks.house import Fed, Order, house_plan, house_settings
+from benchmarks.feeding import SOCKET, Fed, Order, feed
+from benchmarks.house import house_plan, house_settings
 from benchmarks.lines import War
 from benchmarks.measuring import ROOT, resident_mb, until
 from commands.compressed import START_MS
@@ -39,10 +39,11 @@ FILL_BATCH, FILL_AHEAD = 500, 400  # bids an entry, entries that may wait
 class RunningHouse:
     """One house in a folder of its own. For one thread."""
 
-    def __init__(self, folder: Path, record: Path | None = None) -> None:
+    def __init__(self, folder: Path, record: Path | None = None, ingest_process: bool = False) -> None:
         self.data_dir = folder
         self._opens_at_ms = supervisor.clock_ms() + START_MS
-        self._record = ["--record", str(record)] if record else []
+        self._options = ["--record", str(record)] if record else []
+        self._options += ["--ingest-process"] if ingest_process else []
         settings = house_settings(folder, house_plan(self._opens_at_ms))
         self.auction_id = supervisor.auction_id(settings, 1)
         self.keys = Keys(settings.marathon.id)
@@ -71,10 +72,10 @@ class RunningHouse:
     def start(self) -> None:
         """Start the process, or its successor in the same directory."""
         command = [sys.executable, "-m", "benchmarks.house", "--data-dir", str(self.data_dir)]
-        command += ["--opens-at-ms", str(self._opens_at_ms), *self._record]
+        command += ["--opens-at-ms", str(self._opens_at_ms), *self._options]
         with (self.data_dir / "house.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
-                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+                command, cwd=ROOT, stdin=subprocess.PIPE, stderr=log
             )
 
     def end(self) -> None:
@@ -94,10 +95,9 @@ class RunningHouse:
         if self.process:
             self.process.kill()
             self.process.wait(END_S)
-            for pipe in (self.process.stdin, self.process.stdout):
-                if pipe:
-                    with suppress(BrokenPipeError):
-                        pipe.close()
+            if self.process.stdin:
+                with suppress(BrokenPipeError):
+                    self.process.stdin.close()
 
     def kill_server(self) -> bool:
         """kill -9 of the server; the supervisor starts it again. Whether there was one that answered."""
@@ -184,15 +184,10 @@ class RunningHouse:
 
     def feed(self, lines: Path, rate: float = 0.0) -> Fed:
         """Bids as X's stream brings them; returns when the last one was taken."""
-        assert self.process is not None, "only a started house can be fed"
-        assert self.process.stdin is not None, "orders go through its standard input"
-        assert self.process.stdout is not None, "answers come on its standard output"
-        self.process.stdin.write(msgspec.json.encode(Order(str(lines), rate)) + b"\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"the house has ended: {self.words()}")
-        return msgspec.json.decode(answer, type=Fed)
+        try:
+            return feed(self.data_dir / SOCKET, Order(str(lines), rate))
+        except (OSError, RuntimeError) as fault:
+            raise RuntimeError(f"the house could not be fed: {fault}; it says: {self.words()}") from fault
 
     def fill(self, to: int) -> None:
         """Bids past the ingest, into the queue, until so many are decided: the quick way to a long history."""
@@ -211,7 +206,10 @@ class RunningHouse:
 
 
 @contextmanager
-def running_house(record: Path | None = None) -> Iterator[RunningHouse]:
+def running_house(record: Path | None = None, ingest_process: bool = False) -> Iterator[RunningHouse]:
     """A new house with an open auction, in a folder that goes with it."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, RunningHouse(Path(folder), record) as house:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        RunningHouse(Path(folder), record, ingest_process) as house,
+    ):
         yield house

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "simulator": {"simulator", "messages"},
     "actors": {"actors", "adapters", "auction", "messages", "supervision"},
 }
-OURS = {*MAY_IMPORT, "commands", "settings", "supervisor", "reception", "cli"}
+OURS = {*MAY_IMPORT, "commands", "settings", "supervisor", "reception", "cli", "ingest_process"}
 
 # What a pure core has no use for: clocks, chance, threads and anything that reaches outside.
 IMPURE = {

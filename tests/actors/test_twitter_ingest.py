@@ -15,9 +15,9 @@ from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START
 from adapters.x import PostStream, XClient
 from adapters.x.stream import EndCause, StreamEnd
-from messages.base import Outcome
+from messages.base import Phase
 from messages.commands import PlaceBid, WithdrawBid
-from messages.events import AuctionOpened, ResultNamed
+from messages.events import AuctionOpened
 from messages.hints import QueueGrew, SweepNow
 from simulator.x import settings
 from tests.actors.stage import Stage
@@ -294,9 +294,7 @@ def test_the_rules_follow_the_open_conversations(
     stage.clock.goes_on(2_000)
     stage.step(actor)
     assert rules() == {f"conversation_id:{first}", f"conversation_id:{second}"}
-    journal = stage.store.journal("m-01")
-    journal.begin()
-    journal.commit([ResultNamed(message_id="r", at_ms=1, auction_id="m-01", day=1, outcome=Outcome.UNSOLD)])
+    stage.client.hset(stage.keys.day(1), "phase", Phase.COMPLETED)
     stage.step(actor)
     assert rules() == {f"conversation_id:{second}"}
     assert len(entrance.streams) == 1

@@ -3,7 +3,7 @@
 The client offers what `adapters/redis` uses of redis-py and raises what redis-py raises; behind it stands the model.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import redis
@@ -250,8 +250,8 @@ class StorePipeline:
         self._client = client
         self._commands: list[tuple[Any, ...]] = []
 
-    def hmget(self, *args: Any) -> None:
-        self._commands.append(("HMGET", *args))
+    def hmget(self, key: str, fields: Sequence[str]) -> None:
+        self._commands.append(("HMGET", key, *fields))
 
     def execute(self) -> list[Any]:
         return [self._client.execute_command(*command) for command in self._commands]

@@ -1,0 +1,134 @@
+"""The ingest in a process of its own, for floods that one interpreter is not enough for (`x.ingest_process`).
+
+`actors/ingest_keeper` starts it and tells it on standard input what it needs (`IngestPlan`); once that input ends, so
+does this. What it shares with the house is the store: the input queues are the seam. On standard output it says its
+hints, one a line: kind and addressee. Exit codes: 0 as asked, 75 it has to wait for the store, 70 it died or hung.
+"""
+
+import gc
+import logging
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+import msgspec
+
+from actors.ingest_keeper import TRY_AGAIN
+from actors.ports import StoreAccess
+from actors.twitter_ingest import TwitterIngest
+from adapters.redis.client import connect
+from adapters.redis.errors import OutcomeUnknown, QueueFull, StoreUnavailable
+from adapters.redis.keys import Keys
+from adapters.x.budget import ASSUMED, Budget
+from adapters.x.client import XClient
+from adapters.x.credentials import Credentials
+from adapters.x.stream import PostStream
+from supervision import GAVE_UP, Context, Delivery, Exit, Mailbox, Ready
+
+log = logging.getLogger(__name__)
+
+NAME = "twitter_ingest"
+MAILBOX = 10_000
+LOOK_S = 0.5  # how often this process looks at how its actor is
+
+
+class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ingest needs to know. It goes through a pipe, since some of it is secret."""
+
+    store_url: str
+    store_password: str | None
+    store_timeout_s: float
+    marathon_id: str
+    days: int
+    x_base_url: str
+    x_is_live: bool
+    credentials: Credentials
+    request_timeout_s: float
+    sweeper: str
+    hang_s: float
+
+
+def clock_ms() -> int:
+    """The time, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+class IngestProcess:
+    """The one actor of this process, and how it is."""
+
+    def __init__(self, plan: IngestPlan) -> None:
+        self._plan = plan
+        self._ended: queue.Queue[Exit] = queue.Queue()
+        self._asked_to_end = threading.Event()
+        self._saying = threading.Lock()
+        self._context = Context(NAME, 1, Mailbox(MAILBOX), self._send, self._report)
+
+    def run(self) -> int:
+        """Until the input ends or the actor does; the exit code."""
+        plan = self._plan
+        store = StoreAccess(
+            lambda: connect(plan.store_url, plan.store_timeout_s, plan.store_password), Keys(plan.marathon_id), token=""
+        )
+        budget = Budget(ASSUMED if plan.x_is_live else {})
+        x = XClient(plan.x_base_url, plan.credentials, plan.request_timeout_s, budget)
+
+        def make_stream(*callbacks: Any) -> PostStream:
+            return PostStream(plan.x_base_url, plan.credentials.bearer_token, *callbacks, budget=budget)
+
+        actor = TwitterIngest.start(self._context, store, clock_ms, x, make_stream, plan.days, plan.sweeper)
+        threading.Thread(target=self._wait_for_the_end_of_input, daemon=True).start()
+        while not self._asked_to_end.wait(LOOK_S) and self._ended.empty() and not self._hangs():
+            pass
+        if self._asked_to_end.is_set():
+            actor.stop(block=False)
+        try:
+            return _code_of(self._ended.get(timeout=0 if self._hangs() else plan.hang_s).reason)
+        except queue.Empty:
+            log.error("the ingest has not come round for %s s", plan.hang_s)
+            return GAVE_UP
+
+    def _hangs(self) -> bool:
+        busy_since_s = self._context.busy_since_s
+        return busy_since_s is not None and time.monotonic() - busy_since_s > self._plan.hang_s
+
+    def _wait_for_the_end_of_input(self) -> None:
+        sys.stdin.buffer.read()
+        self._asked_to_end.set()
+
+    def _send(self, name: str, message: Any) -> Delivery:
+        if name == NAME:
+            return self._context.mailbox.offer(message)
+        with self._saying:
+            sys.stdout.write(f"{type(message).__name__} {name}\n")
+            sys.stdout.flush()
+        return Delivery.DELIVERED
+
+    def _report(self, said: Ready | Exit) -> None:
+        if isinstance(said, Exit):
+            self._ended.put(said)
+
+
+def _code_of(reason: BaseException | None) -> int:
+    if reason is None:
+        return 0
+    if isinstance(reason, StoreUnavailable | OutcomeUnknown | QueueFull):
+        log.warning("the ingest waits: %s", reason)
+        return TRY_AGAIN
+    log.error("the ingest has died", exc_info=reason)
+    return GAVE_UP
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for number in (signal.SIGINT, signal.SIGTERM):  # it ends with its keeper, who hears these too
+        signal.signal(number, signal.SIG_IGN)
+    gc.set_threshold(50_000, 20, 20)  # as in `supervisor.run`
+    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=IngestPlan)
+    return IngestProcess(plan).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
