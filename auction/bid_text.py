@@ -7,6 +7,7 @@ worth enough is not asked here. The rules in words, with examples: docs/bid-gram
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 from auction.amounts import read_amount
 from auction.characters import EMOJI, LINK, is_mark, readings, reorders, with_foreign_digits
@@ -106,5 +107,6 @@ def _holds(tags: Iterable[str], wanted: str) -> bool:
     return any(_fold(tag) == wanted for tag in tags if len(tag) <= _LONGEST_TAG)
 
 
+@lru_cache(1_024)  # a day's bids carry the same few
 def _fold(tag: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).casefold())

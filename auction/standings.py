@@ -22,6 +22,7 @@ class Standings:
         self.rules, self.controls = rules, controls
         self.bids: dict[int, Bid] = {}  # without those in segments, which are all earlier
         self.segments: list[Segment] = []
+        self._at_hand_from = 0  # no bid before this post is at hand, and none from it on is in a segment
         self.chain: list[Link] = []
         self.held: set[int] = set()
         self._withdrawn: set[int] = set()
@@ -45,6 +46,7 @@ class Standings:
         """
         self.segments, self.held, self._withdrawn = list(segments), set(held), set(withdrawn)
         self._add(bids)
+        self._note_segments()
         self._own_from = self._at_hand_from
         self.chain = [link for segment in self.segments for link in segment.links()]
         for link in chain:
@@ -79,7 +81,7 @@ class Standings:
 
     def knows(self, post_id: int) -> bool:
         """Whether this bid was found before."""
-        if post_id in self.bids or not self.segments:
+        if post_id >= self._at_hand_from:  # nearly always
             return post_id in self.bids
         place = bisect_left(self.segments, post_id, key=_last_id)
         return place < len(self.segments) and post_id in self.segments[place]
@@ -139,6 +141,7 @@ class Standings:
             links = self.chain[self._links_before(gone[0]) : self._links_before(self._order[0])]
             self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], links))
         if len(self.segments) > packed:
+            self._note_segments()
             self._forget_own_posts(self._order[0] - self._window)
 
     def _unseal(self, from_id: int) -> None:
@@ -148,6 +151,7 @@ class Standings:
             unpacked = self._unpacked(self.segments.pop())
             self.bids.update((bid.post_id, bid) for bid in unpacked)
             self._order = [*(bid.post_id for bid in unpacked), *self._order]
+            self._note_segments()
 
     def _unpacked(self, segment: Segment) -> list[Bid]:
         bids = segment.bids()
@@ -174,10 +178,8 @@ class Standings:
             self._own_posts[bidder_id] = own + self._own_posts.get(bidder_id, [])
         self._own_from = from_id
 
-    @property
-    def _at_hand_from(self) -> int:
-        """No bid before this post is at hand."""
-        return self.segments[-1].last_id + 1 if self.segments else 0
+    def _note_segments(self) -> None:
+        self._at_hand_from = self.segments[-1].last_id + 1 if self.segments else 0
 
     @property
     def _window(self) -> int:

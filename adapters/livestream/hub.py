@@ -27,7 +27,7 @@ SNAPSHOT_KEPT_S = 0.02
 # loop most of its time; and a burst reaches all viewers frame by frame only while that is this many sendings.
 REST_S_PER_FRAME_AND_VIEWER = 0.00005
 BURST_SENDINGS = 8_000
-FRAMES_A_SECOND = 2_000
+FRAMES_A_SECOND = 1_500
 
 
 @dataclass(frozen=True, slots=True)
