@@ -15,7 +15,7 @@ from actors.poison import DEATHS, DiedOnTrial, Suspects
 from actors.ports import Clock, StoreAccess
 from adapters import metrics
 from adapters.redis.client import execute
-from adapters.redis.queue import START, DeadLetter, Queue
+from adapters.redis.queue import START, DeadLetter, Queue, Reading
 from adapters.redis.writes import HashSet, HashSetIf, Histories, Trim, Write
 from auction.catch_up import LEAST_OUTAGE_MS
 from auction.day import AuctionDay
@@ -69,9 +69,10 @@ class Auction(Actor):
         self._day = self._day_store.begin(self._journal)
         self._since_checkpoint = 0
         self._day.replay(self._tail())
-        # Entries that were read and are not decided yet, and the last one before them.
+        # Entries that were read and are not decided yet, the last one before them, and those on their way.
         self._at_hand: deque[tuple[str, bytes]] = deque()
         self._cursor = START
+        self._reading: Reading | None = None
         self._untold: Sequence[AuctionEvent] = ()
 
     def _tail(self) -> Iterator[AuctionEvent]:
@@ -113,7 +114,7 @@ class Auction(Actor):
     def _work_off(self) -> bool:
         """Decide what is next in the queue, and send it to the store; False where nothing was there.
 
-        The commit before is on its way meanwhile: the server works while the next bids are decided.
+        The commit before is on its way meanwhile, and what comes next is being read: the server works while we decide.
         """
         began_s = time.perf_counter()
         commands, dead, last_id = self._next()
@@ -145,8 +146,8 @@ class Auction(Actor):
         dead: list[Write] = []
         entry_id = ""
         if not self._at_hand:
-            self._settle()  # the server would not read before anyway
-            self._at_hand.extend(self._queue.read(self.auction_id, self._cursor, ENTRIES_A_READ))
+            reading, self._reading = self._reading or self._begin_read(), None
+            self._at_hand.extend(reading.entries())
         while self._at_hand and len(commands) < BIDS_A_COMMIT:
             entry_id, data = self._at_hand.popleft()
             self._cursor = entry_id
@@ -160,7 +161,12 @@ class Auction(Actor):
                 dead.append(self._dead_letter(entry_id, pack_batch([poison]), guilty[poison.message_id], DEATHS))
                 found.remove(poison)
             commands += found
+        if entry_id and not self._at_hand:
+            self._reading = self._begin_read()
         return commands, dead, entry_id
+
+    def _begin_read(self) -> Reading:
+        return self._queue.begin_read(self.auction_id, self._cursor, ENTRIES_A_READ)
 
     def _decide(self, commands: list[AuctionCommand]) -> list[AuctionEvent]:
         """The events that follow. Whatever is raised here has left the day half changed, and ends this incarnation."""

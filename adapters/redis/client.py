@@ -70,6 +70,7 @@ class Sent:
 
     def __init__(self, client: Any, command: tuple[str | bytes | int, ...]) -> None:
         with translated():
+            self._client, self._name = client, command[0]
             self._pool = client.connection_pool
             self._connection = self._pool.get_connection()
             try:
@@ -82,7 +83,7 @@ class Sent:
         """Waits for the answer; to be asked for once. Raises as `execute`."""
         try:
             with translated():
-                return self._connection.read_response()
+                return self._client.parse_response(self._connection, self._name)
         finally:
             self._pool.release(self._connection)
 

@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 
 from adapters.redis import functions
-from adapters.redis.client import execute
+from adapters.redis.client import Sent, execute, send
 from adapters.redis.functions import Value
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
@@ -78,6 +78,10 @@ class Queue:
         """Up to `count` entries behind the cursor `after` (START in the beginning): id and packed batch."""
         return self._read(self._keys.queue(auction_id), after, count)
 
+    def begin_read(self, auction_id: str, after: str, count: int) -> "Reading":
+        """The same without waiting: they are there by the time they are needed."""
+        return Reading(send(self._client, *_range(self._keys.queue(auction_id), after, count)))
+
     def remove(self, auction_id: str, entry_ids: Sequence[str]) -> None:
         """Takes these entries out; those that are gone already are no fault."""
         if entry_ids:
@@ -127,10 +131,18 @@ class Queue:
         return bool(functions.call(self._client, "settle_letter", streams, [letter_id, data]))
 
     def _read(self, key: str, after: str, count: int) -> list[tuple[str, bytes]]:
-        found: list[tuple[bytes, dict[bytes, bytes]]] = execute(
-            self._client, "XRANGE", key, f"({after}", "+", "COUNT", count
-        )
-        return [(entry_id.decode(), fields[FIELD.encode()]) for entry_id, fields in found]
+        return _entries(execute(self._client, *_range(key, after, count)))
+
+
+class Reading:
+    """Entries on their way from a queue."""
+
+    def __init__(self, sent: Sent) -> None:
+        self._sent = sent
+
+    def entries(self) -> list[tuple[str, bytes]]:
+        """Waits for them; to be asked for once. Raises StoreUnavailable, OutcomeUnknown."""
+        return _entries(self._sent.answer())
 
 
 async def append_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, commands: Sequence[Command]) -> str:
@@ -161,6 +173,14 @@ async def _append_async(client: redis.asyncio.Redis, key: str, data: bytes) -> s
         answer = await untyped.execute_command(*_append(key, data))
     entry_id: bytes = answer
     return entry_id.decode()
+
+
+def _range(key: str, after: str, count: int) -> tuple[Value, ...]:
+    return ("XRANGE", key, f"({after}", "+", "COUNT", count)
+
+
+def _entries(found: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[str, bytes]]:
+    return [(entry_id.decode(), fields[FIELD.encode()]) for entry_id, fields in found]
 
 
 def _append(key: str, data: bytes) -> tuple[Value, ...]:

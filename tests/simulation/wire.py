@@ -208,6 +208,9 @@ class StoreClient:
     def get_connection(self) -> "StoreConnection":
         return StoreConnection(self)
 
+    def parse_response(self, connection: "StoreConnection", _name: str) -> Any:
+        return connection.read_response()
+
     def release(self, connection: "StoreConnection") -> None:
         """Nothing to give back."""
 
