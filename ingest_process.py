@@ -7,6 +7,7 @@ hints, one a line: kind and addressee. Exit codes: 0 as asked, 75 it has to wait
 
 import gc
 import logging
+import os
 import queue
 import signal
 import sys
@@ -30,6 +31,7 @@ from supervision import GAVE_UP, Context, Delivery, Exit, Mailbox, Ready
 
 log = logging.getLogger(__name__)
 
+STANDARD_INPUT = 0
 NAME = "twitter_ingest"
 MAILBOX = 10_000
 LOOK_S = 0.5  # how often this process looks at how its actor is
@@ -95,7 +97,9 @@ class IngestProcess:
         return busy_since_s is not None and time.monotonic() - busy_since_s > self._plan.hang_s
 
     def _wait_for_the_end_of_input(self) -> None:
-        sys.stdin.buffer.read()
+        # Not through `sys.stdin`, whose lock a daemon thread would still hold when the interpreter ends.
+        while os.read(STANDARD_INPUT, 1):
+            pass
         self._asked_to_end.set()
 
     def _send(self, name: str, message: Any) -> Delivery:

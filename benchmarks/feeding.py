@@ -4,9 +4,11 @@ They come into the ingest's raw callback, in the thread and at the place where t
 ingest runs. One order (`Order`) a connection, JSON, answered (`Fed`) when the last line was taken.
 """
 
+import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import msgspec
 from adapters.x.stream import StreamEnd
 
 SOCKET = "feed.sock"
+ANSWER_S = 1.0
 PAUSE_S = 0.0005  # the feeder looks at the clock this often
 
 
@@ -70,7 +73,10 @@ class FedStream:
 
 
 def obey(path: Path) -> None:
-    """Takes orders on this socket, one after the other, for as long as the process lives; for a thread of its own."""
+    """Takes orders on this socket, one after the other, for as long as the process lives; for a thread of its own.
+
+    Whoever calls is told first which process this is.
+    """
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -78,7 +84,11 @@ def obey(path: Path) -> None:
         while True:
             caller, _ = listener.accept()
             with caller, caller.makefile("rwb") as talk:
-                order = msgspec.json.decode(talk.readline(), type=Order)
+                talk.write(b"%d\n" % os.getpid())
+                talk.flush()
+                if not (line := talk.readline()):
+                    continue
+                order = msgspec.json.decode(line, type=Order)
                 while (stream := FedStream.newest) is None:
                     time.sleep(PAUSE_S)
                 talk.write(msgspec.json.encode(stream.feed(order)) + b"\n")
@@ -89,9 +99,20 @@ def feed(path: Path, order: Order) -> Fed:
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(str(path))
         with caller.makefile("rwb") as talk:
+            talk.readline()
             talk.write(msgspec.json.encode(order) + b"\n")
             talk.flush()
             answer = talk.readline()
     if not answer:
         raise RuntimeError("whoever was fed has ended")
     return msgspec.json.decode(answer, type=Fed)
+
+
+def feeder_id(path: Path) -> int | None:
+    """The id of the process that obeys on this socket, if there is one."""
+    with socket.socket(socket.AF_UNIX) as caller, suppress(OSError, ValueError):
+        caller.settimeout(ANSWER_S)
+        caller.connect(str(path))
+        with caller.makefile("rb") as talk:
+            return int(talk.readline())
+    return None

@@ -23,7 +23,7 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
-from benchmarks.feeding import SOCKET, Fed, Order, feed
+from benchmarks.feeding import SOCKET, Fed, Order, feed, feeder_id
 from benchmarks.house import house_plan, house_settings
 from benchmarks.lines import War
 from benchmarks.measuring import ROOT, resident_mb, until
@@ -105,6 +105,18 @@ class RunningHouse:
             return False
         os.kill(server, signal.SIGKILL)
         return True
+
+    def ingest_id(self) -> int | None:
+        """The process of the ingest, where it has one of its own and obeys."""
+        found = feeder_id(self.data_dir / SOCKET)
+        return found if self.process and found != self.process.pid else None
+
+    def kill_ingest(self) -> int:
+        """kill -9 of the ingest's own process; which one it was."""
+        ingest = self.ingest_id()
+        assert ingest is not None, "only an ingest with a process of its own can be killed alone"
+        os.kill(ingest, signal.SIGKILL)
+        return ingest
 
     def until_open(self) -> None:
         """Wait until the auction's post is confirmed and the process ready; whose bids these are is known then."""

@@ -1,0 +1,108 @@
+"""The ingest in a process of its own: it is kept, its hints are passed on, and its end is told from its exit code."""
+
+import sys
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+import ingest_process
+from actors.ingest_keeper import TRY_AGAIN, IngestEnded, IngestKeeper
+from adapters.own_process import OwnProcess
+from adapters.redis.errors import StoreUnavailable
+from benchmarks.running import running_house
+from benchmarks.throughput import check
+from ingest_process import IngestPlan
+from messages.hints import QueueGrew, SweepNow
+from supervision import GAVE_UP
+from tests.actors.conftest import CREDENTIALS
+from tests.actors.stage import Stage
+from tests.conftest import Store
+from tests.simulator.x_process import SimulatedX, until
+
+pytestmark = pytest.mark.requirement("SUP-1", "QUE-1")
+
+# Each says what it was told, and then what it is here for.
+SAYS = """
+import sys
+print(sys.stdin.readline(), end="")
+print("QueueGrew m-01", "SweepNow sweeper", "Nonsense m-01", sep="\\n", flush=True)
+"""
+
+
+def keeper(stage: Stage, code: str) -> tuple[IngestKeeper, list[str]]:
+    """A keeper of a process that runs this code, and all that the process says."""
+    heard: list[str] = []
+
+    def start(on_line: Callable[[str], None]) -> OwnProcess:
+        def hear(line: str) -> None:
+            on_line(line)
+            heard.append(line)
+
+        return OwnProcess([sys.executable, "-c", SAYS + code], b"the order", hear)
+
+    return stage.enter("twitter_ingest", lambda context: IngestKeeper(context, start)), heard
+
+
+def test_its_hints_reach_the_actors_that_they_are_for(stage: Stage) -> None:
+    actor, heard = keeper(stage, "sys.stdin.read()")
+    until(lambda: len(heard) == 4)
+    assert heard[0] == "the order"
+    assert stage.sent == [("m-01", QueueGrew()), ("sweeper", SweepNow())]
+    actor.tick()
+    stage.leave("twitter_ingest")
+    assert actor._process is not None
+    assert actor._process.exit_code() == 0, "it ends with its input"
+
+
+@pytest.mark.parametrize(("code", "error"), [(TRY_AGAIN, StoreUnavailable), (GAVE_UP, IngestEnded), (0, IngestEnded)])
+def test_its_end_is_the_keepers_end(code: int, error: type[Exception], stage: Stage) -> None:
+    actor, _ = keeper(stage, f"sys.exit({code})")
+    process = actor._process
+    assert process is not None
+    until(lambda: process.exit_code() is not None)
+    with pytest.raises(error):
+        actor.tick()
+
+
+def plan(x: SimulatedX, url: str) -> bytes:
+    return msgspec.json.encode(
+        IngestPlan(
+            store_url=url,
+            store_password=None,
+            store_timeout_s=2.0,
+            marathon_id="m",
+            days=1,
+            x_base_url=x.base_url,
+            x_is_live=False,
+            credentials=CREDENTIALS,
+            request_timeout_s=2.0,
+            sweeper="sweeper",
+            hang_s=10.0,
+        )
+    )
+
+
+def test_the_process_ends_with_its_input_and_says_so_when_it_waits_for_the_store(x: SimulatedX, store: Store) -> None:
+    command = [sys.executable, ingest_process.__file__]
+    lost = OwnProcess(command, plan(x, "unix:///nowhere.sock"), print)
+    found = OwnProcess(command, plan(x, store.url), print)
+    until(lambda: lost.exit_code() is not None)
+    assert lost.exit_code() == TRY_AGAIN
+    assert found.exit_code() is None
+    found.stop()
+    assert found.exit_code() == 0
+    lost.stop()
+
+
+@pytest.mark.requirement("SUP-2", "BID-9")
+def test_bids_reach_their_auction_from_there_also_after_it_was_killed() -> None:
+    with running_house(ingest_process=True) as house:
+        lines = house.data_dir / "lines"
+        for first in (0, 300):
+            house.war.write(lines, first, 300)
+            house.feed(lines)
+            house.until_decided(first + 300)
+            killed = house.kill_ingest()
+            until(lambda: house.ingest_id() not in (None, killed))  # noqa: B023
+        check(house, 600)
