@@ -19,31 +19,41 @@ from benchmarks.measuring import Measure
 from benchmarks.running import RunningHouse, running_house
 
 TIMEOUT_S = 60.0
+WHERE = {"one process": False, "the ingest in its own": True}
+"""Where the ingest runs, and whether that is a process of its own."""
 
 
-def sustained(runs: int, count: int) -> Measure:
+def sustained(runs: int, count: int) -> list[Measure]:
     """Bids a second, offered as fast as they are taken."""
-    rates = []
-    for _ in range(runs):
-        with running_house() as house:
-            rates.append(count / _decide(house, count))
-    return Measure(name=f"payload to durable decision, {count:,} bids", unit="bids/s", runs=rates, target="≥ 40,000")
+    measures = []
+    for where, ingest_process in WHERE.items():
+        rates = []
+        for _ in range(runs):
+            with running_house(ingest_process=ingest_process) as house:
+                rates.append(count / _decide(house, count))
+        name = f"payload to durable decision, {count:,} bids, {where}"
+        measures.append(Measure(name=name, unit="bids/s", runs=rates, target="≥ 40,000"))
+    return measures
 
 
-def burst(runs: int, count: int) -> Measure:
+def burst(runs: int, count: int) -> list[Measure]:
     """Seconds until all bids that were offered within one second are decided."""
-    took = []
-    for _ in range(runs):
-        with running_house() as house:
-            took.append(_decide(house, count, rate=count))
-    return Measure(name=f"{count:,} bids within a second: all decided", unit="s", runs=took, target="≤ 4")
+    measures = []
+    for where, ingest_process in WHERE.items():
+        took = []
+        for _ in range(runs):
+            with running_house(ingest_process=ingest_process) as house:
+                took.append(_decide(house, count, rate=count))
+        name = f"{count:,} bids within a second: all decided, {where}"
+        measures.append(Measure(name=name, unit="s", runs=took, target="≤ 4"))
+    return measures
 
 
 def ceiling(runs: int, count: int) -> list[Measure]:
     """Bids a second when the commits of a recorded run are sent again, byte for byte, to an empty server."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         record = Path(folder) / "commits"
-        with running_house(record) as house:
+        with running_house(record, ingest_process=True) as house:
             _decide(house, count)
         rates = [count / _replay(record) for _ in range(runs)]
         sizes = float(sum(1 for _ in _commits(record)))

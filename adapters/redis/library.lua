@@ -35,27 +35,22 @@ local function begin(keys, args)
     return {sequence, chain, at}
 end
 
--- The rows of a HISTORIES, one after the other: a bid's score, its member, and whose bid it is. They are packed in columns of
--- 16, 20 and 20 characters, since values of their own would cost the writer as much as all the rest.
-local ROW = 56
+-- The bids of a HISTORIES, a line each: score, member, and whose bid it is. They come packed, since values of their own
+-- would cost the writer as much as all the rest.
+local BID = '(%d+) (%-?%d+) (%-?%d+)\n'
 
-local function row_at(rows, at)
-    local sign, owner = string.match(string.sub(rows, at + 36, at + 55), '^(-?)0*(%d+)$')
-    return string.sub(rows, at, at + 15), string.sub(rows, at + 16, at + 35), sign .. owner
-end
-
-local function add_to_histories(key, before, behind, prefix, rows)
+local function add_to_histories(key, before, behind, prefix, bids)
     local values, filled = {}, 0
-    for at = 1, #rows, ROW do
-        local score, member, owner = row_at(rows, at)
-        redis.call('ZADD', before .. owner .. behind, score, prefix .. member)
+    for score, member, bidder in string.gmatch(bids, BID) do
+        redis.call('ZADD', before .. bidder .. behind, score, prefix .. member)
         values[filled + 1], values[filled + 2] = score, member
         filled = filled + 2
-        if filled == CHUNK or at + ROW > #rows then
+        if filled == CHUNK then
             redis.call('ZADD', key, unpack(values, 1, filled))
             filled = 0
         end
     end
+    if filled > 0 then redis.call('ZADD', key, unpack(values, 1, filled)) end
 end
 
 -- Says why the writes that stand in args from `at` on cannot be done, or nil.
@@ -72,14 +67,14 @@ local function impossible(keys, first, args, at)
         found[key] = command == 'DEL' and 'none' or needed
         local next_at = at + 2 + tonumber(args[at + 1])
         if command == 'HISTORIES' then
-            local before, behind, _, rows = unpack(args, at + 2, next_at - 1)
-            for row = 1, #rows, ROW do
-                local _, _, owner = row_at(rows, row)
-                local own = before .. owner .. behind
+            local before, behind, _, bids = unpack(args, at + 2, next_at - 1)
+            for _, _, bidder in string.gmatch(bids, BID) do
+                local own = before .. bidder .. behind
                 local own_kind = found[own] or redis.call('TYPE', own).ok
                 if own_kind ~= 'zset' and own_kind ~= 'none' then
                     return 'WRONGTYPE HISTORIES to ' .. own .. ', which holds ' .. own_kind
                 end
+                found[own] = 'zset'
             end
         end
         at = next_at

@@ -43,7 +43,7 @@ class HashSetIf:
 class Histories:
     """Each of these bids stands in two sorted sets: in that under `key` as its zero-padded post id, and in its bidder's
     own with `prefix` before it. `own` is what stands before and behind the bidder's id in that set's key. Scores are
-    whole numbers below 2^53 (ms, never an amount).
+    whole numbers from 0 to 2^53 (ms, never an amount).
 
     One write instead of many, since many thousands of bids come at once and hardly two of one bidder.
     """
@@ -105,8 +105,8 @@ def _values(write: Write) -> tuple[str, list[Value]]:
         case HashSetIf():
             return "HSETIF", [write.field, write.expected, *(part for pair in write.fields.items() for part in pair)]
         case Histories():
-            rows = "".join([f"{score:016d}{post_id:020d}{bidder_id:020d}" for score, post_id, bidder_id in write.bids])
-            return "HISTORIES", [*write.own, write.prefix, rows] if rows else []
+            bids = "".join([f"{score:d} {post_id:020d} {bidder_id:d}\n" for score, post_id, bidder_id in write.bids])
+            return "HISTORIES", [*write.own, write.prefix, bids] if bids else []
         case Append():
             return "XADD", ["*", FIELD, write.data]
         case Trim():

@@ -69,12 +69,12 @@ def write_id(at: Id) -> bytes:
     return b"%d-%d" % at
 
 
-def rows_of(values: Sequence[bytes]) -> Iterator[tuple[bytes, bytes, bytes]]:
+def bids_of(values: Sequence[bytes]) -> Iterator[tuple[bytes, bytes, bytes]]:
     """Of a HISTORIES: the key of each bidder's own set, the bid's score and its member."""
-    before, behind, _, rows = values
-    for at in range(0, len(rows), 56):
-        score, member, bidder = rows[at : at + 16], rows[at + 16 : at + 36], rows[at + 36 : at + 56]
-        yield before + b"%d" % int(bidder) + behind, score, member
+    before, behind, _, bids = values
+    for bid in bids.splitlines():
+        score, member, bidder = bid.split(b" ")
+        yield before + bidder + behind, score, member
 
 
 class ModelStore:
@@ -343,10 +343,11 @@ class ModelStore:
                 raise refused(f"WRONGTYPE {command.decode()} to {key.decode()}, which holds {kind}")
             found[key] = "none" if command == b"DEL" else needed
             if command == b"HISTORIES":
-                for own, _, _ in rows_of(values):
+                for own, _, _ in bids_of(values):
                     kind = found.get(own) or self._kind(own)
                     if kind not in ("zset", "none"):
                         raise refused(f"WRONGTYPE HISTORIES to {own.decode()}, which holds {kind}")
+                    found[own] = "zset"
             writes.append((key, command, values))
             at += 2 + len(values)
         return writes
@@ -357,7 +358,7 @@ class ModelStore:
                 return
             command, values = b"HSET", values[2:]
         if command == b"HISTORIES":
-            for own, score, member in rows_of(values):
+            for own, score, member in bids_of(values):
                 self._commands["ZADD"](own, score, values[2] + member)
                 self._commands["ZADD"](key, score, member)
         elif command == b"DEL" or values:

@@ -112,7 +112,9 @@ class Caller:
             case 3:
                 return HashSet(self.key("hash"), {"on": self.random.choice(("a", "b"))})
             case 4:
-                bids = [tuple(self.random.randrange(-1, 9) for _ in range(3)) for _ in range(3)]
+                bids = [
+                    (self.random.randrange(9), self.random.randrange(9), self.random.randrange(-1, 5)) for _ in range(3)
+                ]
                 return Histories(self.key("zset"), OWN, "m-01:", bids)
             case 5:
                 return Append(self.key("stream"), self.bytes())
