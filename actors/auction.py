@@ -100,7 +100,8 @@ class Auction(Actor):
         self._work()
 
     def _work(self) -> None:
-        # Asked before the queue is read: what the house orders to make up for an outage then stands in it.
+        self._take_read()
+        # Asked before the queue is read to its end: what the house orders to make up for an outage then stands in it.
         may_end = not self._day.is_at_its_end(now_ms := self._clock()) or self._is_vouched_for(now_ms)
         more = all(self._work_off() for _ in range(COMMITS_A_TURN))
         self._settle()
@@ -146,8 +147,8 @@ class Auction(Actor):
         dead: list[Write] = []
         entry_id = ""
         if not self._at_hand:
-            reading, self._reading = self._reading or self._begin_read(), None
-            self._at_hand.extend(reading.entries())
+            self._reading = self._reading or self._begin_read()
+            self._take_read()
         while self._at_hand and len(commands) < BIDS_A_COMMIT:
             entry_id, data = self._at_hand.popleft()
             self._cursor = entry_id
@@ -164,6 +165,12 @@ class Auction(Actor):
         if entry_id and not self._at_hand:
             self._reading = self._begin_read()
         return commands, dead, entry_id
+
+    def _take_read(self) -> None:
+        """What was being read is at hand."""
+        if reading := self._reading:
+            self._reading = None
+            self._at_hand.extend(reading.entries())
 
     def _begin_read(self) -> Reading:
         return self._queue.begin_read(self.auction_id, self._cursor, ENTRIES_A_READ)

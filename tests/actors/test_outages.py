@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import redis
 
+import actors.auction
 from actors.auction import Auction
 from actors.scheduler import BEAT_MS, HOUSE, DayPlan, Scheduler
 from auction.catch_up import LEAST_OUTAGE_MS
@@ -14,7 +15,7 @@ from messages.commands import ConfirmAuctionPost, MakeUpFor
 from messages.events import EndExtended, EndFrozen, OutageNoticed
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_scheduler import asked, plan, scheduler
-from tests.auction.builders import RULES
+from tests.auction.builders import RULES, reply
 
 __all__ = ["asked", "plan"]  # fixtures
 
@@ -172,3 +173,18 @@ def test_while_x_is_away_no_end_is_final_until_nothing_could_move_it_any_more(
     stage.clock.goes_on(2 * MINUTE_MS)
     stage.step(auction)
     assert len(stage.logged(EndFrozen)) == 1
+
+
+@pytest.mark.requirement("LIFE-6", "LIFE-3")
+def test_what_was_read_ahead_before_the_house_vouched_for_the_end_is_not_taken_for_all_there_is(
+    stage: Stage, plan: list[DayPlan], asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.auction, "COMMITS_A_TURN", 1)
+    house, auction = opened(stage, plan, asked)
+    stage.clock.now_ms = plan[0].window.closes_at_ms + 10 * MINUTE_MS
+    stage.queues.append("m-01", [reply(1_000, 7, "0.2")])
+    auction.tick()
+    assert auction._reading is not None, "the queue is being read, and has nothing more"
+    house.tick()  # makes up for the silence, and shows life in the same commit
+    auction.tick()
+    assert (len(moved(stage)), stage.logged(EndFrozen)) == (1, [])
