@@ -70,6 +70,8 @@ class Announcer(LogListener):
         self._journal = self._store.journal(self._client, WRITER)
         begun = self._journal.begin()
         self._state = unpack(begun.checkpoint, Outbox) if begun.checkpoint else Outbox()
+        if not self._posting.receipts:
+            self._state.days.clear()  # of when there were receipts
         self.position, self._known_seq = self._state.position, begun.seq
         self._changed = False
         self.listen(self._client)

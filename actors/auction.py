@@ -16,7 +16,7 @@ from actors.ports import Clock, StoreAccess
 from adapters import metrics
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue, Reading
-from adapters.redis.writes import HashSet, HashSetIf, Histories, Trim, Write
+from adapters.redis.writes import BidHistories, HashSet, HashSetIf, Trim, Write
 from auction.catch_up import LEAST_OUTAGE_MS
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
@@ -239,11 +239,11 @@ class Auction(Actor):
             )
         return writes
 
-    def _history(self, verdicts: Sequence[Observed]) -> Histories:
+    def _history(self, verdicts: Sequence[Observed]) -> BidHistories:
         """The bids in the history of the auction, and in that of each bidder."""
         bids = [(posted_at_ms(event.post_id), event.post_id, event.bidder_id) for event in verdicts]
         keys = self._store.keys
-        return Histories(keys.bids(self.auction_id), keys.own_bids, f"{self.auction_id}:", bids)
+        return BidHistories(keys.bids(self.auction_id), keys.own_bids, f"{self.auction_id}:", bids)
 
 
 def day_view(day: AuctionDay) -> dict[str, str]:

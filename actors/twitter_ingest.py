@@ -155,11 +155,15 @@ class TwitterIngest(Actor):
     def _on_raw(self, raw: bytes) -> None:
         if not self._has_room(raw) and not self._waits_for_room(raw):
             log.error("a post of the stream found no room in %s s; a sweep will find it", BACK_PRESSURE_S)
-            return
-        self._bytes_in += len(raw)
 
     def _has_room(self, raw: bytes) -> bool:
-        return self._bytes_in - self._bytes_out <= WAITING_BYTES and self._send(raw)
+        if self._bytes_in - self._bytes_out > WAITING_BYTES:
+            return False
+        self._bytes_in += len(raw)  # before the actor can count it out
+        if not self._send(raw):
+            self._bytes_in -= len(raw)
+            return False
+        return True
 
     def _waits_for_room(self, raw: bytes) -> bool:
         deadline = time.monotonic() + BACK_PRESSURE_S

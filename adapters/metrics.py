@@ -47,7 +47,7 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]
 
 # ---- auctions and their bids
 bids = _counter("bids_total", "Replies decided, by source and verdict.", "source", "outcome")
-bid_decision_seconds = _histogram("bid_decision_seconds", "A batch: from read to committed.")
+bid_decision_seconds = _histogram("bid_decision_seconds", "A batch: from read until it is sent to the store.")
 failed_attempts = _counter("failed_attempts_total", "Times that deciding a batch, or a command alone, has failed.")
 revisions = _counter("revisions_total", "Times that a late find or a withdrawal changed who led.")
 phase_transitions = _counter("phase_transitions_total", "Changes of phase, by the phase entered.", "phase")

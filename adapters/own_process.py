@@ -7,8 +7,9 @@ import logging
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-STOP_S = 5.0
+STOP_S = 3.0  # less than an actor gets to finish, so that whoever keeps it can see to its end
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ class OwnProcess:
     def stop(self) -> None:
         """End it: by the end of its input, and if that takes longer than STOP_S, by force."""
         assert self._process.stdin is not None, "it is told through a pipe"
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # what it never read does not matter any more
+            self._process.stdin.close()
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:

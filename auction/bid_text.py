@@ -17,10 +17,11 @@ from messages.base import Refusal, Wei
 # What most bidders write, "@house my bid: 0.5 ETH #AuctionDay" or "#AuctionDay 0.5 ETH", can mean only one thing and is
 # read in one pass. The words are letters alone, so no second number, unit or sign can hide in them; the tests hold it
 # equal to the rules.
+_TYPICAL_TAG = r"(?![0-9]++(?![A-Za-z0-9_]))[A-Za-z0-9_]++"  # digits alone are no tag but a number
 _typical = re.compile(
-    r"(?:@[A-Za-z0-9_]++ )*+(?:#([A-Za-z0-9_]++) )?+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
+    rf"(?:@(?![Rr][Tt] )[A-Za-z0-9_]++ )*+(?:#({_TYPICAL_TAG}) )?+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
     r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth|\$ETH|ether|Ξ)[,.!]?(?! (?i:eth|ether)\b)"
-    r"(?: [A-Za-z]++[,.!]?)*+(?: #([A-Za-z0-9_]++)(?: [A-Za-z]++[,.!]?)*+)?+",
+    rf"(?: [A-Za-z]++[,.!]?)*+(?: #({_TYPICAL_TAG})(?: [A-Za-z]++[,.!]?)*+)?+",
     re.ASCII,
 )
 _retweet = re.compile(r"\A[ \n]*+(?:@[A-Za-z0-9_]++[ \n]*+)*+[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")

@@ -160,11 +160,13 @@ class Standings:
         return bids
 
     def _forget_own_posts(self, before_id: int) -> None:
+        if before_id - self._own_from < self._window:
+            return  # there may be very many bidders, and to know more than is needed does no harm
         known, self._own_posts = self._own_posts, {}
         for bidder_id, own in known.items():
             if later := own[bisect_left(own, before_id) :]:
                 self._own_posts[bidder_id] = later
-        self._own_from = max(self._own_from, before_id)
+        self._own_from = before_id
 
     def _recall_own_posts(self, from_id: int) -> None:
         """Know whose posts all are from this one on, those in segments too."""

@@ -213,7 +213,7 @@ class RunningHouse:
 
     def until_decided(self, count: int) -> float:
         """Wait until so many bids are decided; when that was (`time.monotonic`)."""
-        until(lambda: self.decided() >= count, f"{count} bids are decided", DECIDE_S, poll_s=0.001)
+        until(lambda: self.decided() >= count, f"{count} bids are decided", DECIDE_S, poll_s=0.01)
         return time.monotonic()
 
 

@@ -11,8 +11,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
@@ -29,7 +29,6 @@ from auction.day import AuctionDay
 from commands.common import CommandError, add_config, settings_of
 from commands.reading_ahead import Readers
 from commands.store import store_of
-from messages.codec import UnreadableMessage
 from messages.events import DayStarted, DayVoided
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
@@ -148,8 +147,7 @@ def _replay(
     auditors = {only_writer: Auditor(only_writer)} if only_writer else {}
 
     def checked() -> Iterator[LogEntry]:
-        for read, texts in readers.ahead(entries, auction_id) if readers else ((entry, None) for entry in entries):
-            entry = _decoded(read)
+        for entry, texts in readers.ahead(entries, auction_id) if readers else ((entry, None) for entry in entries):
             yield entry  # which is followed along its chain first: what is decided again has not been tampered with
             found.difference = _check(entry, texts, found, auditors, auction_id)
             if found.difference:
@@ -161,13 +159,6 @@ def _replay(
         found.difference = f"seq {broken.seq} ({broken.writer}): {broken.what}"
     found.days = {name: auditor.day for name, auditor in auditors.items()}
     return found
-
-
-def _decoded(entry: LogEntry) -> LogEntry:
-    """The entry with its events, so that they are decoded once; what cannot be read the chain's check will tell."""
-    with suppress(UnreadableMessage):
-        return replace(entry, decoded=entry.events())
-    return entry
 
 
 def _check(

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -67,11 +67,16 @@ class Readers:
         waiting: deque[tuple[_Chunk, Future[list[Texts | None]] | None]] = deque()
         for chunk in _chunks(entries):
             unread = [_unread(entry, hashtags, auction_id) for entry in chunk.entries]
-            waiting.append((chunk, self._pool.submit(_read, unread) if chunk.is_whole else None))
+            waiting.append((chunk, self._begin(unread) if chunk.is_whole else None))
             if len(waiting) > CHUNKS_AHEAD * self._processes:
                 yield from _taken(*waiting.popleft())
         while waiting:
             yield from _taken(*waiting.popleft())
+
+    def _begin(self, unread: list[Unread | None]) -> Future[list[Texts | None]] | None:
+        with suppress(BrokenExecutor):  # a reader was killed
+            return self._pool.submit(_read, unread)
+        return None
 
 
 def _chunks(entries: Iterable[LogEntry]) -> Iterator[_Chunk]:
@@ -100,7 +105,10 @@ def _unread(entry: LogEntry, hashtags: dict[str, str], auction_id: str | None) -
 
 
 def _taken(chunk: _Chunk, texts: Future[list[Texts | None]] | None) -> Iterator[tuple[LogEntry, Texts | None]]:
-    read = [None] * len(chunk.entries) if texts is None or texts.cancel() else texts.result()
+    read: Sequence[Texts | None] = [None] * len(chunk.entries)
+    if texts and not texts.cancel():
+        with suppress(Exception):  # whatever the reader died of or met, who decides will meet it in its place
+            read = texts.result()
     yield from zip(chunk.entries, read, strict=True)
     if chunk.fault:
         raise chunk.fault

@@ -123,7 +123,8 @@ class Journal:
     def send(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> None:
         """A commit whose answer `settle` waits for, so that the writer can go on while the server works.
 
-        It is packed while the one before is still on its way, which is settled then: one at a time. Raises as `commit`.
+        It is packed while the one before is still on its way, which is settled then: one at a time. Raises as `commit`;
+        since that may be about the one before, the journal has to be begun again then.
         """
         begun = self._begun
         if begun is None:

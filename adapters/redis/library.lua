@@ -37,7 +37,7 @@ end
 
 -- The bids of a HISTORIES, a line each: score, member, and whose bid it is. They come packed, since values of their own
 -- would cost the writer as much as all the rest.
-local BID = '(%d+) (%-?%d+) (%-?%d+)\n'
+local BID = '(%-?%d+) (%-?%d+) (%-?%d+)\n'
 
 local function add_to_histories(key, before, behind, prefix, bids)
     local values, filled = {}, 0

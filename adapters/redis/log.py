@@ -44,7 +44,11 @@ class LogEntry:
         return frozenset(map(type, self.events()))
 
     def events(self) -> Sequence[AnyEvent]:
-        """The events, decoded. Raises UnreadableMessage."""
+        """The events, decoded once. Raises UnreadableMessage."""
+        return self._events
+
+    @cached_property
+    def _events(self) -> Sequence[AnyEvent]:
         return unpack_events(self.data) if self.decoded is None else self.decoded
 
     def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:

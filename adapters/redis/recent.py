@@ -25,8 +25,9 @@ class Recent:
     def remember(self, entry: "LogEntry") -> None:
         """Keep this entry, and forget the oldest; its events must not be changed any more."""
         with self._adding:
+            known = self._entries.pop(entry.first_seq, None)
             self._entries[entry.first_seq] = entry
-            self._bytes += len(entry.data)
+            self._bytes += len(entry.data) - (len(known.data) if known else 0)
             while self._bytes > BYTES_KEPT:
                 self._bytes -= len(self._entries.pop(next(iter(self._entries))).data)
 

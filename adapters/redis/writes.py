@@ -40,10 +40,10 @@ class HashSetIf:
 
 
 @dataclass(frozen=True, slots=True)
-class Histories:
+class BidHistories:
     """Each of these bids stands in two sorted sets: in that under `key` as its zero-padded post id, and in its bidder's
     own with `prefix` before it. `own` is what stands before and behind the bidder's id in that set's key. Scores are
-    whole numbers from 0 to 2^53 (ms, never an amount).
+    whole numbers below 2^53 (ms, never an amount).
 
     One write instead of many, since many thousands of bids come at once and hardly two of one bidder.
     """
@@ -78,7 +78,7 @@ class Delete:
     key: str
 
 
-Write = Set | HashSet | HashSetIf | Histories | Append | Trim | Delete
+Write = Set | HashSet | HashSetIf | BidHistories | Append | Trim | Delete
 
 
 def flatten(writes: Iterable[Write]) -> tuple[list[str], list[Value]]:
@@ -104,7 +104,7 @@ def _values(write: Write) -> tuple[str, list[Value]]:
             return "HSET", [part for pair in write.fields.items() for part in pair]
         case HashSetIf():
             return "HSETIF", [write.field, write.expected, *(part for pair in write.fields.items() for part in pair)]
-        case Histories():
+        case BidHistories():
             bids = "".join([f"{score:d} {post_id:020d} {bidder_id:d}\n" for score, post_id, bidder_id in write.bids])
             return "HISTORIES", [*write.own, write.prefix, bids] if bids else []
         case Append():

@@ -65,6 +65,12 @@ def test_its_end_is_the_keepers_end(code: int, error: type[Exception], stage: St
         actor.tick()
 
 
+def test_one_that_dies_before_it_was_told_anything_is_cleared_away() -> None:
+    process = OwnProcess([sys.executable, "-c", "raise SystemExit(3)"], b"x" * 10_000_000, print)
+    process.stop()
+    assert process.exit_code() == 3
+
+
 def plan(x: SimulatedX, url: str) -> bytes:
     return msgspec.json.encode(
         IngestPlan(

@@ -75,6 +75,7 @@ def test_the_texts_reach_every_verdict() -> None:
 def test_the_short_way_for_typical_texts_leads_where_the_rules_lead() -> None:
     before = ["", "@house ", "my bid: ", "RT ", "@house @bob RT: ", "ETH ", "10 ", "Bid:", "so bid:", "gas Bid: "]
     before += ["#AuctionDay ", "#AuctionDay RT ", "RT #AuctionDay ", "@house #auctionday my bid: ", "#gm ", "#1 "]
+    before += ["@RT @a ", "@house @rt ", "#AuctionDay @a "]
     numbers = ["0.5", "0", "0.0", "05", "999999", "1000000"]
     units = [
         " ETH",
@@ -93,6 +94,7 @@ def test_the_short_way_for_typical_texts_leads_where_the_rules_lead() -> None:
     ]
     after = ["", " ETH", " ether, yes", " or ETH", " SOL", " 2"]
     tags = ["", " #auctionday", " #AuctionDay2", " #AuctionDay RT", " #gm #AuctionDay"]
+    tags += [" #5 btc", " #0 ether bid", " #5", " #AuctionDay #5 btc", " #1x eth"]
     for parts in product(before, numbers, units, after, tags):
         text = "".join(parts)
         assert read_bid(text, TAG) == read_by_the_rules(text, TAG), text

@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from typing import Any
 
 import msgspec
 import pytest
@@ -65,6 +66,15 @@ def test_texts_are_read_in_another_process(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(audit, "read_bid", lambda *args: Refusal.HELD if os.getpid() == here else read(*args))
     with Readers(1) as pool:
         assert [texts for _, texts in pool.ahead(entries(), None)][2] == READ
+
+
+@pytest.mark.parametrize("end", [readers.die, readers.fail])
+def test_a_reader_that_dies_or_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
+    readers.wait_for(monkeypatch)
+    monkeypatch.setattr(reading_ahead, "_read", end)
+    log = entries()
+    with Readers(1) as pool:
+        assert list(pool.ahead(log * 20, None)) == [(entry, None) for entry in log * 20]
 
 
 def test_no_process_is_started_for_a_log_without_a_whole_chunk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader, verify_chain
 from adapters.redis.recent import Recent
-from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Histories, Set, Trim
+from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim
 
 OWN = ("users:", ":bids")
 
@@ -33,7 +33,7 @@ def test_a_commit_writes_its_events_and_all_its_writes(store, event):
         [
             Set("text", b"\xff\x00"),
             HashSet("hash", {"a": b"1", "b": 2}),
-            Histories("scores", OWN, "m-01:", [(1_700_000_000_000, 8, 1), (5, 7, 1)]),
+            BidHistories("scores", OWN, "m-01:", [(1_700_000_000_000, 8, 1), (5, 7, 1)]),
             Append("stream", b"packed"),
         ],
         checkpoint=b"state",
@@ -67,7 +67,7 @@ def test_a_bid_stands_in_the_history_of_its_auction_and_in_its_bidders_own(store
     journal.begin()
     most = 2**64 - 1
     bids = [(5, 11, 1), (6, 12, most), (7, most, 1), (8, 14, 0), (9, 15, -2)]
-    journal.commit([event()], [Histories("auction:bids:m-01", OWN, "m-01:", bids)])
+    journal.commit([event()], [BidHistories("auction:bids:m-01", OWN, "m-01:", bids)])
     assert store.client.zrange("auction:bids:m-01", 0, -1, withscores=True) == [
         (b"%020d" % post_id, score) for score, post_id, _ in bids
     ]
@@ -87,12 +87,12 @@ def test_a_bid_stands_in_the_history_of_its_auction_and_in_its_bidders_own(store
         Set("zset", b"1"),
         HashSet("string", {"a": b"1"}),
         HashSetIf("string", "a", "1", {"a": b"1"}),
-        Histories("hash", OWN, "", [(1, 1, 1)]),
-        Histories("scores", ("users:", ""), "", [(1, 1, 2), (1, 1, 1)]),
-        Histories("scores", ("log", ""), "", [(1, 1, 1)]),
+        BidHistories("hash", OWN, "", [(1, 1, 1)]),
+        BidHistories("scores", ("users:", ""), "", [(1, 1, 2), (1, 1, 1)]),
+        BidHistories("scores", ("log", ""), "", [(1, 1, 1)]),
         Append("string", b"1"),
         Trim("hash", "1-1"),
-        Histories("fresh", OWN, "", [(1, 1, 1)]),
+        BidHistories("fresh", OWN, "", [(1, 1, 1)]),
         Append("log:m", b"1"),
         Delete("heads:m"),
     ],
@@ -142,7 +142,7 @@ def test_a_lost_seq_cannot_write_over_the_log(store, event):
     ("write", "error"),
     [
         (Set("k", None), redis.DataError),
-        (Histories("k", OWN, "", [("much", 1, 1)]), ValueError),
+        (BidHistories("k", OWN, "", [("much", 1, 1)]), ValueError),
         (Trim("k", "?"), ValueError),
     ],
 )
@@ -262,7 +262,7 @@ def test_the_record_second_of_x_fits_into_one_commit(store, event):
     posts = 143_199
     journal = store.journal("m-01")
     journal.begin()
-    bids = Histories("bids", OWN, "m-01:", [(n, n, n % 3_000) for n in range(posts)])
+    bids = BidHistories("bids", OWN, "m-01:", [(n, n, n % 3_000) for n in range(posts)])
     users = HashSet("users", {f"u{n}": n for n in range(posts)})
     journal.commit([event()], [bids, users])
     assert store.client.zcard("bids") == posts
@@ -277,7 +277,7 @@ def test_post_ids_and_amounts_stay_bytes(store):
     journal = store.journal("m-01")
     journal.begin()
     amount = b"115792089237316195423570985008687907853269984665640564039457584007913129639935"
-    journal.commit([], [Set("amount", amount), Histories("bids", OWN, "", [(1, 2**53 + 1, 1)])])
+    journal.commit([], [Set("amount", amount), BidHistories("bids", OWN, "", [(1, 2**53 + 1, 1)])])
     assert store.client.get("amount") == amount
     assert store.client.zrange("bids", 0, -1) == [b"00009007199254740993"]
 
@@ -391,6 +391,13 @@ def test_what_was_written_here_is_read_without_the_server_until_it_is_forgotten(
     journal.commit([event()])
     assert [entry.decoded for entry in reader.read(0, 9)] == [None] * 5
     assert [len(entry.events()) for entry in reader.read(0, 9)] == [2, 1, 1, 1, 1]
+    [entry, *_] = stranger.read(0, 9)
+    assert entry.events() is entry.events(), "it is decoded once"
+    monkeypatch.setattr(recent, "BYTES_KEPT", 3 * len(entry.data))
+    again = Recent()
+    for _ in range(9):
+        again.remember(entry)
+    assert again.after(0, 9) == [entry], "an entry that is remembered again counts once"
 
 
 @pytest.mark.requirement("RED-2")

@@ -10,7 +10,7 @@ import redis
 from adapters.redis.client import execute
 from adapters.redis.errors import StoreError
 from adapters.redis.log import first_link, next_link
-from adapters.redis.writes import Append, Delete, HashSet, HashSetIf, Histories, Set, Trim, flatten
+from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim, flatten
 from tests.simulation.model import ModelStore, SortedSet, Stream, write_id
 
 CALLS = 10_000
@@ -115,7 +115,7 @@ class Caller:
                 bids = [
                     (self.random.randrange(9), self.random.randrange(9), self.random.randrange(-1, 5)) for _ in range(3)
                 ]
-                return Histories(self.key("zset"), OWN, "m-01:", bids)
+                return BidHistories(self.key("zset"), OWN, "m-01:", bids)
             case 5:
                 return Append(self.key("stream"), self.bytes())
             case 6:
