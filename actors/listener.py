@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import redis
 
 from actors.ports import StoreAccess
-from adapters.redis.log import LogEntry, LogReader
+from adapters.redis.entry import LogEntry
+from adapters.redis.log import LogReader
 from messages.events import AnyEvent, BidAccepted, BidRefused
 from messages.hints import LogGrew
 from supervision import Actor, Context

@@ -5,7 +5,7 @@ what a joining one has to know, so that a restarted process need not read the wh
 from actors.listener import LogListener
 from actors.ports import StoreAccess
 from adapters.livestream.hub import FeedHub, FeedState
-from adapters.redis.log import LogEntry
+from adapters.redis.entry import LogEntry
 from messages.codec import pack, unpack
 from messages.events import AnyEvent, AuctionEvent, AuctionPrepared
 from supervision import Context

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, TypeVar
 import msgpack
 import msgspec
 
-from adapters.redis.log import Head, LogEntry
+from adapters.redis.entry import LogEntry
+from adapters.redis.log import Head
 
 LONGEST_RECORD = 2**28
 _KIND, _VERSION = "auction-manager log", 1

@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 
 from adapters.log_file import read_export, write_export
-from adapters.redis.log import LogEntry, first_link, next_link, verify_chain
+from adapters.redis.entry import LogEntry
+from adapters.redis.log import first_link, next_link, verify_chain
 from auction.audit import Auditor, Texts, read_texts
 from auction.day import AuctionDay
 from benchmarks.lines import HASHTAG, INCREMENT_WEI, RESERVE_WEI, War

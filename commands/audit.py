@@ -22,8 +22,9 @@ from rich.progress import Progress
 from actors.auction import day_view
 from adapters.log_file import DamagedExport, read_export
 from adapters.redis.client import execute
+from adapters.redis.entry import LogEntry
 from adapters.redis.keys import Keys
-from adapters.redis.log import Head, LogEntry, LogReader, verify_chain
+from adapters.redis.log import Head, LogReader, verify_chain
 from auction.audit import Auditor, Texts
 from auction.day import AuctionDay
 from commands.common import CommandError, add_config, settings_of

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from adapters.redis.log import LogEntry
+from adapters.redis.entry import LogEntry
 from auction.audit import Texts, read_texts
 from messages.codec import UnreadableMessage
 from messages.events import AuctionPrepared

@@ -13,9 +13,10 @@ import redis
 from adapters.redis import functions
 from adapters.redis.checkpoint import Checkpoint, newest_sound, seal
 from adapters.redis.client import Sent
+from adapters.redis.entry import LogEntry
 from adapters.redis.errors import LogDamaged, StoreUnavailable
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogEntry, LogReader, first_link, next_link
+from adapters.redis.log import LogReader, first_link, next_link
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Write, flatten
 from messages.base import Event

@@ -4,57 +4,18 @@ It writes nothing; `journal` does.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import redis
 
 from adapters.redis.client import execute
+from adapters.redis.entry import LogEntry
 from adapters.redis.keys import Keys
 from adapters.redis.recent import Recent
-from messages.codec import UnreadableMessage, unpack_events
-from messages.events import AnyEvent
+from messages.codec import UnreadableMessage
 
 _LAST_PART = 2**64 - 1  # the largest second part of a stream id
-
-
-@dataclass(frozen=True)
-class LogEntry:
-    """What one commit of one writer has added: `count` events, numbered from `first_seq` in the marathon and
-    from `first_writer_sequence` in the writer's own chain, both from 1 on. `chain` is the chain's hash after
-    it.
-    """
-
-    first_seq: int
-    count: int
-    writer: str
-    first_writer_sequence: int
-    chain: str
-    data: bytes
-    decoded: Sequence[AnyEvent] | None = None  # where they are at hand
-
-    @property
-    def last_seq(self) -> int:
-        return self.first_seq + self.count - 1
-
-    @cached_property
-    def kinds(self) -> frozenset[type]:
-        """Of which types its events are. Raises UnreadableMessage."""
-        return frozenset(map(type, self.events()))
-
-    def events(self) -> Sequence[AnyEvent]:
-        """The events, decoded once. Raises UnreadableMessage."""
-        return self._events
-
-    @cached_property
-    def _events(self) -> Sequence[AnyEvent]:
-        return unpack_events(self.data) if self.decoded is None else self.decoded
-
-    def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:
-        """The events behind `seq`, each with its own seq. Raises UnreadableMessage."""
-        known = max(0, seq + 1 - self.first_seq)
-        return enumerate(self.events()[known:], self.first_seq + known)
 
 
 @dataclass(frozen=True, slots=True)

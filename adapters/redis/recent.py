@@ -6,10 +6,8 @@ stands here is what stands in the log.
 """
 
 import threading
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from adapters.redis.log import LogEntry
+from adapters.redis.entry import LogEntry
 
 BYTES_KEPT = 2**24  # packed; decoded they take some four times as much
 
@@ -22,7 +20,7 @@ class Recent:
         self._bytes = 0
         self._adding = threading.Lock()
 
-    def remember(self, entry: "LogEntry") -> None:
+    def remember(self, entry: LogEntry) -> None:
         """Keep this entry, and forget the oldest; its events must not be changed any more."""
         with self._adding:
             known = self._entries.pop(entry.first_seq, None)
@@ -31,7 +29,7 @@ class Recent:
             while self._bytes > BYTES_KEPT:
                 self._bytes -= len(self._entries.pop(next(iter(self._entries))).data)
 
-    def after(self, seq: int, count: int) -> "list[LogEntry]":
+    def after(self, seq: int, count: int) -> list[LogEntry]:
         """Up to `count` entries that follow `seq` one after the other; none where the next one is not remembered."""
         found: list[LogEntry] = []
         while len(found) < count and (entry := self._entries.get(seq + 1)):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from actors.auction import day_view
 from adapters.log_file import read_export, write_export
-from adapters.redis.log import LogEntry, LogReader, first_link, next_link
+from adapters.redis.entry import LogEntry
+from adapters.redis.log import LogReader, first_link, next_link
 from adapters.redis.writes import HashSet
 from auction.day import AuctionDay
 from commands.audit import audit_file

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.redis.log import LogEntry
+from adapters.redis.entry import LogEntry
 from auction import audit
 from auction.audit import Texts
 from auction.day import AuctionDay

@@ -12,8 +12,9 @@ import msgspec
 
 from actors.auction import day_view
 from adapters.redis.checkpoint import unseal
+from adapters.redis.entry import LogEntry
 from adapters.redis.keys import Keys
-from adapters.redis.log import Head, LogEntry, LogReader, first_link, next_link
+from adapters.redis.log import Head, LogReader, first_link, next_link
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.fold import Link

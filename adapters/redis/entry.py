@@ -1,0 +1,46 @@
+"""An entry of the log: what one commit of one writer has added. How it is read and followed is `log`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from messages.codec import unpack_events
+from messages.events import AnyEvent
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """What one commit of one writer has added: `count` events, numbered from `first_seq` in the marathon and
+    from `first_writer_sequence` in the writer's own chain, both from 1 on. `chain` is the chain's hash after
+    it.
+    """
+
+    first_seq: int
+    count: int
+    writer: str
+    first_writer_sequence: int
+    chain: str
+    data: bytes
+    decoded: Sequence[AnyEvent] | None = None  # where they are at hand
+
+    @property
+    def last_seq(self) -> int:
+        return self.first_seq + self.count - 1
+
+    @cached_property
+    def kinds(self) -> frozenset[type]:
+        """Of which types its events are. Raises UnreadableMessage."""
+        return frozenset(map(type, self.events()))
+
+    def events(self) -> Sequence[AnyEvent]:
+        """The events, decoded once. Raises UnreadableMessage."""
+        return self._events
+
+    @cached_property
+    def _events(self) -> Sequence[AnyEvent]:
+        return unpack_events(self.data) if self.decoded is None else self.decoded
+
+    def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:
+        """The events behind `seq`, each with its own seq. Raises UnreadableMessage."""
+        known = max(0, seq + 1 - self.first_seq)
+        return enumerate(self.events()[known:], self.first_seq + known)
