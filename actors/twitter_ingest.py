@@ -87,8 +87,6 @@ class StreamEnded(Hint, frozen=True):
 class TwitterIngest(Actor):
     """Follows the conversations of the open auctions, as the days' state in the store names them."""
 
-    batch_max = 16  # messages, each of which may hold hundreds of lines
-
     def __init__(
         self,
         context: Context,
@@ -200,15 +198,6 @@ class TwitterIngest(Actor):
         self._not_before_ms = now_ms + wait_ms
 
     # ---- what the stream brings
-
-    def handle_batch(self, messages: list[object]) -> None:
-        others = []
-        for message in messages:
-            if isinstance(message, RawPosts):
-                self._route(message.take())
-            else:
-                others.append(message)
-        super().handle_batch(others)
 
     def handle(self, message: object) -> object:
         match message:
