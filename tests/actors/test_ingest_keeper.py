@@ -10,9 +10,11 @@ import ingest_process
 from actors.ingest_keeper import TRY_AGAIN, IngestEnded, IngestKeeper
 from adapters.own_process import OwnProcess
 from adapters.redis.errors import StoreUnavailable
+from adapters.redis.queue import START, Queue
 from benchmarks.running import running_house
 from benchmarks.throughput import check
 from ingest_process import IngestPlan
+from messages.codec import unpack_commands
 from messages.hints import QueueGrew, SweepNow
 from supervision import GAVE_UP
 from tests.actors.conftest import CREDENTIALS
@@ -22,6 +24,7 @@ from tests.simulator.x_process import SimulatedX, until
 
 pytestmark = pytest.mark.requirement("SUP-1", "QUE-1")
 
+COMMAND = [sys.executable, ingest_process.__file__]
 # Each says what it was told, and then what it is here for.
 SAYS = """
 import sys
@@ -89,16 +92,27 @@ def plan(x: SimulatedX, url: str) -> bytes:
     )
 
 
-def test_the_process_ends_with_its_input_and_says_so_when_it_waits_for_the_store(x: SimulatedX, store: Store) -> None:
-    command = [sys.executable, ingest_process.__file__]
-    lost = OwnProcess(command, plan(x, "unix:///nowhere.sock"), print)
-    found = OwnProcess(command, plan(x, store.url), print)
+def test_the_process_says_so_when_it_waits_for_the_store(x: SimulatedX) -> None:
+    lost = OwnProcess(COMMAND, plan(x, "unix:///nowhere.sock"), print)
     until(lambda: lost.exit_code() is not None)
     assert lost.exit_code() == TRY_AGAIN
-    assert found.exit_code() is None
-    found.stop()
-    assert found.exit_code() == 0
     lost.stop()
+
+
+@pytest.mark.requirement("X-1")
+def test_the_process_follows_x_until_its_input_ends(x: SimulatedX, store: Store) -> None:
+    said: list[str] = []
+    process = OwnProcess(COMMAND, plan(x, store.url), said.append)
+    post = int(x.tell("post", author="auction_house", text="Day 1 is open")["id"])
+    store.client.hset(store.keys.day(1), mapping={"auction_id": "m-01", "post_id": post, "phase": "ACTIVE"})
+    until(lambda: "SweepNow sweeper" in said)  # the stream stands
+    made = x.reply("ann", "0.5 ETH #AuctionDay", post)
+    until(lambda: "QueueGrew m-01" in said)
+    [(_, batch)] = Queue(store.client, store.keys).read("m-01", START, 9)
+    assert [(bid.post_id, bid.source) for bid in unpack_commands(batch)] == [(made, "stream")]
+    assert process.exit_code() is None
+    process.stop()
+    assert process.exit_code() == 0
 
 
 @pytest.mark.requirement("SUP-2", "BID-9")
