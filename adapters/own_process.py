@@ -41,7 +41,7 @@ class OwnProcess:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(STOP_S)
 
     def _read(self, on_line: Callable[[str], object]) -> None:
         assert self._process.stdout is not None, "it speaks through a pipe"

@@ -146,12 +146,15 @@ class Standings:
 
     def _unseal(self, from_id: int) -> None:
         """Have all bids at hand from this post on."""
-        while self.segments and self.segments[-1].last_id >= from_id:
-            self._recall_own_posts(self.segments[-1].first_id)
-            unpacked = self._unpacked(self.segments.pop())
-            self.bids.update((bid.post_id, bid) for bid in unpacked)
-            self._order = [*(bid.post_id for bid in unpacked), *self._order]
-            self._note_segments()
+        if from_id >= self._at_hand_from:
+            return
+        first = bisect_left(self.segments, from_id, key=_last_id)
+        self._recall_own_posts(self.segments[first].first_id)
+        unpacked = [bid for segment in self.segments[first:] for bid in self._unpacked(segment)]
+        del self.segments[first:]
+        self.bids.update((bid.post_id, bid) for bid in unpacked)
+        self._order = [*(bid.post_id for bid in unpacked), *self._order]
+        self._note_segments()
 
     def _unpacked(self, segment: Segment) -> list[Bid]:
         bids = segment.bids()

@@ -18,6 +18,7 @@ from adapters.x.stream import StreamEnd
 
 SOCKET = "feed.sock"
 ANSWER_S = 1.0
+FED_S = 900.0  # as long as a bid may take to be decided
 PAUSE_S = 0.0005  # the feeder looks at the clock this often
 
 
@@ -97,6 +98,7 @@ def obey(path: Path) -> None:
 def feed(path: Path, order: Order) -> Fed:
     """Gives the order to whoever obeys on this socket, and waits for its end. Raises OSError, RuntimeError."""
     with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(FED_S)
         caller.connect(str(path))
         with caller.makefile("rwb") as talk:
             talk.readline()
