@@ -251,7 +251,7 @@ def day_view(day: AuctionDay) -> dict[str, str]:
     prepared, standings, result = day.prepared, day.standings, day.result
     assert prepared is not None, "only a prepared day has a view"
     leader = standings.leader.bid if standings and standings.leader else None
-    accepted = len(standings.chain) if standings else 0
+    accepted = standings.accepted if standings else 0
     fields: dict[str, object] = {
         "auction_id": day.auction_id,
         "day": prepared.day,

@@ -90,7 +90,7 @@ class DayRecord:
             self.controls,
             [segment.digest for segment in standings.segments] if standings else [],
             standings.in_order() if standings else [],
-            standings.chain_at_hand() if standings else [],
+            list(standings.chain) if standings else [],
             sorted(standings.held) if standings else [],
             sorted(self.tombstones),
             self.watermark_ms,

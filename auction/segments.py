@@ -19,25 +19,26 @@ BIDS_A_SEGMENT = 8_192
 
 
 class Columns(msgspec.Struct, array_like=True):
-    """What a segment holds: its post ids, ascending, and whose posts they are, as 64-bit integers of the machine; the
-    links of the chain of leaders among them, and all bids, packed."""
+    """What a segment holds: its post ids, ascending, whose posts they are, and the ids of those that led, as 64-bit
+    integers of the machine; the links of the chain of leaders among them, and all bids, packed."""
 
     ids: bytes
     bidders: bytes
+    leaders: bytes
     links: bytes
     bids: bytes
 
 
 class Segment:
-    """Bids in the order of their posts. Whether one is known, or whose it is, costs a look at a column; the rest stays
-    packed."""
+    """Bids in the order of their posts. Whether one is known or has led, or whose it is, costs a look at a column; the
+    rest stays packed."""
 
     def __init__(self, data: bytes) -> None:
         """From what `sealed` packed. Raises UnreadableMessage."""
         columns = unpack(data, Columns)
         self.data, self.digest = data, hashlib.sha256(data).digest()
         self.ids, self._bidders = array("q", columns.ids), array("q", columns.bidders)
-        self._links, self._bids = columns.links, columns.bids
+        self.leaders = array("q", columns.leaders)
 
     @property
     def first_id(self) -> int:
@@ -51,8 +52,11 @@ class Segment:
         return len(self.ids)
 
     def __contains__(self, post_id: int) -> bool:
-        place = bisect_left(self.ids, post_id)
-        return place < len(self.ids) and self.ids[place] == post_id
+        return _holds(self.ids, post_id)
+
+    def has_led(self, post_id: int) -> bool:
+        """Whether this bid has led."""
+        return _holds(self.leaders, post_id)
 
     def posts(self, from_id: int, to_id: int) -> Iterator[tuple[int, int]]:
         """The posts with ids in [from_id, to_id): id and bidder of each, in order."""
@@ -61,14 +65,21 @@ class Segment:
 
     def links(self) -> list[Link]:
         """The part of the chain of leaders that lies within."""
-        return unpack(self._links, list[Link])
+        return unpack(unpack(self.data, Columns).links, list[Link])
 
     def bids(self) -> list[Bid]:
         """The bids as they were when they were sealed."""
-        return unpack(self._bids, list[Bid])
+        return unpack(unpack(self.data, Columns).bids, list[Bid])
 
 
 def sealed(bids: Sequence[Bid], links: Sequence[Link]) -> Segment:
     """The segment of these bids, which stand in the order of their posts, and of those of them that led."""
     ids, bidders = array("q", [bid.post_id for bid in bids]), array("q", [bid.bidder_id for bid in bids])
-    return Segment(pack(Columns(ids.tobytes(), bidders.tobytes(), pack(links), pack(bids))))
+    leaders = array("q", [link.bid.post_id for link in links])
+    columns = Columns(ids.tobytes(), bidders.tobytes(), leaders.tobytes(), pack(links), pack(bids))
+    return Segment(pack(columns))
+
+
+def _holds(ascending: "array[int]", post_id: int) -> bool:
+    place = bisect_left(ascending, post_id)
+    return place < len(ascending) and ascending[place] == post_id

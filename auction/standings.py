@@ -23,7 +23,8 @@ class Standings:
         self.bids: dict[int, Bid] = {}  # without those in segments, which are all earlier
         self.segments: list[Segment] = []
         self._at_hand_from = 0  # no bid before this post is at hand, and none from it on is in a segment
-        self.chain: list[Link] = []
+        self.chain: list[Link] = []  # the links at hand: those before them are in segments too
+        self._last_packed: Link | None = None
         self.held: set[int] = set()
         self._withdrawn: set[int] = set()
         self._order: list[int] = []
@@ -48,14 +49,11 @@ class Standings:
         self._add(bids)
         self._note_segments()
         self._own_from = self._at_hand_from
-        self.chain = [link for segment in self.segments for link in segment.links()]
-        for link in chain:
-            bid = self.bids.get(link.bid.post_id, link.bid)
-            self.chain.append(Link(bid, link.ends_at_ms, link.minimum_wei))
+        self.chain = self._on_bids_at_hand(chain)
 
     @property
     def leader(self) -> Link | None:
-        return self.chain[-1] if self.chain else None
+        return self.chain[-1] if self.chain else self._last_packed
 
     @property
     def ends_at_ms(self) -> int:
@@ -64,20 +62,21 @@ class Standings:
     @property
     def minimum_wei(self) -> Wei:
         """What the next bid needs."""
-        return self.chain[-1].minimum_wei if self.chain else self.rules.reserve_wei
+        return self.leader.minimum_wei if self.leader else self.rules.reserve_wei
 
     def in_order(self) -> list[Bid]:
         """All bids at hand, in canonical order: without those in segments."""
         return [self.bids[post_id] for post_id in self._order]
 
-    def chain_at_hand(self) -> list[Link]:
-        """The chain of leaders without its part in segments."""
-        return self.chain[self._links_before(self._at_hand_from) :]
-
     @property
     def found(self) -> int:
         """How many bids were found so far."""
         return len(self._order) + sum(map(len, self.segments))
+
+    @property
+    def accepted(self) -> int:
+        """How many of them have led: the length of the whole chain."""
+        return len(self.chain) + sum(len(segment.leaders) for segment in self.segments)
 
     def knows(self, post_id: int) -> bool:
         """Whether this bid was found before."""
@@ -138,7 +137,8 @@ class Standings:
         packed = len(self.segments)
         while len(self._order) >= 2 * BIDS_A_SEGMENT:
             gone, self._order = self._order[:BIDS_A_SEGMENT], self._order[BIDS_A_SEGMENT:]
-            links = self.chain[self._links_before(gone[0]) : self._links_before(self._order[0])]
+            cut = self._links_before(self._order[0])
+            links, self.chain = self.chain[:cut], self.chain[cut:]
             self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], links))
         if len(self.segments) > packed:
             self._note_segments()
@@ -151,8 +151,10 @@ class Standings:
         first = bisect_left(self.segments, from_id, key=_last_id)
         self._recall_own_posts(self.segments[first].first_id)
         unpacked = [bid for segment in self.segments[first:] for bid in self._unpacked(segment)]
+        links = [link for segment in self.segments[first:] for link in segment.links()]
         del self.segments[first:]
         self.bids.update((bid.post_id, bid) for bid in unpacked)
+        self.chain = [*self._on_bids_at_hand(links), *self.chain]
         self._order = [*(bid.post_id for bid in unpacked), *self._order]
         self._note_segments()
 
@@ -183,8 +185,14 @@ class Standings:
             self._own_posts[bidder_id] = own + self._own_posts.get(bidder_id, [])
         self._own_from = from_id
 
+    def _on_bids_at_hand(self, links: Iterable[Link]) -> list[Link]:
+        """These links, but of the bids that are at hand and may change."""
+        return [Link(self.bids.get(link.bid.post_id, link.bid), link.ends_at_ms, link.minimum_wei) for link in links]
+
     def _note_segments(self) -> None:
         self._at_hand_from = self.segments[-1].last_id + 1 if self.segments else 0
+        last = next((segment for segment in reversed(self.segments) if segment.leaders), None)
+        self._last_packed = last.links()[-1] if last else None
 
     @property
     def _window(self) -> int:
@@ -195,8 +203,10 @@ class Standings:
         return bisect_left(self.chain, post_id, key=_post_id)
 
     def _has_led(self, post_id: int) -> bool:
-        place = self._links_before(post_id)
-        return post_id in self.held or (place < len(self.chain) and _post_id(self.chain[place]) == post_id)
+        if post_id in self.held:
+            return True
+        place = bisect_left(self.segments, post_id, key=_last_id)
+        return place < len(self.segments) and self.segments[place].has_led(post_id)
 
     # ---- folding
 

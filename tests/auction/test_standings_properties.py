@@ -137,6 +137,9 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, 
     assert packing.standings is not None
     assert packing.standings.verdicts() == plain.standings.verdicts()
     assert packing.standings.found == plain.standings.found
+    assert packing.standings.accepted == plain.standings.accepted == len(plain.standings.chain)
+    packed = [link for segment in packing.standings.segments for link in segment.links()]
+    assert [*packed, *packing.standings.chain] == plain.standings.chain
     assert all(packing.knows(command.post_id) == plain.knows(command.post_id) for command in commands)
     packed = [bid for segment in packing.standings.segments for bid in segment.bids()]
     assert len(packed) + len(packing.standings.in_order()) == plain.standings.found
