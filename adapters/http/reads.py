@@ -1,4 +1,4 @@
-"""What the API reads from the store: the hashes and sorted sets that auctions write, made fit to show. Nothing else."""
+"""What the API reads from the store: what auctions write there, made fit to show. Nothing else."""
 
 import re
 import time
@@ -73,19 +73,24 @@ class StoreReads:
         """A page of the auction's bid history, oldest first. Raises NotFound, Refused."""
         await self.auction(auction_id)
         if after is not None and not re.fullmatch(r"[0-9]{1,19}", after):
-            raise Refused("`after` is the `next` of the page before", "BAD_POSITION")
+            raise _no_position()
         members, more = await self._page(self._keys.bids(auction_id), after.zfill(20) if after else None, limit)
         bids = await self._receipts(auction_id, [int(member) for member in members])
         return {"auction_id": auction_id, "bids": bids, "next": str(int(members[-1])) if more else None}
 
     async def user_bids(self, user_id: int, after: str | None, limit: int) -> Json:
-        """A page of a user's bids over all auctions, oldest first. Raises Refused."""
-        members, more = await self._page(self._keys.user_bids(user_id), after, limit)
-        posts = [(auction_id, int(post_id)) for auction_id, _, post_id in (each.rpartition(":") for each in members)]
+        """A page of a user's bids over all auctions, in the order in which they were decided. Raises Refused."""
+        if after is not None and not re.fullmatch(r"[0-9]{1,15}", after):
+            raise _no_position()
+        start = int(after or 0)
+        found: Any = await self._client.lrange(self._keys.user_bids(user_id), start, start + limit)
+        posts = [
+            (auction_id, int(post_id)) for auction_id, _, post_id in (each.decode().rpartition(":") for each in found)
+        ]
         bids = []
-        for auction_id, of_auction in groupby(posts, key=lambda post: post[0]):
+        for auction_id, of_auction in groupby(posts[:limit], key=lambda post: post[0]):
             bids += await self._receipts(auction_id, [post_id for _, post_id in of_auction])
-        return {"user_id": str(user_id), "bids": bids, "next": members[-1] if more else None}
+        return {"user_id": str(user_id), "bids": bids, "next": str(start + limit) if len(posts) > limit else None}
 
     async def receipt(self, auction_id: str, post_id: int) -> Json:
         """What is true of a post as of now. Raises NotFound."""
@@ -101,7 +106,7 @@ class StoreReads:
         if after is not None:
             rank: Any = await self._client.zrank(key, after)
             if rank is None:
-                raise Refused("`after` is the `next` of the page before", "BAD_POSITION")
+                raise _no_position()
             start = rank + 1
         # One more than asked tells whether there is a next page, another one stands in for `after` itself, which a
         # late bid may have shifted into the page meanwhile.
@@ -110,6 +115,10 @@ class StoreReads:
         if after in found:
             found = found[found.index(after) + 1 :]
         return found[:limit], len(found) > limit
+
+
+def _no_position() -> Refused:
+    return Refused("`after` is the `next` of the page before", "BAD_POSITION")
 
 
 def _shown(fields: Mapping[Any, Any]) -> dict[str, Json]:

@@ -37,6 +37,8 @@ _OPTIONS = {
     "save": "",
     "appendonly": "yes",
     "appendfsync": "always",
+    # A rewrite takes one of two cores for a while: a flood of X's record second (130 MB) must not set one off.
+    "auto-aof-rewrite-min-size": "512mb",
     "aof-use-rdb-preamble": "no",  # without it, other versions and Redis itself can read the files
 }
 

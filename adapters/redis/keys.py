@@ -44,7 +44,7 @@ class Keys:
         return f"auction:bids:{auction_id}"
 
     def user_bids(self, user_id: int) -> str:
-        """Sorted set: a user's bids; score is the source's ms, member the auction's id and the post id."""
+        """List: a user's bids, the auction's id and the post id of each, in the order in which they were decided."""
         return str(user_id).join(self.own_bids)
 
     @property

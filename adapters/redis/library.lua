@@ -1,7 +1,7 @@
 #!lua name=auction_manager
 -- What the server does as one step. A function is isolated but never rolled back: so each first checks everything
--- that could fail, and writes only then. Whatever fails (memory, disk, replicas) is checked by the server before
--- the first line runs.
+-- that could fail, or does what it can take back, and writes the rest only then. Whatever else fails (memory, disk,
+-- replicas) is checked by the server before the first line runs.
 --
 -- Values stay bytes. Only counts and the marathon's seq become numbers: they stay below 2^53, post ids and amounts
 -- do not.
@@ -39,10 +39,9 @@ end
 -- would cost the writer as much as all the rest.
 local BID = '(%-?%d+) (%-?%d+) (%-?%d+)\n'
 
-local function add_to_histories(key, before, behind, prefix, bids)
+local function add_to_history(key, bids)
     local values, filled = {}, 0
-    for score, member, bidder in string.gmatch(bids, BID) do
-        redis.call('ZADD', before .. bidder .. behind, score, prefix .. member)
+    for score, member in string.gmatch(bids, BID) do
         values[filled + 1], values[filled + 2] = score, member
         filled = filled + 2
         if filled == CHUNK then
@@ -53,7 +52,34 @@ local function add_to_histories(key, before, behind, prefix, bids)
     if filled > 0 then redis.call('ZADD', key, unpack(values, 1, filled)) end
 end
 
--- Says why the writes that stand in args from `at` on cannot be done, or nil.
+local function take_back(lists)
+    for _, list in ipairs(lists) do redis.call('RPOP', list) end
+end
+
+-- Adds the bids of every HISTORIES to their bidders' own lists; the lists, or nil and why none was changed. Done instead of
+-- checked, since to ask for the type of each list first would cost as much again. `needed` are the commit's other keys.
+local function add_to_own_lists(keys, first, args, at, needed)
+    local lists, added = {}, 0
+    for i = first, #keys do
+        if args[at] == 'HISTORIES' then
+            local before, behind, prefix, bids = unpack(args, at + 2, at + 5)
+            for _, member, bidder in string.gmatch(bids, BID) do
+                local own = before .. bidder .. behind
+                local holds = needed[own]
+                if holds or type(redis.pcall('RPUSH', own, prefix .. member)) == 'table' then
+                    take_back(lists)
+                    return nil, 'WRONGTYPE HISTORIES to ' .. own .. ', which holds ' .. (holds or redis.call('TYPE', own).ok)
+                end
+                added = added + 1
+                lists[added] = own
+            end
+        end
+        at = at + 2 + tonumber(args[at + 1])
+    end
+    return lists
+end
+
+-- Says why the writes that stand in args from `at` on cannot be done, or nil and what each key will hold.
 local function impossible(keys, first, args, at)
     local found = {}
     for i = 1, first - 1 do found[keys[i]] = 'the log' end
@@ -65,20 +91,9 @@ local function impossible(keys, first, args, at)
             return 'WRONGTYPE ' .. command .. ' to ' .. key .. ', which holds ' .. kind
         end
         found[key] = command == 'DEL' and 'none' or needed
-        local next_at = at + 2 + tonumber(args[at + 1])
-        if command == 'HISTORIES' then
-            local before, behind, _, bids = unpack(args, at + 2, next_at - 1)
-            for _, _, bidder in string.gmatch(bids, BID) do
-                local own = before .. bidder .. behind
-                local own_kind = found[own] or redis.call('TYPE', own).ok
-                if own_kind ~= 'zset' and own_kind ~= 'none' then
-                    return 'WRONGTYPE HISTORIES to ' .. own .. ', which holds ' .. own_kind
-                end
-                found[own] = 'zset'
-            end
-        end
-        at = next_at
+        at = at + 2 + tonumber(args[at + 1])
     end
+    return nil, found
 end
 
 -- One commit of one writer: all of it or nothing.
@@ -97,7 +112,7 @@ local function commit(keys, args)
         return redis.error_reply('WRONGSEQUENCE ' .. writer .. ' is at ' .. has_sequence .. ' in the store, not at ' .. sequence
             .. (has_sequence == sequence and ' of this chain' or ''))
     end
-    local fault = impossible(keys, first_key, args, first_write)
+    local fault, needed = impossible(keys, first_key, args, first_write)
     if fault then return redis.error_reply(fault) end
     local had_state = state ~= '' and redis.call('TYPE', checkpoint).ok or 'none'
     if had_state ~= 'none' and had_state ~= 'string' then
@@ -105,11 +120,17 @@ local function commit(keys, args)
     end
 
     local at = current_seq(seq)
+    -- First what can still fail, and can be taken back.
+    local lists, refused = add_to_own_lists(keys, first_key, args, first_write, needed)
+    if refused then return redis.error_reply(refused) end
     if count ~= '0' then
         at = at + tonumber(count)
-        -- First, since it alone can still fail: when the log is no stream, or already ends behind this seq.
-        redis.call('XADD', log, string.format('%.0f-%s', at, count),
+        local added = redis.pcall('XADD', log, string.format('%.0f-%s', at, count),
             'writer', writer, 'sequence', sequence + 1, 'chain', next_chain, 'events', events)
+        if type(added) == 'table' then -- the log is no stream, or already ends behind this seq
+            take_back(lists)
+            return added
+        end
         redis.call('SET', seq, string.format('%.0f', at))
         redis.call('HSET', heads, writer, incarnation .. ' ' .. next_sequence .. ' ' .. next_chain)
     end
@@ -119,7 +140,7 @@ local function commit(keys, args)
         local start_at = from + 2
         if command == 'DEL' then redis.call('DEL', keys[i]) end
         if command == 'HISTORIES' then
-            add_to_histories(keys[i], unpack(args, start_at, last))
+            add_to_history(keys[i], args[last])
             start_at = last + 1
         end
         if command == 'HSETIF' then

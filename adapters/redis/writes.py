@@ -41,9 +41,9 @@ class HashSetIf:
 
 @dataclass(frozen=True, slots=True)
 class BidHistories:
-    """Each of these bids stands in two sorted sets: in that under `key` as its zero-padded post id, and in its bidder's
-    own with `prefix` before it. `own` is what stands before and behind the bidder's id in that set's key. Scores are
-    whole numbers below 2^53 (ms, never an amount).
+    """Each of these bids stands in the sorted set under `key` as its zero-padded post id, and at the end of its
+    bidder's own list with `prefix` before it. `own` is what stands before and behind the bidder's id in that list's
+    key. Scores are whole numbers below 2^53 (ms, never an amount).
 
     One write instead of many, since many thousands of bids come at once and hardly two of one bidder.
     """

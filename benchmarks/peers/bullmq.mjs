@@ -26,7 +26,7 @@ const record = async ({ data: bid }) => {
     .multi()
     .xadd(plan.log, "*", "events", Buffer.from(bid.event, "base64"))
     .zadd(plan.history, bid.score, bid.member)
-    .zadd(bid.user_key, bid.score, bid.user_member)
+    .rpush(bid.user_key, bid.user_member)
     .hset(plan.day, plan.view)
     .hset(plan.current, plan.view)
     .exec();

@@ -31,7 +31,7 @@ async def main(socket: str, plan_file: str, concurrency: int) -> None:
         async with store.pipeline(transaction=True) as pipe:
             pipe.xadd(plan["log"], {"events": base64.b64decode(bid["event"])})
             pipe.zadd(plan["history"], {bid["member"]: bid["score"]})
-            pipe.zadd(bid["user_key"], {bid["user_member"]: bid["score"]})
+            pipe.rpush(bid["user_key"], bid["user_member"])
             pipe.hset(plan["day"], mapping=plan["view"])
             pipe.hset(plan["current"], mapping=plan["view"])
             await pipe.execute()

@@ -75,9 +75,7 @@ def test_what_is_decided_stands_in_log_history_and_state(stage: Stage, opened: A
         (b"%020d" % bid.post_id, OPENS_MS + ms)
         for bid, ms in zip((first, low, second), (1000, 2000, 3000), strict=True)
     ]
-    assert stage.client.zrange(stage.keys.user_bids(9), 0, -1, withscores=True) == [
-        (b"m-01:%020d" % second.post_id, OPENS_MS + 3000)
-    ]
+    assert stage.client.lrange(stage.keys.user_bids(9), 0, -1) == [b"m-01:%020d" % second.post_id]
     shown = stage.current()
     wanted = {
         "auction_id": "m-01",
@@ -100,7 +98,7 @@ def test_what_is_decided_stands_in_log_history_and_state(stage: Stage, opened: A
 @pytest.mark.requirement("BID-9", "RED-2", "SUP-3")
 def test_where_one_write_is_impossible_nothing_is_written_and_the_bids_wait(stage: Stage, opened: Auction) -> None:
     before, seen = stage.current(), len(stage.logged())
-    stage.client.set(stage.keys.user_bids(9), "no sorted set")
+    stage.client.set(stage.keys.user_bids(9), "no list")
     bids = [reply(1000, 7, "0.2"), reply(2000, 9, "0.3")]
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         tell(stage, opened, *bids)

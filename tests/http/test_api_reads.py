@@ -156,8 +156,7 @@ def test_a_bid_that_comes_in_while_a_page_is_read_shifts_nothing(staged: Store) 
 
 @pytest.mark.requirement("BID-11")
 def test_a_users_bids_are_read_over_all_auctions(staged: Store) -> None:
-    members = {f"m-{day:02d}:{post_id(day):020d}": OPENS_MS + day for day in (1, 2, 3)}
-    staged.client.zadd(staged.keys.user_bids(7), members)
+    staged.client.rpush(staged.keys.user_bids(7), *(f"m-{day:02d}:{post_id(day):020d}" for day in (1, 2, 3)))
     [(_, first)] = answers(staged, "/api/users/7/bids?limit=2")
     assert [bid["auction_id"] for bid in first["bids"]] == ["m-01", "m-02"]
     [(_, rest), (_, nobody), (status, wrong)] = answers(

@@ -70,7 +70,7 @@ def write_id(at: Id) -> bytes:
 
 
 def bids_of(values: Sequence[bytes]) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Of a HISTORIES: the key of each bidder's own set, the bid's score and its member."""
+    """Of a HISTORIES: the key of each bidder's own list, the bid's score and its member."""
     before, behind, _, bids = values
     for bid in bids.splitlines():
         score, member, bidder = bid.split(b" ")
@@ -124,7 +124,13 @@ class ModelStore:
     def _kind(self, key: bytes) -> str:
         if key in self.expires_ms:
             self._get(key, bytes)
-        names: dict[type | None, str] = {bytes: "string", dict: "hash", SortedSet: "zset", Stream: "stream"}
+        names: dict[type | None, str] = {
+            bytes: "string",
+            dict: "hash",
+            SortedSet: "zset",
+            list: "list",
+            Stream: "stream",
+        }
         return names.get(type(self.keys[key]), "") if key in self.keys else "none"
 
     # ---- commands
@@ -174,6 +180,11 @@ class ModelStore:
 
     def _do_hgetall(self, key: bytes) -> dict[bytes, bytes]:
         return dict(self._get(key, dict, {}))
+
+    def _do_rpush(self, key: bytes, *values: bytes) -> int:
+        held = self._make(key, list)
+        held += values
+        return len(held)
 
     def _do_zadd(self, key: bytes, *pairs: bytes) -> int:
         held = self._make(key, SortedSet)
@@ -292,6 +303,7 @@ class ModelStore:
         had_state = self._kind(checkpoint) if state else "none"
         if had_state not in ("none", "string"):
             raise refused(f"WRONGTYPE checkpoint to {checkpoint.decode()}, which holds {had_state}")
+        self._refuse_lists_that_are_none(keys, writes)
         now_at = int(self._do_get(seq) or 0)
         if count != b"0":
             now_at += int(count)
@@ -342,15 +354,17 @@ class ModelStore:
             if kind == "the log" or (kind not in (needed, "none") and command != b"DEL"):
                 raise refused(f"WRONGTYPE {command.decode()} to {key.decode()}, which holds {kind}")
             found[key] = "none" if command == b"DEL" else needed
-            if command == b"HISTORIES":
-                for own, _, _ in bids_of(values):
-                    kind = found.get(own) or self._kind(own)
-                    if kind not in ("zset", "none"):
-                        raise refused(f"WRONGTYPE HISTORIES to {own.decode()}, which holds {kind}")
-                    found[own] = "zset"
             writes.append((key, command, values))
             at += 2 + len(values)
         return writes
+
+    def _refuse_lists_that_are_none(self, keys: list[bytes], writes: list[tuple[bytes, bytes, list[bytes]]]) -> None:
+        needed = dict.fromkeys(keys[:6], "the log")
+        needed |= {key: "none" if command == b"DEL" else KINDS[command] for key, command, _ in writes}
+        for own, _, _ in [bid for _, command, values in writes if command == b"HISTORIES" for bid in bids_of(values)]:
+            kind = needed.get(own) or self._kind(own)
+            if own in needed or kind not in ("list", "none"):
+                raise refused(f"WRONGTYPE HISTORIES to {own.decode()}, which holds {kind}")
 
     def _write(self, key: bytes, command: bytes, values: Sequence[bytes]) -> None:
         if command == b"HSETIF":
@@ -359,7 +373,7 @@ class ModelStore:
             command, values = b"HSET", values[2:]
         if command == b"HISTORIES":
             for own, score, member in bids_of(values):
-                self._commands["ZADD"](own, score, values[2] + member)
+                self._commands["RPUSH"](own, values[2] + member)
                 self._commands["ZADD"](key, score, member)
         elif command == b"DEL" or values:
             self._commands[command.decode()](key, *values)

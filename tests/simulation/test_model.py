@@ -17,8 +17,8 @@ CALLS = 10_000
 LEASE, HEADS, SEQ, LOG = "lease:m", "heads:m", "seq:m", "log:m"
 WRITERS = ("house", "m-01", "announcer")
 # Each key is mostly used as what its name says, and sometimes as something else.
-OWN = ("zset", "")  # bidders' own sets are sometimes the auction's, and sometimes no sets at all
-KEYS = tuple(f"{kind}{n}" for kind in ("string", "hash", "zset", "stream") for n in range(3))
+OWN = ("list", "")
+KEYS = tuple(f"{kind}{n}" for kind in ("string", "hash", "zset", "list", "stream") for n in range(3))
 
 
 class Caller:
@@ -220,6 +220,7 @@ def server_keys(client: Any) -> dict[bytes, Any]:
         b"string": lambda key: client.execute_command("GET", key),
         b"hash": lambda key: client.execute_command("HGETALL", key),
         b"zset": lambda key: client.execute_command("ZRANGE", key, 0, -1, "WITHSCORES"),
+        b"list": lambda key: client.execute_command("LRANGE", key, 0, -1),
         b"stream": lambda key: (
             client.execute_command("XRANGE", key, "-", "+"),
             client.execute_command("XINFO STREAM", key)["last-generated-id"],

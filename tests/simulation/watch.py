@@ -300,7 +300,7 @@ class Watch:
             self.wrong(f"the bid history of {its.day.auction_id} is not what was decided")
         for event in its.decided.values():
             user = self._store.keys.get(self._keys.user_bids(event.bidder_id).encode())
-            if user is None or b"%s:%020d" % (its.day.auction_id.encode(), event.post_id) not in user.scores:
+            if user is None or b"%s:%020d" % (its.day.auction_id.encode(), event.post_id) not in user:
                 self.wrong(f"post {event.post_id} is missing in the history of its bidder")
 
     def _check_received(self, its: DayWatch) -> None:
