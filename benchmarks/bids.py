@@ -8,7 +8,7 @@ asserted is that no bid was lost, doubled or misplaced.
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -28,10 +28,9 @@ from benchmarks.throughput import burst, ceiling, sustained
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured. The long ones have fewer runs, which the table says."""
+    """How much is measured."""
 
     runs: int = 5
-    long_runs: int = 2
     sustained: int = 200_000
     burst: int = 143_199  # posts in X's record second
     rates: tuple[int, ...] = (100, 1_000, 10_000)
@@ -45,7 +44,6 @@ class Sizes:
 
 QUICK = Sizes(
     runs=1,
-    long_runs=1,
     sustained=2_000,
     burst=2_000,
     rates=(100, 1_000),
@@ -70,7 +68,7 @@ class Session:
             "latency": self._latency,
             "fold": lambda: self._add(fold(sizes.runs, *sizes.fold)),
             "audit": lambda: self._add(audited(sizes.runs, sizes.audited)),
-            "history": lambda: self._add(history(sizes.long_runs, sizes.histories, sizes.probe)),
+            "history": lambda: self._add(history(sizes.runs, sizes.histories, sizes.probe)),
             "compared": self._compared,
         }
 
@@ -107,14 +105,13 @@ class Session:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, help=f"of each measurement (default {Sizes.runs})")
-    parser.add_argument("--long-runs", type=int, help=f"of those of a million bids (default {Sizes.long_runs})")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
     parser.add_argument("--only", action="append", metavar="PART", help="this part alone; may be given several times")
     parser.add_argument("--with", action="append", type=Path, default=[], dest="others", metavar="FILE")
     args = parser.parse_args()
     sizes = QUICK if args.quick else Sizes()
-    changes = {name: value for name in ("runs", "long_runs") if (value := getattr(args, name)) is not None}
-    sizes = Sizes(**{**vars(sizes), **changes})
+    if args.runs is not None:
+        sizes = replace(sizes, runs=args.runs)
     report = Report(quick=args.quick, machine=machine())
     session = Session(sizes, report)
     if unknown := sorted(set(args.only or ()) - set(session.parts)):

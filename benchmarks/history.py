@@ -1,11 +1,13 @@
 """What a long history costs: time for a bid, memory for a bid, and the way back after kill -9.
 
-One house grows through the sizes; at each, bids come in through the ingest and are timed. At the last size the process
-is killed while its server lives on; the clock starts when its lease has ended, with the start of a successor.
+Each run times bids that come in through the ingest, in a new house with a short history and then in those that have
+long ones already, so that a machine that is slower for a minute is slower for all. At last the process with the longest
+is killed again and again while its server lives on; the clock starts when its lease has ended, with a new process.
 """
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import msgspec
 
@@ -16,15 +18,6 @@ from benchmarks.running import RunningHouse, running_house
 RECOVERY_S = 600.0
 
 
-class Grown(msgspec.Struct, frozen=True):
-    """One house at one size of its history: microseconds for each bid of the probe, and resident memory in MB."""
-
-    size: int
-    bid_us: float
-    process_mb: float
-    server_mb: float
-
-
 class Back(msgspec.Struct, frozen=True):
     """Seconds from the end of the lease until the successor was ready, and until it had decided a new bid."""
 
@@ -33,42 +26,44 @@ class Back(msgspec.Struct, frozen=True):
 
 
 def history(runs: int, sizes: Sequence[int], probe: int) -> list[Measure]:
-    """The measures for all sizes; the probe's bids are of the history that follows."""
-    grown: list[list[Grown]] = []
-    back: list[Back] = []
-    for _ in range(runs):
-        with running_house() as house:
-            grown.append([_grow(house, size, probe) for size in sizes])
-            back.append(_come_back(house))
-    pairs = [(run[0], run[-1]) for run in grown]
+    """The measures for all sizes, the first of which is the short one; a probe's bids add to the history."""
+    short, *long = sizes
+    bid_us: dict[int, list[float]] = {size: [] for size in sizes}
+    memory_mb: dict[int, tuple[float, float]] = {}
+    with ExitStack() as stack:
+        houses = {size: stack.enter_context(running_house()) for size in long}
+        for size, house in houses.items():
+            house.fill(size)
+            _bid_us(house, probe)  # the filling went past the ingest, which has to come to full speed too
+            memory_mb[size] = house.memory_mb()
+        for _ in range(runs):
+            with running_house() as house:
+                house.fill(short)
+                bid_us[short].append(_bid_us(house, probe))
+                memory_mb[short] = house.memory_mb()
+            for size, house in houses.items():
+                bid_us[size].append(_bid_us(house, probe))
+        back = [_come_back(houses[long[-1]]) for _ in range(runs)]
     measures = []
-    for place, size in enumerate(sizes):
-        at_size = [run[place] for run in grown]
-        base = [run[0].bid_us for run in grown]
+    for size in sizes:
         name = f"history of {size:,}"
+        ratios = [us / at_short for us, at_short in zip(bid_us[size], bid_us[short], strict=True)]
+        target = "≤ 1.2" if size == long[-1] else ""
+        process_mb, server_mb = memory_mb[size]
         measures += [
-            Measure(name=f"{name}: a bid", unit="µs", runs=[found.bid_us for found in at_size]),
-            Measure(
-                name=f"{name}: a bid against {sizes[0]:,}",
-                unit="×",
-                runs=[found.bid_us / first for found, first in zip(at_size, base, strict=True)],
-                target="≤ 1.2" if place == len(sizes) - 1 else "",
-            ),
-            Measure(name=f"{name}: the process", unit="MB", runs=[found.process_mb for found in at_size]),
-            Measure(name=f"{name}: its server", unit="MB", runs=[found.server_mb for found in at_size]),
+            Measure(name=f"{name}: a bid", unit="µs", runs=bid_us[size]),
+            Measure(name=f"{name}: a bid against {short:,}", unit="×", runs=ratios, target=target),
+            Measure(name=f"{name}: the process", unit="MB", runs=[process_mb]),
+            Measure(name=f"{name}: its server", unit="MB", runs=[server_mb]),
         ]
+    added = [
+        (many - few) * 1024**2 / (long[-1] - short)
+        for few, many in zip(memory_mb[short], memory_mb[long[-1]], strict=True)
+    ]
     return [
         *measures,
-        Measure(
-            name="memory for a bid: the process",
-            unit="B",
-            runs=[_bytes(few.process_mb, many.process_mb, sizes) for few, many in pairs],
-        ),
-        Measure(
-            name="memory for a bid: its server",
-            unit="B",
-            runs=[_bytes(few.server_mb, many.server_mb, sizes) for few, many in pairs],
-        ),
+        Measure(name="memory for a bid: the process", unit="B", runs=[added[0]]),
+        Measure(name="memory for a bid: its server", unit="B", runs=[added[1]]),
         Measure(name="killed, from the lease's end: ready", unit="s", runs=[run.ready_s for run in back]),
         Measure(
             name="killed, from the lease's end: deciding", unit="s", runs=[run.deciding_s for run in back], target="≤ 2"
@@ -76,13 +71,12 @@ def history(runs: int, sizes: Sequence[int], probe: int) -> list[Measure]:
     ]
 
 
-def _grow(house: RunningHouse, size: int, probe: int) -> Grown:
-    house.fill(size)
-    lines = house.data_dir / "lines"
+def _bid_us(house: RunningHouse, probe: int) -> float:
+    """Microseconds for each of so many bids more."""
+    size, lines = house.decided(), house.data_dir / "lines"
     house.war.write(lines, size, probe)
     fed = house.feed(lines)
-    took_s = house.until_decided(size + probe) - fed.began_s
-    return Grown(size, took_s / probe * 1e6, *house.memory_mb())
+    return (house.until_decided(size + probe) - fed.began_s) / probe * 1e6
 
 
 def _come_back(house: RunningHouse) -> Back:
@@ -97,8 +91,3 @@ def _come_back(house: RunningHouse) -> Back:
     ready_s = time.monotonic() - began_s
     house.feed(lines)
     return Back(ready_s, house.until_decided(decided + 1) - began_s)
-
-
-def _bytes(few_mb: float, many_mb: float, sizes: Sequence[int]) -> float:
-    """What each bid between the first and the last size has added."""
-    return (many_mb - few_mb) * 1024**2 / (sizes[-1] - sizes[0])
