@@ -20,6 +20,7 @@ from adapters.redis.writes import BidHistories, HashSet, HashSetIf, Trim, Write
 from auction.catch_up import LEAST_OUTAGE_MS
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
+from auction.segments import BIDS_A_SEGMENT
 from messages.base import Phase
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import AuctionCommand
@@ -34,8 +35,8 @@ log = logging.getLogger(__name__)
 BIDS_A_COMMIT = 1_024
 COMMITS_A_TURN = 16
 ENTRIES_A_READ = 16  # of 1 MiB at most
-# A checkpoint holds the bids that are not packed away yet, up to two segments: often enough for a quick recovery, and
-# not so often that it is most of what is written.
+# A checkpoint holds the bids that are not packed away yet, up to three segments: often enough for a quick recovery, and
+# not so often that it is most of what is written. Packing away goes on in between, since bids wait for it too.
 EVENTS_BETWEEN_CHECKPOINTS = 32_768
 OPENINGS = frozenset({AuctionPrepared, AuctionOpened})
 
@@ -69,6 +70,7 @@ class Auction(Actor):
         self._day = self._day_store.begin(self._journal)
         self._since_checkpoint = 0
         self._day.replay(self._tail())
+        self._since_packing = self._since_checkpoint
         # Entries that were read and are not decided yet, the last one before them, and those on their way.
         self._at_hand: deque[tuple[str, bytes]] = deque()
         self._cursor = START
@@ -205,6 +207,10 @@ class Auction(Actor):
     def _send(self, events: Sequence[AuctionEvent], taken: Sequence[Write] = ()) -> None:
         self._since_checkpoint += len(events)
         checkpoint, writes = None, [*taken, *self._writes(events)]
+        self._since_packing += len(events)
+        if self._since_packing >= BIDS_A_SEGMENT:
+            writes += self._day_store.pack_away(self._day)
+            self._since_packing = 0
         if self._since_checkpoint >= EVENTS_BETWEEN_CHECKPOINTS:
             (checkpoint, segments), self._since_checkpoint = self._day_store.checkpoint(self._day), 0
             writes += segments

@@ -1,6 +1,6 @@
 """How an auction's day is kept: a checkpoint of what it needs to go on, and beside it the segments with older bids.
 
-A segment is written with the first checkpoint that names it, by its digest. Where one is not what the checkpoint says,
+A segment is written by the time that a checkpoint names it, by its digest. Where one is not what the checkpoint says,
 both are left aside, and the whole log of the auction is replayed instead.
 """
 
@@ -25,7 +25,8 @@ class DayStore:
 
     def __init__(self, client: redis.Redis, keys: Keys, auction_id: str) -> None:
         self._client, self._keys, self._auction_id = client, keys, auction_id
-        self._written: list[bytes] = []
+        self._named: list[bytes] = []  # by the checkpoint in the store
+        self._written: dict[int, bytes] = {}  # what is there under each number
 
     def begin(self, journal: Journal) -> AuctionDay:
         """Makes this journal the writer's; the day as of the checkpoint from which its tail goes on.
@@ -40,22 +41,30 @@ class DayStore:
         if segments is None:
             journal.ignore_checkpoint()
             return AuctionDay(self._auction_id)
-        self._written = state.segments
+        self._named, self._written = state.segments, dict(enumerate(state.segments))
         return AuctionDay(self._auction_id, state, segments)
+
+    def pack_away(self, day: AuctionDay) -> list[Write]:
+        """Seal what lies far behind; what can be written of it now. What the checkpoint in the store names has to stay
+        until there is another one."""
+        if day.standings:
+            day.standings.seal()
+        return self._news(day, len(self._named))
 
     def checkpoint(self, day: AuctionDay) -> tuple[bytes, list[Write]]:
         """What the journal is to keep of this day, and what has to be written in the same commit."""
-        if day.standings:
-            day.standings.seal()
         state = day.state()
-        segments = day.standings.segments if day.standings else []
-        news: list[Write] = [
-            Set(self._keys.segment(self._auction_id, number), segment.data)
-            for number, segment in enumerate(segments)
-            if number >= len(self._written) or self._written[number] != segment.digest
-        ]
-        self._written = state.segments
-        return pack(state), news
+        self._named = state.segments
+        return pack(state), self._news(day, 0)
+
+    def _news(self, day: AuctionDay, first: int) -> list[Write]:
+        """The segments from this number on that are not in the store yet."""
+        news: list[Write] = []
+        for number, segment in enumerate(day.standings.segments if day.standings else []):
+            if number >= first and self._written.get(number) != segment.digest:
+                self._written[number] = segment.digest
+                news.append(Set(self._keys.segment(self._auction_id, number), segment.data))
+        return news
 
     def _segments(self, digests: list[bytes]) -> list[Segment] | None:
         segments = []

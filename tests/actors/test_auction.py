@@ -264,13 +264,18 @@ def test_checkpoints_are_written_also_by_one_who_never_lives_long(
     assert len(unpack(checkpoint.payload, DayState).bids) >= 8
 
 
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
+    monkeypatch.setattr(actors.auction, "BIDS_A_SEGMENT", 2)
+
+
 @pytest.mark.requirement("RED-4", "BID-4")
 @pytest.mark.parametrize("lost", ["nothing", "a segment", "newest checkpoint", "both checkpoints"])
 def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
     lost: str, stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 3)
-    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
+    small_segments(monkeypatch)
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 12)]
     for bid in bids:
         tell(stage, opened, bid)
@@ -286,6 +291,26 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
     plain.replay(stage.logged())
     assert successor._day.standings.verdicts() == plain.standings.verdicts()
     assert len(stage.logged(BidAccepted)) == 12
+
+
+@pytest.mark.requirement("RED-4", "BID-4")
+def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_stays(
+    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 10)
+    small_segments(monkeypatch)
+    bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 15)]
+    for bid in bids:
+        tell(stage, opened, bid)
+    named = unpack(unseal(stage.client.get(stage.keys.checkpoint("m-01"))).payload, DayState).segments
+    assert stage.client.exists(stage.keys.segment("m-01", len(named)))
+    tell(stage, opened, reply(130_000, 99, "1.5"), reply(131_000, 98, "1.6"))
+    digests = [segment.digest for segment in opened._day.standings.segments]
+    assert len(digests) > len(named)
+    assert digests[: len(named)] != named
+    successor = stage.auction()
+    assert "the whole log is replayed" not in caplog.text
+    assert successor._day.standings.verdicts() == opened._day.standings.verdicts()
 
 
 @pytest.mark.requirement("RED-5", "QUE-2")
