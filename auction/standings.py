@@ -23,8 +23,8 @@ class Standings:
         self.bids: dict[int, Bid] = {}  # without those in segments, which are all earlier
         self.segments: list[Segment] = []
         self._at_hand_from = 0  # no bid before this post is at hand, and none from it on is in a segment
-        self.chain: list[Link] = []  # the links at hand: those before them are in segments too
-        self._last_packed: Link | None = None
+        self.chain: list[Link] = []  # without its part in segments
+        self._last_packed: Link | None = None  # the end of that part
         self.held: set[int] = set()
         self._withdrawn: set[int] = set()
         self._order: list[int] = []
