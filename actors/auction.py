@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 BIDS_A_COMMIT = 1_024
 COMMITS_A_TURN = 16
 ENTRIES_A_READ = 16  # of 1 MiB at most
-# A checkpoint holds the bids that are not packed away yet, up to three segments: often enough for a quick recovery, and
+# A checkpoint holds the bids that are not packed away yet, up to two segments: often enough for a quick recovery, and
 # not so often that it is most of what is written. Packing away goes on in between, since bids wait for it too.
 EVENTS_BETWEEN_CHECKPOINTS = 32_768
 OPENINGS = frozenset({AuctionPrepared, AuctionOpened})

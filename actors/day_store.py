@@ -19,6 +19,9 @@ from messages.codec import UnreadableMessage, pack, unpack
 
 log = logging.getLogger(__name__)
 
+# One more than a segment's time brings: who folds far back again and again must not pay for all of it each time.
+SEGMENTS_AT_ONCE = 2
+
 
 class DayStore:
     """The checkpoints of one auction."""
@@ -45,14 +48,18 @@ class DayStore:
         return AuctionDay(self._auction_id, state, segments)
 
     def pack_away(self, day: AuctionDay) -> list[Write]:
-        """Seal what lies far behind; what can be written of it now. What the checkpoint in the store names has to stay
-        until there is another one."""
+        """Seal a little of what lies far behind, so that no checkpoint has to seal much; what can be written of it now.
+
+        What the checkpoint in the store names has to stay there until the next one, which brings the rest.
+        """
         if day.standings:
-            day.standings.seal()
+            day.standings.seal(SEGMENTS_AT_ONCE)
         return self._news(day, len(self._named))
 
     def checkpoint(self, day: AuctionDay) -> tuple[bytes, list[Write]]:
         """What the journal is to keep of this day, and what has to be written in the same commit."""
+        if day.standings:
+            day.standings.seal()
         state = day.state()
         self._named = state.segments
         return pack(state), self._news(day, 0)

@@ -132,10 +132,10 @@ class Standings:
 
     # ---- packing away and unpacking
 
-    def seal(self) -> None:
-        """Pack away what lies so far behind that it hardly matters any more."""
+    def seal(self, most: int | None = None) -> None:
+        """Pack away what lies so far behind that it hardly matters any more, in at most so many segments."""
         packed = len(self.segments)
-        while len(self._order) >= 2 * BIDS_A_SEGMENT:
+        while len(self._order) >= 2 * BIDS_A_SEGMENT and (most is None or len(self.segments) < packed + most):
             gone, self._order = self._order[:BIDS_A_SEGMENT], self._order[BIDS_A_SEGMENT:]
             cut = self._links_before(self._order[0])
             links, self.chain = self.chain[:cut], self.chain[cut:]

@@ -1,13 +1,13 @@
 """What a long history costs: time for a bid, memory for a bid, and the way back after kill -9.
 
-Each run times bids that come in through the ingest, in a new house with a short history and then in those that have
-long ones already, so that a machine that is slower for a minute is slower for all. At last the process with the longest
-is killed again and again while its server lives on; the clock starts when its lease has ended, with a new process.
+Each run times bids that come in through the ingest, of each size of history one after the other, so that a machine that
+is slower for a minute is slower for all. Always it is a new process that has them come in for the first time: the
+shorter histories grow in it, the longest one it finds. For its predecessor is killed while the server lives on, and the
+clock of the way back starts when the lease has ended, with the start of the successor.
 """
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 import msgspec
 
@@ -18,6 +18,14 @@ from benchmarks.running import RunningHouse, running_house
 RECOVERY_S = 600.0
 
 
+class Probed(msgspec.Struct, frozen=True):
+    """One house after a probe: microseconds for each of its bids, and resident memory in MB."""
+
+    bid_us: float
+    process_mb: float
+    server_mb: float
+
+
 class Back(msgspec.Struct, frozen=True):
     """Seconds from the end of the lease until the successor was ready, and until it had decided a new bid."""
 
@@ -26,44 +34,43 @@ class Back(msgspec.Struct, frozen=True):
 
 
 def history(runs: int, sizes: Sequence[int], probe: int) -> list[Measure]:
-    """The measures for all sizes, the first of which is the short one; a probe's bids add to the history."""
-    short, *long = sizes
-    bid_us: dict[int, list[float]] = {size: [] for size in sizes}
-    memory_mb: dict[int, tuple[float, float]] = {}
-    with ExitStack() as stack:
-        houses = {size: stack.enter_context(running_house()) for size in long}
-        for size, house in houses.items():
-            house.fill(size)
-            _bid_us(house, probe)  # the filling went past the ingest, which has to come to full speed too
-            memory_mb[size] = house.memory_mb()
+    """The measures for all sizes, in ascending order; each probe adds to the longest history."""
+    *shorter, longest = sizes
+    probed: dict[int, list[Probed]] = {size: [] for size in sizes}
+    back = []
+    with running_house() as long:
+        long.fill(longest)
         for _ in range(runs):
-            with running_house() as house:
-                house.fill(short)
-                bid_us[short].append(_bid_us(house, probe))
-                memory_mb[short] = house.memory_mb()
-            for size, house in houses.items():
-                bid_us[size].append(_bid_us(house, probe))
-        back = [_come_back(houses[long[-1]]) for _ in range(runs)]
+            for size in shorter:
+                with running_house() as house:
+                    house.fill(size)
+                    probed[size].append(_probe(house, probe))
+            back.append(_come_back(long))
+            probed[longest].append(_probe(long, probe))
+    short = probed[sizes[0]]
     measures = []
-    for size in sizes:
+    for size, found in probed.items():
         name = f"history of {size:,}"
-        ratios = [us / at_short for us, at_short in zip(bid_us[size], bid_us[short], strict=True)]
-        target = "≤ 1.2" if size == long[-1] else ""
-        process_mb, server_mb = memory_mb[size]
+        ratios = [each.bid_us / at_short.bid_us for each, at_short in zip(found, short, strict=True)]
         measures += [
-            Measure(name=f"{name}: a bid", unit="µs", runs=bid_us[size]),
-            Measure(name=f"{name}: a bid against {short:,}", unit="×", runs=ratios, target=target),
-            Measure(name=f"{name}: the process", unit="MB", runs=[process_mb]),
-            Measure(name=f"{name}: its server", unit="MB", runs=[server_mb]),
+            Measure(name=f"{name}: a bid", unit="µs", runs=[each.bid_us for each in found]),
+            Measure(
+                name=f"{name}: a bid against {sizes[0]:,}",
+                unit="×",
+                runs=ratios,
+                target="≤ 1.2" if size == longest else "",
+            ),
+            Measure(name=f"{name}: the process", unit="MB", runs=[each.process_mb for each in found]),
+            Measure(name=f"{name}: its server", unit="MB", runs=[each.server_mb for each in found]),
         ]
-    added = [
-        (many - few) * 1024**2 / (long[-1] - short)
-        for few, many in zip(memory_mb[short], memory_mb[long[-1]], strict=True)
-    ]
+    pairs = list(zip(short, probed[longest], strict=True))
+    process_mb = [many.process_mb - few.process_mb for few, many in pairs]
+    server_mb = [many.server_mb - few.server_mb for few, many in pairs]
+    in_bytes = 1024**2 / (longest - sizes[0])
     return [
         *measures,
-        Measure(name="memory for a bid: the process", unit="B", runs=[added[0]]),
-        Measure(name="memory for a bid: its server", unit="B", runs=[added[1]]),
+        Measure(name="memory for a bid: the process", unit="B", runs=[added * in_bytes for added in process_mb]),
+        Measure(name="memory for a bid: its server", unit="B", runs=[added * in_bytes for added in server_mb]),
         Measure(name="killed, from the lease's end: ready", unit="s", runs=[run.ready_s for run in back]),
         Measure(
             name="killed, from the lease's end: deciding", unit="s", runs=[run.deciding_s for run in back], target="≤ 2"
@@ -71,12 +78,13 @@ def history(runs: int, sizes: Sequence[int], probe: int) -> list[Measure]:
     ]
 
 
-def _bid_us(house: RunningHouse, probe: int) -> float:
-    """Microseconds for each of so many bids more."""
+def _probe(house: RunningHouse, bids: int) -> Probed:
+    """Let so many bids more come in."""
     size, lines = house.decided(), house.data_dir / "lines"
-    house.war.write(lines, size, probe)
+    house.war.write(lines, size, bids)
     fed = house.feed(lines)
-    return (house.until_decided(size + probe) - fed.began_s) / probe * 1e6
+    took_s = house.until_decided(size + bids) - fed.began_s
+    return Probed(took_s / bids * 1e6, *house.memory_mb())
 
 
 def _come_back(house: RunningHouse) -> Back:

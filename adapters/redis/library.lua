@@ -65,10 +65,11 @@ local function add_to_own_lists(keys, first, args, at, needed)
             local before, behind, prefix, bids = unpack(args, at + 2, at + 5)
             for _, member, bidder in string.gmatch(bids, BID) do
                 local own = before .. bidder .. behind
-                local holds = needed[own]
-                if holds or type(redis.pcall('RPUSH', own, prefix .. member)) == 'table' then
+                local length = needed[own] and {err = 'WRONGTYPE The same commit needs this key'}
+                    or redis.pcall('RPUSH', own, prefix .. member)
+                if type(length) == 'table' then
                     take_back(lists)
-                    return nil, 'WRONGTYPE HISTORIES to ' .. own .. ', which holds ' .. (holds or redis.call('TYPE', own).ok)
+                    return nil, length.err .. ': ' .. own
                 end
                 added = added + 1
                 lists[added] = own
@@ -119,12 +120,11 @@ local function commit(keys, args)
         return redis.error_reply('WRONGTYPE checkpoint to ' .. checkpoint .. ', which holds ' .. had_state)
     end
 
-    local at = current_seq(seq)
+    local at = current_seq(seq) + tonumber(count)
     -- First what can still fail, and can be taken back.
     local lists, refused = add_to_own_lists(keys, first_key, args, first_write, needed)
     if refused then return redis.error_reply(refused) end
     if count ~= '0' then
-        at = at + tonumber(count)
         local added = redis.pcall('XADD', log, string.format('%.0f-%s', at, count),
             'writer', writer, 'sequence', sequence + 1, 'chain', next_chain, 'events', events)
         if type(added) == 'table' then -- the log is no stream, or already ends behind this seq

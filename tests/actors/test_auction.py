@@ -306,11 +306,26 @@ def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_st
     assert stage.client.exists(stage.keys.segment("m-01", len(named)))
     tell(stage, opened, reply(130_000, 99, "1.5"), reply(131_000, 98, "1.6"))
     digests = [segment.digest for segment in opened._day.standings.segments]
-    assert len(digests) > len(named)
-    assert digests[: len(named)] != named
+    assert digests
+    assert digests != named[: len(digests)]
     successor = stage.auction()
     assert "the whole log is replayed" not in caplog.text
     assert successor._day.standings.verdicts() == opened._day.standings.verdicts()
+
+
+@pytest.mark.requirement("RED-4")
+def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
+    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 21)
+    small_segments(monkeypatch)
+    for number in range(1, 19):
+        tell(stage, opened, reply(number * 100_000, number, f"{number}"))
+    assert opened._day.standings.segments
+    tell(stage, opened, reply(50_000, 99, "0.01"))
+    state = unpack(unseal(stage.client.get(stage.keys.checkpoint("m-01"))).payload, DayState)
+    assert len(state.bids) <= 3
+    assert len(state.segments) == 8
 
 
 @pytest.mark.requirement("RED-5", "QUE-2")

@@ -139,7 +139,10 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, 
     assert packing.standings.found == plain.standings.found
     assert packing.standings.accepted == plain.standings.accepted == len(plain.standings.chain)
     packed = [link for segment in packing.standings.segments for link in segment.links()]
-    assert [*packed, *packing.standings.chain] == plain.standings.chain
+    # Without the ends: below what is published they depend on when a link was folded last, and say nothing any more.
+    assert [(link.bid, link.minimum_wei) for link in [*packed, *packing.standings.chain]] == [
+        (link.bid, link.minimum_wei) for link in plain.standings.chain
+    ]
     assert all(packing.knows(command.post_id) == plain.knows(command.post_id) for command in commands)
     packed = [bid for segment in packing.standings.segments for bid in segment.bids()]
     assert len(packed) + len(packing.standings.in_order()) == plain.standings.found

@@ -159,9 +159,14 @@ def test_a_users_bids_are_read_over_all_auctions(staged: Store) -> None:
     staged.client.rpush(staged.keys.user_bids(7), *(f"m-{day:02d}:{post_id(day):020d}" for day in (1, 2, 3)))
     [(_, first)] = answers(staged, "/api/users/7/bids?limit=2")
     assert [bid["auction_id"] for bid in first["bids"]] == ["m-01", "m-02"]
-    [(_, rest), (_, nobody), (status, wrong)] = answers(
-        staged, f"/api/users/7/bids?after={first['next']}", "/api/users/8/bids", "/api/users/7/bids?after=x"
+    [(_, rest), (_, whole), (_, nobody), (status, wrong)] = answers(
+        staged,
+        f"/api/users/7/bids?after={first['next']}",
+        "/api/users/7/bids?limit=3",
+        "/api/users/8/bids",
+        "/api/users/7/bids?after=x",
     )
+    assert (len(whole["bids"]), whole["next"]) == (3, None)
     assert [bid["post_id"] for bid in rest["bids"]] == [str(post_id(3))]
     assert (rest["next"], nobody["bids"]) == (None, [])
     assert (status, wrong["error"]) == (400, "BAD_POSITION")

@@ -123,11 +123,15 @@ def test_a_key_of_the_log_with_another_type_lets_nothing_be_written(store, event
 
 
 @pytest.mark.requirement("RED-5")
-def test_a_lost_seq_cannot_write_over_the_log(store, event):
+@pytest.mark.parametrize("seq", [None, b"no number"])
+def test_a_lost_seq_cannot_write_over_the_log(store, event, seq):
     journal = store.journal("m-01")
     journal.begin()
     journal.commit([event()])
-    store.client.delete(store.keys.seq)
+    if seq is None:
+        store.client.delete(store.keys.seq)
+    else:
+        store.client.set(store.keys.seq, seq)
     before = everything(store)
     with pytest.raises(redis.ResponseError):
         journal.commit([event()], [Set("other", b"2"), BidHistories("bids", OWN, "", [(1, 1, 1)])])

@@ -359,12 +359,12 @@ class ModelStore:
         return writes
 
     def _refuse_lists_that_are_none(self, keys: list[bytes], writes: list[tuple[bytes, bytes, list[bytes]]]) -> None:
-        needed = dict.fromkeys(keys[:6], "the log")
-        needed |= {key: "none" if command == b"DEL" else KINDS[command] for key, command, _ in writes}
+        needed = {*keys[:6], *(key for key, _, _ in writes)}
         for own, _, _ in [bid for _, command, values in writes if command == b"HISTORIES" for bid in bids_of(values)]:
-            kind = needed.get(own) or self._kind(own)
-            if own in needed or kind not in ("list", "none"):
-                raise refused(f"WRONGTYPE HISTORIES to {own.decode()}, which holds {kind}")
+            if own in needed:
+                raise refused(f"WRONGTYPE The same commit needs this key: {own.decode()}")
+            if self._kind(own) not in ("list", "none"):
+                raise refused(f"{WRONG_TYPE}: {own.decode()}")
 
     def _write(self, key: bytes, command: bytes, values: Sequence[bytes]) -> None:
         if command == b"HSETIF":
