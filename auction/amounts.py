@@ -1,7 +1,7 @@
 """The amount in a readable text: every amount of ETH is found, and the first that is not beyond doubt refuses them all.
 
 It is told text without hidden characters in which links, mentions, tags and emoji are stand-ins (`characters`). The
-rules are docs/bid-grammar.md. Every pattern is linear: what repeats is possessive or cannot match in two ways.
+rules are docs/bid-grammar.md. Every pattern is linear: what repeats is possessive, atomic or cannot match in two ways.
 """
 
 import re
@@ -24,9 +24,9 @@ _MINUS = re.escape(_MINUS_SIGNS)
 _RELATIVE = "+~<>≈±≤≥∼〜➕⁺"
 _NOT_A_LETTER_BEFORE = r"(?<![^\W\d_])"
 _ETH = r"(?:\$?[Ee][Tt][Hh]|[Ee][Tt][Hh][Ee][Rr])(?![A-Za-z0-9_])"
-_LEFT = rf"[{_OPENING}]*+(?P<label>[A-Za-z]++[:=])?+[{_OPENING}]*+"
+_LEFT = rf"[{_OPENING}]*+(?>(?P<label>[A-Za-z]++[:=])?)[{_OPENING}]*+"
 _NUMBER = r"(?:(?P<whole>0|[1-9][0-9]*+)(?:\.(?P<decimals>[0-9]++))?|\.(?P<only_decimals>[0-9]++))"
-_RIGHT = rf"(?P<right>(?:[{_CLOSING}]++(?:[^\w{FOREIGN_DIGIT}][^{_DIGIT}]*+)?+)?+)"
+_RIGHT = rf"(?P<right>(?>(?:[{_CLOSING}]++(?>(?:[^\w{FOREIGN_DIGIT}][^{_DIGIT}]*+)?))?))"
 _BARE = rf"[{_OPENING}]*+[+~{_MINUS}]?[.,]*+[xX×]?[{_DIGIT}][{_DIGIT}.,'’_]*+[xX×]?[)\]}}\"'”’».,…]*+"
 
 _run = re.compile(f"[^ \n{EMOJI}{LINK}]+")

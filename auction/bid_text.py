@@ -16,15 +16,17 @@ from messages.base import Refusal, Wei
 
 # What most bidders write, "@house my bid: 0.5 ETH #AuctionDay" or "#AuctionDay 0.5 ETH", can mean only one thing and is
 # read in one pass. The words are letters alone, so no second number, unit or sign can hide in them; the tests hold it
-# equal to the rules.
+# equal to the rules. Where a group repeats, here and in `amounts`, it is atomic and never possessive: before Python
+# 3.11.5 a possessive group matches more than it should (cpython issue 106052), and a bid must read the same everywhere.
 _TYPICAL_TAG = r"(?![0-9]++(?![A-Za-z0-9_]))[A-Za-z0-9_]++"  # digits alone are no tag but a number
 _typical = re.compile(
-    rf"(?:@(?![Rr][Tt] )[A-Za-z0-9_]++ )*+(?:#({_TYPICAL_TAG}) )?+(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
+    rf"(?>(?:@(?![Rr][Tt] )[A-Za-z0-9_]++ )*)(?>(?:#({_TYPICAL_TAG}) )?)"
+    r"(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
     r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth|\$ETH|ether|Ξ)[,.!]?(?! (?i:eth|ether)\b)"
-    rf"(?: [A-Za-z]++[,.!]?)*+(?: #({_TYPICAL_TAG})(?: [A-Za-z]++[,.!]?)*+)?+",
+    rf"(?>(?: [A-Za-z]++[,.!]?)*)(?>(?: #({_TYPICAL_TAG})(?>(?: [A-Za-z]++[,.!]?)*))?)",
     re.ASCII,
 )
-_retweet = re.compile(r"\A[ \n]*+(?:@[A-Za-z0-9_]++[ \n]*+)*+[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")
+_retweet = re.compile(r"\A[ \n]*+(?>(?:@[A-Za-z0-9_]++[ \n]*+)*)[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")
 _url = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://[^ \n]+")
 _tag_or_name = re.compile(
     # A tag begins where X links one: not within a word. An ENS name stands by itself, in lower-case .eth.
