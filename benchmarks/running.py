@@ -120,9 +120,11 @@ class RunningHouse:
 
     def until_open(self) -> None:
         """Wait until the auction's post is confirmed and the process ready; whose bids these are is known then."""
-        where = f"see {self.data_dir / 'house.log'}"
-        until(self.is_open, f"the auction opens ({where})", START_S, poll_s=0.01)
-        until(self.is_ready, f"the process is ready ({where})", START_S, poll_s=0.01)
+        try:
+            until(self.is_open, "the auction opens", START_S, poll_s=0.01)
+            until(self.is_ready, "the process is ready", START_S, poll_s=0.01)
+        except RuntimeError as fault:  # its log goes with its folder
+            raise RuntimeError(f"{fault}; the house says: {self.words()}") from fault
         self.war = War(int(execute(self.client, "HGET", self.keys.day(1), "post_id")))
 
     def _must_live(self) -> None:
