@@ -261,7 +261,11 @@ def test_checkpoints_are_written_also_by_one_who_never_lives_long(
         auction = stage.auction()
     checkpoint = unseal(stage.client.get(stage.keys.checkpoint("m-01")))
     assert len(stage.logged()) - checkpoint.sequence < 5
-    assert len(unpack(checkpoint.payload, DayState).bids) >= 8
+    assert len(checkpointed(stage).bids) >= 8
+
+
+def checkpointed(stage: Stage) -> DayState:
+    return unpack(unseal(stage.client.get(stage.keys.checkpoint("m-01"))).payload, DayState)
 
 
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,7 +306,7 @@ def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_st
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 15)]
     for bid in bids:
         tell(stage, opened, bid)
-    named = unpack(unseal(stage.client.get(stage.keys.checkpoint("m-01"))).payload, DayState).segments
+    named = checkpointed(stage).segments
     assert stage.client.exists(stage.keys.segment("m-01", len(named)))
     tell(stage, opened, reply(130_000, 99, "1.5"), reply(131_000, 98, "1.6"))
     digests = [segment.digest for segment in opened._day.standings.segments]
@@ -323,9 +327,8 @@ def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
         tell(stage, opened, reply(number * 100_000, number, f"{number}"))
     assert opened._day.standings.segments
     tell(stage, opened, reply(50_000, 99, "0.01"))
-    state = unpack(unseal(stage.client.get(stage.keys.checkpoint("m-01"))).payload, DayState)
-    assert len(state.bids) <= 3
-    assert len(state.segments) == 8
+    assert len(checkpointed(stage).bids) <= 3
+    assert len(checkpointed(stage).segments) == 8
 
 
 @pytest.mark.requirement("RED-5", "QUE-2")
