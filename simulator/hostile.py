@@ -1,0 +1,206 @@
+"""A hostile neighbour: a TCP endpoint on loopback that passes on what a real one says until its mood is turned.
+
+It stands in front of a real endpoint (X, a chain node, the store) or alone, where it takes what it is told for a
+request and answers in HTTP. It understands nothing of what passes: a request goes on to the real endpoint in every
+mood but REFUSE, so what it asked for happens, and only the answer is spoiled.
+"""
+
+import asyncio
+import socket
+import threading
+import zlib
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+PIECE_BYTES = 2**16
+STOP_S = 5.0
+_RESET = bytes([1, 0, 0, 0, 0, 0, 0, 0])  # SO_LINGER: closing throws away what is on its way
+
+
+class Mood(StrEnum):
+    """What becomes of an answer."""
+
+    HONEST = "honest"  # it is passed on
+    REFUSE = "refuse"  # nobody listens, and what is connected is reset
+    SILENT = "silent"  # nothing is said
+    STALL = "stall"  # half of it, and then nothing
+    DRIP = "drip"  # a byte at a time
+    HANG_UP = "hang_up"  # half of it, and then a reset
+    ENDLESS_HEADERS = "endless_headers"  # instead of it
+    FLOOD = "flood"  # a body without end instead of it
+    BOMB = "bomb"  # the same, compressed to a thousandth
+    HTML = "html"  # a provider's error page, with status 200
+    OTHER_JSON = "other_json"  # JSON of another shape
+    NO_JSON = "no_json"  # JSON that breaks off
+    EMPTY = "empty"  # no body
+    REDIRECT = "redirect"  # to somewhere else
+
+
+def _http(body: bytes, status: str = "200 OK", kind: str = "application/json", more: str = "") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    return head.encode() + body
+
+
+LIES = {
+    Mood.HTML: _http(b"<html><body>Bad gateway</body></html>", kind="text/html"),
+    Mood.OTHER_JSON: _http(b'[{"jsonrpc": "2.0", "id": "x", "result": [[]]}]'),
+    Mood.NO_JSON: _http(b'{"jsonrpc": "2.0", "id": 0, "res'),
+    Mood.EMPTY: _http(b""),
+    Mood.REDIRECT: _http(b"", "307 Temporary Redirect", more="Location: http://192.0.2.1/\r\n"),
+}
+
+
+class Hostile:
+    """One endpoint, served by a thread of its own between `start` and `stop`.
+
+    `upstream` is the real endpoint: a port on loopback, or the path of a Unix socket. `honest` is what it says where
+    there is none. A flood ends after `flood_bytes`, as it is after unpacking.
+    """
+
+    def __init__(
+        self,
+        upstream: int | Path | None = None,
+        honest: bytes = _http(b"{}"),
+        drip_s: float = 0.25,
+        flood_bytes: int = 300 * 2**20,
+    ) -> None:
+        self._upstream, self._honest, self._drip_s, self._flood_bytes = upstream, honest, drip_s, flood_bytes
+        self.mood = Mood.HONEST
+        self.port = 0
+        self._connections: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hostile", daemon=True)
+
+    def start(self) -> "Hostile":
+        """Listens from here on, on `port`."""
+        self._thread.start()
+        self._do(self._listen())
+        return self
+
+    def stop(self) -> None:
+        """Ends every connection and the thread."""
+        self._do(self._hush())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STOP_S)
+        self._loop.close()
+
+    def turn(self, mood: Mood) -> None:
+        """From here on every answer is treated so, on open connections too. For any thread.
+
+        A connection that has been told a lie or left without its answer is reset at the next turn.
+        """
+        self._do(self._turn(mood))
+
+    def _do(self, what: Coroutine[Any, Any, None]) -> None:
+        done: Future[None] = asyncio.run_coroutine_threadsafe(what, self._loop)
+        done.result(STOP_S)
+
+    async def _listen(self) -> None:
+        self._turned = asyncio.Event()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _turn(self, mood: Mood) -> None:
+        before, self.mood = self.mood, mood
+        self._turned.set()
+        self._turned = asyncio.Event()
+        if mood is Mood.REFUSE:
+            await self._hush()
+        elif before is Mood.REFUSE:
+            await self._listen()
+
+    async def _hush(self) -> None:
+        self._server.close()
+        for connection in (open_ones := tuple(self._connections)):
+            connection.cancel()
+        await asyncio.gather(*open_ones, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            if self._upstream is None:
+                while await reader.read(PIECE_BYTES):
+                    await self._say(self._honest, writer)
+            else:
+                await self._relay(reader, writer, self._upstream)
+            writer.close()  # in good order: the real one has ended it
+        except (OSError, asyncio.CancelledError):
+            connected = writer.get_extra_info("socket")
+            with suppress(OSError):
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
+        finally:
+            self._connections.discard(task)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream: int | Path) -> None:
+        real = (
+            asyncio.open_unix_connection(str(upstream))
+            if isinstance(upstream, Path)
+            else asyncio.open_connection("127.0.0.1", upstream)
+        )
+        said, asked = await real
+        forth = asyncio.create_task(_forward(reader, asked))
+        try:
+            while piece := await said.read(PIECE_BYTES):
+                await self._say(piece, writer)
+        finally:
+            forth.cancel()
+            asked.transport.abort()
+
+    async def _say(self, answer: bytes, writer: asyncio.StreamWriter) -> None:
+        """Says this answer as the mood will have it. Raises ConnectionError where the connection is to be reset."""
+        mood, turned = self.mood, self._turned
+        for part in self._spoiled(answer, mood):
+            if turned.is_set() and mood not in (Mood.HONEST, Mood.DRIP):
+                raise ConnectionError
+            writer.write(part)
+            await writer.drain()
+            if mood is Mood.DRIP:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(turned.wait(), self._drip_s)
+        if mood is Mood.HANG_UP:
+            raise ConnectionError
+        if mood not in (Mood.HONEST, Mood.DRIP):
+            await turned.wait()
+            raise ConnectionError
+
+    def _spoiled(self, answer: bytes, mood: Mood) -> Iterator[bytes]:
+        match mood:
+            case Mood.HONEST:
+                yield answer
+            case Mood.DRIP:
+                yield from (answer[at : at + 1] for at in range(len(answer)))
+            case Mood.STALL | Mood.HANG_UP:
+                yield answer[: len(answer) // 2]
+            case Mood.ENDLESS_HEADERS:
+                yield b"HTTP/1.1 200 OK\r\n"
+                yield from self._flood(b"X-More: " + b"a" * 1000 + b"\r\n")
+            case Mood.FLOOD:
+                yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self._flood_bytes
+                yield from self._flood(b" " * 1024)
+            case Mood.BOMB:
+                pack = zlib.compressobj(wbits=31)
+                packed = [pack.compress(zeros) for zeros in self._flood(bytes(1024))]
+                yield _http(b"".join([*packed, pack.flush()]), more="Content-Encoding: gzip\r\n")
+            case Mood.SILENT | Mood.REFUSE:
+                pass
+            case _:
+                yield LIES[mood]
+
+    def _flood(self, line: bytes) -> Iterator[bytes]:
+        piece = line * (PIECE_BYTES // len(line))
+        yield from (piece for _ in range(self._flood_bytes // len(piece)))
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while piece := await reader.read(PIECE_BYTES):
+            writer.write(piece)
+            await writer.drain()
+        writer.write_eof()
