@@ -40,7 +40,7 @@ from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.programme import Programme, coming
 from adapters.own_process import OwnProcess
 from adapters.process_file import ProcessFile
-from adapters.redis import functions
+from adapters.redis import functions, layout
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import NotOwner, OutcomeUnknown, QueueFull, StoreError, StoreUnavailable
@@ -263,6 +263,7 @@ class Process:
         # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
         if not self._lease().take(steal=self._embedded is not None):
             raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
+        layout.bring_up_to_date(self.client, self.keys)
         self._start_listening(timeout_s)
         self.supervisor.start()
 

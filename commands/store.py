@@ -9,6 +9,7 @@ from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import DirectoryInUse
 from adapters.redis.keys import Keys
+from adapters.redis.layout import refuse_newer
 from commands.common import CommandError, process_of
 from messages.codec import UnreadableMessage
 from settings import Settings
@@ -36,6 +37,7 @@ def store_of(settings: Settings, must_run: bool = False) -> Iterator[tuple[redis
     url = settings.redis.url or (server.url if server else "")
     client = connect(url, settings.redis.socket_timeout_ms / 1000, password)
     try:
+        refuse_newer(client, keys)
         yield client, keys
     except UnreadableMessage as fault:
         raise CommandError(f"what the store holds cannot be read: {fault}") from fault

@@ -39,6 +39,7 @@ class StoreReads:
     ) -> None:
         self._client, self._keys, self._days, self._clock = client, keys, days, clock
         self._receipts = receipts
+        self._own_bid = re.compile(rb"(%b-[0-9]{2,}):([0-9]{1,20})" % keys.marathon_id.encode())
 
     def reads(self) -> Reads:
         """These reads as the server takes them."""
@@ -79,18 +80,20 @@ class StoreReads:
         return {"auction_id": auction_id, "bids": bids, "next": str(int(members[-1])) if more else None}
 
     async def user_bids(self, user_id: int, after: str | None, limit: int) -> Json:
-        """A page of a user's bids over all auctions, in the order in which they were decided. Raises Refused."""
+        """A page of a user's bids over all auctions of this marathon, in the order in which they were decided.
+
+        The list is shared: what other marathons have put there takes up a place on the page and is not shown. Raises
+        Refused.
+        """
         if after is not None and not re.fullmatch(r"[0-9]{1,15}", after):
             raise _no_position()
         start = int(after or 0)
         found: Any = await self._client.lrange(self._keys.user_bids(user_id), start, start + limit)
-        posts = [
-            (auction_id, int(post_id)) for auction_id, _, post_id in (each.decode().rpartition(":") for each in found)
-        ]
+        posts = [own.groups() for entry in found[:limit] if (own := self._own_bid.fullmatch(entry))]
         bids = []
-        for auction_id, of_auction in groupby(posts[:limit], key=lambda post: post[0]):
-            bids += await self._receipts(auction_id, [post_id for _, post_id in of_auction])
-        return {"user_id": str(user_id), "bids": bids, "next": str(start + limit) if len(posts) > limit else None}
+        for auction_id, of_auction in groupby(posts, key=lambda post: post[0].decode()):
+            bids += await self._receipts(auction_id, [int(post_id) for _, post_id in of_auction])
+        return {"user_id": str(user_id), "bids": bids, "next": str(start + limit) if len(found) > limit else None}
 
     async def receipt(self, auction_id: str, post_id: int) -> Json:
         """What is true of a post as of now. Raises NotFound."""

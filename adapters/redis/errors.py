@@ -34,6 +34,10 @@ class LogDamaged(StoreError):
     """The log lacks events that it must have; only a restore can help."""
 
 
+class WrongLayout(StoreError):
+    """The store's keys are laid out as another version of this program does it, and cannot be converted."""
+
+
 class ServerFailed(StoreError):
     """The embedded server does not start or does not answer, and trying again will not help."""
 

@@ -1,6 +1,7 @@
 """Every key of the store: its name, its type and what it is for. No other module builds a name.
 
-Several marathons may share one store; users are the same people in all of them.
+Several marathons may share one store. Every key belongs to one of them, its name says to which; only a user's bids are
+shared, since users are the same people in all marathons.
 """
 
 import re
@@ -44,7 +45,9 @@ class Keys:
         return f"auction:bids:{auction_id}"
 
     def user_bids(self, user_id: int) -> str:
-        """List: a user's bids, the auction's id and the post id of each, in the order in which they were decided."""
+        """List: a user's bids, the auction's id and the post id of each, in the order in which they were decided.
+        Shared by all marathons: the auctions may be those of another one.
+        """
         return str(user_id).join(self.own_bids)
 
     @property
@@ -54,14 +57,15 @@ class Keys:
 
     # ---- what comes in
 
-    def queue(self, auction_id: str) -> str:
-        """Stream: the auction's input queue, packed batches of commands."""
-        return f"queue:{auction_id}"
+    def queue(self, reader: str) -> str:
+        """Stream: the input queue of an auction (its id) or of another reader of this marathon (its name, which the
+        other marathons of the store have too), packed batches of commands."""
+        return f"queue:{reader}" if reader.startswith(f"{self.marathon_id}-") else f"queue:{self.marathon_id}-{reader}"
 
     @property
     def nameless(self) -> str:
         """The name under which replies that X pushed without their author wait in an input queue, to be looked up."""
-        return f"{self.marathon_id}-nameless"
+        return "nameless"
 
     def segment(self, auction_id: str, number: int) -> str:
         """String: older bids of the auction, packed away; which of them belong together its checkpoint knows."""
@@ -72,7 +76,12 @@ class Keys:
         """Stream: dead letters, each with its bytes, error and attempts."""
         return f"dead:{self.marathon_id}"
 
-    # ---- the log and its writers
+    # ---- the layout, the log and its writers
+
+    @property
+    def version(self) -> str:
+        """String: the version of the layout in which this marathon's keys are written; `layout` says what each was."""
+        return f"version:{self.marathon_id}"
 
     @property
     def log(self) -> str:

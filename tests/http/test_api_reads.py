@@ -172,6 +172,16 @@ def test_a_users_bids_are_read_over_all_auctions(staged: Store) -> None:
     assert (status, wrong["error"]) == (400, "BAD_POSITION")
 
 
+@pytest.mark.requirement("BID-11")
+def test_what_other_marathons_and_strangers_have_put_into_a_users_list_is_not_shown(staged: Store) -> None:
+    own = [f"m-02:{post_id(number):020d}" for number in (1, 2)]
+    foreign = f"m-x-02:{post_id(3):020d}", "\u00fc", "m-02", "m-02:x", ""
+    staged.client.rpush(staged.keys.user_bids(7), own[0], *foreign, own[1])
+    (_, first), (_, second) = answers(staged, "/api/users/7/bids?limit=4", "/api/users/7/bids?limit=4&after=4")
+    assert [bid["post_id"] for bid in first["bids"] + second["bids"]] == [str(post_id(1)), str(post_id(2))]
+    assert (first["next"], second["next"]) == ("4", None)
+
+
 @pytest.mark.requirement("BID-10")
 def test_a_bidder_finds_the_verdict_on_his_post(staged: Store) -> None:
     receipt = "/api/auctions/m-02/receipt"

@@ -1,0 +1,75 @@
+"""The layout of a marathon's keys: which version of it the store holds, and how an older one becomes today's.
+
+1  (no version is written) the house's orders wait in `queue:house`, whichever marathon of the store they are for; at
+   first a user's bids were a sorted set.
+2  every key but a user's bids belongs to one marathon.
+"""
+
+import logging
+
+import redis
+
+from adapters.redis.client import execute
+from adapters.redis.errors import WrongLayout
+from adapters.redis.keys import Keys
+from adapters.redis.translation import translated
+
+VERSION = 2
+HOUSE_QUEUE_OF_1 = "queue:house"
+
+log = logging.getLogger(__name__)
+
+
+def refuse_newer(client: redis.Redis, keys: Keys) -> int:
+    """The version of this marathon's keys; 0 where it has none yet. Raises WrongLayout for one that we do not know."""
+    stored = execute(client, "GET", keys.version)
+    if stored is None:
+        return min(1, int(execute(client, "EXISTS", keys.log)))
+    if not stored.isdigit() or int(stored) > VERSION:
+        raise WrongLayout(
+            f"{keys.version} is {stored!r:.40}: the store was written by a newer version of this program, "
+            f"which knows more than layout {VERSION}; start that one"
+        )
+    return int(stored)
+
+
+def bring_up_to_date(client: redis.Redis, keys: Keys) -> None:
+    """Converts what an older version has written. For the holder of the lease, before anybody else reads or writes.
+
+    The version is written last, and a conversion that was broken off is only taken up again. Raises WrongLayout, where
+    nothing was changed.
+    """
+    version = refuse_newer(client, keys)
+    if version == 1:
+        _take_over_orders(client, keys)
+        _turn_users_bids_into_lists(client)
+        log.warning("the store was converted from layout 1 to %s", VERSION)
+    if version != VERSION:
+        execute(client, "SET", keys.version, VERSION)
+
+
+def _take_over_orders(client: redis.Redis, keys: Keys) -> None:
+    if not execute(client, "XLEN", HOUSE_QUEUE_OF_1):
+        return
+    if others := _others_of_1(client, keys):
+        raise WrongLayout(
+            f"{HOUSE_QUEUE_OF_1} holds orders that may be for {' or '.join(others)} too: "
+            "let the version before this one carry them out first"
+        )
+    execute(client, "RENAMENX", HOUSE_QUEUE_OF_1, keys.queue("house"))
+
+
+def _others_of_1(client: redis.Redis, keys: Keys) -> list[str]:
+    """The other marathons of the store that read the same queue."""
+    found = (key.decode().removeprefix("log:") for key in client.scan_iter("log:*", count=1_000))
+    others = (Keys(marathon_id) for marathon_id in found if marathon_id != keys.marathon_id)
+    return sorted(other.marathon_id for other in others if not execute(client, "EXISTS", other.version))
+
+
+def _turn_users_bids_into_lists(client: redis.Redis) -> None:
+    with translated():
+        for key in client.scan_iter("users:*:bids", count=1_000, _type="zset"):
+            bids = client.zrange(key, 0, -1)
+            with client.pipeline(transaction=True) as pipeline:
+                pipeline.delete(key).rpush(key, *bids)  # type: ignore[attr-defined]
+                pipeline.execute()
