@@ -111,12 +111,12 @@ class RunningHouse:
         found = feeder_id(self.data_dir / SOCKET)
         return found if self.process and found != self.process.pid else None
 
-    def kill_ingest(self) -> int:
-        """kill -9 of the ingest's own process; which one it was."""
+    def kill_ingest(self) -> None:
+        """kill -9 of the ingest's own process; returns when nobody can take its successor for it."""
         ingest = self.ingest_id()
         assert ingest is not None, "only an ingest with a process of its own can be killed alone"
         os.kill(ingest, signal.SIGKILL)
-        return ingest
+        until(lambda: self.ingest_id() != ingest, "the killed ingest is gone", START_S)
 
     def until_open(self) -> None:
         """Wait until the auction's post is confirmed and the process ready; whose bids these are is known then."""
@@ -197,11 +197,16 @@ class RunningHouse:
     # ---- bids
 
     def feed(self, lines: Path, rate: float = 0.0) -> Fed:
-        """Bids as X's stream brings them; returns when the last one was taken."""
+        """Bids as X's stream brings them, when somebody is there to take them; returns when the last was taken."""
+        until(self._obeys, "the ingest obeys", START_S, poll_s=0.01)
         try:
             return feed(self.data_dir / SOCKET, Order(str(lines), rate))
         except (OSError, RuntimeError) as fault:
             raise RuntimeError(f"the house could not be fed: {fault}; it says: {self.words()}") from fault
+
+    def _obeys(self) -> bool:
+        self._must_live()
+        return feeder_id(self.data_dir / SOCKET) is not None
 
     def fill(self, to: int) -> None:
         """Bids past the ingest, into the queue, until so many are decided: the quick way to a long history."""

@@ -65,7 +65,7 @@ def dying_commit(step: str) -> Any:
 
 
 def main(step: str, store_url: str, marathon_id: str, token: str, x_url: str) -> None:
-    """Announces until it dies; after 20 s it has missed its step, and ends."""
+    """Announces until it dies; after 60 s it has missed its step, and ends."""
     Journal.commit = dying_commit(step)  # type: ignore[method-assign]
     client = DyingClient(x_url, CREDENTIALS, 10)
     client.step = step
@@ -73,7 +73,7 @@ def main(step: str, store_url: str, marathon_id: str, token: str, x_url: str) ->
     context = Context("announcer", 1, Mailbox(10), lambda *_: Delivery.UNKNOWN, lambda _: None)
     announcer = Announcer(context, access, lambda: time.time_ns() // 1_000_000, client, "UTC", SETTLE_MS, [])
     announcer.setup()
-    give_up_s = time.monotonic() + 20
+    give_up_s = time.monotonic() + 60
     while time.monotonic() < give_up_s:
         announcer.tick()
 

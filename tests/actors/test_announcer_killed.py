@@ -39,7 +39,7 @@ def test_an_announcer_killed_at_any_step_leaves_exactly_one_post(
     process = subprocess.run(
         [sys.executable, "-m", "tests.actors.dying_announcer", step, stage.store.url, stage.keys.marathon_id,
          stage.store.token, x.base_url],
-        cwd=ROOT, timeout=30, check=False,
+        cwd=ROOT, timeout=90, check=False,
     )  # fmt: skip
     assert process.returncode == -signal.SIGKILL
     client = x_client(Lagging)

@@ -123,6 +123,5 @@ def test_bids_reach_their_auction_from_there_also_after_it_was_killed() -> None:
             house.war.write(lines, first, 300)
             house.feed(lines)
             house.until_decided(first + 300)
-            killed = house.kill_ingest()
-            until(lambda: house.ingest_id() not in (None, killed))  # noqa: B023
+            house.kill_ingest()
         check(house, 600)

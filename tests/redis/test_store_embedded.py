@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -188,10 +187,8 @@ def test_files_that_cannot_be_read_are_said_at_once(data_dir):
     server.stop()
     (log,) = data_dir.glob("appendonlydir/*.incr.aof")
     log.write_bytes(b"*3\r\n$3\r\nSAT\r\n" + log.read_bytes())
-    began = time.monotonic()
     with pytest.raises(ServerFailed, match="ended at once") as failed:
         server.ensure()
-    assert time.monotonic() - began < 10
     assert "\n" not in str(failed.value)
     server.stop()
 

@@ -1,12 +1,14 @@
 """Would the simulation notice? One bug after the other is planted, and seeds are run until one of them goes wrong.
 
+A plant that does not fit the code any more fails, instead of being noticed for a reason of its own: the method that it
+replaces has to exist, and what the plant itself gets wrong (a name that is gone) ends the search as `BadPlant`.
 `python -m tests.simulation.planted` writes how many it took, and what noticed it, into docs/simulation.md.
 """
 
 import re
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,8 +18,8 @@ from rich.progress import track
 
 from actors.announcer import Announcer
 from actors.auction import Auction
+from actors.second_look import Looked, SecondLook
 from actors.sweeps import Sweep
-from actors.twitter_sweeper import TwitterSweeper
 from adapters.redis.writes import Trim
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from auction.day import AuctionDay
@@ -34,25 +36,49 @@ MOST_SEEDS = 500
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulation.md"
 BEGIN, END = "<!-- planted bugs: begin -->", "<!-- planted bugs: end -->"
 
-Plant = Callable[[], AbstractContextManager[Any]]
+Plant = Callable[[], AbstractContextManager[None]]
 
 
-def no_deduplication() -> AbstractContextManager[Any]:
-    return patch.object(DayRecord, "knows", lambda self, post_id: False)
+class BadPlant(Exception):
+    """The plant does not fit the code in which it stands."""
 
 
-def acknowledged_before_the_commit() -> AbstractContextManager[Any]:
+@contextmanager
+def instead(owner: type, method: str, plant: Callable[..., Any]) -> Iterator[None]:
+    """The plant in the place of the method. Raises BadPlant at the end when it failed by itself."""
+    unfit: list[Exception] = []
+
+    def watched(*args: Any, **options: Any) -> Any:
+        try:
+            return plant(*args, **options)
+        except (AttributeError, NameError, TypeError) as error:
+            unfit.append(error)
+            raise
+
+    with patch.object(owner, method, watched):
+        yield
+    if unfit:
+        raise BadPlant(f"in the place of {owner.__name__}.{method}: {unfit[0]!r}") from unfit[0]
+
+
+def no_deduplication() -> AbstractContextManager[None]:
+    return instead(DayRecord, "knows", lambda self, post_id: False)
+
+
+def acknowledged_before_the_commit() -> AbstractContextManager[None]:
     """What was read is taken out of the queue first, and decided and committed then."""
-    sort_out = Auction._sort_out
+    read = Auction._next
 
-    def plant(self: Any, entries: Any) -> Any:
-        self._journal.commit([], [Trim(self._store.keys.queue(self.auction_id), entries[-1][0])])
-        return sort_out(self, entries)
+    def plant(self: Any) -> Any:
+        commands, dead, last_id = read(self)
+        if last_id:
+            self._journal.commit([], [Trim(self._store.keys.queue(self.auction_id), last_id)])
+        return commands, dead, last_id
 
-    return patch.object(Auction, "_sort_out", plant)
+    return instead(Auction, "_next", plant)
 
 
-def place_saved_before_the_effect() -> AbstractContextManager[Any]:
+def place_saved_before_the_effect() -> AbstractContextManager[None]:
     """The job leaves the outbox before its post is made."""
 
     def plant(self: Any, job: Any) -> None:
@@ -67,10 +93,10 @@ def place_saved_before_the_effect() -> AbstractContextManager[Any]:
             self._state.outbox.insert(0, job)
             self._made(job, post_id)
 
-    return patch.object(Announcer, "_attempt", plant)
+    return instead(Announcer, "_attempt", plant)
 
 
-def effect_apart_from_its_event() -> AbstractContextManager[Any]:
+def effect_apart_from_its_event() -> AbstractContextManager[None]:
     """That the post was made is logged first; the auction is told of it in a second commit."""
 
     def plant(self: Any, job: Any, post_id: int) -> None:
@@ -80,10 +106,10 @@ def effect_apart_from_its_event() -> AbstractContextManager[Any]:
             confirm = ConfirmAuctionPost(message_id=f"tweet:{post_id}", post_id=post_id)
             self._client.execute_command("XADD", self.keys.queue(job.opens), "*", "batch", pack_batch([confirm]))
 
-    return patch.object(Announcer, "_made", plant)
+    return instead(Announcer, "_made", plant)
 
 
-def attempt_not_logged() -> AbstractContextManager[Any]:
+def attempt_not_logged() -> AbstractContextManager[None]:
     """The post is sent before the log knows of the attempt."""
 
     def plant(self: Any, job: Any) -> None:
@@ -94,10 +120,10 @@ def attempt_not_logged() -> AbstractContextManager[Any]:
         else:
             self._made(job, post_id)
 
-    return patch.object(Announcer, "_attempt", plant)
+    return instead(Announcer, "_attempt", plant)
 
 
-def unknown_taken_for_failed() -> AbstractContextManager[Any]:
+def unknown_taken_for_failed() -> AbstractContextManager[None]:
     attempt = Announcer._attempt
 
     def plant(self: Any, job: Any) -> None:
@@ -105,15 +131,15 @@ def unknown_taken_for_failed() -> AbstractContextManager[Any]:
         if job.unknown:
             self._later(job, 0)
 
-    return patch.object(Announcer, "_attempt", plant)
+    return instead(Announcer, "_attempt", plant)
 
 
-def no_fence() -> AbstractContextManager[Any]:
+def no_fence() -> AbstractContextManager[None]:
     """The store takes a commit from whoever sends one."""
-    return patch.object(ModelStore, "_refuse_strangers", lambda self, lease, heads, args: None)
+    return instead(ModelStore, "_refuse_strangers", lambda self, lease, heads, args: None)
 
 
-def folded_by_arrival() -> AbstractContextManager[Any]:
+def folded_by_arrival() -> AbstractContextManager[None]:
     def plant(self: Any, found: Any, withdrawn: Any = (), changed: Any = ()) -> Any:
         self._add(found)
         for post_id in withdrawn:
@@ -127,10 +153,10 @@ def folded_by_arrival() -> AbstractContextManager[Any]:
             verdicts.append(verdict)
         return sorted(verdicts, key=lambda verdict: verdict.bid.post_id), None
 
-    return patch.object(Standings, "update", plant)
+    return instead(Standings, "update", plant)
 
 
-def published_end_taken_back() -> AbstractContextManager[Any]:
+def published_end_taken_back() -> AbstractContextManager[None]:
     def plant(self: Any, now_ms: int) -> Any:
         standings = self.standings
         if standings is None or standings.leader is None:
@@ -143,34 +169,39 @@ def published_end_taken_back() -> AbstractContextManager[Any]:
         by_post_id = standings.leader.bid.post_id
         return [EndExtended(message_id=message_id, at_ms=now_ms, ends_at_ms=self.told_ms, by_post_id=by_post_id)]
 
-    return patch.object(AuctionDay, "_decide_extension", plant)
+    return instead(AuctionDay, "_decide_extension", plant)
 
 
-def mark_overtakes_the_posts() -> AbstractContextManager[Any]:
+def mark_overtakes_the_posts() -> AbstractContextManager[None]:
     """As if marks came by a lane of their own: before the posts that wait in the queue."""
     decide = Auction._decide
 
     def plant(self: Any, commands: Any) -> Any:
         return decide(self, sorted(commands, key=lambda command: not isinstance(command, MarkSwept)))
 
-    return patch.object(Auction, "_decide", plant)
+    return instead(Auction, "_decide", plant)
 
 
-def one_pass_is_proof() -> AbstractContextManager[Any]:
+def one_pass_is_proof() -> AbstractContextManager[None]:
     def plant(self: Any, passed_at_ms: int, swept_to_ms: int, post_ids: Any) -> int | None:
         if swept_to_ms <= self.proven_ms:
             return None
         self.proven_ms = swept_to_ms
         return swept_to_ms
 
-    return patch.object(Sweep, "record", plant)
+    return instead(Sweep, "record", plant)
 
 
-def deletions_not_looked_up() -> AbstractContextManager[Any]:
-    return patch.object(TwitterSweeper, "_withdrawals", lambda self, conversation, swept_to_ms: [])
+def deletions_not_looked_up() -> AbstractContextManager[None]:
+    look = SecondLook.look
+
+    def plant(self: Any, everything_before_ms: int | None) -> Looked:
+        return Looked([], True, look(self, everything_before_ms).auction_post)
+
+    return instead(SecondLook, "look", plant)
 
 
-def result_named_without_watermark() -> AbstractContextManager[Any]:
+def result_named_without_watermark() -> AbstractContextManager[None]:
     decide = AuctionDay._decide_result
 
     def plant(self: Any, now_ms: int, order: Any = None) -> Any:
@@ -181,7 +212,7 @@ def result_named_without_watermark() -> AbstractContextManager[Any]:
         finally:
             self.watermark_ms, self.looked_again_ms = known
 
-    return patch.object(AuctionDay, "_decide_result", plant)
+    return instead(AuctionDay, "_decide_result", plant)
 
 
 BUGS: dict[str, Plant] = {

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from actors.auction import Auction
 from tests.simulation import planted
 from tests.simulation.many import replay_line, told
 from tests.simulation.run import simulate
@@ -42,17 +43,17 @@ def test_the_same_seed_gives_the_same_run_in_any_process():
 
 
 @pytest.mark.requirement("TST-3")
-@pytest.mark.parametrize(
-    "bug",
-    [
-        "a bid that is found again is decided again",
-        "bids are folded in the order of their arrival",
-        "no fence: the store takes a commit from anybody",
-        "the result is named without waiting for the watermark",
-    ],
-)
+@pytest.mark.parametrize("bug", planted.BUGS)
 def test_a_planted_bug_is_noticed(bug):
-    assert planted.find(planted.BUGS[bug], most=20) is not None
+    assert planted.find(planted.BUGS[bug]) is not None
+
+
+@pytest.mark.requirement("TST-3")
+def test_a_plant_that_does_not_fit_is_not_taken_for_a_bug_that_is_noticed():
+    with pytest.raises(AttributeError):
+        planted.find(lambda: planted.instead(Auction, "_gone", lambda self: None))
+    with pytest.raises(planted.BadPlant, match=r"Auction\._next"):
+        planted.find(lambda: planted.instead(Auction, "_next", lambda self: self.gone))
 
 
 @pytest.mark.requirement("TST-3")

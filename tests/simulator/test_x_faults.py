@@ -117,10 +117,10 @@ def test_a_slow_keep_alive_is_late_and_a_post_is_not(
     assert stream.readline() == b"\r\n"  # the one that was under way when it was commanded
     assert stream.readline() == b"\r\n"
     assert time.monotonic() - began_s > 0.4
-    x.tell("faults", kind="slow_keepalive", count=9, ms=5_000)
+    x.tell("faults", kind="slow_keepalive", count=9, ms=60_000)
     reply = x.reply("ann", "1 ETH #AuctionDay", auction)
     assert next_line(stream)["data"]["id"] == str(reply)
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 60
 
 
 @pytest.mark.requirement("X-1", "TST-2")

@@ -10,7 +10,7 @@ from tests.simulator.x_process import ROOT, command, simulated_x, until
 
 
 def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    return subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.requirement("TST-1")

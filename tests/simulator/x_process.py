@@ -56,12 +56,12 @@ class SimulatedX:
         return client
 
     def tell(self, what: str, **body: Any) -> Any:
-        with requests.post(f"{self.base_url}/_sim/{what}", json=body, timeout=10) as response:
+        with requests.post(f"{self.base_url}/_sim/{what}", json=body, timeout=60) as response:
             assert response.status_code == 200, response.text
             return response.json()
 
     def ask(self, what: str) -> Any:
-        with requests.get(f"{self.base_url}/_sim/{what}", timeout=10) as response:
+        with requests.get(f"{self.base_url}/_sim/{what}", timeout=60) as response:
             assert response.status_code == 200, response.text
             return response.json()
 
@@ -97,7 +97,7 @@ def simulated_x(folder: Path, **options: Any) -> Iterator[SimulatedX]:
     assert (status, len(said)) == (0, 1), said
 
 
-def until(condition: Callable[[], T], seconds: float = 20) -> T:
+def until(condition: Callable[[], T], seconds: float = 60) -> T:
     """What the condition gives as soon as it holds."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):

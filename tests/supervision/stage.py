@@ -9,7 +9,7 @@ from typing import Any
 
 from supervision import Actor, ChildSpec, Context, Delivery, Exit, Mailbox, Ready
 
-PATIENCE_S = float(os.environ.get("TEST_PATIENCE_S", "20"))
+PATIENCE_S = float(os.environ.get("TEST_PATIENCE_S", "60"))
 """How long a test waits for what must happen: far more than it takes, so that a busy machine fails nothing."""
 
 

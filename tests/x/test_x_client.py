@@ -355,7 +355,7 @@ def test_a_post_that_was_sent_and_not_answered_is_unknown(how: str, bad_server: 
     started = time.monotonic()
     with pytest.raises(PostOutcomeUnknown):
         client_of(server.base_url, timeout_s=0.5).create_post("text")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert len(server.requests) == 1
 
 

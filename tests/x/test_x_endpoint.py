@@ -164,7 +164,7 @@ def test_an_answer_that_drips_in_lives_no_longer_than_the_request(head: bytes, b
     started = time.monotonic()
     with pytest.raises((requests.ConnectionError, requests.Timeout)):
         session.get(f"{TWEEPY_HOST}/2/tweets")
-    assert 0.4 < time.monotonic() - started < 5
+    assert 0.4 < time.monotonic() - started < 20
 
 
 @pytest.mark.requirement("X-1")
@@ -204,7 +204,7 @@ def test_a_connection_is_kept_and_used_again(way: Way) -> None:
 @pytest.mark.requirement("X-1")
 def test_shutting_wakes_a_request_and_refuses_those_to_come(bad_server: Serve, way: Way) -> None:
     release = threading.Event()
-    server = bad_server(lambda connection: release.wait(20) and None)
+    server = bad_server(lambda connection: release.wait(60) and None)
     made = Endpoint(server.base_url, 30)
     session = made.session()
     threading.Thread(target=lambda: (wait_for(lambda: server.requests), made.shut())).start()
@@ -212,5 +212,5 @@ def test_shutting_wakes_a_request_and_refuses_those_to_come(bad_server: Serve, w
     for _ in range(2):
         with pytest.raises(requests.ConnectionError):
             session.get(f"{TWEEPY_HOST}/2/tweets")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
     release.set()

@@ -26,7 +26,7 @@ CREDENTIALS = Credentials(
 )
 
 
-def wait_for(condition: Callable[[], Any], deadline_s: float = 15.0) -> Any:
+def wait_for(condition: Callable[[], Any], deadline_s: float = 60.0) -> Any:
     """What the condition gives as soon as it is true."""
     end = time.monotonic() + deadline_s
     while not (found := condition()):
