@@ -16,6 +16,7 @@ from concurrent.futures import TimeoutError as LoopTimeout
 from typing import Any
 
 import msgspec
+from redis import RedisError
 
 import ingest_process
 from actors.announcer import Announcer
@@ -33,7 +34,7 @@ from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
 from actors.twitter_ingest import TwitterIngest
 from actors.twitter_sweeper import Timing, TwitterSweeper
-from adapters import metrics, process_file
+from adapters import alarms, metrics, process_file
 from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
@@ -43,7 +44,7 @@ from adapters.process_file import ProcessFile
 from adapters.redis import functions, layout
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import NotOwner, OutcomeUnknown, QueueFull, StoreError, StoreUnavailable
+from adapters.redis.errors import LeaseEnded, NotOwner, OutcomeUnknown, QueueFull, StoreError, StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
@@ -60,6 +61,7 @@ from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Super
 log = logging.getLogger(__name__)
 
 CONDITIONS: dict[type[BaseException], str] = {
+    LeaseEnded: "WAITING_FOR_LEASE",
     StoreUnavailable: "WAITING_FOR_STORE",
     OutcomeUnknown: "WAITING_FOR_STORE",
     QueueFull: "WAITING_FOR_ROOM",
@@ -67,12 +69,14 @@ CONDITIONS: dict[type[BaseException], str] = {
     DiedOnTrial: "FINDING_POISON",
     InjectedCrash: "RESTARTING",  # somebody wanted to see that it is survived: no sign of a fault that lasts
 }
+KEEPER = "lease_keeper"
 PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
 INGEST, SWEEPER, SCHEDULER = "twitter_ingest", "twitter_sweeper", "scheduler"
 AUCTIONS = "auctions"
 LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SWEEPER, SCHEDULER)
 INGEST_COMMAND = (sys.executable, ingest_process.__file__)
 STOP_S = 10.0
+ENSURE_S = 1.0
 NODE_S = 5.0
 
 
@@ -130,7 +134,7 @@ class Process:
     def groups(self) -> list[Group]:
         """Who is started, in this order, and stopped in the reverse one. Auctions come and go with their days."""
         return [
-            Group("store", children=[self._child("lease_keeper", self._lease_keeper)]),
+            Group("store", children=[self._child(KEEPER, self._lease_keeper)]),
             Group(
                 "listeners",
                 children=[
@@ -156,8 +160,13 @@ class Process:
         return ChildSpec(name, factory, shutdown_s=limits.shutdown_ms / 1000, hang_s=limits.hang_ms / 1000)
 
     def _lease_keeper(self, context: Context) -> Any:
-        ensure = self._embedded.ensure if self._embedded else lambda: False
-        return LeaseKeeper.start(context, self._store, self.settings.redis.lease_ms, ensure)
+        lease_ms, server = self.settings.redis.lease_ms, self._embedded
+        if server is None:
+            ensure, trouble = (lambda: False), (lambda: "")
+        else:
+            # The lease has to be held meanwhile, and a large log takes a while to be read.
+            ensure, trouble = (lambda: server.ensure(ENSURE_S)), server.trouble
+        return LeaseKeeper.start(context, self._store, lease_ms, ensure, trouble, self._history_lost)
 
     def _livestream_publisher(self, context: Context) -> Any:
         return LivestreamPublisher.start(context, self._store, self._hub)
@@ -257,7 +266,9 @@ class Process:
         if self._embedded:
             self._embedded.ensure()
         self._url = redis_settings.url or (self._embedded.url if self._embedded else "")
-        self._store = StoreAccess(lambda: connect(self._url, timeout_s, self._password), self.keys, self._token)
+        self._store = StoreAccess(
+            lambda: connect(self._url, timeout_s, self._password, one_server=True), self.keys, self._token
+        )
         self.client = self._store.connect()
         functions.load(self.client)
         # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
@@ -277,11 +288,14 @@ class Process:
             self._loop.stop()
         try:
             self._lease().release()
-        except StoreError as fault:
+        except (StoreError, RedisError) as fault:
             log.warning("the lease ends by itself: %s", fault)
         self.client.close()
         if self._embedded:
-            self._embedded.stop()
+            try:
+                self._embedded.stop()
+            except (StoreError, OSError) as fault:
+                log.error("the embedded server is left behind: %s", fault)
 
     def fault(self) -> str:
         """Why the process cannot go on, or nothing: here the loop's thread is watched, as actors are elsewhere."""
@@ -298,6 +312,18 @@ class Process:
 
     def _lease(self) -> Lease:
         return Lease(self.client, self.keys, self._token, self.settings.redis.lease_ms)
+
+    def _history_lost(self, why: str) -> None:
+        """The store lacks what it had acknowledged: everybody reads it anew, viewers too, and X is swept again."""
+        generation = new_token()
+        execute(self.client, "SET", self.keys.generation, generation)
+        alarms.sound("history", f"the store has lost history ({why}): what X still has is swept again; run `audit`")
+        self._loop.loop.call_soon_threadsafe(self._hub.begin_anew, generation)
+        self._histories.forget()
+        for child in self.supervisor.tree():
+            if child.name != KEEPER:
+                self.supervisor.crash(child.name)
+        self._write_process_file(generation)
 
     def _start_listening(self, timeout_s: float) -> None:
         execute(self.client, "SET", self.keys.generation, self._token, "NX")
@@ -318,7 +344,7 @@ class Process:
         }
         ids = self._auction_ids
         self._histories_client, zone = self._store.connect(), self.settings.marathon.time_zone
-        histories = Histories(self._histories_client, self.keys)
+        self._histories = histories = Histories(self._histories_client, self.keys)
         reception = Reception(
             self.supervisor, self._async_client, self.keys, ids, integrations, clock_ms, histories, zone
         )
@@ -327,9 +353,11 @@ class Process:
         self._loop.start()
         self._loop.submit(self._server.start()).result(STOP_S)
         self.public_port, self.private_port = self._server.public_port, self._server.private_port
-        process_file.write(
-            self.settings.data_dir, ProcessFile(self.keys.marathon_id, self.public_port, self.private_port)
-        )
+        self._write_process_file(generation)
+
+    def _write_process_file(self, generation: str) -> None:
+        found = ProcessFile(self.keys.marathon_id, self.public_port, self.private_port, generation)
+        process_file.write(self.settings.data_dir, found)
 
     def _programme(self) -> Programme:
         days = [

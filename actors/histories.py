@@ -74,6 +74,13 @@ class Histories:
             day = self._day(auction_id)
             return [day.receipt(post_id) for post_id in post_ids]
 
+    def forget(self) -> None:
+        """Read everything anew: the log is not the one of before."""
+        with self._asking:
+            self._days.clear()
+            self._begins.clear()
+            self._read_to = 0
+
     def _day(self, auction_id: str) -> "_Day":
         head = self._log.heads().get(auction_id)
         day = self._days.pop(auction_id, None) or _Day(auction_id, self._begins.get(auction_id, self._read_to))

@@ -1,30 +1,43 @@
-"""The lease keeper: renews the marathon's lease, and starts the embedded server again should it have died.
+"""The lease keeper: holds the marathon's lease, starts the embedded server again should it have died, and tells an
+operator what the store is kept from.
 
-Losing the lease to another process ends this one at once: somebody else owns the marathon.
+It waits for a store that is away instead of dying of it, since nobody can work until the lease is held again. Another
+process that has taken the lease ends this one at once: somebody else owns the marathon.
 """
 
 from collections.abc import Callable
 
 from actors.ports import StoreAccess
-from adapters.redis.errors import NotOwner
+from adapters import alarms
+from adapters.redis.errors import HistoryLost, OutcomeUnknown, ServerFailed, StoreUnavailable
 from adapters.redis.lease import Lease
 from supervision import Actor, Context
 
+ALARM = "store"
+
 
 class LeaseKeeper(Actor):
-    """`ensure_server` starts the embedded server if it is not alive; with an external store it does nothing."""
+    """`ensure_server` starts the embedded server if it is not alive; with an external store it does nothing. `trouble`
+    says in words what keeps it from working, where that is known. `on_lost_history` is told what the store lacks.
+    """
 
     def __init__(
-        self, context: Context, store: StoreAccess, lease_ms: int, ensure_server: Callable[[], object]
+        self,
+        context: Context,
+        store: StoreAccess,
+        lease_ms: int,
+        ensure_server: Callable[[], object],
+        trouble: Callable[[], str] = lambda: "",
+        on_lost_history: Callable[[str], None] = lambda why: None,
     ) -> None:
         super().__init__(context)
         self._store, self._lease_ms, self._ensure_server = store, lease_ms, ensure_server
-        self.tick_s = lease_ms / 1000 / 4  # type: ignore[misc]
+        self._trouble, self._on_lost_history = trouble, on_lost_history
+        self.tick_s = min(lease_ms / 1000 / 4, 1.0)  # type: ignore[misc]
 
     def setup(self) -> None:
         self._client = self._store.connect()
         self._lease = Lease(self._client, self._store.keys, self._store.token, self._lease_ms)
-        self.tick()
 
     def teardown(self) -> None:
         self._client.close()
@@ -33,7 +46,15 @@ class LeaseKeeper(Actor):
         return NotImplemented
 
     def tick(self) -> None:
-        self._ensure_server()
-        # Taking it again also heals a lease that ended while this process could not run, if nobody else took it.
-        if not self._lease.take():
-            raise NotOwner("another process has taken the lease of this marathon")
+        recent = self._store.recent
+        try:
+            self._ensure_server()
+            newest_seq = recent.newest_seq  # before the store is asked: others commit meanwhile
+            recent.compare_seq(self._lease.keep(), newest_seq)
+        except (StoreUnavailable, OutcomeUnknown, HistoryLost, ServerFailed, OSError) as fault:
+            alarms.sound(ALARM, self._trouble() or str(fault))
+            return
+        alarms.clear(ALARM)
+        if recent.lost:
+            self._on_lost_history(recent.lost)
+            recent.forget()

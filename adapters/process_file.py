@@ -13,6 +13,8 @@ class ProcessFile(msgspec.Struct, frozen=True):
     marathon_id: str
     public_port: int
     private_port: int
+    generation: str = ""
+    """The history of the store that was worked on: where it is gone, somebody has emptied or exchanged the store."""
 
 
 def write(data_dir: Path, process: ProcessFile) -> None:

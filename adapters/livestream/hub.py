@@ -152,6 +152,15 @@ class FeedHub:
 
     # ---- the loop's side
 
+    def begin_anew(self, generation: str) -> None:
+        """The log has lost its end: what was shown is forgotten, and every viewer is let go, to come again."""
+        with self._folding:
+            self.generation, self._stage = generation, Stage()
+        self._forget(len(self._frames))
+        self._seq, self._floor_seq, self._body, self._snapshot = 0, 0, self._stage.snapshot(), b""
+        for viewer in list(self._viewers):
+            viewer.drop()
+
     async def run(self) -> None:
         """Tell the time and drop stuck viewers, until cancelled; then every viewer is let go."""
         idle_ms = 0

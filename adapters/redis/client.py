@@ -4,7 +4,6 @@ redis-py would by default send a command again when no answer came; a mutation w
 retries are off, and whoever asked is told what is known (`errors`).
 """
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from adapters.redis.translation import translated
+from adapters.redis.translation import OtherServer, translated
 
 MAX_CONNECTIONS = 50
 
@@ -24,14 +23,33 @@ def socket_url(path: str) -> str:
     return f"unix://{quote(path)}"
 
 
-def connect(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.Redis:
+def connect(url: str, timeout_s: float = 5.0, password: str | None = None, one_server: bool = False) -> redis.Redis:
     """A client for all threads (close it in the end). Connects when first used; raises nothing before.
 
     `timeout_s` bounds connecting, each answer, and the wait for a free connection; a blocking read may ask
-    for half of it at most.
+    for half of it at most. With `one_server`, a client that comes to another server process than before refuses
+    one command (StoreUnavailable): whoever asks may know what that one has lost, and has to read anew.
     """
-    pool = redis.BlockingConnectionPool.from_url(url, **_limits(timeout_s, password), retry=Retry(NoBackoff(), 0))
+    options = _limits(timeout_s, password) | ({"redis_connect_func": _SameServer()} if one_server else {})
+    pool = redis.BlockingConnectionPool.from_url(url, **options, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
+
+
+class _SameServer:
+    """Looks, on each new connection of one client, whether the server process is the one of before."""
+
+    def __init__(self) -> None:
+        self._run_id = ""
+
+    def __call__(self, connection: Any) -> None:
+        connection.on_connect()
+        connection.send_command("INFO", "server")
+        answer: bytes = connection.read_response()
+        found = dict(line.split(b":", 1) for line in answer.splitlines() if b":" in line)
+        run_id = found[b"run_id"].decode()
+        before, self._run_id = self._run_id, run_id
+        if before not in ("", run_id):
+            raise OtherServer(f"another server process answers than before: {run_id}, not {before}")
 
 
 def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.asyncio.Redis:
@@ -91,18 +109,3 @@ class Sent:
 def send(client: redis.Redis, *command: str | bytes | int) -> Sent:
     """Sends one command, once, and does not wait. Raises StoreUnavailable where it cannot have left, OutcomeUnknown."""
     return Sent(client, command)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Which server answers and whose history it holds. Another one than before may lack the newest events."""
-
-    run_id: str
-    replication_id: str
-
-
-def identity(client: redis.Redis) -> Identity:
-    """Asks the server who it is; also the health check. Raises StoreUnavailable, OutcomeUnknown."""
-    server = execute(client, "INFO", "server")
-    replication = execute(client, "INFO", "replication")
-    return Identity(run_id=str(server["run_id"]), replication_id=str(replication["master_replid"]))

@@ -9,6 +9,7 @@ a second one on the same files.
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,8 @@ STOP_S = 10.0
 PING_S = 1.0
 POLL_S = 0.005
 LOG_BYTES = 1_000_000  # the server's own log is put aside at a start when it is longer
+FULL_BYTES = 2**16  # less than this left on a disk, in bytes, is a full one
+_NO_ROOM = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
 MAX_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux, 103 on macOS
 
 _OPTIONS = {
@@ -70,11 +73,12 @@ class EmbeddedServer:
     def _socket_file(self) -> Path:
         return self._dir / "socket"
 
-    def ensure(self) -> bool:
+    def ensure(self, within_s: float = START_S) -> bool:
         """Sees to it that a server answers: starts one, or adopts the one that lives here. True when it
         has started one.
 
-        Raises DirectoryInUse when another supervisor works here, ServerFailed when no server comes up.
+        Raises DirectoryInUse when another supervisor works here, ServerFailed when no server comes up; one that still
+        reads its files may be asked for again.
         """
         self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._supervisor_lock is None:
@@ -82,7 +86,7 @@ class EmbeddedServer:
             if self._supervisor_lock is None:
                 raise DirectoryInUse(f"another supervisor works in {self._dir}; stop it or choose another")
         started = False
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + within_s
         while True:
             server_lock = _lock(self._dir / "server.lock")
             if server_lock is not None:
@@ -102,6 +106,13 @@ class EmbeddedServer:
     def alive(self) -> bool:
         """Whether the server answers. While it still reads its files it does not."""
         return self._ask("PING") is not None
+
+    def trouble(self) -> str:
+        """What keeps the server from working, in words, where that is known: no room on the disk."""
+        said = self._last_words()
+        if shutil.disk_usage(self._dir).free < FULL_BYTES or _NO_ROOM.search(said):
+            return f"the disk of {self._dir} is full: make room; the server says: {said}"
+        return ""
 
     def stop(self) -> None:
         """Ends the server and lets go of the directory; a server that does not end in time is killed."""

@@ -12,6 +12,18 @@ class StoreUnavailable(StoreError):
     """Certainly not written: keep what you have, say so, and try again."""
 
 
+class LibraryMissing(StoreUnavailable):
+    """The server has lost the function library (a flush, a restore without it): load it, and call again."""
+
+
+class LeaseEnded(StoreUnavailable):
+    """The lease has ended, and nobody has taken it since (a pause, a stall): wait until its keeper has it again."""
+
+
+class HistoryLost(StoreError):
+    """The store holds nothing of this marathon any more: it was emptied. Only its data, brought back, can help."""
+
+
 class OutcomeUnknown(StoreError):
     """Written or not, nobody knows: forget what you have and reload it from the store. After a read: no
     answer came.

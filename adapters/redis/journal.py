@@ -69,7 +69,8 @@ class Journal:
     def begin(self) -> Begun:
         """Makes this the only journal of its writer: whichever wrote before is refused from now on.
 
-        Raises NotOwner without the lease, StoreUnavailable, OutcomeUnknown.
+        Raises NotOwner without the lease, StoreUnavailable (also while the store lacks what it had acknowledged and
+        nobody has seen to that yet), OutcomeUnknown.
         """
         self._begun = self._unsettled = None
         # Random rather than counted: a failover may lose the newest number, which would then be given out twice.
@@ -81,6 +82,10 @@ class Journal:
             [self._token, incarnation, self._writer, first_link(self._writer)],
         )
         self._sequence, self._chain = int(sequence), chain.decode()
+        if self._recent:
+            self._recent.compare(self._writer, self._sequence, self._chain)
+            if self._recent.lost:
+                raise StoreUnavailable(f"the store has lost history: {self._recent.lost}")
         checkpoint = newest_sound(self._client, self._keys, self._writer, self._sequence)
         self._from = checkpoint or Checkpoint(seq=0, sequence=0, payload=b"")
         self._begun = Begun(incarnation, self._sequence, self._seq, checkpoint.payload if checkpoint else None)

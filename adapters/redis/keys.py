@@ -110,6 +110,11 @@ class Keys:
         return f"lease:{self.marathon_id}"
 
     @property
+    def owner(self) -> str:
+        """String: the token of who took the lease last; he may take it again when it has ended, anybody else anew."""
+        return f"owner:{self.marathon_id}"
+
+    @property
     def alive(self) -> str:
         """String: when (UTC ms) the house last showed that it is at work. Whoever finds it old knows of an outage; it
         is only set anew together with what makes up for that."""

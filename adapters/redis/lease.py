@@ -22,22 +22,23 @@ class Lease:
 
     def __init__(self, client: redis.Redis, keys: Keys, token: str, ttl_ms: int) -> None:
         self._client = client
-        self._key = keys.lease
+        self._keys = keys
         self._token = token
         self._ttl_ms = ttl_ms
 
     def take(self, steal: bool = False) -> bool:
         """Whether the lease is ours now, for `ttl_ms`. `steal` takes it even from a holder that lives."""
-        return bool(self._call("take_lease", self._token, self._ttl_ms, "steal" if steal else ""))
+        steals = "steal" if steal else ""
+        keys = [self._keys.lease, self._keys.owner]
+        return bool(functions.call(self._client, "take_lease", keys, [self._token, self._ttl_ms, steals]))
 
-    def renew(self) -> None:
-        """Holds it for another `ttl_ms`. Raises NotOwner when it has ended or was taken."""
-        self._call("renew_lease", self._token, self._ttl_ms)
+    def keep(self) -> int:
+        """Holds it for another `ttl_ms`, and takes an ended one again, also while the store's memory is full; the
+        seq of the marathon's newest event. Raises NotOwner when another process has had it, HistoryLost."""
+        keys = [self._keys.lease, self._keys.owner, self._keys.seq]
+        seq: int = functions.call(self._client, "keep_lease", keys, [self._token, self._ttl_ms])
+        return seq
 
     def release(self) -> None:
         """Gives it back, if it is still ours."""
-        self._call("release_lease", self._token)
-
-    def _call(self, function: str, *args: functions.Value) -> int:
-        answer: int = functions.call(self._client, function, [self._key], args)
-        return answer
+        functions.call(self._client, "release_lease", [self._keys.lease], [self._token])

@@ -1,10 +1,12 @@
-#!lua name=auction_manager
+#!lua name=auction_manager_VERSION
 -- What the server does as one step. A function is isolated but never rolled back: so each first checks everything
 -- that could fail, or does what it can take back, and writes the rest only then. Whatever else fails (memory, disk,
 -- replicas) is checked by the server before the first line runs.
 --
 -- Values stay bytes. Only counts and the marathon's seq become numbers: they stay below 2^53, post ids and amounts
 -- do not.
+--
+-- VERSION, here and in the functions' names, is a digest of this text: two releases never take each other's functions.
 
 -- unpack() fails at 8,000 values; even, so that no pair of score and member or field and value is torn.
 local CHUNK = 6000
@@ -14,7 +16,14 @@ local KINDS = {HISTORIES = 'zset', SET = 'string', HSET = 'hash', HSETIF = 'hash
 
 local function not_owner(why) return redis.error_reply('NOTOWNER ' .. why) end
 
-local function owns_lease(lease, token) return redis.call('GET', lease) == token end
+-- Nil where the lease is held with this token; otherwise why it is not. An ended lease is nobody's until its keeper, or a
+-- successor, takes it: whoever had it may only wait for that.
+local function not_held(lease, token)
+    local holder = redis.call('GET', lease)
+    if holder == token then return nil end
+    if holder then return not_owner('another process has the lease') end
+    return redis.error_reply('LEASEENDED the lease has ended, and nobody has it')
+end
 
 local function current_seq(key) return tonumber(redis.call('GET', key) or '0') end
 
@@ -27,7 +36,8 @@ end
 local function begin(keys, args)
     local lease, heads, seq = unpack(keys)
     local token, incarnation, writer, genesis = unpack(args)
-    if not owns_lease(lease, token) then return not_owner('the lease is not ours') end
+    local refused = not_held(lease, token)
+    if refused then return refused end
     local _, sequence, chain = head_of(heads, writer)
     sequence, chain = sequence or '0', chain or genesis
     local at = current_seq(seq)
@@ -106,7 +116,8 @@ local function commit(keys, args)
     local token, incarnation, writer, sequence, chain, next_sequence, next_chain, count, events, state = unpack(args, 1, 10)
     local first_key, first_write = 7, 11
 
-    if not owns_lease(lease, token) then return not_owner('the lease is not ours') end
+    local refused = not_held(lease, token)
+    if refused then return refused end
     local writing, has_sequence, has_chain = head_of(heads, writer)
     if writing ~= incarnation then return not_owner('another incarnation writes for ' .. writer) end
     if has_sequence ~= sequence or has_chain ~= chain then
@@ -122,8 +133,8 @@ local function commit(keys, args)
 
     local at = current_seq(seq) + tonumber(count)
     -- First what can still fail, and can be taken back.
-    local lists, refused = add_to_own_lists(keys, first_key, args, first_write, needed)
-    if refused then return redis.error_reply(refused) end
+    local lists, wrong = add_to_own_lists(keys, first_key, args, first_write, needed)
+    if wrong then return redis.error_reply(wrong) end
     if count ~= '0' then
         local added = redis.pcall('XADD', log, string.format('%.0f-%s', at, count),
             'writer', writer, 'sequence', sequence + 1, 'chain', next_chain, 'events', events)
@@ -171,30 +182,37 @@ local function settle_letter(keys, args)
     return 1
 end
 
--- key: lease; arguments: token, ms until it ends, 'steal' to take it from its holder. Answers 1 when it is ours.
+-- keys: lease, owner; arguments: token, ms until it ends, 'steal' to take it from its holder. Answers 1 when it is ours.
 local function take_lease(keys, args)
-    local holder = redis.call('GET', keys[1])
+    local lease, owner = unpack(keys)
+    local holder = redis.call('GET', lease)
     if holder and holder ~= args[1] and args[3] ~= 'steal' then return 0 end
-    redis.call('SET', keys[1], args[1], 'PX', args[2])
+    redis.call('SET', owner, args[1])
+    redis.call('SET', lease, args[1], 'PX', args[2])
     return 1
 end
 
--- key: lease; arguments: token, ms until it ends.
-local function renew_lease(keys, args)
-    if not owns_lease(keys[1], args[1]) then return not_owner('the lease has ended or was taken') end
-    return redis.call('PEXPIRE', keys[1], args[2])
+-- Holds the lease for longer, also where it has ended, if nobody else has had it since: `owner` says who had it last.
+-- keys: lease, owner, seq; arguments: token, ms until it ends. Answers the marathon's seq.
+local function keep_lease(keys, args)
+    local lease, owner, seq = unpack(keys)
+    local holder, last = redis.call('GET', lease), redis.call('GET', owner)
+    if not last then return redis.error_reply('LOSTHISTORY the store knows nothing of this marathon any more') end
+    if last ~= args[1] or (holder and holder ~= last) then return not_owner('another process has taken the lease') end
+    redis.call('SET', lease, args[1], 'PX', args[2])
+    return current_seq(seq)
 end
 
 -- key: lease; argument: token. Answers 1 when it was ours.
 local function release_lease(keys, args)
-    if not owns_lease(keys[1], args[1]) then return 0 end
+    if redis.call('GET', keys[1]) ~= args[1] then return 0 end
     return redis.call('DEL', keys[1])
 end
 
-redis.register_function('begin', begin)
-redis.register_function('commit', commit)
-redis.register_function('settle_letter', settle_letter)
-redis.register_function('take_lease', take_lease)
+redis.register_function('begin_VERSION', begin)
+redis.register_function('commit_VERSION', commit)
+redis.register_function('settle_letter_VERSION', settle_letter)
+redis.register_function('take_lease_VERSION', take_lease)
 -- A full memory must not cost the lease.
-redis.register_function{function_name = 'renew_lease', callback = renew_lease, flags = {'allow-oom'}}
-redis.register_function{function_name = 'release_lease', callback = release_lease, flags = {'allow-oom'}}
+redis.register_function{function_name = 'keep_lease_VERSION', callback = keep_lease, flags = {'allow-oom'}}
+redis.register_function{function_name = 'release_lease_VERSION', callback = release_lease, flags = {'allow-oom'}}

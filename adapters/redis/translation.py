@@ -10,17 +10,31 @@ from contextlib import contextmanager
 
 import redis
 
-from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreError, StoreUnavailable, WrongSequence
+from adapters.redis.errors import (
+    HistoryLost,
+    LeaseEnded,
+    LibraryMissing,
+    NotOwner,
+    OutcomeUnknown,
+    StoreError,
+    StoreUnavailable,
+    WrongSequence,
+)
 
 # The server refuses with these words before a function's first write.
 _NOT_WRITTEN = re.compile("OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM")
 _NO_CONNECTION = re.compile(r"Error (-?\d+ )?connecting to |Timeout connecting |No connection available")
-_OURS = {"NOTOWNER": NotOwner, "WRONGSEQUENCE": WrongSequence}
+_NO_LIBRARY = "Function not found"
+_OURS = {"NOTOWNER": NotOwner, "WRONGSEQUENCE": WrongSequence, "LEASEENDED": LeaseEnded, "LOSTHISTORY": HistoryLost}
+
+
+class OtherServer(redis.ConnectionError):
+    """A client that had spoken with one server process was connected to another one. Nothing was sent there yet."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises redis-py's errors as StoreUnavailable, OutcomeUnknown, NotOwner or WrongSequence."""
+    """Raises redis-py's errors as one of `errors`."""
     try:
         yield
     except redis.RedisError as fault:
@@ -38,6 +52,8 @@ def _translate(fault: redis.RedisError) -> StoreError | None:
         return _OURS[code](text.partition(" ")[2])
     if _NOT_WRITTEN.fullmatch(code):
         return StoreUnavailable(f"the store refuses to write: {text}")
+    if text.startswith(_NO_LIBRARY):
+        return LibraryMissing("the store has lost the function library")
     if isinstance(fault, redis.ConnectionError | redis.TimeoutError):
         if _never_sent(fault):
             return StoreUnavailable(f"the store cannot be reached: {text}")
@@ -49,4 +65,4 @@ def _never_sent(fault: redis.RedisError) -> bool:
     """Whether the command cannot have left: there was no connection to send it on. In doubt, it was sent."""
     # redis-py raises one class for a connection that is refused and one that is lost. Its words tell them
     # apart; the chain of causes would not, since it goes on into whatever the caller was just handling.
-    return isinstance(fault, redis.sentinel.MasterNotFoundError) or bool(_NO_CONNECTION.match(str(fault)))
+    return isinstance(fault, redis.sentinel.MasterNotFoundError | OtherServer) or bool(_NO_CONNECTION.match(str(fault)))

@@ -14,14 +14,15 @@ import redis
 from actors.auction import Auction
 from actors.eliza_bridge import ElizaBridge
 from actors.injection import injected
-from actors.lease_keeper import LeaseKeeper
+from actors.lease_keeper import ALARM, LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
 from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
+from adapters import alarms
 from adapters.redis import functions
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import NotOwner, ServerFailed, StoreError
+from adapters.redis.errors import NotOwner, ServerFailed, StoreError, StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader, verify_chain
@@ -29,7 +30,7 @@ from adapters.redis.queue import Queue
 from auction.calendar import Window
 from messages.base import Lot, Phase
 from messages.commands import ConfirmAuctionPost, PlaceBid
-from messages.events import BidAccepted, CharacterSpoke
+from messages.events import BidAccepted, CharacterSpoke, DayStarted
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS, clock_ms
 from tests.actors.stage import HOUR_MS, Shown, Stage
@@ -55,26 +56,72 @@ def test_a_lease_that_has_lapsed_is_taken_back_and_lasts(stage: Stage) -> None:
 
 
 @pytest.mark.requirement("HA-1", "RED-2")
-def test_a_lease_that_another_has_is_left_to_him(stage: Stage) -> None:
+def test_a_lease_that_another_has_or_has_had_is_left_to_him(stage: Stage) -> None:
     actor = keeper(stage)
-    stage.client.set(stage.keys.lease, "another process", px=60_000)
+    another = Lease(stage.client, stage.keys, "another process", 60_000)
+    assert another.take(steal=True)
     with pytest.raises(NotOwner):
         stage.step(actor)
+    another.release()
     with pytest.raises(NotOwner):
-        keeper(stage)
-    assert stage.client.get(stage.keys.lease) == b"another process"
+        stage.step(keeper(stage))
+    assert not stage.client.exists(stage.keys.lease)
 
 
 @pytest.mark.requirement("RED-3")
-def test_a_server_that_cannot_be_started_is_one_clear_error(stage: Stage) -> None:
-    def fails() -> None:
-        raise ServerFailed("no server for this machine")
+@pytest.mark.parametrize("fault", [ServerFailed("it ended at once"), OSError(28, "no room")])
+def test_a_server_that_does_not_come_up_is_an_alarm_and_waited_for(stage: Stage, fault: Exception) -> None:
+    faults = [fault]
 
-    context = keeper(stage).context
-    dying = LeaseKeeper(context, stage.access, 60_000, fails)
-    with pytest.raises(ServerFailed):
-        dying.setup()
-    dying.teardown()  # with no error of its own, which would hide the first
+    def ensure() -> None:
+        if faults:
+            raise faults[0]
+
+    actor = keeper(stage, ensure)
+    stage.step(actor)
+    assert alarms.sounding()[ALARM] == str(fault)
+    faults.clear()
+    stage.step(actor)
+    assert ALARM not in alarms.sounding()
+
+
+@pytest.mark.requirement("RED-3")
+def test_what_keeps_the_store_from_working_is_said_in_the_words_of_who_knows(stage: Stage) -> None:
+    def make(context: Context) -> LeaseKeeper:
+        return LeaseKeeper(context, stage.access, 60_000, lambda: None, lambda: "the disk is full")
+
+    actor = stage.enter("lease_keeper", make)
+    stage.client.delete(stage.keys.owner)
+    stage.step(actor)
+    assert alarms.sounding()[ALARM] == "the disk is full"
+    stage.client.set(stage.keys.owner, stage.access.token)
+    stage.step(actor)
+
+
+@pytest.mark.requirement("RED-3", "RED-5")
+def test_a_store_that_has_less_than_it_had_acknowledged_is_told_and_nobody_writes_before_that(stage: Stage) -> None:
+    told: list[str] = []
+    actor = stage.enter(
+        "lease_keeper",
+        lambda context: LeaseKeeper(context, stage.access, 60_000, lambda: None, on_lost_history=told.append),
+    )
+    journal = stage.access.journal(stage.client, "house")
+    journal.begin()
+    head = stage.client.hget(stage.keys.heads, "house")
+    journal.commit([DayStarted(message_id="d", at_ms=1, auction_id="m-01", day=1)])
+    stage.step(actor)
+    assert told == []
+    # The tail of a history is lost: what was committed last is not there any more.
+    stage.client.hset(stage.keys.heads, "house", head)
+    stage.client.set(stage.keys.seq, 0)
+    stage.client.delete(stage.keys.log)
+    with pytest.raises(StoreUnavailable, match="lost history"):
+        journal.begin()
+    stage.step(actor)
+    assert len(told) == 1
+    journal.begin()
+    stage.step(actor)
+    assert len(told) == 1
 
 
 # ---- the whole, on a server that is killed

@@ -14,7 +14,7 @@ import pytest
 from adapters.redis import functions
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError
+from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError, StoreUnavailable
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease
@@ -205,3 +205,20 @@ def test_a_hanging_server_is_killed_in_the_end(data_dir, monkeypatch):
     assert not server.alive()
     server.stop()
     assert no_server_lives_in(data_dir)
+
+
+@pytest.mark.requirement("RED-3")
+def test_a_client_of_one_server_is_told_once_that_another_answers(data_dir):
+    server = EmbeddedServer(data_dir)
+    server.ensure()
+    client = connect(server.url, one_server=True)
+    try:
+        execute(client, "SET", "kept", "yes")
+        server.stop()
+        server.ensure()
+        with pytest.raises(StoreUnavailable, match="another server process"):
+            execute(client, "SET", "kept", "no")
+        assert execute(client, "GET", "kept") == b"yes"
+    finally:
+        client.close()
+        server.stop()

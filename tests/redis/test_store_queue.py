@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import redis
 
-from adapters.redis.client import connect_async, identity
+from adapters.redis.client import connect_async
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START, Backlog, DeadLetter, Queue, append_async
 from adapters.redis.writes import Set, Trim
@@ -151,9 +151,3 @@ def test_an_event_loop_appends_the_same_entries_and_gets_the_same_errors(store, 
     assert {unpack_commands(data)[0].post_id for _, data in entries} == set(range(20))
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         asyncio.run(append("unix:///nowhere/valkey.sock"))
-
-
-@pytest.mark.requirement("RED-3", "HA-2")
-def test_a_server_says_who_it_is(store):
-    assert identity(store.client) == identity(store.client)
-    assert len(identity(store.client).run_id) == 40

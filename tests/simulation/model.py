@@ -11,6 +11,8 @@ from typing import Any
 
 import redis
 
+from adapters.redis import functions
+
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
 LAST_PART = 2**64 - 1
 KINDS = {
@@ -87,13 +89,14 @@ class ModelStore:
         self._commands: dict[str, Callable[..., Any]] = {
             name[4:].upper(): getattr(self, name) for name in dir(self) if name.startswith("_do_")
         }
-        self._functions: dict[bytes, Callable[[list[bytes], list[bytes]], Any]] = {
-            b"begin": self._begin,
-            b"commit": self._commit,
-            b"take_lease": self._take_lease,
-            b"renew_lease": self._renew_lease,
-            b"release_lease": self._release_lease,
+        run: dict[str, Callable[[list[bytes], list[bytes]], Any]] = {
+            "begin": self._begin,
+            "commit": self._commit,
+            "take_lease": self._take_lease,
+            "keep_lease": self._keep_lease,
+            "release_lease": self._release_lease,
         }
+        self._functions = {functions.name(name): function for name, function in run.items()}
 
     def execute_command(self, *command: Any) -> Any:
         """One command, with redis-py's answer to it. Raises redis.ResponseError."""
@@ -272,15 +275,19 @@ class ModelStore:
         return count
 
     def _do_fcall(self, name: bytes, count: bytes, *rest: bytes) -> Any:
-        run = self._functions.get(name)
+        run = self._functions.get(name.decode())
         if run is None:
             raise refused("ERR Function not found")
         return run(list(rest[: int(count)]), list(rest[int(count) :]))
 
     # ---- the functions of library.lua, line by line
 
-    def _owns(self, lease: bytes, token: bytes) -> bool:
-        return self._get(lease, bytes) == token
+    def _refuse_unheld(self, lease: bytes, token: bytes) -> None:
+        holder = self._get(lease, bytes)
+        if holder is None:
+            raise refused("LEASEENDED the lease has ended, and nobody has it")
+        if holder != token:
+            raise refused("NOTOWNER another process has the lease")
 
     def _head(self, heads: bytes, writer: bytes) -> tuple[bytes, ...] | None:
         found = HEAD.fullmatch(self._do_hget(heads, writer) or b"")
@@ -289,8 +296,7 @@ class ModelStore:
     def _begin(self, keys: list[bytes], args: list[bytes]) -> list[bytes | int]:
         lease, heads, seq = keys
         token, incarnation, writer, genesis = args
-        if not self._owns(lease, token):
-            raise refused("NOTOWNER the lease is not ours")
+        self._refuse_unheld(lease, token)
         _, sequence, chain = self._head(heads, writer) or (b"", b"0", genesis)
         self._do_hset(heads, writer, b" ".join((incarnation, sequence, chain)))
         return [sequence, chain, int(self._do_get(seq) or 0)]
@@ -330,8 +336,7 @@ class ModelStore:
 
     def _refuse_strangers(self, lease: bytes, heads: bytes, args: list[bytes]) -> None:
         token, incarnation, writer, sequence, chain = args[:5]
-        if not self._owns(lease, token):
-            raise refused("NOTOWNER the lease is not ours")
+        self._refuse_unheld(lease, token)
         writing, has_sequence, has_chain = self._head(heads, writer) or (b"", b"", b"")
         name = writer.decode()
         if writing != incarnation:
@@ -379,17 +384,23 @@ class ModelStore:
             self._commands[command.decode()](key, *values)
 
     def _take_lease(self, keys: list[bytes], args: list[bytes]) -> int:
-        holder = self._get(keys[0], bytes)
+        lease, owner = keys
+        holder = self._get(lease, bytes)
         if holder is not None and holder != args[0] and args[2] != b"steal":
             return 0
-        self._do_set(keys[0], args[0], b"PX", args[1])
+        self._do_set(owner, args[0])
+        self._do_set(lease, args[0], b"PX", args[1])
         return 1
 
-    def _renew_lease(self, keys: list[bytes], args: list[bytes]) -> int:
-        if not self._owns(keys[0], args[0]):
-            raise refused("NOTOWNER the lease has ended or was taken")
-        self.expires_ms[keys[0]] = self._clock() + int(args[1])
-        return 1
+    def _keep_lease(self, keys: list[bytes], args: list[bytes]) -> int:
+        lease, owner, seq = keys
+        holder, last = self._get(lease, bytes), self._get(owner, bytes)
+        if last is None:
+            raise refused("LOSTHISTORY the store knows nothing of this marathon any more")
+        if last != args[0] or holder not in (None, last):
+            raise refused("NOTOWNER another process has taken the lease")
+        self._do_set(lease, args[0], b"PX", args[1])
+        return int(self._do_get(seq) or 0)
 
     def _release_lease(self, keys: list[bytes], args: list[bytes]) -> int:
-        return self._do_del(keys[0]) if self._owns(keys[0], args[0]) else 0
+        return self._do_del(keys[0]) if self._get(keys[0], bytes) == args[0] else 0

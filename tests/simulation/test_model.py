@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 import redis
 
+from adapters.redis import functions
 from adapters.redis.client import execute
-from adapters.redis.errors import StoreError
+from adapters.redis.errors import NotOwner, StoreError
 from adapters.redis.log import first_link, next_link
 from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim, flatten
 from tests.simulation.model import ModelStore, SortedSet, Stream, write_id
 
 CALLS = 10_000
-LEASE, HEADS, SEQ, LOG = "lease:m", "heads:m", "seq:m", "log:m"
+LEASE, OWNER, HEADS, SEQ, LOG = "lease:m", "owner:m", "heads:m", "seq:m", "log:m"
 WRITERS = ("house", "m-01", "announcer")
 # Each key is mostly used as what its name says, and sometimes as something else.
 OWN = ("list", "")
@@ -52,7 +53,7 @@ class Caller:
         writer, token = self.random.choice(WRITERS), self.maybe(self.token, "stale")
         return (
             "FCALL",
-            "begin",
+            functions.name("begin"),
             3,
             LEASE,
             HEADS,
@@ -88,7 +89,7 @@ class Caller:
         )
         return (
             "FCALL",
-            "commit",
+            functions.name("commit"),
             6 + len(keys),
             *fixed,
             *keys,
@@ -127,13 +128,14 @@ class Caller:
         token, ttl_ms = self.maybe(self.token, "other"), 10**15
         match self.random.randrange(4):
             case 0:
-                return ("FCALL", "take_lease", 1, LEASE, token, ttl_ms, self.random.choice(("", "steal")))
+                steals = self.random.choice(("", "steal"))
+                return ("FCALL", functions.name("take_lease"), 2, LEASE, OWNER, token, ttl_ms, steals)
             case 1:
-                return ("FCALL", "renew_lease", 1, LEASE, token, ttl_ms)
+                return ("FCALL", functions.name("keep_lease"), 3, LEASE, OWNER, SEQ, token, ttl_ms)
             case 2:
-                return ("FCALL", "release_lease", 1, LEASE, self.maybe("other", token))
+                return ("FCALL", functions.name("release_lease"), 1, LEASE, self.maybe("other", token))
             case _:
-                return ("FCALL", "take_lease", 1, LEASE, self.token, ttl_ms, "steal")
+                return ("FCALL", functions.name("take_lease"), 2, LEASE, OWNER, self.token, ttl_ms, "steal")
 
     def read(self) -> tuple[Any, ...]:
         hash_key, zset, stream = self.key("hash"), self.key("zset"), self.random.choice((LOG, self.key("stream")))
@@ -180,15 +182,17 @@ class Caller:
     def spoil(self) -> tuple[Any, ...]:
         """What makes a commit's own keys unusable, or usable again."""
         log_ahead = ("XADD", LOG, "999999999-1", "writer", "x")
-        return self.random.choice((("DEL", LOG), log_ahead, ("DEL", self.random.choice(KEYS)), ("DEL", LEASE)))
+        return self.random.choice(
+            (("DEL", LOG), log_ahead, ("DEL", self.random.choice(KEYS)), ("DEL", LEASE), ("DEL", OWNER))
+        )
 
     def learn(self, call: tuple[Any, ...], answer: Any) -> None:
         """Keeps what a writer would keep of a good answer."""
-        if call[:2] == ("FCALL", "begin"):
+        if call[:2] == ("FCALL", functions.name("begin")):
             if call[8] in self.heads:
                 self.old_heads = [*self.old_heads[-5:], self.heads[call[8]]]
             self.heads[call[8]] = (call[7], int(answer[0]), answer[1].decode())
-        elif call[:2] == ("FCALL", "commit"):
+        elif call[:2] == ("FCALL", functions.name("commit")):
             args = call[3 + call[2] :]
             self.old_heads = [*self.old_heads[-5:], self.heads[args[2]]]
             self.heads[args[2]] = (args[1], int(args[5]), args[6])
@@ -253,7 +257,7 @@ def hasty(store):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_model_of_the_store_answers_as_the_real_server(hasty, seed):
     store = hasty
-    store.client.execute_command("DEL", LEASE)
+    store.client.execute_command("DEL", LEASE, OWNER)
     now_ms = [0]
     model, caller = ModelStore(lambda: now_ms[0]), Caller(seed)
     kinds: Counter[tuple[str, ...]] = Counter()
@@ -272,19 +276,20 @@ def test_the_model_of_the_store_answers_as_the_real_server(hasty, seed):
         if number % 250 == 0:
             assert model_keys(model) == server_keys(store.client), f"after call {number}: {call!r}"
     assert model_keys(model) == server_keys(store.client)
-    assert kinds["FCALL", "commit", "done"] > 300
-    assert kinds["FCALL", "commit", "refused"] > 100
+    assert kinds["FCALL", functions.name("commit"), "done"] > 300
+    assert kinds["FCALL", functions.name("commit"), "refused"] > 100
 
 
 @pytest.mark.requirement("TST-3")
 def test_a_lease_of_the_model_ends_when_its_time_is_over():
     now_ms = [1000]
     model = ModelStore(lambda: now_ms[0])
-    assert model.execute_command("FCALL", "take_lease", 1, LEASE, "ours", 50, "") == 1
-    assert model.execute_command("FCALL", "take_lease", 1, LEASE, "theirs", 50, "") == 0
+    take = ("FCALL", functions.name("take_lease"), 2, LEASE, OWNER)
+    assert model.execute_command(*take, "ours", 50, "") == 1
+    assert model.execute_command(*take, "theirs", 50, "") == 0
     now_ms[0] += 49
     assert model.execute_command("EXISTS", LEASE) == 1
     now_ms[0] += 1
     assert model.execute_command("EXISTS", LEASE) == 0
-    assert model.execute_command("FCALL", "take_lease", 1, LEASE, "theirs", 50, "") == 1
-    assert isinstance(outcome(model, ("FCALL", "renew_lease", 1, LEASE, "ours", 50)), tuple)
+    assert model.execute_command(*take, "theirs", 50, "") == 1
+    assert outcome(model, ("FCALL", functions.name("keep_lease"), 3, LEASE, OWNER, SEQ, "ours", 50))[0] is NotOwner

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from actors.auction import day_view
+from adapters.redis import functions
 from adapters.redis.checkpoint import unseal
 from adapters.redis.entry import LogEntry
 from adapters.redis.keys import Keys
@@ -96,7 +97,7 @@ class Watch:
 
     def answered(self, command: tuple[Any, ...], answer: Any) -> None:
         """A call that writes was answered."""
-        if command[0] == "FCALL" and command[1] == "commit":
+        if command[0] == "FCALL" and command[1] == functions.name("commit"):
             self.look()
             if answer > len(self.events):
                 self.wrong(f"a commit was answered with seq {answer}, but the log ends at {len(self.events)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import redis
 
+from adapters.redis import functions
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.world import World
 
@@ -190,7 +191,7 @@ class StoreClient:
         """What comes back, which nobody has heard yet."""
         name = command[0]
         writes = name not in READS
-        what = name if name != "FCALL" else str(command[1])
+        what = name if name != "FCALL" else str(command[1]).removesuffix(functions.name(""))
         if writes and what == "commit":
             what = f"commit of {command[3 + command[2] + 2]}"
         do = _no_connection if self._link.closed else lambda: self._store.execute_command(*command)
