@@ -4,6 +4,8 @@ from pathlib import Path
 
 import msgspec
 
+import own_files
+
 _NAME = "process.json"
 
 
@@ -18,10 +20,9 @@ class ProcessFile(msgspec.Struct, frozen=True):
 
 
 def write(data_dir: Path, process: ProcessFile) -> None:
-    """Replaces the word of whichever process was here before."""
-    written = data_dir / f"{_NAME}.new"
-    written.write_bytes(msgspec.json.encode(process))
-    written.replace(data_dir / _NAME)
+    """Replaces the word of whichever process was here before. Raises OSError."""
+    own_files.private_folder(data_dir)
+    own_files.write_whole(data_dir / _NAME, msgspec.json.encode(process))
 
 
 def read(data_dir: Path) -> ProcessFile | None:
@@ -30,3 +31,8 @@ def read(data_dir: Path) -> ProcessFile | None:
         return msgspec.json.decode((data_dir / _NAME).read_bytes(), type=ProcessFile)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def remove(data_dir: Path) -> None:
+    """Forgets that a marathon was here."""
+    (data_dir / _NAME).unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from rich.progress import Progress
 
 from adapters import process_file
 from commands.simulated import end_simulated_x
-from simulator.launch import PORT_FILE
+from simulator.launch import port_of
 
 ROOT = Path(__file__).parent.parent
 DEADLINE_S = 120.0
@@ -93,8 +93,8 @@ def play(folder: Path, seed: int, days: int, day_seconds: float) -> Chaos:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(DEADLINE_S)
-            if (data_dir / PORT_FILE).exists():
-                end_simulated_x(data_dir, int((data_dir / PORT_FILE).read_text(encoding="utf-8")))
+            if (port := port_of(data_dir)) is not None:
+                end_simulated_x(data_dir, port)
 
 
 def _crash_on(process: "subprocess.Popen[bytes]", data_dir: Path, seed: int, duration_s: float) -> Chaos:

@@ -20,7 +20,8 @@ import msgspec
 
 from adapters.redis.embedded import EmbeddedServer
 from benchmarks.measuring import BUILD, ROOT, Measure, resident_mb
-from simulator.launch import ask_x
+from commands.simulated import end_simulated_x
+from simulator.launch import port_of
 
 RUNS = 5
 DEADLINE_S = 30.0
@@ -74,7 +75,8 @@ def measure() -> IdleRun:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(DEADLINE_S)
-            ask_x(int((data_dir / "simulated-x.port").read_text()), "POST", "/_sim/stop", {})
+            if (port := port_of(data_dir)) is not None:
+                end_simulated_x(data_dir, port)
 
 
 def _ready(data_dir: Path) -> bool:

@@ -19,7 +19,7 @@ import supervisor
 from adapters import process_file
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import StoreError
+from adapters.redis.errors import StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
@@ -30,7 +30,7 @@ from benchmarks.measuring import ROOT, resident_mb, until
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
 from messages.events import BidAccepted, BidRefused
-from simulator.launch import PORT_FILE
+from simulator.launch import port_of
 
 START_S, END_S, DECIDE_S = 60.0, 30.0, 900.0
 FILL_BATCH, FILL_AHEAD = 500, 400  # bids an entry, entries that may wait
@@ -64,8 +64,8 @@ class RunningHouse:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
         self.end()
-        if (port_file := self.data_dir / PORT_FILE).exists():
-            end_simulated_x(self.data_dir, int(port_file.read_text(encoding="utf-8")))
+        if (port := port_of(self.data_dir)) is not None:
+            end_simulated_x(self.data_dir, port)
 
     # ---- coming and going
 
@@ -134,9 +134,10 @@ class RunningHouse:
     def is_open(self) -> bool:
         """Whether bids count. Raises RuntimeError when the process has ended."""
         self._must_live()
-        with suppress(StoreError, FileNotFoundError):
+        try:
             return bool(execute(self.client, "HGET", self.keys.day(1), "phase") == b"ACTIVE")
-        return False
+        except StoreUnavailable:  # it is not up yet; whatever else is wrong is not passed over
+            return False
 
     def is_ready(self) -> bool:
         """Whether the process says so. Raises RuntimeError when it has ended."""
@@ -159,7 +160,7 @@ class RunningHouse:
 
     @property
     def client(self) -> redis.Redis:
-        """A client of our own on the house's server. Raises FileNotFoundError before there is one."""
+        """A client of our own on the house's server, whether or not there is one yet."""
         if self._client is None:
             self._client = connect(self._server.url)
         return self._client

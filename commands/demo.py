@@ -7,14 +7,16 @@ data directory goes on where it was; a demo that has been reported begins anew.
 import argparse
 import logging
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 
+import own_files
 import supervisor
+from adapters import process_file
+from adapters.redis.embedded import EmbeddedServer
 from commands.common import CommandError, bounded
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.follow import Follower
@@ -22,6 +24,7 @@ from commands.report import Report, table_of
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from commands.tables import console
 from settings import load
+from simulator.launch import port_of
 
 EXAMPLE = "auction-manager demo --once --days 2 --day-seconds 20 --seed 7"
 PLAN_FILE = "demo.json"
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     report = reports[0]
     console().print(table_of(report))
     if args.report:
-        args.report.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        own_files.write_whole(args.report, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     _write_plan(args.data_dir, msgspec.structs.replace(plan, reported=True))
     end_simulated_x(args.data_dir, port)
     return code or (0 if report.right else 1)
@@ -93,16 +96,23 @@ def _plan(args: argparse.Namespace) -> DemoPlan:
                     "or choose another --data-dir"
                 )
             return plan
-        shutil.rmtree(args.data_dir)
+        _forget(args.data_dir)
     elif args.data_dir.exists() and any(args.data_dir.iterdir()):
         raise CommandError(f"{args.data_dir} is not empty and holds no demo; choose another --data-dir")
-    args.data_dir.mkdir(parents=True, exist_ok=True)
+    own_files.private_folder(args.data_dir)
     plan = DemoPlan(**asked, first_opens_at_ms=supervisor.clock_ms() + START_MS)
     _write_plan(args.data_dir, plan)
     return plan
 
 
 def _write_plan(data_dir: Path, plan: DemoPlan) -> None:
-    written = data_dir / f"{PLAN_FILE}.new"
-    written.write_bytes(msgspec.json.encode(plan))
-    written.replace(data_dir / PLAN_FILE)
+    own_files.write_whole(data_dir / PLAN_FILE, msgspec.json.encode(plan))
+
+
+def _forget(data_dir: Path) -> None:
+    """Makes room for a new demo. Only what a demo has made goes, whatever else lies there; its plan goes last, by being
+    replaced, so that whoever is killed here begins here again. Raises DirectoryInUse."""
+    EmbeddedServer(data_dir).erase()
+    process_file.remove(data_dir)
+    if (port := port_of(data_dir)) is not None:
+        end_simulated_x(data_dir, port)

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
+import own_files
 import supervisor
 from adapters.redis.log import LogReader
 from commands.common import CommandError
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     report = _one(scenarios[0], args.data_dir)
     if args.report:
         args.report.parent.mkdir(parents=True, exist_ok=True)
-        args.report.write_bytes(_as_json(report))
+        own_files.write_whole(args.report, _as_json(report))
     if args.json:
         print(_as_json(report).decode(), end="")
     else:
@@ -109,7 +110,7 @@ def _one(scenario: Scenario, data_dir: Path | None) -> ScenarioReport:
                 shutil.rmtree(data_dir)
     if data_dir.exists() and any(data_dir.iterdir()):
         raise CommandError(f"{data_dir} is not empty: a scenario is played on a fresh marathon")
-    data_dir.mkdir(parents=True, exist_ok=True)
+    own_files.private_folder(data_dir)
     return _play(scenario, data_dir)
 
 

@@ -11,6 +11,7 @@ import sys
 
 from rich.console import Console
 
+import own_files
 import supervisor
 from commands.follow import Follower
 from settings import Settings
@@ -59,7 +60,7 @@ class MarathonProcess:
 
 def _be(settings: Settings, surroundings: supervisor.Surroundings) -> None:
     """The process itself."""
-    with (settings.data_dir / "process.log").open("ab", buffering=0) as words:
+    with open(settings.data_dir / "process.log", "ab", buffering=0, opener=own_files.private) as words:
         os.dup2(words.fileno(), sys.stdout.fileno())
         os.dup2(words.fileno(), sys.stderr.fileno())
     # Crashes are what scenarios are made of: their traces would drown what is to be seen.

@@ -23,7 +23,7 @@ CREDENTIALS = Credentials(
 def simulated_x(data_dir: Path, options: Mapping[str, object]) -> int:
     """The port of the simulated X of this directory; started if it does not live. Raises CommandError."""
     try:
-        return ensure_x(data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))])
+        return ensure_x(data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))])[0]
     except SimulatorFailed as failure:
         raise CommandError(str(failure)) from None
 

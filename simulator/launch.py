@@ -1,7 +1,8 @@
 """Starting a simulator as a process of its own, and finding one that outlived whoever had started it.
 
 The world outside does not stop when the supervisor is killed, and neither do simulators: they end when told, or by
-themselves once nobody has talked to them for a while.
+themselves once nobody has talked to them for a while. While one lives it holds the lock of its directory, so that one
+that is just starting, or does not answer for a moment, never gets a second one beside it.
 """
 
 import http.client
@@ -14,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PORT_FILE = "simulated-x.port"
+import own_files
+
+PORT_FILE, LOCK_FILE, LOG_FILE = "simulated-x.port", "simulated-x.lock", "simulated-x.log"
 START_S = 30.0
 ANSWER_S = 5.0
 POLL_S = 0.02
@@ -24,30 +27,53 @@ class SimulatorFailed(Exception):
     """The simulator did not come up, or did not answer; the text says where its words are."""
 
 
-def ensure_x(data_dir: Path, options: Sequence[str]) -> int:
-    """The port of the simulated X of this directory, started with `options` unless it lives. Raises SimulatorFailed."""
-    port_file, log_file = data_dir / PORT_FILE, data_dir / "simulated-x.log"
-    if (port := _port(port_file)) is not None:
-        return port
-    data_dir.mkdir(parents=True, exist_ok=True)
-    port_file.unlink(missing_ok=True)
-    root = str(Path(__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "simulator.x", "--port-file", str(port_file), *options],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,
-        )
+def ensure_x(data_dir: Path, options: Sequence[str]) -> tuple[int, bool]:
+    """The port of the simulated X of this directory, and whether this call has started it, with `options`.
+
+    Raises SimulatorFailed, and then nothing that was started here is left; OSError.
+    """
+    own_files.private_folder(data_dir)
+    begun: subprocess.Popen[bytes] | None = None
     deadline = time.monotonic() + START_S
-    while (port := _port(port_file)) is None:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SimulatorFailed(f"the simulated X did not start; its words are in {log_file}")
-        time.sleep(POLL_S)
-    return port
+    try:
+        while (port := port_of(data_dir)) is None:
+            if begun is None:
+                begun = _start_alone(data_dir, options)
+            if time.monotonic() > deadline or (begun is not None and begun.poll() is not None):
+                words = data_dir / LOG_FILE
+                raise SimulatorFailed(f"the simulated X of {data_dir} does not answer; its words are in {words}")
+            time.sleep(POLL_S)
+    except BaseException:
+        if begun is not None:
+            begun.kill()
+            begun.wait()
+        raise
+    return port, begun is not None
+
+
+def _start_alone(data_dir: Path, options: Sequence[str]) -> "subprocess.Popen[bytes] | None":
+    """The process of a simulated X that is on its way up, or None where one lives already."""
+    lock = own_files.lock_file(data_dir / LOCK_FILE)
+    try:
+        if not own_files.try_lock(lock):
+            return None
+        port_file = data_dir / PORT_FILE
+        port_file.unlink(missing_ok=True)  # of one that was killed
+        root = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        with open(data_dir / LOG_FILE, "ab", opener=own_files.private) as log:
+            return subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "simulator.x", "--port-file", str(port_file), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(lock,),
+                umask=own_files.PRIVATE_UMASK,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+            )
+    finally:
+        os.close(lock)
 
 
 def ask_x(port: int, method: str, path: str, body: Any = None) -> Any:
@@ -67,9 +93,10 @@ def ask_x(port: int, method: str, path: str, body: Any = None) -> Any:
     return content
 
 
-def _port(port_file: Path) -> int | None:
+def port_of(data_dir: Path) -> int | None:
+    """The port of the simulated X that answers in this directory, or None."""
     try:
-        port = int(port_file.read_text(encoding="utf-8"))
+        port = int((data_dir / PORT_FILE).read_text(encoding="utf-8"))
         ask_x(port, "GET", "/_sim/health")
     except (OSError, ValueError, SimulatorFailed):
         return None

@@ -16,11 +16,11 @@ MAY_IMPORT = {
     "messages": {"messages"},
     "auction": {"auction", "messages"},
     "supervision": {"supervision"},
-    "adapters": {"adapters", "messages"},
-    "simulator": {"simulator", "messages"},
+    "adapters": {"adapters", "messages", "own_files"},
+    "simulator": {"simulator", "messages", "own_files"},
     "actors": {"actors", "adapters", "auction", "messages", "supervision"},
 }
-OURS = {*MAY_IMPORT, "commands", "settings", "supervisor", "reception", "cli", "ingest_process"}
+OURS = {*MAY_IMPORT, "commands", "settings", "supervisor", "reception", "cli", "ingest_process", "own_files"}
 
 # What a pure core has no use for: clocks, chance, threads and anything that reaches outside.
 IMPURE = {

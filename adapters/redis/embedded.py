@@ -3,23 +3,24 @@
 Two locks guard the data directory, both given up by the kernel when their holder dies. `supervisor.lock` is
 held by the supervisor: a second one is refused. `server.lock` is held by the server, which inherits it: while
 it is held, a server lives here, perhaps from a supervisor that was killed, and is adopted instead of starting
-a second one on the same files.
+a second one on the same files. Where its socket is follows from the directory alone, and stands in no file.
 """
 
-import fcntl
 import importlib.util
 import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
-import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import redis
 
+import own_files
 from adapters.redis.client import connect, execute, socket_url
 from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError
 
@@ -31,6 +32,9 @@ LOG_BYTES = 1_000_000  # the server's own log is put aside at a start when it is
 FULL_BYTES = 2**16  # less than this left on a disk, in bytes, is a full one
 _NO_ROOM = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
 MAX_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux, 103 on macOS
+SOCKET_NAME = "valkey.sock"
+SHORT_PLACE = Path("/tmp")  # noqa: S108 (a folder in it is used only if nobody else can write there)
+AOF_FOLDER, AOF_FILES = "appendonlydir", ("appendonly.aof.*", "temp-*.aof*")
 
 _OPTIONS = {
     "port": "0",
@@ -53,6 +57,9 @@ class EmbeddedServer:
         self._dir = data_dir.resolve()
         self._process: subprocess.Popen[bytes] | None = None
         self._supervisor_lock: int | None = None
+        # Kept from the first `ensure` on: a process that has no descriptor left must still see that its server lives.
+        self._server_lock: int | None = None
+        self._client: redis.Redis | None = None
 
     @property
     def log_file(self) -> Path:
@@ -61,47 +68,60 @@ class EmbeddedServer:
 
     @property
     def socket(self) -> Path:
-        """The Unix socket; known once `ensure` has returned."""
-        return Path(self._socket_file.read_text(encoding="utf-8"))
+        """The Unix socket: in the directory, or where that path is too long for the kernel, in a folder of /tmp that is
+        named after the directory's inode.
+
+        Raises OSError without a directory, ServerFailed where that folder is somebody else's.
+        """
+        path = self._dir / SOCKET_NAME
+        if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+            return path
+        here = self._dir.stat()
+        folder = SHORT_PLACE / f"valkey-{here.st_dev:x}-{here.st_ino:x}"
+        with suppress(FileNotFoundError):
+            found = folder.lstat()
+            is_private = found.st_mode == stat.S_IFDIR | own_files.PRIVATE_FOLDER
+            if not is_private or found.st_uid not in (os.geteuid(), here.st_uid):
+                raise ServerFailed(f"{folder} must be a private folder of the owner of {self._dir}: remove it")
+        return folder / SOCKET_NAME
 
     @property
     def url(self) -> str:
-        """What `connect` takes; known once `ensure` has returned."""
+        """What `connect` takes. Raises as `socket` does."""
         return socket_url(str(self.socket))
-
-    @property
-    def _socket_file(self) -> Path:
-        return self._dir / "socket"
 
     def ensure(self, within_s: float = START_S) -> bool:
         """Sees to it that a server answers: starts one, or adopts the one that lives here. True when it
         has started one.
 
-        Raises DirectoryInUse when another supervisor works here, ServerFailed when no server comes up; one that still
-        reads its files may be asked for again.
+        Raises DirectoryInUse when another supervisor works here, ServerFailed when no server comes up, OSError; one
+        that still reads its files may be asked for again.
         """
-        self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._supervisor_lock is None:
-            self._supervisor_lock = _lock(self._dir / "supervisor.lock")
-            if self._supervisor_lock is None:
-                raise DirectoryInUse(f"another supervisor works in {self._dir}; stop it or choose another")
+        self._take_directory()
         started = False
         deadline = time.monotonic() + within_s
         while True:
-            server_lock = _lock(self._dir / "server.lock")
-            if server_lock is not None:
-                try:
-                    if started:
-                        raise ServerFailed(f"the server in {self._dir} ended at once: {self._last_words()}")
-                    self._start(server_lock)
-                    started = True
-                finally:
-                    os.close(server_lock)
+            if self._server_has_ended():
+                if started:
+                    raise ServerFailed(f"the server in {self._dir} ended at once: {self._last_words()}")
+                self._start()
+                started = True
             elif self.alive():
                 return started
             if time.monotonic() > deadline:
                 raise ServerFailed(f"the server in {self._dir} does not answer: {self._last_words()}")
             time.sleep(POLL_S)
+
+    def _take_directory(self) -> None:
+        if self._supervisor_lock is not None:
+            return
+        own_files.private_folder(self._dir)
+        lock = own_files.lock_file(self._dir / "supervisor.lock")
+        if not own_files.try_lock(lock):
+            os.close(lock)
+            raise DirectoryInUse(f"another supervisor works in {self._dir}; stop it or choose another")
+        self._supervisor_lock = lock
+        self._client = connect(self.url, PING_S)
 
     def alive(self) -> bool:
         """Whether the server answers. While it still reads its files it does not."""
@@ -121,60 +141,86 @@ class EmbeddedServer:
         try:
             self._shut_down()
         finally:
-            os.close(self._supervisor_lock)
-            self._supervisor_lock = None
+            self._let_go()
+
+    def erase(self) -> None:
+        """Ends the server and removes what it has kept, which is lost for good. Raises DirectoryInUse, ServerFailed."""
+        self._take_directory()
+        try:
+            self._shut_down()
+            for pattern in AOF_FILES:
+                for file in (self._dir / AOF_FOLDER).glob(pattern):
+                    file.unlink()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        for lock in (self._server_lock, self._supervisor_lock):
+            if lock is not None:
+                os.close(lock)
+        self._server_lock = self._supervisor_lock = None
 
     def _shut_down(self) -> None:
-        if not self._socket_file.exists():
-            return
         process_id = self.process_id()
         self._ask("SHUTDOWN", "NOW")
-        if not self._has_ended(STOP_S):
+        if not self._ends_within(STOP_S):
             if process_id is not None:
                 os.kill(process_id, signal.SIGKILL)  # every commit that it answered is on the disk
-            if not self._has_ended(STOP_S):
+            if not self._ends_within(STOP_S):
                 raise ServerFailed(f"the server in {self._dir} does not end: {self._last_words()}")
         if self._process is not None:
             self._process.wait(STOP_S)
-        if self.socket.parent != self._dir:
-            shutil.rmtree(self.socket.parent, ignore_errors=True)
-        self._socket_file.unlink()
+        # A killed server leaves its socket. These two names are made by `_start`, and nothing else is removed.
+        path = self.socket
+        path.unlink(missing_ok=True)
+        if path.parent != self._dir:
+            with suppress(OSError):  # there is none, or somebody has put something into it
+                path.parent.rmdir()
 
-    def _has_ended(self, within_s: float) -> bool:
+    def _ends_within(self, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
-        while (server_lock := _lock(self._dir / "server.lock")) is None:
+        while not self._server_has_ended():
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_S)
-        os.close(server_lock)
         return True
 
-    def _start(self, server_lock: int) -> None:
+    def _server_has_ended(self) -> bool:
+        """Whether no server lives here. Only for who holds the directory: it takes the server's lock for a moment."""
+        if self._server_lock is None:
+            self._server_lock = own_files.lock_file(self._dir / "server.lock")
+        if not own_files.try_lock(self._server_lock):
+            return False
+        own_files.unlock(self._server_lock)
+        return True
+
+    def _start(self) -> None:
         if self._process is not None:
             self._process.wait(STOP_S)  # it holds its lock no more, so it has ended
         if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
-        socket_path = self._choose_socket()
-        self._socket_file.write_text(str(socket_path), encoding="utf-8")
-        options = _OPTIONS | {"dir": str(self._dir), "unixsocket": str(socket_path)}
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
-                [_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(server_lock,),
-                # A Ctrl-C in the terminal is for the supervisor alone, which ends the server last.
-                start_new_session=True,
-            )
-
-    def _choose_socket(self) -> Path:
-        path = self._dir / "valkey.sock"
-        if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
-            return path
-        if self._socket_file.exists() and self.socket.parent.is_dir():
-            return self.socket
-        return Path(tempfile.mkdtemp(prefix="valkey-")) / "valkey.sock"
+        if self.socket.parent != self._dir:
+            self.socket.parent.mkdir(mode=own_files.PRIVATE_FOLDER, exist_ok=True)
+        options = _OPTIONS | {"dir": str(self._dir), "unixsocket": str(self.socket)}
+        lock = own_files.lock_file(self._dir / "server.lock")
+        own_files.try_lock(lock)
+        try:
+            with open(self.log_file, "ab", opener=own_files.private) as log:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(lock,),
+                    umask=own_files.PRIVATE_UMASK,
+                    # A Ctrl-C in the terminal is for the supervisor alone, which ends the server last.
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lock)
 
     def process_id(self) -> int | None:
         if self._process is not None and self._process.poll() is None:
@@ -184,31 +230,22 @@ class EmbeddedServer:
 
     def _ask(self, *command: str) -> Any:
         """The server's answer, or None when there is none."""
-        if not self._socket_file.exists():
+        try:
+            client = self._client or connect(self.url, PING_S)
+        except (ServerFailed, OSError):
             return None
-        client = connect(self.url, PING_S)
         try:
             return execute(client, *command)
         except (StoreError, redis.RedisError):
             return None
         finally:
-            client.close()
+            if client is not self._client:
+                client.close()
 
     def _last_words(self) -> str:
         said = self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
         lines = said.splitlines() or ["it said nothing"]
         return f"{lines[-1].strip()} ({self.log_file})"
-
-
-def _lock(path: Path) -> int | None:
-    """An exclusive lock as a descriptor that holds it, or None when somebody has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 def _binary() -> str:

@@ -1,7 +1,6 @@
 """The process: builds the parts, serves them on loopback, and ends on a signal, on command, or when nobody asks."""
 
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+import own_files
 from simulator.x.answers import Answers, Handler
 from simulator.x.auth import Authentication
 from simulator.x.clock import now_ms
@@ -92,7 +92,7 @@ class Server:
             port = await door.open(port)
             print(f"simulated X on http://{HOST}:{port}", file=sys.stderr, flush=True)
             if port_file:
-                _write_whole(port_file, f"{port}\n")
+                own_files.write_whole(port_file, f"{port}\n".encode())
             await self._until_stopped_or_idle()
         finally:
             if port_file:
@@ -124,13 +124,6 @@ class Server:
         finally:
             self._busy -= 1
             self._idle_since = time.monotonic()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    # Whoever waits for the file must never read half of it.
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(text)
-    unfinished.replace(path)
 
 
 def _remove_own(path: Path, text: str) -> None:

@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from adapters.redis.embedded import EmbeddedServer
-from simulator.launch import SimulatorFailed, ask_x
+from commands.simulated import end_simulated_x
+from simulator.launch import port_of
 
 ROOT = Path(__file__).parent.parent.parent
 DEADLINE_S = 60.0
@@ -106,9 +106,9 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def end_world(data_dir: Path) -> None:
     """Ends the simulated X and the store that a killed demo has left behind."""
-    if (data_dir / "socket").exists():
-        server = EmbeddedServer(data_dir)
+    server = EmbeddedServer(data_dir)
+    if server.alive():
         server.ensure()
         server.stop()
-    with suppress(SimulatorFailed, OSError, ValueError):  # then it has ended with its demo
-        ask_x(int((data_dir / "simulated-x.port").read_text()), "POST", "/_sim/stop", {})
+    if (port := port_of(data_dir)) is not None:
+        end_simulated_x(data_dir, port)

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from adapters.redis.client import connect, execute, socket_url
+from adapters.redis.client import connect, execute
+from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
 from messages.commands import PlaceBid
 from messages.events import DayStarted
@@ -53,8 +54,8 @@ def data_dir() -> Iterator[Path]:
     with TemporaryDirectory(prefix="store-") as folder:
         path = Path(folder) / "with a space"
         yield path
-        for socket_file in path.rglob("socket"):
-            client = connect(socket_url(socket_file.read_text()), timeout_s=1)
+        for lock in path.rglob("server.lock"):
+            client = connect(EmbeddedServer(lock.parent).url, timeout_s=1)
             with suppress(StoreError):
                 execute(client, "SHUTDOWN", "NOW")
             client.close()

@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -59,6 +61,13 @@ def killed_supervisor(data_dir):
 
 def process_id(client):
     return client.info("server")["process_id"]
+
+
+def until(holds):
+    deadline_s = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline_s, "it did not come true in time"
+        time.sleep(0.01)
 
 
 def no_server_lives_in(data_dir):
@@ -159,9 +168,14 @@ def test_a_second_supervisor_is_refused_with_one_line_and_harms_nothing(data_dir
     third.stop()
 
 
+@pytest.fixture
+def deep(data_dir):
+    """A directory whose path is too long for a socket in it."""
+    return data_dir / ("d" * 60) / ("e" * 60)
+
+
 @pytest.mark.requirement("RED-3")
-def test_a_long_path_gets_its_socket_elsewhere(data_dir):
-    deep = data_dir / ("d" * 60) / ("e" * 60)
+def test_a_long_path_gets_its_socket_elsewhere(deep):
     server = EmbeddedServer(deep)
     server.ensure()
     elsewhere = server.socket.parent
@@ -175,6 +189,115 @@ def test_a_long_path_gets_its_socket_elsewhere(data_dir):
         assert client.get("kept") == b"yes"
     server.stop()
     assert not elsewhere.exists()
+
+
+@pytest.mark.requirement("RED-3")
+def test_whoever_looks_finds_a_server_elsewhere_by_its_directory_alone(deep):
+    with killed_supervisor(deep) as first:
+        first.kill()
+        first.wait(10)
+        assert EmbeddedServer(deep).alive()
+        successor = EmbeddedServer(deep)
+        assert not successor.ensure()
+        elsewhere = successor.socket.parent
+        (elsewhere / "of somebody else").touch()
+        successor.stop()
+    assert [path.name for path in elsewhere.iterdir()] == ["of somebody else"]
+    (elsewhere / "of somebody else").unlink()
+    elsewhere.rmdir()
+
+
+@pytest.mark.requirement("RED-3")
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_folder_elsewhere_that_others_can_write_in_is_refused(deep, tmp_path, is_link):
+    deep.mkdir(parents=True)
+    elsewhere = EmbeddedServer(deep).socket.parent
+    if is_link:
+        elsewhere.symlink_to(tmp_path)
+    else:
+        elsewhere.mkdir()
+        elsewhere.chmod(0o777)
+    try:
+        with pytest.raises(ServerFailed, match="must be a private folder of the owner"):
+            EmbeddedServer(deep).ensure()
+    finally:
+        elsewhere.unlink() if is_link else elsewhere.rmdir()
+
+
+@pytest.mark.requirement("RED-3")
+@pytest.mark.parametrize("says", [b"", b"valkey.sock", b"../valkey.sock"])
+def test_a_stop_removes_nothing_by_a_path_that_stands_in_a_file(data_dir, tmp_path, monkeypatch, says):
+    canaries = [tmp_path / "work" / "deep" / "letters", tmp_path / "work" / "photo", data_dir.parent / "beside"]
+    for canary in canaries:
+        canary.parent.mkdir(parents=True, exist_ok=True)
+        canary.touch()
+    monkeypatch.chdir(tmp_path / "work")
+    server = EmbeddedServer(data_dir)
+    server.ensure()
+    (data_dir / "socket").write_bytes(says)
+    os.kill(server.process_id(), signal.SIGKILL)
+    with suppress(StoreError, OSError):
+        server.stop()
+    assert all(canary.exists() for canary in canaries)
+    assert no_server_lives_in(data_dir)
+
+
+@pytest.mark.requirement("RED-3")
+def test_everything_in_the_directory_is_for_its_owner_alone(data_dir):
+    data_dir.mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        server = EmbeddedServer(data_dir)
+        server.ensure()
+        with client_of(server) as client:
+            execute(client, "SET", "kept", "yes")
+            execute(client, "BGREWRITEAOF")
+            until(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0)
+    finally:
+        os.umask(before)
+    everything = [data_dir, *data_dir.rglob("*")]
+    assert len(everything) >= 6
+    assert [path for path in everything if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    server.stop()
+
+
+@pytest.mark.requirement("RED-3", "HA-1")
+def test_a_process_without_a_descriptor_left_still_sees_that_its_server_lives(data_dir):
+    server = EmbeddedServer(data_dir)
+    server.ensure()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 20, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        assert not server.ensure()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for descriptor in taken:
+            os.close(descriptor)
+    server.stop()
+
+
+@pytest.mark.requirement("RED-3")
+def test_erasing_takes_what_the_server_has_kept_and_nothing_else(data_dir):
+    server = EmbeddedServer(data_dir)
+    server.ensure()
+    with client_of(server) as client:
+        execute(client, "SET", "kept", "yes")
+    (data_dir / "appendonlydir" / "letters").touch()
+    (data_dir / "photo").touch()
+    with pytest.raises(DirectoryInUse):
+        EmbeddedServer(data_dir).erase()
+    server.stop()
+    EmbeddedServer(data_dir).erase()
+    assert [path.name for path in (data_dir / "appendonlydir").iterdir()] == ["letters"]
+    assert (data_dir / "photo").exists()
+    server.ensure()
+    with client_of(server) as client:
+        assert client.get("kept") is None
+    server.stop()
 
 
 @pytest.mark.requirement("RED-3")
