@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from actors.congestion import watch
 from actors.histories import Histories, StillReading
 from actors.injection import injected
+from actors.lease_keeper import ALARM as STORE
 from actors.operations import note, ordered, why_not
 from actors.pushes import Pushes
 from actors.scheduler import HOUSE
@@ -35,6 +36,18 @@ from messages.hints import QueueGrew
 from supervision import Delivery, State, Supervisor
 
 log = logging.getLogger(__name__)
+
+LOOK_S = 1.0  # the store may take so long to say how it stands; after that, what it last said is shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What the store said when it was last looked at, at this time (UTC ms; None: it has never answered)."""
+
+    at_ms: int | None = None
+    current: dict[str, Any] | None = None
+    queues: dict[str, int] = dataclasses.field(default_factory=dict)
+    numbers: StoreNumbers | None = None
 
 
 class Reception:
@@ -56,6 +69,7 @@ class Reception:
         self._histories, self._time_zone = histories, time_zone
         self._reads = StoreReads(client, keys, len(auctions), self.receipts, clock)
         self._serials = itertools.cycle(range(4096))
+        self._seen, self._looking = Seen(), asyncio.Lock()
 
     def views(self, inject_enabled: bool, consumer_secret: str) -> Views:
         """What the HTTP server takes. X may push where the secret is known with which it signs."""
@@ -67,57 +81,65 @@ class Reception:
     def ready(self) -> tuple[bool, list[str]]:
         """Whether every actor does its work, and who does not."""
         waiting = [f"{child.name}: {child.state}" for child in self._supervisor.tree() if child.state != State.READY]
+        if trouble := alarms.sounding().get(STORE):
+            waiting.append(f"store: {trouble}")
         return not waiting, waiting
 
     async def status(self) -> dict[str, Any]:
-        """The whole: the tree, the auction on stage, its queue, the neighbours."""
-        try:
-            current = await self._reads.current()
-        except NotFound:
-            current = None
-        queues = {}
-        if current:
-            queues["undecided_batches"] = int(await self._client.xlen(self._keys.queue(current["auction_id"])))
-            queues["dead_letters"] = int(await self._client.xlen(self._keys.dead))
-        watch(self._supervisor.tree(), await self._store_numbers())
+        """The whole: the tree, the auction on stage, its queue, the neighbours. While the store is away, what it last
+        said, and when that was."""
+        answered = await self._look()
+        seen, tree = self._seen, self._supervisor.tree()
+        watch(tree, seen.numbers if answered else None)
+        sounding = alarms.sounding()
         return {
             "marathon_id": self._keys.marathon_id,
-            "actors": [dataclasses.asdict(child) for child in self._supervisor.tree()],
-            "current": current,
-            "queues": queues,
+            "actors": [dataclasses.asdict(child) for child in tree],
+            "store": {"as_of_ms": seen.at_ms, "trouble": sounding.get(STORE)},
+            "current": seen.current,
+            "queues": seen.queues,
             "integrations": self._integrations,
-            "alarms": alarms.sounding(),
+            "alarms": sounding,
         }
 
     async def metrics(self) -> bytes:
         """What was counted, the tree's numbers, and the store's if it answers."""
-        try:
-            store = await self._store_numbers()
-        except RedisError as fault:
-            log.warning("the metrics lack the store's numbers: %s", fault)
-            store = None
+        store = self._seen.numbers if await self._look() else None
         watch(self._supervisor.tree(), store)
         return render(self._supervisor.tree(), store)
 
-    async def _store_numbers(self) -> StoreNumbers:
+    async def _look(self) -> bool:
+        """Looks at the store; whether it has answered, which it must at once."""
+        try:
+            async with asyncio.timeout(LOOK_S), self._looking:
+                self._seen = await self._what_the_store_says()
+        except (RedisError, OSError) as fault:  # TimeoutError is an OSError
+            log.warning("the store does not say how it stands: %s", fault)
+            return False
+        return True
+
+    async def _what_the_store_says(self) -> Seen:
+        now_ms = self._clock()
         log_seq = int(await self._client.get(self._keys.seq) or 0)
         dead_letters = int(await self._client.xlen(self._keys.dead))
         try:
             current = await self._reads.current()
         except NotFound:
-            return StoreNumbers(log_seq, dead_letters)
-        queue, now_ms = self._keys.queue(current["auction_id"]), self._clock()
+            return Seen(now_ms, numbers=StoreNumbers(log_seq, dead_letters))
+        queue = self._keys.queue(current["auction_id"])
+        entries = int(await self._client.xlen(queue))
         first: Any = await self._client.xrange(queue, count=1)
         came_ms = int(first[0][0].partition(b"-")[0]) if first else now_ms
         waiting = current["phase"] in (Phase.ACTIVE, Phase.PROCESSING)
-        return StoreNumbers(
+        numbers = StoreNumbers(
             log_seq,
             dead_letters,
-            queue_entries=int(await self._client.xlen(queue)),
+            queue_entries=entries,
             queue_oldest_ms=max(0, now_ms - came_ms),
             phase=current["phase"],
             watermark_lag_ms=now_ms - (current["watermark_ms"] or current["opens_at_ms"]) if waiting else None,
         )
+        return Seen(now_ms, current, {"undecided_batches": entries, "dead_letters": dead_letters}, numbers)
 
     async def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Any]:
         """What is true of these posts as of now, None for one without a verdict. Raises Refused, StoreError."""

@@ -40,6 +40,7 @@ def tree_of(status: dict[str, Any]) -> Tree:
         if child["group"] not in groups:
             groups[child["group"]] = tree.add(Text(child["group"], style="bold"))
         groups[child["group"]].add(_child(child))
+    _add(tree, "store", status["store"])
     _add(tree, "on stage", status["current"] or {"nothing": "yet"})
     _add(tree, "queues", status["queues"] or {"nothing": "yet"})
     _add(tree, "integrations", status["integrations"])

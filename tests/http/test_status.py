@@ -1,0 +1,100 @@
+"""What `/status`, `/readyz` and `/metrics` say while the store is away: what they remember, at once."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.histories import Histories
+from actors.lease_keeper import ALARM
+from adapters import alarms
+from adapters.event_loop import LoopThread
+from adapters.redis.client import connect, connect_async, execute
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.keys import Keys
+from reception import LOOK_S, Reception
+from supervision import Group, Supervisor
+from tests.demo.running import DEADLINE_S
+
+NOW_MS = 1_800_000_000_000
+
+
+class Desk:
+    """A reception on a server of its own, with nobody at work."""
+
+    def __init__(self, server: EmbeddedServer, loop: LoopThread) -> None:
+        self.server, self._loop, keys = server, loop, Keys("m")
+        self.client, self._waiting_client = connect(server.url), connect_async(server.url, timeout_s=60)
+        execute(self.client, "SET", keys.seq, 7)
+        supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
+        histories = Histories(self.client, keys)
+        client = self._waiting_client
+        self.reception = Reception(supervisor, client, keys, ["m-01"], {}, lambda: NOW_MS, histories, "UTC")
+
+    def ask(self, what: Any) -> Any:
+        """The answer, and how long it took, in seconds."""
+        began_s = time.monotonic()
+        answer = self._loop.submit(what()).result(DEADLINE_S)
+        return answer, time.monotonic() - began_s
+
+    def close(self) -> None:
+        self._loop.submit(self._waiting_client.aclose()).result(DEADLINE_S)
+        self.client.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    server, loop = EmbeddedServer(tmp_path / "data"), LoopThread()
+    server.ensure()
+    loop.start()
+    made = Desk(server, loop)
+    try:
+        yield made
+    finally:
+        made.close()
+        loop.stop()
+        server.stop()
+
+
+@pytest.mark.requirement("RED-3", "OBS-1")
+def test_while_the_store_stands_still_the_status_is_what_it_last_said_and_when(desk: Desk) -> None:
+    before, _ = desk.ask(desk.reception.status)
+    assert before["store"] == {"as_of_ms": NOW_MS, "trouble": None}
+    process_id = desk.server.process_id()
+    assert process_id is not None
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        status, took_s = desk.ask(desk.reception.status)
+        assert status == before
+        assert took_s < LOOK_S + 30, "not as long as the client would wait"
+        shown, _ = desk.ask(desk.reception.metrics)
+        assert b"auction_store_up 0" in shown
+    finally:
+        os.kill(process_id, signal.SIGCONT)
+    shown, _ = desk.ask(desk.reception.metrics)
+    assert b"auction_store_up 1" in shown
+
+
+@pytest.mark.requirement("RED-3", "OBS-1")
+def test_a_store_that_was_never_there_fails_no_status(desk: Desk) -> None:
+    desk.server.stop()
+    status, _ = desk.ask(desk.reception.status)
+    assert status["store"]["as_of_ms"] is None
+    assert status["current"] is None
+    desk.server.ensure()
+
+
+@pytest.mark.requirement("RED-3", "OBS-1")
+def test_what_keeps_the_store_stands_on_status_and_readyz_in_the_same_words(desk: Desk) -> None:
+    alarms.sound(ALARM, "the disk is full")
+    try:
+        status, _ = desk.ask(desk.reception.status)
+        assert status["store"]["trouble"] == "the disk is full"
+        assert desk.reception.ready() == (False, ["store: the disk is full"])
+    finally:
+        alarms.clear(ALARM)
+    assert desk.reception.ready() == (True, [])
