@@ -41,10 +41,17 @@ from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.programme import Programme, coming
 from adapters.own_process import OwnProcess
 from adapters.process_file import ProcessFile
-from adapters.redis import functions, layout
+from adapters.redis import fitness, functions, layout
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import LeaseEnded, NotOwner, OutcomeUnknown, QueueFull, StoreError, StoreUnavailable
+from adapters.redis.errors import (
+    LeaseEnded,
+    NotOwner,
+    OutcomeUnknown,
+    QueueFull,
+    StoreError,
+    StoreUnavailable,
+)
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
@@ -87,13 +94,14 @@ def clock_ms() -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Surroundings:
-    """What the settings leave to whoever starts the process: where X is, as whom we post, the days' plan, and the dates
-    behind it for lots whose day was not held."""
+    """What the settings leave to whoever starts the process: where X is, as whom we post, the days' plan, the dates
+    behind it for lots whose day was not held, and whether a store may be used that is not the one of before."""
 
     x_base_url: str
     credentials: Credentials
     plan: Sequence[DayPlan]
     further: Sequence[FurtherDay] = ()
+    begin_anew: bool = False
 
 
 def plan_of(settings: Settings) -> list[DayPlan]:
@@ -270,6 +278,7 @@ class Process:
             lambda: connect(self._url, timeout_s, self._password, one_server=True), self.keys, self._token
         )
         self.client = self._store.connect()
+        self._look_at_store()
         functions.load(self.client)
         # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
         if not self._lease().take(steal=self._embedded is not None):
@@ -277,6 +286,14 @@ class Process:
         layout.bring_up_to_date(self.client, self.keys)
         self._start_listening(timeout_s)
         self.supervisor.start()
+
+    def _look_at_store(self) -> None:
+        """Refuse what must not be used: an unfit store, or one that has lost what has happened here."""
+        if not self._embedded and (risk := fitness.look_at(self.client)):
+            alarms.sound("store_risk", risk)
+        before = process_file.read(self.settings.data_dir)
+        if before and before.marathon_id == self.keys.marathon_id and not self.surroundings.begin_anew:
+            fitness.refuse_other_history(self.client, self.keys, before.generation)
 
     def stop(self) -> None:
         """Give back what `start` has taken, each with a deadline. The actors have ended before."""

@@ -1,6 +1,7 @@
 """`run`: the supervisor as a long-lived process, until SIGTERM or SIGINT."""
 
 import argparse
+import dataclasses
 import logging
 import os
 import sys
@@ -16,12 +17,18 @@ EXAMPLE = "auction-manager run --config staging.toml"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
+    parser.add_argument(
+        "--begin-anew",
+        action="store_true",
+        help="use a store that lacks the marathon which has run here: its auctions are announced a second time",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = settings_of(args, dict(os.environ))
-    return supervisor.run(settings, surroundings_of(settings), announce)
+    surroundings = dataclasses.replace(surroundings_of(settings), begin_anew=args.begin_anew)
+    return supervisor.run(settings, surroundings, announce)
 
 
 def announce(process: supervisor.Process) -> None:

@@ -50,6 +50,10 @@ class WrongLayout(StoreError):
     """The store's keys are laid out as another version of this program does it, and cannot be converted."""
 
 
+class UnfitStore(StoreError):
+    """This store must not be used for this marathon as it stands; the text says why, and the way out."""
+
+
 class ServerFailed(StoreError):
     """The embedded server does not start or does not answer, and trying again will not help."""
 
