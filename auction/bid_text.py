@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from auction.amounts import read_amount
-from auction.characters import EMOJI, LINK, is_mark, readings, reorders, with_foreign_digits
+from auction.characters import EMOJI, LINK, readings, reorders, with_foreign_digits, with_plain_width
+from auction.links import without_isolates, without_links
 from auction.money import wei_of
 from messages.base import Refusal, Wei
 
@@ -27,16 +28,12 @@ _typical = re.compile(
     re.ASCII,
 )
 _retweet = re.compile(r"\A[ \n]*+(?>(?:@[A-Za-z0-9_]++[ \n]*+)*)[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")
-_url = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://[^ \n]+")
-_tag_or_name = re.compile(
-    # A tag begins where X links one: not within a word. An ENS name stands by itself, in lower-case .eth.
-    r"(?P<tag>(?<![\w&#])#(?=\w))"
-    rf"|(?<![^ \n{EMOJI}(\[{{\"'“‘«])(?:[A-Za-z0-9_-]++\.)+eth(?![A-Za-z0-9_-])"
-    r"|(?<![A-Za-z0-9_!#$%&*@])@[A-Za-z0-9_]++"
+_name = re.compile(
+    # An ENS name stands by itself, in lower-case .eth.
+    rf"(?<![^ \n{EMOJI}(\[{{\"'“‘«])(?:[A-Za-z0-9_-]++\.)+eth(?![A-Za-z0-9_-])"
+    rf"|(?<![A-Za-z0-9_!#$%&*@{LINK}])@[A-Za-z0-9_]++"
 )
 _LONGEST_TAG = 280
-# Besides letters, digits and marks, X lets these stand in a tag.
-_IN_TAGS = frozenset("_\u00b7\u0f0b\u0f0c\u05be\u05f3\u05f4\u3003\u301c\u309b\u309c\u30a0\u30fb\ua67e")
 
 
 def read_bid(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -> Wei | Refusal:
@@ -57,10 +54,13 @@ def read_by_the_rules(text: str, hashtag: str, hashtags: tuple[str, ...] | None 
     """As `read_bid`, without its short way for typical texts."""
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     if reorders(text):
-        return Refusal.BIDI_CONTROL
+        text = without_isolates(text)
+        if reorders(text):
+            return Refusal.BIDI_CONTROL
+    text, tags = without_links(text)
     wanted = _fold(hashtag)
-    is_tagged = _holds(hashtags or (), wanted)
-    verdicts = {_read(reading, wanted, is_tagged) for reading in readings(text)}
+    is_tagged = _holds(hashtags or (), wanted) or _holds(tags, wanted)
+    verdicts = {_read(reading, is_tagged) for reading in readings(text)}
     return verdicts.pop() if len(verdicts) == 1 else Refusal.HIDDEN_CHAR
 
 
@@ -70,39 +70,12 @@ def bid_line(text: str, hashtag: str) -> str:
     return f"REJECT:{verdict.value}" if isinstance(verdict, Refusal) else str(verdict)
 
 
-def _read(text: str, wanted: str, is_tagged: bool) -> Wei | Refusal:
+def _read(text: str, is_tagged: bool) -> Wei | Refusal:
     if _retweet.search(text):
         return Refusal.RETWEET
-    text, tags = _without_links(_url.sub(LINK, text))
-    if not is_tagged and not _holds(tags, wanted):
+    if not is_tagged:
         return Refusal.NO_HASHTAG
-    return read_amount(with_foreign_digits(text))
-
-
-def _without_links(text: str) -> tuple[str, list[str]]:
-    """The text with a stand-in for every hashtag, ENS name and mention, and the hashtags."""
-    pieces, tags, end = [], [], 0
-    while found := _tag_or_name.search(text, end):
-        link_end = found.end()
-        if found["tag"]:
-            link_end = _tag_end(text, link_end)
-            tag = text[found.end() : link_end]
-            # X links no tag without a letter, none that runs into another and none that is the scheme of an address.
-            if text.startswith(("#", "://"), link_end) or not any(c.isalpha() for c in tag):
-                pieces.append(text[end:link_end])
-                end = link_end
-                continue
-            tags.append(tag)
-        pieces += text[end : found.start()], LINK
-        end = link_end
-    return "".join([*pieces, text[end:]]), tags
-
-
-def _tag_end(text: str, start: int) -> int:
-    end = start
-    while end < len(text) and (text[end].isalnum() or text[end] in _IN_TAGS or is_mark(text[end])):
-        end += 1
-    return end
+    return read_amount(with_foreign_digits(_name.sub(LINK, text)))
 
 
 def _holds(tags: Iterable[str], wanted: str) -> bool:
@@ -112,4 +85,4 @@ def _holds(tags: Iterable[str], wanted: str) -> bool:
 
 @lru_cache(1_024)  # a day's bids carry the same few
 def _fold(tag: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", with_plain_width(tag)).casefold())

@@ -13,14 +13,15 @@ LINK = "\x02"
 FOREIGN_DIGIT = "\x03"
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-# Controls that are no white space, Unicode's Default_Ignorable_Code_Point and the blank braille cell.
-_HIDDEN = (
-    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d"
+# Controls that are no white space, Unicode's Default_Ignorable_Code_Point and the blank braille cell. Not the stand-in
+# for a link, which is put in first.
+HIDDEN = (
+    "\x00\x01\x03-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d"
     "\u2060-\u2065\u206a-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_SPACES = " \u00a0\u2000-\u200a\u202f\u205f\u3000"
-_BREAKS = "\t-\r\u0085\u1680\u2028\u2029"
+SPACES = " \u00a0\u2000-\u200a\u202f\u205f\u3000"
+BREAKS = "\t-\r\u0085\u1680\u2028\u2029"
 # Pictures only: keycap ten, circled digits and the emoji signs of arithmetic are left out, since they alter amounts.
 _EMOJI = (
     "\u203c\u2049\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa\u25ab"
@@ -33,7 +34,7 @@ _EMOJI = (
 _KEYCAP_TEN = "\U0001f51f"
 
 _bidi = re.compile(f"[{_BIDI}]")
-_hidden = re.compile(f"[{_HIDDEN}]")
+_hidden = re.compile(f"[{HIDDEN}]")
 _keycap = re.compile("[0-9]\ufe0f?\u20e3")
 _emoji_style = re.compile(f"(?<=[{_EMOJI}])[\ufe0e\ufe0f]")
 
@@ -43,14 +44,15 @@ def _members(ranges: str) -> list[int]:
     return [code for first, last in spans for code in range(ord(first), ord(last or first) + 1)]
 
 
+_PLAIN_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _PLAIN: dict[int, int | str | None] = {
-    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
-    **dict.fromkeys(_members(_SPACES), " "),
-    **dict.fromkeys(_members(_BREAKS), "\n"),
+    **_PLAIN_WIDTH,
+    **dict.fromkeys(_members(SPACES), " "),
+    **dict.fromkeys(_members(BREAKS), "\n"),
     **dict.fromkeys(_members(_EMOJI), EMOJI),
 }
-_HIDDEN_REMOVED = _PLAIN | dict.fromkeys(_members(_HIDDEN))
-_HIDDEN_SPACED = _PLAIN | dict.fromkeys(_members(_HIDDEN), " ")
+_HIDDEN_REMOVED = _PLAIN | dict.fromkeys(_members(HIDDEN))
+_HIDDEN_SPACED = _PLAIN | dict.fromkeys(_members(HIDDEN), " ")
 
 
 def reorders(text: str) -> bool:
@@ -61,9 +63,10 @@ def reorders(text: str) -> bool:
 def readings(text: str) -> tuple[str, ...]:
     """The text in plain characters: once if all of it can be seen, else with the hidden removed, and with spaces there.
 
-    Full-width forms become ASCII, emoji their stand-in, and white space " " within a line, "\\n" elsewhere (or a tab).
+    A text with stand-ins for its links keeps them. Full-width forms become ASCII, emoji their stand-in, and white space
+    " " within a line, "\\n" elsewhere (or a tab).
     """
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace(LINK, "").isprintable():
         return (text,)
     # A keycap and a styled emoji are one character to the eye; their selector hides nothing.
     text = _emoji_style.sub("", _keycap.sub("①", text))
@@ -71,16 +74,16 @@ def readings(text: str) -> tuple[str, ...]:
     return (removed, text.translate(_HIDDEN_SPACED)) if _hidden.search(text) else (removed,)
 
 
+def with_plain_width(text: str) -> str:
+    """The text with ASCII characters in place of their full-width forms."""
+    return text.translate(_PLAIN_WIDTH)
+
+
 def with_foreign_digits(text: str) -> str:
     """The text with a stand-in for every digit that is not ASCII (½ ² ٥ 𝟓 ⑤)."""
     if text.isascii():
         return text
     return text.translate({ord(c): FOREIGN_DIGIT for c in set(text) if c == _KEYCAP_TEN or _is_foreign_digit(c)})
-
-
-def is_mark(character: str) -> bool:
-    """Whether the character modifies the one before it, such as a combining accent."""
-    return unicodedata.category(character).startswith("M")
 
 
 def _is_foreign_digit(character: str) -> bool:

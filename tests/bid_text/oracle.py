@@ -41,7 +41,7 @@ INVISIBLE = [
     (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
 ]  # fmt: skip
 UNSEEN = {code for first, last in INVISIBLE for code in range(first, last + 1)}
-IN_TAGS = "_·༌།־׳״〃〜゛゜゠・꙾"
+IN_TAGS = "_·\u05be\u05f3\u05f4\u0f0b\u0f0c\u200c\u200d〃〜゛゜゠・\ua67e～"
 
 # What a reader meets, one after the other: a run of characters, one space, a line break or tab, an emoji, a link.
 RUN, SPACE, BREAK, PICTURE, LINK = "run", "space", "break", "picture", "link"
@@ -49,14 +49,16 @@ Item = tuple[str, str]
 
 
 def oracle(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -> int | str:
-    text = decode(text)
+    text = unisolated(decode(text))
     if any(ord(c) in MARKS or unicodedata.bidirectional(c) in BIDI for c in text):
         return "BIDI_CONTROL"
-    text = whole_characters(text)
-    removed = read(legible(text, ""), hashtag, hashtags)
-    if not any(is_hidden(c) for c in text):
+    cells, tags = linked(text)
+    cells = whole_characters(cells)
+    is_tagged = any(same(tag) == same(hashtag) for tag in [*tags, *(hashtags or ())])
+    removed = read(legible(cells, ""), is_tagged)
+    if not any(is_hidden(c) for c in cells):
         return removed
-    return removed if read(legible(text, " "), hashtag, hashtags) == removed else "HIDDEN_CHAR"
+    return removed if read(legible(cells, " "), is_tagged) == removed else "HIDDEN_CHAR"
 
 
 def decode(text: str) -> str:
@@ -71,28 +73,133 @@ def decode(text: str) -> str:
     return out
 
 
-def whole_characters(text: str) -> str:
-    """A keycap is one foreign digit; an emoji and its style are one emoji."""
+def unisolated(text: str) -> str:
+    """Without the isolates that hold one mention or tag without a digit, and nothing else."""
     out, at = "", 0
     while at < len(text):
-        here, after = text[at], text[at + 1 : at + 3]
-        if here in "0123456789" and (after[:1] == "\u20e3" or after == "\ufe0f\u20e3"):
-            out, at = out + "⑤", at + (2 if after[0] == "\u20e3" else 3)
-        elif is_picture(here) and after[:1] in ("\ufe0e", "\ufe0f"):
-            out, at = out + here, at + 2
+        end = at + 1
+        if text[at] in "\u2066\u2067\u2068" and text[end : end + 1] in ("@", "＠", "#", "＃"):
+            end += 1
+            while end < len(text) and in_tag(text[end]) and unicodedata.category(text[end])[0] != "N":
+                end += 1
+            if end > at + 2 and text[end : end + 1] == "\u2069":
+                out, at = out + text[at + 1 : end], end + 1
+                continue
+        out, at = out + text[at], at + 1
+    return out
+
+
+def in_tag(c: str) -> bool:
+    return c in IN_TAGS or unicodedata.category(c) == "Nd" or unicodedata.category(c)[0] in "LM"
+
+
+def linked(text: str) -> tuple[list[str], list[str]]:
+    """The characters of the text with one stand-in for each address and hashtag, and the hashtags."""
+    cells: list[str] = []
+    tags: list[str] = []
+    at = 0
+    while at < len(text):
+        end, tag = address_end(text, at), ""
+        if not end and text[at] in "#＃":
+            end, tag = tag_at(text, at)
+        if end:
+            cells += [LINK]
+            tags += [tag] if tag else []
+            at = end
         else:
-            out, at = out + here, at + 1
+            end = tag_end(text, at + 1) if text[at] in "#＃" else bare_address_end(text, at)
+            end = max(end, at + 1)
+            cells += text[at:end]
+            at = end
+    return cells, tags
+
+
+def rest_of_address(text: str, at: int) -> int:
+    while at < len(text) and not (is_hidden(text[at]) or ord(text[at]) in [*HS, *BREAKS, 0x20]):
+        at += 1
+    return at
+
+
+def address_end(text: str, at: int) -> int:
+    """Where the address that begins here with its scheme ends, 0 if there is none."""
+    for scheme in ("https://", "http://"):
+        start = at + len(scheme)
+        if text[at:start].lower() == scheme and rest_of_address(text, start) > start:
+            return rest_of_address(text, start)
+    return 0
+
+
+def bare_address_end(text: str, at: int) -> int:
+    """Where the address without a scheme that begins here ends, 0 if there is none or it has no path."""
+
+    def is_label(c: str) -> bool:
+        return c != "" and (is_wordy(c) or c == "-")
+
+    if at and (is_label(text[at - 1]) or text[at - 1] in ".@"):
+        return 0
+    last, end = at, at
+    while is_label(text[end : end + 1]):
+        last = end
+        while is_label(text[end : end + 1]):
+            end += 1
+        if text[end : end + 1] != ".":
+            break
+        last = end = end + 1
+    ending = last
+    while is_ascii_letter(text[ending : ending + 1]):
+        ending += 1
+    if last == at or ending - last < 2:
+        return 0
+    port = ending + 1
+    while text[ending : ending + 1] == ":" and text[port : port + 1] in list("0123456789"):
+        port += 1
+    ending = port if port > ending + 1 else ending
+    return rest_of_address(text, ending) if text[ending : ending + 1] in ("/", "?") else 0
+
+
+def tag_end(text: str, at: int) -> int:
+    if text[at : at + 1] in ("\ufe0f", "\u20e3"):
+        return at
+    while at < len(text) and in_tag(text[at]):
+        at += 1
+    return at
+
+
+def tag_at(text: str, at: int) -> tuple[int, str]:
+    """Where the hashtag that begins here ends, and what it is; 0 if X links none."""
+    before = text[at - 1 : at] if at else ""
+    end = tag_end(text, at + 1)
+    tag = text[at + 1 : end]
+    is_apart = before in ("", "\ufe0e", "\ufe0f") or not (before == "&" or in_tag(before))
+    runs_on = text[end : end + 1] in ("#", "＃") or text[end : end + 3] == "://"
+    has_letter = any(unicodedata.category(c)[0] in "LM" for c in tag)
+    return (end, tag) if is_apart and has_letter and not runs_on else (0, "")
+
+
+def whole_characters(cells: list[str]) -> list[str]:
+    """A keycap is one foreign digit; an emoji and its style are one emoji."""
+    out, at = [], 0
+    while at < len(cells):
+        here, after = cells[at], cells[at + 1 : at + 3]
+        if here in list("0123456789") and (after[:1] == ["\u20e3"] or after == ["\ufe0f", "\u20e3"]):
+            out, at = [*out, "⑤"], at + (2 if after[0] == "\u20e3" else 3)
+        elif is_picture(here) and after[:1] in (["\ufe0e"], ["\ufe0f"]):
+            out, at = [*out, here], at + 2
+        else:
+            out, at = [*out, here], at + 1
     return out
 
 
 def is_hidden(c: str) -> bool:
+    if c == LINK:
+        return False
     if unicodedata.category(c) == "Cc":
         return ord(c) not in BREAKS
     return ord(c) in UNSEEN
 
 
 def is_picture(c: str) -> bool:
-    if ord(c) < 0x2600 or c in "➕➖➗✖" or is_foreign_digit(c):
+    if c == LINK or ord(c) < 0x2600 or c in "➕➖➗✖" or is_foreign_digit(c):
         return False
     is_skin = 0x1F3FB <= ord(c) <= 0x1F3FF
     is_pictograph = ord(c) <= 0x27BF or ord(c) >= 0x1F1E6
@@ -103,30 +210,35 @@ def is_foreign_digit(c: str) -> bool:
     return c == "🔟" or (ord(c) > 127 and unicodedata.category(c) in ("Nd", "Nl", "No"))
 
 
-def legible(text: str, instead: str) -> str:
-    out = ""
-    for c in text:
-        if is_hidden(c):
+def legible(cells: list[str], instead: str) -> list[str]:
+    out = []
+    for c in cells:
+        if c == LINK:
+            out.append(c)
+        elif is_hidden(c):
             out += instead
         elif 0xFF01 <= ord(c) <= 0xFF5E:
-            out += chr(ord(c) - 0xFF01 + 0x21)
+            out.append(narrow(c))
         elif ord(c) in HS:
-            out += " "
+            out.append(" ")
         else:
-            out += "\n" if ord(c) in BREAKS else c
+            out.append("\n" if ord(c) in BREAKS else c)
     return out
 
 
-def read(text: str, hashtag: str, hashtags: tuple[str, ...] | None) -> int | str:
-    if is_retweet(text):
+def narrow(c: str) -> str:
+    return chr(ord(c) - 0xFF01 + 0x21) if 0xFF01 <= ord(c) <= 0xFF5E else c
+
+
+def read(cells: list[str], is_tagged: bool) -> int | str:
+    # No text that was made legible holds a control.
+    if is_retweet("".join("\0" if c == LINK else c for c in cells)):
         return "RETWEET"
-    items, tags = itemise(text)
-    if all(same(tag) != same(hashtag) for tag in [*tags, *(hashtags or ())]):
-        return "NO_HASHTAG"
-    return amount_of(items)
+    return amount_of(itemise(cells)) if is_tagged else "NO_HASHTAG"
 
 
 def same(tag: str) -> str:
+    tag = "".join(narrow(c) for c in tag)
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).casefold())
 
 
@@ -162,28 +274,13 @@ def is_retweet(text: str) -> bool:
     return False
 
 
-def itemise(text: str) -> tuple[list[Item], list[str]]:
-    """The items of the text, and its hashtags. Addresses are found first: there is no tag within them."""
-    cells: list[str] = []
-    at = 0
-    while at < len(text):
-        head = text[at : at + 8].lower()
-        skip = 8 if head == "https://" else 7 if head[:7] == "http://" else 0
-        if skip and text[at + skip : at + skip + 1] not in ("", " ", "\n"):
-            while at < len(text) and text[at] not in " \n":
-                at += 1
-            cells.append(LINK)
-        else:
-            cells.append(text[at])
-            at += 1
+def itemise(cells: list[str]) -> list[Item]:
     items: list[Item] = []
-    tags: list[str] = []
     at = 0
     while at < len(cells):
-        length, tag = link_at(cells, at)
+        length = name_at(cells, at)
         if length:
             items.append((LINK, ""))
-            tags += [tag] if tag else []
             at += length
             continue
         cell = cells[at]
@@ -198,30 +295,23 @@ def itemise(text: str) -> tuple[list[Item], list[str]]:
             items[-1] = (RUN, items[-1][1] + cell)
         else:
             items.append((RUN, cell))
-    return items, tags
+    return items
 
 
-def link_at(cells: list[str], at: int) -> tuple[int, str]:
-    """How many cells the tag, name or mention takes that begins here, and the tag if it is one."""
+def name_at(cells: list[str], at: int) -> int:
+    """How many cells the name or mention takes that begins here."""
 
     def cell(index: int) -> str:
         return cells[index] if 0 <= index < len(cells) and cells[index] != LINK else ""
 
     before = cell(at - 1)
-    if cell(at) == "#" and not (is_wordy(before) or before in ("&", "#")) and is_wordy(cell(at + 1)):
-        end = at + 1
-        while cell(end) and (is_wordy(cell(end)) or cell(end) in IN_TAGS or unicodedata.category(cell(end))[0] == "M"):
-            end += 1
-        tag = "".join(cells[at + 1 : end])
-        runs_on = cell(end) == "#" or cell(end) + cell(end + 1) + cell(end + 2) == "://"
-        if not runs_on and any(c.isalpha() for c in tag):
-            return end - at, tag
-        return 0, ""
-    if cell(at) == "@" and not (is_name(before) or (before and before in "!#$%&*@")) and is_name(cell(at + 1)):
+    after_link = at > 0 and cells[at - 1] == LINK
+    stands_apart = not (after_link or is_name(before) or (before and before in "!#$%&*@"))
+    if cell(at) == "@" and stands_apart and is_name(cell(at + 1)):
         end = at + 1
         while is_name(cell(end)):
             end += 1
-        return end - at, ""
+        return end - at
     stands_alone = at == 0 or cells[at - 1] in [" ", "\n", *OPENS] or (before and is_picture(before))
     if stands_alone and (is_name(cell(at)) or cell(at) == "-"):
         end = at
@@ -232,8 +322,8 @@ def link_at(cells: list[str], at: int) -> tuple[int, str]:
         usable = labels.index("") if "" in labels else len(labels)
         for count in range(usable, 1, -1):
             if labels[count - 1] == "eth":
-                return len(".".join(labels[:count])), ""
-    return 0, ""
+                return len(".".join(labels[:count]))
+    return 0
 
 
 def has_digit(run: str) -> bool:

@@ -147,14 +147,16 @@ def test_the_tag_is_looked_for_in_the_entities_and_then_in_the_text(
     assert (read_bid(text, TAG, hashtags) is not Refusal.NO_HASHTAG) == is_tagged
 
 
-@pytest.mark.parametrize("written", ["#CAFÉDAY", "#cafe\u0301day", "#Caféday,", "(#caféDAY)"])
+@pytest.mark.parametrize(
+    "written", ["#CAFÉDAY", "#cafe\u0301day", "#Caféday,", "(#caféDAY)", "##CaféDay", "＃ＣａｆéＤａｙ"]
+)
 def test_a_tag_is_the_same_in_every_case_and_composition(written: str) -> None:
     assert read_bid(f"0.5 ETH {written}", "CaféDay") == 5 * 10**17
 
 
 @pytest.mark.parametrize(
     "written",
-    ["#Cafeday", "#CaféDay\u0301", "#CaféDay_", "#Café", "#CaféDay#x", "#CaféDay://", "é#CaféDay", "##CaféDay"],
+    ["#Cafeday", "#CaféDay\u0301", "#CaféDay_", "#Café", "#CaféDay#x", "#CaféDay://", "é#CaféDay", "&#CaféDay"],
 )
 def test_a_tag_is_compared_as_a_whole_and_where_x_links_it(written: str) -> None:
     assert read_bid(f"0.5 ETH {written}", "CaféDay") is Refusal.NO_HASHTAG

@@ -67,6 +67,8 @@ BIDI = ["\u202e", "\u200f", "\u2066", "\u061c"]
 LINKS = _words(
     """
     @alice @house @alice1 @ @5 .@bob !@bob bob@x.com #gm #AuctionDay #auctionday #Auction #AuctionDay2
+    \u2068@alice\u2069 \u2066#AuctionDay\u2069 \u2067@alice1\u2069 ＠alice #AuctionDay\u200d ｗ＃AuctionDay
+    ＃ＡｕｃｔｉｏｎＤａｙ x.com/#AuctionDay x.com:80?5 a.b/5 #Auction～Day #️⃣ &#x
     x#AuctionDay #AuctionDay#x ##AuctionDay &#AuctionDay #Аuctionday #AuctionDaý ＃AuctionDay #5 #_5
     https://t.co/1ETH2ETHab http://x.y/0.5 HTTPS://A https:// vitalik.eth 123.eth 0.5.eth 5.ETH a.b.eth
     vitalik.eth's x.eth.limo -.eth é.eth .eth
