@@ -20,6 +20,7 @@ import msgspec
 from actors.ingest_keeper import TRY_AGAIN
 from actors.ports import StoreAccess
 from actors.twitter_ingest import TwitterIngest
+from adapters import process_log
 from adapters.redis.client import connect
 from adapters.redis.errors import OutcomeUnknown, QueueFull, StoreUnavailable
 from adapters.redis.keys import Keys
@@ -126,7 +127,7 @@ def _code_of(reason: BaseException | None) -> int:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    process_log.begin(logging.INFO)
     for number in (signal.SIGINT, signal.SIGTERM):  # it ends with its keeper, who hears these too
         signal.signal(number, signal.SIG_IGN)
     gc.set_threshold(50_000, 20, 20)  # as in `supervisor.run`

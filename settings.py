@@ -27,6 +27,8 @@ from messages.base import Lot, Rules, Wei
 __all__ = ["Secret", "Settings", "SettingsError", "load", "masked"]
 
 SHIPPED = Path(__file__).with_name("config.toml")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK = ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")
 _BID_END_WEI = parse_eth("1000000 ETH")  # the grammar of bids knows six digits before the point
 _SEARCH_LAG_OF_X_MS = parse_duration("10 s")  # the least that the recent search's end_time may lie back
 _SECRETS_OF_X = ("bearer_token", "consumer_key", "consumer_secret", "access_token", "access_token_secret")
@@ -97,6 +99,12 @@ _IDS = Form(
     str,
     "ids of X accounts with commas between, in quotes, or empty",
     _read_ids,
+    lambda value: forms.quoted(", ".join(map(str, value))),
+)
+_NETWORKS = Form(
+    str,
+    'addresses or networks with commas between, in quotes, such as "10.0.0.5, 192.168.7.0/24", or empty',
+    lambda text: tuple(ipaddress.ip_network(part.strip()) for part in text.split(",")) if text else (),
     lambda value: forms.quoted(", ".join(map(str, value))),
 )
 _NAME = forms.text(r"(?=.{1,32}\Z)[a-z0-9](-?[a-z0-9])*", "a name of up to 32 lower-case letters, digits and hyphens")
@@ -184,12 +192,15 @@ class RedisSettings(Section, frozen=True, kw_only=True):
 
 
 class HttpSettings(Section, frozen=True, kw_only=True):
-    """Port 0 is any free one. `operator_tokens` is by the operator's name, which is what the log will say."""
+    """Port 0 is any free one. `operator_tokens` is by the operator's name, which is what the log will say. What
+    `proxies` say in X-Forwarded-For is believed; places are kept for the addresses of `kept_for`."""
 
     public_host: Annotated[str, forms.HOST] = "127.0.0.1"
     public_port: Annotated[int, forms.PORT] = 8080
     private_host: Annotated[str, forms.HOST] = "127.0.0.1"
     private_port: Annotated[int, forms.PORT] = 8081
+    proxies: Annotated[tuple[Network, ...], _NETWORKS] = ()
+    kept_for: Annotated[tuple[Network, ...], _NETWORKS] = LOOPBACK
     inject_enabled: Annotated[bool, forms.FLAG] = False
     operator_tokens: Annotated[Mapping[str, Secret], forms.TOKENS] = {}
 

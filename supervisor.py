@@ -34,8 +34,9 @@ from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
 from actors.twitter_ingest import TwitterIngest
 from actors.twitter_sweeper import Timing, TwitterSweeper
-from adapters import alarms, metrics, process_file
+from adapters import alarms, metrics, open_files, process_file
 from adapters.event_loop import BEAT_S, LoopThread
+from adapters.http.clients import Clients
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.programme import Programme, coming
@@ -346,13 +347,23 @@ class Process:
         execute(self.client, "SET", self.keys.generation, self._token, "NX")
         generation = bytes(execute(self.client, "GET", self.keys.generation)).decode()
         feed, http = self.settings.livestream, self.settings.http
-        limits = FeedLimits(feed.max_viewers, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
+        room = open_files.room_for(feed.max_viewers)
+        limits = FeedLimits(room.seats, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
         known_seq = LogReader(self.client, self.keys).last_seq()
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms, self._programme())
         self._async_client = connect_async(self._url, timeout_s, self._password)
         tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
         images = self.settings.lots_dir if self.settings.lots_dir.is_dir() else None
-        where = HttpSettings(http.public_host, http.public_port, http.private_host, http.private_port, tokens, images)
+        where = HttpSettings(
+            http.public_host,
+            http.public_port,
+            http.private_host,
+            http.private_port,
+            tokens,
+            images,
+            room.connections,
+            Clients(http.proxies, http.kept_for),
+        )
         integrations = {
             "x": f"{self.settings.x.mode}, {self.surroundings.x_base_url}",
             "eliza": self.settings.eliza.url or "idle: canned lines only",

@@ -55,6 +55,9 @@ phase_transitions = _counter("phase_transitions_total", "Changes of phase, by th
 # ---- the process
 alarms = _gauge("alarms", "Troubles that an operator should see, by kind; /status says what they are.", "kind")
 errors = _counter("errors_total", "Unexpected errors, by where they were met.", "part")
+log_lines_left_out = _counter(
+    "log_lines_left_out_total", "Lines not written: too many of a kind in a minute.", "logger"
+)
 event_loop_lag_seconds = _gauge("event_loop_lag_seconds", "How long ago the event loop last came round.")
 
 # ---- X
@@ -72,6 +75,8 @@ livestream_coalesced = _counter("livestream_coalesced_total", "Times that a slow
 livestream_dropped = _counter("livestream_dropped_total", "Stuck viewers dropped.")
 http_requests = _counter("http_requests_total", "Requests answered.", "listener", "route", "status")
 http_request_seconds = _histogram("http_request_seconds", "Time to answer.", "listener", "route")
+http_turned_away = _counter("http_turned_away_total", "Connections and requests without a place.", "places")
+http_malformed = _counter("http_malformed_total", "What strangers sent that is not HTTP, or broke off.")
 webhook_pushes = _counter("webhook_pushes_total", "Pushes of X, by what became of them.", "outcome")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 import supervisor
+from adapters import process_log
 from adapters.redis import functions
 from benchmarks.feeding import SOCKET, FedStream, obey
 from benchmarks.lines import HASHTAG, INCREMENT_WEI, RESERVE_WEI
@@ -53,7 +54,7 @@ def main() -> int:
     parser.add_argument("--ingest-process", action="store_true", help="the ingest in a process of its own")
     parser.add_argument("--record", type=Path, help="write what is sent with every commit of an auction to this file")
     args = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    process_log.begin(logging.WARNING)
     plan = house_plan(args.opens_at_ms)
     settings = house_settings(args.data_dir, plan, args.ingest_process)
     if args.record:

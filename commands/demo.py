@@ -15,7 +15,7 @@ from rich.console import Console
 
 import own_files
 import supervisor
-from adapters import process_file
+from adapters import process_file, process_log
 from adapters.redis.embedded import EmbeddedServer
 from commands.common import CommandError, bounded
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.report and not args.once:
         raise CommandError("--report is written at the end of the marathon: it goes with --once")
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    process_log.begin(logging.WARNING)
     plan = _plan(args)
     settings = demo_settings(load(None, dict(os.environ)), plan, args.data_dir, args.port)
     port = simulated_x(args.data_dir, x_options(settings, plan))

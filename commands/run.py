@@ -7,6 +7,7 @@ import os
 import sys
 
 import supervisor
+from adapters import process_log
 from adapters.x.credentials import Credentials
 from commands.common import add_config, settings_of
 from commands.simulated import CREDENTIALS, base_url, simulated_x
@@ -25,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    process_log.begin(logging.INFO)
     settings = settings_of(args, dict(os.environ))
     surroundings = dataclasses.replace(surroundings_of(settings), begin_anew=args.begin_anew)
     return supervisor.run(settings, surroundings, announce)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 import own_files
 import supervisor
+from adapters import process_log
 from commands.follow import Follower
 from settings import Settings
 
@@ -64,6 +65,6 @@ def _be(settings: Settings, surroundings: supervisor.Surroundings) -> None:
         os.dup2(words.fileno(), sys.stdout.fileno())
         os.dup2(words.fileno(), sys.stderr.fileno())
     # Crashes are what scenarios are made of: their traces would drown what is to be seen.
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    process_log.begin(logging.WARNING)
     follower = Follower(settings, Console(file=sys.stderr, highlight=False))
     sys.exit(supervisor.run(settings, surroundings, follower.begin, follower.look))

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
+from contextlib import nullcontext
 
 import msgspec
 import redis
@@ -10,13 +12,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from adapters import metrics
+from adapters.http.clients import Clients
+from adapters.http.places import Places
 from adapters.http.views import Json, Refused
 from adapters.redis.errors import StoreError
 
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 5.0
-REQUESTS_AT_ONCE = 256
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -59,26 +62,33 @@ def query(request: web.Request, *known: str) -> dict[str, str]:
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Security headers on whatever leaves, errors included."""
+    secure(response)
+
+
+def secure(response: web.StreamResponse) -> None:
+    """Add the security headers."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "auction-manager"
 
 
-def manners(listener: str) -> Middleware:
-    """The middleware of one listener: counts, limits, deadlines, and JSON for everything that goes wrong."""
-    places = asyncio.Semaphore(REQUESTS_AT_ONCE)
+def manners(listener: str, clients: Clients, places: Mapping[str, Places]) -> Middleware:
+    """The middleware of one listener: counts, limits, deadlines, and JSON for everything that goes wrong.
+
+    `places` are by the beginning of a path: routes that wait for something have some, and keep nobody else away.
+    """
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         began_s = time.perf_counter()
+        its = next((places[start] for start in places if request.path.startswith(start)), None)
+
+        async def handled(request: web.Request) -> web.StreamResponse:
+            with its.held(clients.of_request(request)) if its else nullcontext():
+                return await handler(request)
+
         # Viewers stay; they have a limit and deadlines of their own.
-        if request.path == "/livestream":
-            response = await _answered(request, handler)
-        elif places.locked():
-            response = refusal("BUSY", "too many requests at once", 503, {"Retry-After": "1"})
-        else:
-            async with places:
-                response = await _answered(request, handler, DEADLINE_S)
+        response = await _answered(request, handled, None if request.path == "/livestream" else DEADLINE_S)
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "other"
         metrics.http_requests.labels(listener, route, str(response.status)).inc()
@@ -89,7 +99,7 @@ def manners(listener: str) -> Middleware:
     return handle
 
 
-async def _answered(request: web.Request, handler: Handler, deadline_s: float | None = None) -> web.StreamResponse:
+async def _answered(request: web.Request, handler: Handler, deadline_s: float | None) -> web.StreamResponse:
     what = f"{request.method} {request.path[:200]}"
     try:
         async with asyncio.timeout(deadline_s):
@@ -99,11 +109,18 @@ async def _answered(request: web.Request, handler: Handler, deadline_s: float | 
         return refusal(refused.error, refused.reason, refused.status, retry)
     except web.HTTPException as http:
         return _plain(http)
+    except (ConnectionError, web.RequestPayloadError):
+        metrics.http_malformed.inc()
+        return refusal("BAD_BODY", "the body ends in the middle", 400)
     except (TimeoutError, redis.RedisError, StoreError) as fault:
         log.warning("%s: %r", what, fault)
         reason = "no answer in time; whether anything was done is not known"
         return refusal("UNAVAILABLE", reason, 503, {"Retry-After": "1"})
-    except Exception:
+    except Exception as fault:
+        if isinstance(fault, RuntimeError) and request.transport is None:
+            # What aiohttp says of a body whose sender left before we began to read it. Nobody hears this answer.
+            metrics.http_malformed.inc()
+            return refusal("BAD_BODY", "the body ends in the middle", 400)
         log.exception("%s failed", what)
         metrics.errors.labels("http").inc()
         return refusal("INTERNAL", "this is our fault; it has been logged", 500)

@@ -6,10 +6,14 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters.http.answers import answer, query
+from adapters.http.clients import Clients
+from adapters.http.places import Places
 from adapters.http.views import Json, NotFound, Reads, Refused
 from adapters.livestream.hub import FeedHub
 from adapters.livestream.viewers import read_position, watch
 
+SEATS_EACH = 64
+KEPT_SEATS = 16
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
 
@@ -22,8 +26,9 @@ _USER_ID = _POST_ID = re.compile(r"[1-9][0-9]{0,18}")
 _AFTER = re.compile(r"[A-Za-z0-9_:-]{1,96}")
 
 
-def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | None) -> None:
+def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | None, clients: Clients) -> None:
     """Add the public routes; `images` is the folder of the lots' images, if there is one."""
+    seats = Places("viewers", hub.limits.viewers, SEATS_EACH, KEPT_SEATS)
 
     def page(name: str) -> web.Response:
         path = _PAGES / name
@@ -49,9 +54,9 @@ def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | 
             raise Refused(str(fault), "BAD_POSITION") from None
         if not web.WebSocketResponse().can_prepare(request).ok:
             raise Refused("this address speaks WebSocket", "UPGRADE_REQUIRED", 426)
-        if hub.full:
-            raise Refused("too many viewers; please try again", "TOO_MANY_VIEWERS", 503)
-        return await watch(hub, request, after)
+        # Taken before the handshake: while it is under way, others come.
+        with seats.held(clients.of_request(request), "TOO_MANY_VIEWERS"):
+            return await watch(hub, request, after)
 
     async def current(request: web.Request) -> web.Response:
         query(request)

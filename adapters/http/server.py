@@ -8,6 +8,9 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters.http.answers import add_headers, manners
+from adapters.http.clients import Clients
+from adapters.http.door import Door
+from adapters.http.places import Places
 from adapters.http.private import private_app
 from adapters.http.public import public_app
 from adapters.http.views import Views
@@ -16,14 +19,19 @@ from adapters.livestream.hub import FeedHub
 
 PUBLIC_BODY_BYTES = 1_024
 PRIVATE_BODY_BYTES = 65_536
-KEEPALIVE_S = 30.0
 SHUTDOWN_S = 2.0
-BACKLOG = 1_024
+# One client's share: a household or an office behind one address, not a siege.
+CONNECTIONS_EACH = 128
+READERS, READERS_EACH = 64, 16
+# Kept for whom the settings name, beyond those for all: whatever strangers do, the broadcast has its seat.
+KEPT = 32
+PRIVATE_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen (port 0: any free one), who may act (name to secret), where the lots' images are."""
+    """Where to listen (port 0: any free one), who may act (name to secret), where the lots' images are; how many public
+    connections there are for all, whose word for an address is believed, and for whom places are kept."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 0
@@ -31,6 +39,8 @@ class HttpSettings:
     private_port: int = 0
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     images: Path | None = None
+    connections: int = 4_096
+    clients: Clients = field(default_factory=Clients)
 
 
 class HttpServer:
@@ -39,20 +49,24 @@ class HttpServer:
     def __init__(self, settings: HttpSettings, views: Views, hub: FeedHub) -> None:
         self._settings, self._views, self._hub = settings, views, hub
         self._runners: list[web.AppRunner] = []
+        self._doors: list[Door] = []
         self.public_port = self.private_port = 0
 
     async def start(self) -> None:
         """Listen. Raises OSError where an address cannot be had; then nothing listens."""
         settings = self._settings
-        public = _app("public", PUBLIC_BODY_BYTES)
-        public_app(public, self._views.reads, self._hub, settings.images)
+        clients = settings.clients
+        public = _app("public", PUBLIC_BODY_BYTES, clients, {"/api/": Places("readers", READERS, READERS_EACH, KEPT)})
+        public_app(public, self._views.reads, self._hub, settings.images, clients)
         webhook_app(public, self._views.webhook)
-        private = _app("private", PRIVATE_BODY_BYTES)
+        private = _app("private", PRIVATE_BODY_BYTES, clients, {})
         private_app(private, self._views, settings.tokens)
+        everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
+        operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
         self._ticking = asyncio.create_task(self._hub.run())
         try:
-            self.public_port = await self._listen(public, settings.public_host, settings.public_port)
-            self.private_port = await self._listen(private, settings.private_host, settings.private_port)
+            self.public_port = await self._listen(public, everybody, settings.public_host, settings.public_port)
+            self.private_port = await self._listen(private, operators, settings.private_host, settings.private_port)
         except OSError:
             await self.stop()
             raise
@@ -61,20 +75,22 @@ class HttpServer:
         """Let the viewers go and close both listeners; takes at most some seconds."""
         self._ticking.cancel()
         await asyncio.wait([self._ticking])
+        await asyncio.gather(*(door.close() for door in self._doors))
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+        self._doors.clear()
         self._runners.clear()
 
-    async def _listen(self, app: web.Application, host: str, port: int) -> int:
-        runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_S, handle_signals=False
-        )
+    async def _listen(self, app: web.Application, places: Places, host: str, port: int) -> int:
+        runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, handle_signals=False)
         self._runners.append(runner)
         await runner.setup()
-        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
-        return int(runner.addresses[0][1])
+        assert runner.server is not None, "it has just been set up"
+        door = Door(places, self._settings.clients)
+        self._doors.append(door)
+        return await door.open(runner.server, host, port)
 
 
-def _app(listener: str, body_bytes: int) -> web.Application:
-    app = web.Application(middlewares=[manners(listener)], client_max_size=body_bytes)
+def _app(listener: str, body_bytes: int, clients: Clients, places: Mapping[str, Places]) -> web.Application:
+    app = web.Application(middlewares=[manners(listener, clients, places)], client_max_size=body_bytes)
     app.on_response_prepare.append(add_headers)
     return app

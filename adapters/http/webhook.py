@@ -1,4 +1,4 @@
-"""The webhook of X on the public listener: who may push, how much, and how many at once.
+"""The webhook of X on the public listener: who may push, how much, how long, and how many at once.
 
 What a push says and where it goes is not asked here. A push is answered 200 once it is durable.
 """
@@ -15,13 +15,18 @@ from adapters.x.webhook import challenge_answer, is_signed
 SIGNATURE = "x-twitter-webhooks-signature"
 # X's longest post twice (cut and whole), each character escaped, and all that comes with it.
 BODY_BYTES = 512 * 1024
-# A small part of what the listener serves at once: whoever pushes slowly does not keep viewers out.
+# So many bodies are read at once, and so long each. X's come together with their heads; who sends half of one waits,
+# and the one who has waited longest makes room.
+BODIES_AT_ONCE = 32
+BODY_S = 2.0
+# So many are made durable at once: X's own alone, since their signatures are right.
 PUSHES_AT_ONCE = 32
 
 
 def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
     """Add the route."""
     places = asyncio.Semaphore(PUSHES_AT_ONCE)
+    reading: dict[asyncio.Timeout, None] = {}
 
     def configured() -> Webhook:
         if webhook is None:
@@ -38,14 +43,14 @@ def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
 
     async def push(request: web.Request) -> web.Response:
         given = configured()
+        body = await _body_in_time(request, reading)
+        if not is_signed(given.secret, body, request.headers.get(SIGNATURE, "")):
+            metrics.webhook_pushes.labels("unsigned").inc()
+            raise Refused(f"{SIGNATURE} is missing, or not that of this body", "UNSIGNED", 403)
         if places.locked():
             metrics.webhook_pushes.labels("refused").inc()
             raise Refused("too many pushes at once", "BUSY", 429)
         async with places:
-            body = await _body(request)
-            if not is_signed(given.secret, body, request.headers.get(SIGNATURE, "")):
-                metrics.webhook_pushes.labels("unsigned").inc()
-                raise Refused(f"{SIGNATURE} is missing, or not that of this body", "UNSIGNED", 403)
             await given.take(body)
         return answer({})
 
@@ -53,16 +58,31 @@ def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
     app.router.add_post("/webhooks/x", push)
 
 
+async def _body_in_time(request: web.Request, reading: dict[asyncio.Timeout, None]) -> bytes:
+    """The body, if it comes within BODY_S and before too many others have begun to come."""
+    if len(reading) >= BODIES_AT_ONCE:
+        slowest = next(iter(reading))
+        del reading[slowest]
+        if not slowest.expired():
+            slowest.reschedule(asyncio.get_running_loop().time())
+    try:
+        async with asyncio.timeout(BODY_S) as deadline:
+            reading[deadline] = None
+            return await _body(request)
+    except TimeoutError:
+        metrics.webhook_pushes.labels("slow").inc()
+        raise Refused("the body did not come in time", "TOO_SLOW", 408) from None
+    finally:
+        reading.pop(deadline, None)
+
+
 async def _body(request: web.Request) -> bytes:
     """The bytes as they were sent, which are what X has signed."""
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
         raise Refused("the body is application/json, not compressed", "UNSUPPORTED_MEDIA_TYPE", 415)
     body = bytearray()
-    try:
-        async for piece in request.content.iter_any():
-            body += piece
-            if len(body) > BODY_BYTES:
-                raise Refused(f"the body is larger than {BODY_BYTES} bytes", "TOO_LARGE", 413)
-    except (web.RequestPayloadError, ConnectionError):
-        raise Refused("the body ends in the middle", "BAD_BODY") from None
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > BODY_BYTES:
+            raise Refused(f"the body is larger than {BODY_BYTES} bytes", "TOO_LARGE", 413)
     return bytes(body)

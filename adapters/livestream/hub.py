@@ -185,11 +185,6 @@ class FeedHub:
         """How many are watching."""
         return len(self._viewers)
 
-    @property
-    def full(self) -> bool:
-        """Whether one more viewer would be one too many."""
-        return len(self._viewers) >= self.limits.viewers
-
     async def feed(self, viewer: Viewer) -> None:
         """Serve a viewer until it is cancelled or its `send` raises."""
         self._viewers.add(viewer)

@@ -14,8 +14,9 @@ import aiohttp
 import pytest
 
 from actors.pushes import Pushes
+from adapters.http import webhook
 from adapters.http.views import Webhook
-from adapters.http.webhook import BODY_BYTES, PUSHES_AT_ONCE
+from adapters.http.webhook import BODIES_AT_ONCE, BODY_BYTES
 from adapters.metrics import REGISTRY
 from adapters.redis import queue
 from adapters.redis.client import connect_async
@@ -30,6 +31,7 @@ from tests.simulator.x_process import until
 from tests.staged import House, now_ms, serving
 from tests.x.webhook_fuzz import SECRET, bodies, genuine, signatures
 
+SIGNED = b'{"data": {}}'
 AUCTION_POST = 1_699_999_999_999_999_999
 SIGNATURE = "x-twitter-webhooks-signature"
 
@@ -271,14 +273,50 @@ def test_whoever_leaves_in_the_middle_of_a_body_is_no_error_of_ours(
 
 
 @pytest.mark.requirement("X-2", "QUE-4")
-def test_whoever_pushes_slowly_keeps_nobody_out_and_too_many_are_told_to_come_again(desk: Desk) -> None:
-    with ExitStack() as slow:
-        for _ in range(PUSHES_AT_ONCE):
-            slow.enter_context(slow_push(desk, "Content-Length: 100")).sendall(b"{")
-        until(lambda: desk.push(reply())[0] == 429)
-        assert asyncio.run(_status(desk.house.public + "/")) == 200
+def test_half_pushes_of_strangers_keep_out_nobody_and_the_slowest_of_them_makes_room(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "BODY_S", 600.0)
     desk.opens()
-    until(lambda: desk.push(reply())[0] == 200)
+    with ExitStack() as slow:
+        first = slow.enter_context(slow_push(desk, "Content-Length: 100"))
+        for _ in range(BODIES_AT_ONCE - 1):
+            slow.enter_context(slow_push(desk, "Content-Length: 100")).sendall(b"{")
+        for number in range(1, 4):
+            assert desk.push(reply(number))[0] == 200
+        assert first.makefile("rb").readline().split()[1] == b"408"
+        assert asyncio.run(_status(desk.house.public + "/")) == 200
+        assert len(desk.queued()) == 3
+
+
+@pytest.mark.requirement("X-2", "QUE-4")
+def test_a_body_that_does_not_come_is_waited_for_only_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "BODY_S", 0.2)
+    with slow_push(desk, "Content-Length: 100") as connection:
+        answer = connection.makefile("rb").read()  # to the end: the connection is closed too
+        assert answer.split()[1] == b"408"
+
+
+@pytest.mark.requirement("X-2", "QUE-4")
+def test_more_pushes_of_x_than_can_be_kept_at_once_are_told_to_come_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "PUSHES_AT_ONCE", 1)
+    gate = asyncio.Event()
+    taken: list[bytes] = []
+
+    async def held(body: bytes) -> None:
+        taken.append(body)
+        await gate.wait()
+
+    with serving(webhook=Webhook(SECRET, held)) as house:
+        first = Desk(desk.store, house)
+        with slow_push(first, f"Content-Length: {len(SIGNED)}", genuine(SIGNED)) as waiting:
+            waiting.sendall(SIGNED)
+            until(lambda: taken)
+            assert first.push(SIGNED)[0] == 429
+            house.loop.call(gate.set)
+            assert waiting.makefile("rb").readline().split()[1] == b"200"
 
 
 @pytest.mark.requirement("QUE-4", "X-2")
@@ -345,10 +383,10 @@ def test_impossible_pushes_over_http_are_each_answered_and_only_signed_ones_are_
     assert len(desk.queued()) + len(desk.dead()) >= kept
 
 
-def slow_push(desk: Desk, header: str) -> "closing[socket.socket]":
+def slow_push(desk: Desk, header: str, signature: str = "sha256=x") -> "closing[socket.socket]":
     """A connection on which the head of a push was sent, and nothing of its body."""
     connection = socket.create_connection(("127.0.0.1", desk.house.server.public_port), timeout=10)
-    head = f"POST /webhooks/x HTTP/1.1\r\nHost: x\r\n{SIGNATURE}: sha256=x\r\nContent-Type: application/json\r\n"
+    head = f"POST /webhooks/x HTTP/1.1\r\nHost: x\r\n{SIGNATURE}: {signature}\r\nContent-Type: application/json\r\n"
     connection.sendall(f"{head}{header}\r\n\r\n".encode())
     return closing(connection)
 

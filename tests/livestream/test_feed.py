@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from adapters.http.server import SHUTDOWN_S
-from adapters.livestream import hub
+from adapters.livestream import hub, viewers
 from adapters.livestream.hub import FeedLimits
 from adapters.livestream.viewers import MESSAGES_FORGIVEN
 from tests.staged import House, accepted, frozen, named, opened, prepared, refused, serving
@@ -261,6 +261,41 @@ def test_a_viewer_who_talks_is_shown_the_door_and_the_feed_goes_on() -> None:
 
         watching(house, scenario)
         until(lambda: house.hub.viewers == 0)
+
+
+@pytest.mark.requirement("LIV-4")
+@pytest.mark.parametrize("kind", [aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG])
+def test_pings_and_pongs_are_what_a_viewer_says_too(kind: aiohttp.WSMsgType) -> None:
+    with serving() as house:
+
+        async def scenario(viewer: Watcher) -> None:
+            await viewer.next("snapshot")
+            say = viewer.socket.ping if kind is aiohttp.WSMsgType.PING else viewer.socket.pong
+            with suppress(ConnectionError):
+                for _ in range(20 * MESSAGES_FORGIVEN):
+                    await say(b"x" * 100)
+            async with asyncio.timeout(WAIT_S):
+                while not viewer.socket.closed:
+                    await viewer.socket.receive()
+
+        watching(house, scenario)
+        until(lambda: house.hub.viewers == 0)
+
+
+@pytest.mark.requirement("LIV-4")
+def test_a_viewer_whose_proxy_pings_now_and_then_is_answered_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewers, "MINUTE_S", 0.0)  # every message is in a minute of its own
+    with serving() as house:
+
+        async def scenario(viewer: Watcher) -> None:
+            await viewer.next("snapshot")
+            for _ in range(3 * MESSAGES_FORGIVEN):
+                await viewer.socket.ping()
+            house.publish(prepared(), opened())
+            await viewer.next("state")
+            assert house.hub.viewers == 1
+
+        watching(house, scenario)
 
 
 @pytest.mark.requirement("LIV-4")

@@ -1,0 +1,145 @@
+"""The door of a listener: who is let in, and how long somebody may stand in it.
+
+aiohttp accepts without end and waits without end for what strangers do not send or do not take. Here a connection has a
+place before anything is made for it, or is closed at once; a head that does not come, a head without end and an answer
+that nobody takes end it.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from adapters import metrics
+from adapters.http.answers import refusal, secure
+from adapters.http.clients import Client, Clients
+from adapters.http.places import Places
+
+HEAD_S = 5.0  # for the head of a request, from the connection's begin or from the last answer
+PROXY_IDLE_S = 75.0  # a proxy keeps its connections, and closes them itself
+ANSWER_S = 20.0  # for an answer to be taken
+LINGER_S = 1.0  # for the rest of a body that nobody reads
+HEAD_BYTES = 32_768
+BACKLOG = 1_024
+ACCEPTED_A_TURN = 32
+REST_S = 0.1
+
+_OF_STRANGERS = HttpProcessingError, web.RequestPayloadError, ConnectionError
+
+
+class Connection(web.RequestHandler):
+    """One connection, with deadlines for what its other side has to do."""
+
+    def __init__(self, server: web.Server, client: Client, on_end: Callable[[], None]) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            # aiohttp closes with this what has not sent a whole head by then, whether it was silent or slow.
+            keepalive_timeout=PROXY_IDLE_S if client.is_proxy else HEAD_S,
+            lingering_time=LINGER_S,
+            access_log=None,  # type: ignore[arg-type]
+        )
+        self._on_end = on_end
+        self._head_bytes = 0
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._on_end()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        waits_for_head = self._waiter is not None and not self._messages
+        self._head_bytes = self._head_bytes + len(data) if waits_for_head else 0
+        if self._head_bytes > HEAD_BYTES:
+            metrics.http_malformed.inc()
+            self.force_close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        transport = self.transport
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            if transport is not None:
+                transport.abort()
+            return resp, True
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        if not isinstance(exc, _OF_STRANGERS):
+            return super().handle_error(request, status, exc, message)
+        metrics.http_malformed.inc()
+        response = refusal("BAD_REQUEST", "this is no HTTP request that can be read", 400)
+        secure(response)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        if isinstance(kw.get("exc_info"), _OF_STRANGERS):
+            metrics.http_malformed.inc()
+        else:
+            super().log_exception(*args, **kw)
+
+
+class Door:
+    """Accepts what has a place, for one server, from `open` to `close`; both run on the loop."""
+
+    def __init__(self, places: Places, clients: Clients) -> None:
+        self._places, self._clients = places, clients
+        self._listening: list[socket.socket] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self, server: web.Server, host: str, port: int) -> int:
+        """Listen; the port. Raises OSError where the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in {(family, address[:2]): None for family, _, _, _, address in found}:
+            listening = socket.create_server(address, family=family, backlog=BACKLOG)
+            listening.setblocking(False)
+            self._listening.append(listening)
+        for listening in self._listening:
+            self._begin(self._accept(server, listening))
+        return int(self._listening[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Let nobody in any more. Who is in stays in."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for listening in self._listening:
+            listening.close()
+        self._listening.clear()
+
+    async def _accept(self, server: web.Server, listening: socket.socket) -> None:
+        loop, accepted = asyncio.get_running_loop(), 0
+        while True:
+            try:
+                connection, address = await loop.sock_accept(listening)
+            except OSError:  # no descriptor or no memory is left, or the other side has gone already
+                metrics.errors.labels("accept").inc()
+                await asyncio.sleep(REST_S)
+                continue
+            # While connections wait, accepting does not: others of the loop get their turn all the same.
+            accepted += 1
+            if accepted % ACCEPTED_A_TURN == 0:
+                await asyncio.sleep(0)
+            client = self._clients.of_peer(address[0])
+            if self._places.take(client):
+                self._begin(self._let_in(server, connection, client))
+            else:
+                connection.close()
+
+    async def _let_in(self, server: web.Server, connection: socket.socket, client: Client) -> None:
+        made = Connection(server, client, lambda: self._places.give_back(client))
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: made, connection)
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
