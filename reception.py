@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from redis import RedisError
 from redis.asyncio import Redis
 
 from actors.congestion import watch
+from actors.day_plan import stored_plan
 from actors.histories import Histories, StillReading
 from actors.injection import injected
 from actors.lease_keeper import ALARM as STORE
@@ -174,8 +174,8 @@ class Reception:
 
     async def _planned(self, which: int | str) -> tuple[int, str]:
         """Number and id of the day that has this number or id, also of one that was added. Raises NotFound."""
-        days: Any = msgspec.json.decode(await self._client.get(self._keys.config) or b"[]")
-        for day in days:
+        stored: Any = await self._client.get(self._keys.config)
+        for day in stored_plan(self._keys, stored):
             if which in (day["window"]["day"], day["auction_id"]):
                 return day["window"]["day"], day["auction_id"]
         what = f"day {which}" if isinstance(which, int) else f"auction {which!r:.60}"

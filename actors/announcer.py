@@ -19,7 +19,7 @@ from adapters.x.errors import PostOutcomeUnknown, XUnavailable
 from adapters.x.errors import PostRefused as RefusedByX
 from auction.notices import Notice
 from messages.base import Event
-from messages.codec import pack, pack_batch, unpack
+from messages.codec import pack, pack_batch, reader_of
 from messages.commands import ConfirmAuctionPost
 from messages.events import AnyEvent, PostAttempted, PostMade, PostRefused
 from messages.hints import LogGrew, QueueGrew
@@ -68,8 +68,8 @@ class Announcer(LogListener):
     def setup(self) -> None:
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
-        begun = self._journal.begin()
-        self._state = unpack(begun.checkpoint, Outbox) if begun.checkpoint else Outbox()
+        begun = self._journal.begin(reader_of(Outbox))
+        self._state = begun.checkpoint or Outbox()
         if not self._posting.receipts:
             self._state.days.clear()  # of when there were receipts
         self.position, self._known_seq = self._state.position, begun.seq

@@ -13,7 +13,7 @@ import redis
 
 from actors.ports import Clock, StoreAccess
 from adapters.shape.node import Block, Node, NodeUnavailable
-from messages.codec import pack, unpack
+from messages.codec import pack, reader_of
 from messages.events import ChainLogSeen
 from messages.hints import LogGrew
 from supervision import Actor, Context
@@ -74,9 +74,7 @@ class ChainWatcher(Actor):
             return
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
-        begun = self._journal.begin()
-        if begun.checkpoint is not None:
-            self._place = unpack(begun.checkpoint, Place)
+        self._place = self._journal.begin(reader_of(Place)).checkpoint
         # There is a tail only behind a damaged checkpoint. The logs of a block are always in one commit.
         for _, event in self._journal.tail():
             if isinstance(event, ChainLogSeen):

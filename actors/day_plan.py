@@ -3,9 +3,12 @@ their day was not held. It knows no clock and writes nothing.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from adapters.redis.errors import DamagedState
+from adapters.redis.keys import Keys
 from auction.calendar import Window
 from messages.base import Lot, Outcome, Phase, Rules
 from messages.commands import OpenAuction
@@ -55,6 +58,14 @@ class DayPlan(msgspec.Struct, frozen=True):
             "lot_token_id": str(self.lot.token_id),
             "lot_image": self.lot.image,
         }
+
+
+def stored_plan(keys: Keys, stored: bytes | None) -> list[dict[str, Any]]:
+    """The days as readers outside find them under `keys.config`, each as its fields. Raises DamagedState."""
+    try:
+        return msgspec.json.decode(stored or b"[]", type=list[dict[str, Any]])
+    except msgspec.MsgspecError as fault:
+        raise DamagedState(f"{keys.config} is no plan ({fault})") from fault
 
 
 class FurtherDay(msgspec.Struct, frozen=True):

@@ -1,10 +1,8 @@
 """How an auction's day is kept: a checkpoint of what it needs to go on, and beside it the segments with older bids.
 
 A segment is written by the time that a checkpoint names it, by its digest. Where one is not what the checkpoint says,
-both are left aside, and the whole log of the auction is replayed instead.
+both are left aside, and more of the auction's log is replayed instead.
 """
-
-import logging
 
 import redis
 
@@ -16,8 +14,6 @@ from auction.day import AuctionDay
 from auction.record import DayState
 from auction.segments import Segment
 from messages.codec import UnreadableMessage, pack, unpack
-
-log = logging.getLogger(__name__)
 
 # One more than a segment's time brings: who folds far back again and again must not pay for all of it each time.
 SEGMENTS_AT_ONCE = 2
@@ -36,16 +32,24 @@ class DayStore:
 
         Raises NotOwner, StoreUnavailable, OutcomeUnknown.
         """
-        begun = journal.begin()
-        if begun.checkpoint is None:
+        found = journal.begin(self._read).checkpoint
+        if found is None:
             return AuctionDay(self._auction_id)
-        state = unpack(begun.checkpoint, DayState)
-        segments = self._segments(state.segments)
-        if segments is None:
-            journal.ignore_checkpoint()
-            return AuctionDay(self._auction_id)
+        state, segments = found
         self._named, self._written = state.segments, dict(enumerate(state.segments))
         return AuctionDay(self._auction_id, state, segments)
+
+    def _read(self, payload: bytes) -> tuple[DayState, list[Segment]]:
+        """The checkpoint's state and the segments that it names. Raises UnreadableMessage."""
+        state = unpack(payload, DayState)
+        return state, [self._segment(number, digest) for number, digest in enumerate(state.segments)]
+
+    def _segment(self, number: int, digest: bytes) -> Segment:
+        key = self._keys.segment(self._auction_id, number)
+        segment = Segment(execute(self._client, "GET", key) or b"")
+        if segment.digest != digest:
+            raise UnreadableMessage(f"{key} is not what it names")
+        return segment
 
     def pack_away(self, day: AuctionDay) -> list[Write]:
         """Seal a little of what lies far behind, so that no checkpoint has to seal much; what can be written of it now.
@@ -72,17 +76,3 @@ class DayStore:
                 self._written[number] = segment.digest
                 news.append(Set(self._keys.segment(self._auction_id, number), segment.data))
         return news
-
-    def _segments(self, digests: list[bytes]) -> list[Segment] | None:
-        segments = []
-        for number, digest in enumerate(digests):
-            key = self._keys.segment(self._auction_id, number)
-            try:
-                segment = Segment(execute(self._client, "GET", key) or b"")
-            except UnreadableMessage:
-                segment = None
-            if segment is None or segment.digest != digest:
-                log.warning("%s is not what the checkpoint says; the whole log is replayed instead", key)
-                return None
-            segments.append(segment)
-        return segments

@@ -11,7 +11,7 @@ from actors.listener import LogListener
 from actors.ports import Clock, StoreAccess
 from auction.words import host_line
 from messages.base import Event
-from messages.codec import pack, unpack
+from messages.codec import pack, reader_of
 from messages.events import AnyEvent, BidAccepted, BidRefused, CharacterSpoke
 from messages.hints import LogGrew
 from supervision import Context
@@ -39,8 +39,8 @@ class ElizaBridge(LogListener):
     def setup(self) -> None:
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
-        begun = self._journal.begin()
-        self.position = (unpack(begun.checkpoint, BridgeState) if begun.checkpoint else BridgeState()).position
+        begun = self._journal.begin(reader_of(BridgeState))
+        self.position = (begun.checkpoint or BridgeState()).position
         for _, line in self._journal.tail():  # there is one only behind a damaged checkpoint
             if isinstance(line, CharacterSpoke):
                 self.position = max(self.position, line.about_seq)

@@ -4,11 +4,10 @@ The two are orders of an operator, given on the command line; that a letter goes
 to see to (`adapters/redis/queue`).
 """
 
-import json
-
 import redis
 
 from actors.conversations import commands_for, open_conversations
+from actors.day_plan import stored_plan
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.queue import DeadLetter
@@ -47,8 +46,8 @@ def _destination_of_payload(client: redis.Redis, keys: Keys, letter: DeadLetter,
     commands = [found] if isinstance(found, WithdrawBid) else commands_for(found)
     if letter.auction_id:
         return letter.auction_id, pack_batch(commands)
-    plan = json.loads(execute(client, "GET", keys.config) or "[]")
-    auctions = {post: auction for post, (auction, _) in open_conversations(client, keys, len(plan)).items()}
+    days = len(stored_plan(keys, execute(client, "GET", keys.config)))
+    auctions = {post: auction for post, (auction, _) in open_conversations(client, keys, days).items()}
     if isinstance(found, WithdrawBid):  # it does not say what the post has replied to
         auction_id = auctions.get(max((post for post in auctions if post < found.post_id), default=0))
     else:

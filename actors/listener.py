@@ -9,6 +9,7 @@ import redis
 
 from actors.ports import StoreAccess
 from adapters.redis.entry import LogEntry
+from adapters.redis.errors import LogDamaged
 from adapters.redis.log import LogReader
 from messages.events import AnyEvent, BidAccepted, BidRefused
 from messages.hints import LogGrew
@@ -75,8 +76,10 @@ class LogListener(Actor):
                 return
 
     def _hear(self, entries: Sequence[LogEntry]) -> bool:
-        """Hear these entries, which follow `position`; whether there were any."""
+        """Hear these entries, which follow `position`; whether there were any. Raises LogDamaged."""
         for entry in entries:
+            if entry.first_seq > self.position + 1:
+                raise LogDamaged(f"event {self.position + 1} is missing")
             if not self.deaf_to >= entry.kinds:
                 self.hear_entry(entry)
             self.position = entry.last_seq

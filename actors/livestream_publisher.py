@@ -6,7 +6,7 @@ from actors.listener import LogListener
 from actors.ports import StoreAccess
 from adapters.livestream.hub import FeedHub, FeedState
 from adapters.redis.entry import LogEntry
-from messages.codec import pack, unpack
+from messages.codec import pack, reader_of
 from messages.events import AnyEvent, AuctionEvent, AuctionPrepared
 from supervision import Context
 
@@ -25,9 +25,9 @@ class LivestreamPublisher(LogListener):
     def setup(self) -> None:
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
-        begun = self._journal.begin()
+        begun = self._journal.begin(reader_of(FeedState))
         if begun.checkpoint and not self._feed.seq:
-            self._feed.resume(unpack(begun.checkpoint, FeedState))
+            self._feed.resume(begun.checkpoint)
         self.position = self._checkpointed = self._feed.seq
         self._on_stage = self._feed.on_stage
         self.listen(self._client)

@@ -4,10 +4,14 @@ Those of the stream stand in a small table in memory: losing it costs nothing. T
 since X forgets them. Nobody is given up for good here: a sweep finds each of these posts again and sees to that.
 """
 
+import logging
+
 from actors.authors import Authors
-from adapters.redis.queue import START, Queue
+from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.x.payload import FoundPost
-from messages.codec import unpack
+from messages.codec import UnreadableMessage, unpack
+
+log = logging.getLogger(__name__)
 
 MOST = 1_000
 PUSHED_A_TURN = 100
@@ -39,10 +43,23 @@ class Nameless:
         entries = self._queue.read(self._pushed, START, PUSHED_A_TURN)
         if not entries:
             return [], []
-        found = {entry_id: unpack(data, FoundPost) for entry_id, data in entries}
+        found: dict[str, FoundPost] = {}
+        for entry_id, data in entries:
+            try:
+                found[entry_id] = unpack(data, FoundPost)
+            except UnreadableMessage as fault:
+                self._bury(entry_id, data, str(fault))
         done = self._authors.complete(list(found.values()))
         waiting = {post.bid.post_id for post in done.waiting}
         return done.ready, [entry_id for entry_id, post in found.items() if post.bid.post_id not in waiting]
+
+    def _bury(self, entry_id: str, data: bytes, error: str) -> None:
+        """To the dead letters, and only then out of here: it may lie there twice, but is never lost."""
+        log.error("a push that waited for its author is not readable and goes to the dead letters: %s", error)
+        at_ms = int(entry_id.partition("-")[0])
+        letter = DeadLetter(auction_id="", entry_id=entry_id, data=data, error=error, attempts=1, at_ms=at_ms)
+        self._queue.dead_letter(letter)
+        self._queue.remove(self._pushed, [entry_id])
 
     def settled(self, entry_ids: list[str]) -> None:
         """These pushes stand in their auctions' queues, or were given up."""

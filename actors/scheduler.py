@@ -22,7 +22,7 @@ from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
 from auction.catch_up import HOUSE, LEAST_OUTAGE_MS, late_close
 from auction.units import DAY_MS
 from messages.base import Outage, Outcome
-from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack, unpack_commands
+from messages.codec import UnreadableMessage, pack, pack_batch, reader_of, to_json, unpack_commands
 from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
 from messages.events import (
     AnyEvent,
@@ -89,8 +89,8 @@ class Scheduler(LogListener):
     def setup(self) -> None:
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, HOUSE)
-        begun = self._journal.begin()
-        self._state = unpack(begun.checkpoint, HouseState) if begun.checkpoint else HouseState()
+        begun = self._journal.begin(reader_of(HouseState))
+        self._state = begun.checkpoint or HouseState()
         self.position = self._state.position
         for _, event in self._journal.tail():  # there is one only behind a damaged checkpoint
             self._state.recall(event)

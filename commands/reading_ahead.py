@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from adapters.redis.entry import LogEntry
+from adapters.redis.errors import LogDamaged
 from auction.audit import Texts, read_texts
 from messages.codec import UnreadableMessage
 from messages.events import AuctionPrepared
@@ -98,7 +99,7 @@ def _unread(entry: LogEntry, hashtags: dict[str, str], auction_id: str | None) -
     if auction_id not in (None, entry.writer):
         return None
     if entry.writer not in hashtags:  # its first entry, or no auction
-        with suppress(UnreadableMessage):
+        with suppress(LogDamaged):
             prepared = (event for event in entry.events() if isinstance(event, AuctionPrepared))
             hashtags.update((entry.writer, event.rules.hashtag) for event in prepared)
     return (entry.data, hashtags[entry.writer]) if entry.writer in hashtags else None

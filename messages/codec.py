@@ -72,6 +72,11 @@ def unpack(data: bytes, kind: type[T]) -> T:
     return _read(lambda raw: msgspec.msgpack.decode(raw, type=kind, dec_hook=_decode_wei), data)
 
 
+def reader_of(kind: type[T]) -> Callable[[bytes], T]:
+    """Reads what `pack` wrote of this type, as `unpack` does."""
+    return functools.partial(unpack, kind=kind)
+
+
 def to_json(value: object) -> bytes:
     """A message or any typed value as JSON: amounts as strings of wei."""
     return _to_json(value)

@@ -1,30 +1,37 @@
 """Checkpoints: a writer's state as of a place in the log, in an envelope that shows any damage.
 
-What the payload means is the writer's own affair. The envelope: a first line with the version, the SHA-256 of
-the rest, the rest.
+What the payload means is the writer's own affair, who says how it is read. The envelope: a first line with the version,
+the SHA-256 of the rest, the rest.
 """
 
 import hashlib
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 import redis
 
 from adapters.redis.client import execute
+from adapters.redis.errors import DamagedState
 from adapters.redis.keys import Keys
+from adapters.redis.log import Head
+from messages.codec import UnreadableMessage
 
+T = TypeVar("T")
 _FIRST_LINE = b"checkpoint 1\n"
 _log = logging.getLogger(__name__)
 
 
 class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
-    """`payload` is complete up to the writer's own event number `sequence`; its later events all have a seq
-    above `seq`, which is where to read on in the log.
+    """`payload` is complete up to the writer's own event number `sequence`, where the hash of its chain is `chain`; its
+    later events all have a seq above `seq`, which is where to read on in the log.
     """
 
     seq: int
     sequence: int
     payload: bytes
+    chain: str = ""  # not known of one that an older version has written
 
 
 class DamagedCheckpoint(ValueError):
@@ -51,21 +58,29 @@ def unseal(data: bytes) -> Checkpoint:
         raise DamagedCheckpoint(str(fault)) from fault
 
 
-def newest_sound(client: redis.Redis, keys: Keys, writer: str, sequence: int) -> Checkpoint | None:
-    """The newest checkpoint that is whole and not ahead of the writer's `sequence`; None means a full replay.
+def newest_sound(
+    client: redis.Redis, keys: Keys, writer: str, head: Head, read: Callable[[bytes], T]
+) -> tuple[Checkpoint, T] | None:
+    """The newest checkpoint that is whole and not ahead of the writer's head, and what `read` makes of its payload;
+    None means a full replay.
 
-    A damaged one is passed over with a warning. Raises StoreUnavailable, OutcomeUnknown.
+    One that is damaged, or whose payload is an UnreadableMessage to `read`, is passed over with a warning. Raises
+    StoreUnavailable, OutcomeUnknown.
     """
     for key in (keys.checkpoint(writer), keys.previous_checkpoint(writer)):
-        data: bytes | None = execute(client, "GET", key)
-        if data is None:
-            continue
         try:
-            checkpoint = unseal(data)
-            if checkpoint.sequence > sequence:
-                raise DamagedCheckpoint(f"it is at event {checkpoint.sequence}, the log only at {sequence}")
-        except DamagedCheckpoint as fault:
+            data: bytes | None = execute(client, "GET", key)
+            if data is not None:
+                checkpoint = unseal(data)
+                _must_lead_to(checkpoint, head)
+                return checkpoint, read(checkpoint.payload)
+        except (DamagedCheckpoint, DamagedState, UnreadableMessage) as fault:
             _log.warning("%s is passed over: %s; more of the log is replayed instead", key, fault)
-        else:
-            return checkpoint
     return None
+
+
+def _must_lead_to(checkpoint: Checkpoint, head: Head) -> None:
+    if checkpoint.sequence > head.sequence:
+        raise DamagedCheckpoint(f"it is at event {checkpoint.sequence}, the log only at {head.sequence}")
+    if checkpoint.sequence == head.sequence and checkpoint.chain not in ("", head.chain):
+        raise DamagedCheckpoint(f"its event {checkpoint.sequence} is not the log's")

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from messages.codec import unpack_events
+from adapters.redis.errors import LogDamaged
+from messages.codec import UnreadableMessage, unpack_events
 from messages.events import AnyEvent
 
 
@@ -29,18 +30,23 @@ class LogEntry:
 
     @cached_property
     def kinds(self) -> frozenset[type]:
-        """Of which types its events are. Raises UnreadableMessage."""
+        """Of which types its events are. Raises LogDamaged."""
         return frozenset(map(type, self.events()))
 
     def events(self) -> Sequence[AnyEvent]:
-        """The events, decoded once. Raises UnreadableMessage."""
+        """The events, decoded once. Raises LogDamaged."""
         return self._events
 
     @cached_property
     def _events(self) -> Sequence[AnyEvent]:
-        return unpack_events(self.data) if self.decoded is None else self.decoded
+        if self.decoded is not None:
+            return self.decoded
+        try:
+            return unpack_events(self.data)
+        except UnreadableMessage as fault:
+            raise LogDamaged(f"the events from seq {self.first_seq} on cannot be read: {fault}") from fault
 
     def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:
-        """The events behind `seq`, each with its own seq. Raises UnreadableMessage."""
+        """The events behind `seq`, each with its own seq. Raises LogDamaged."""
         known = max(0, seq + 1 - self.first_seq)
         return enumerate(self.events()[known:], self.first_seq + known)

@@ -5,8 +5,8 @@ state of the writer's; after any error but StoreUnavailable it wants to be begun
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
 import redis
 
@@ -16,25 +16,26 @@ from adapters.redis.client import Sent
 from adapters.redis.entry import LogEntry
 from adapters.redis.errors import LogDamaged, StoreUnavailable
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader, first_link, next_link
+from adapters.redis.log import Head, LogReader, first_link, next_link
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Write, flatten
 from messages.base import Event
 from messages.codec import pack_batch
 from messages.events import AnyEvent
 
+T = TypeVar("T")
 TAIL_CHUNK = 64  # log entries read at once in recovery
 
 
-class Begun(NamedTuple):
+class Begun(NamedTuple, Generic[T]):
     """What a writer has when it begins: its new `incarnation`, how many events its chain has, the seq of the
-    marathon's newest event, and the payload of its newest sound checkpoint (None: replay from the beginning).
+    marathon's newest event, and what was read of its newest sound checkpoint (None: replay from the beginning).
     """
 
     incarnation: str
     sequence: int
     seq: int
-    checkpoint: bytes | None
+    checkpoint: T | None
 
 
 class _Unsettled(NamedTuple):
@@ -59,18 +60,29 @@ class Journal:
         self._token = token
         self._writer = writer
         self._recent = recent
-        self._begun: Begun | None = None
+        self._begun: Begun[Any] | None = None
         self._unsettled: _Unsettled | None = None
         self._sequence = 0
         self._chain = ""
         self._seq = 0
-        self._from = Checkpoint(seq=0, sequence=0, payload=b"")
+        self._from = self._beginning()
 
-    def begin(self) -> Begun:
+    def _beginning(self) -> Checkpoint:
+        return Checkpoint(seq=0, sequence=0, payload=b"", chain=first_link(self._writer))
+
+    @overload
+    def begin(self) -> Begun[bytes]: ...
+
+    @overload
+    def begin(self, read: Callable[[bytes], T]) -> Begun[T]: ...
+
+    def begin(self, read: Callable[[bytes], Any] = bytes) -> Begun[Any]:
         """Makes this the only journal of its writer: whichever wrote before is refused from now on.
 
-        Raises NotOwner without the lease, StoreUnavailable (also while the store lacks what it had acknowledged and
-        nobody has seen to that yet), OutcomeUnknown.
+        `read` makes of a checkpoint's payload what the writer needs; where it raises UnreadableMessage (the shape is
+        another, what it names is gone), the checkpoint is as good as damaged. Raises NotOwner without the lease,
+        LogDamaged, StoreUnavailable (also while the store lacks what it had acknowledged and nobody has seen to that
+        yet), OutcomeUnknown.
         """
         self._begun = self._unsettled = None
         # Random rather than counted: a failover may lose the newest number, which would then be given out twice.
@@ -78,7 +90,7 @@ class Journal:
         sequence, chain, self._seq = functions.call(
             self._client,
             "begin",
-            [self._keys.lease, self._keys.heads, self._keys.seq],
+            [self._keys.lease, self._keys.heads, self._keys.seq, self._keys.log],
             [self._token, incarnation, self._writer, first_link(self._writer)],
         )
         self._sequence, self._chain = int(sequence), chain.decode()
@@ -86,22 +98,19 @@ class Journal:
             self._recent.compare(self._writer, self._sequence, self._chain)
             if self._recent.lost:
                 raise StoreUnavailable(f"the store has lost history: {self._recent.lost}")
-        checkpoint = newest_sound(self._client, self._keys, self._writer, self._sequence)
-        self._from = checkpoint or Checkpoint(seq=0, sequence=0, payload=b"")
-        self._begun = Begun(incarnation, self._sequence, self._seq, checkpoint.payload if checkpoint else None)
+        head = Head(self._sequence, self._chain)
+        sound = newest_sound(self._client, self._keys, self._writer, head, read)
+        self._from, state = sound or (self._beginning(), None)
+        self._begun = Begun(incarnation, self._sequence, self._seq, state)
         return self._begun
-
-    def ignore_checkpoint(self) -> None:
-        """Let `tail` begin at the beginning: what `begin` gave is of no use."""
-        self._from = Checkpoint(seq=0, sequence=0, payload=b"")
 
     def tail(self) -> Iterator[tuple[int, AnyEvent]]:
         """This writer's events behind the checkpoint that `begin` gave, each with its seq. To be read before
-        the first commit. Raises LogDamaged when one is missing, UnreadableMessage, StoreUnavailable,
+        the first commit. Raises LogDamaged when one is missing or is not what was written, StoreUnavailable,
         OutcomeUnknown.
         """
         log = LogReader(self._client, self._keys)
-        seq, sequence = self._from.seq, self._from.sequence
+        seq, sequence, chain = self._from.seq, self._from.sequence, self._from.chain
         while sequence < self._sequence:
             entries = log.read(seq, TAIL_CHUNK)
             if not entries:
@@ -112,16 +121,20 @@ class Journal:
                     continue
                 if entry.first_writer_sequence > sequence + 1:
                     raise LogDamaged(f"event {sequence + 1} of {self._writer} is not in the log any more")
+                if chain and next_link(chain, entry.data) != entry.chain:
+                    raise LogDamaged(f"event {sequence + 1} of {self._writer} is not what was written")
                 yield from entry.events_after(0)
-                sequence += entry.count
+                sequence, chain = sequence + entry.count, entry.chain
+        if chain not in ("", self._chain):
+            raise LogDamaged(f"the head of {self._writer} does not fit its last event")
 
     def commit(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> int:
         """Adds the events to the log and does the writes, all or nothing; the answer is the marathon's seq
         after it, which is that of the last event.
 
         `checkpoint` is the writer's state after these events. Raises StoreUnavailable (nothing is written;
-        the same commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and redis.ResponseError
-        when a key holds another type than a write needs (nothing is written).
+        the same commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and DamagedState when a
+        key holds another type than a write needs (nothing is written).
         """
         self.send(events, writes, checkpoint)
         return self.settle()
@@ -141,7 +154,7 @@ class Journal:
             data = pack_batch(events)
             chain = next_link(chain, data)
         # The server gives the commit's own seq; one before it is a place to read on from just as well.
-        state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint))
+        state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint, chain))
         keys, values = flatten(writes)
         self.settle()
         self._begun = None

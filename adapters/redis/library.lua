@@ -25,19 +25,45 @@ local function not_held(lease, token)
     return redis.error_reply('LEASEENDED the lease has ended, and nobody has it')
 end
 
+local function log_damaged(why) return redis.error_reply('LOGDAMAGED ' .. why) end
+
 local function current_seq(key) return tonumber(redis.call('GET', key) or '0') end
 
+local HEAD = '^(%S+) (%d+) (%x+)$'
+
 local function head_of(heads, writer)
-    return string.match(redis.call('HGET', heads, writer) or '', '^(%S+) (%d+) (%x+)$')
+    return string.match(redis.call('HGET', heads, writer) or '', HEAD)
+end
+
+-- Why nobody may go on with this log, or nil. Each event has its seq and a place in its writer's chain: so what the log
+-- ends with, what was counted and what all writers have together is one number.
+local function fault_of_log(heads, seq, log)
+    for _, each in ipairs({{heads, 'hash'}, {seq, 'string'}, {log, 'stream'}}) do
+        local kind = redis.call('TYPE', each[1]).ok
+        if kind ~= each[2] and kind ~= 'none' then return each[1] .. ' holds a ' .. kind end
+    end
+    local newest, together = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1], 0
+    local last = newest and string.match(newest[1], '^%d+') or '0'
+    for _, head in ipairs(redis.call('HVALS', heads)) do
+        local _, sequence = string.match(head, HEAD)
+        if not sequence then return 'a field of ' .. heads .. ' is no head' end
+        together = together + tonumber(sequence)
+    end
+    local counted = redis.call('GET', seq) or '0'
+    if counted ~= last or together ~= tonumber(last) then
+        return 'it ends with event ' .. last .. ', counted were ' .. counted .. ', and its writers have ' .. together
+    end
 end
 
 -- Makes the caller the writer: whoever held the place before is refused from now on.
--- keys: lease, heads, seq; arguments: token, new incarnation, writer, the chain's first link.
+-- keys: lease, heads, seq, log; arguments: token, new incarnation, writer, the chain's first link.
 local function begin(keys, args)
-    local lease, heads, seq = unpack(keys)
+    local lease, heads, seq, log = unpack(keys)
     local token, incarnation, writer, genesis = unpack(args)
     local refused = not_held(lease, token)
     if refused then return refused end
+    local fault = fault_of_log(heads, seq, log)
+    if fault then return log_damaged(fault) end
     local _, sequence, chain = head_of(heads, writer)
     sequence, chain = sequence or '0', chain or genesis
     local at = current_seq(seq)
@@ -131,7 +157,9 @@ local function commit(keys, args)
         return redis.error_reply('WRONGTYPE checkpoint to ' .. checkpoint .. ', which holds ' .. had_state)
     end
 
-    local at = current_seq(seq) + tonumber(count)
+    local at = current_seq(seq)
+    if not at then return log_damaged(seq .. ' is no number') end
+    at = at + tonumber(count)
     -- First what can still fail, and can be taken back.
     local lists, wrong = add_to_own_lists(keys, first_key, args, first_write, needed)
     if wrong then return redis.error_reply(wrong) end
@@ -140,7 +168,7 @@ local function commit(keys, args)
             'writer', writer, 'sequence', sequence + 1, 'chain', next_chain, 'events', events)
         if type(added) == 'table' then -- the log is no stream, or already ends behind this seq
             take_back(lists)
-            return added
+            return log_damaged((string.gsub(added.err, '^ERR ', '')))
         end
         redis.call('SET', seq, string.format('%.0f', at))
         redis.call('HSET', heads, writer, incarnation .. ' ' .. next_sequence .. ' ' .. next_chain)

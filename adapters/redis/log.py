@@ -11,9 +11,9 @@ import redis
 
 from adapters.redis.client import execute
 from adapters.redis.entry import LogEntry
+from adapters.redis.errors import LogDamaged
 from adapters.redis.keys import Keys
 from adapters.redis.recent import Recent
-from messages.codec import UnreadableMessage
 
 _LAST_PART = 2**64 - 1  # the largest second part of a stream id
 
@@ -29,7 +29,7 @@ class Head:
 class LogReader:
     """Reads one marathon's log; what is `recent` need not be fetched.
 
-    Its methods raise StoreUnavailable and OutcomeUnknown (no answer).
+    Its methods raise StoreUnavailable, OutcomeUnknown (no answer) and LogDamaged.
     """
 
     def __init__(self, client: redis.Redis, keys: Keys, recent: Recent | None = None) -> None:
@@ -61,23 +61,30 @@ class LogReader:
     def heads(self) -> dict[str, Head]:
         """For each writer where its chain ends."""
         stored: dict[bytes, bytes] = execute(self._client, "HGETALL", self._keys.heads)
-        heads = {}
-        for writer, head in stored.items():
-            _, sequence, chain = head.decode().split(" ")
-            heads[writer.decode()] = Head(int(sequence), chain)
-        return heads
+        return {writer.decode(errors="replace"): _head(writer, head) for writer, head in stored.items()}
+
+
+def _head(writer: bytes, head: bytes) -> Head:
+    try:
+        _, sequence, chain = head.decode().split(" ")
+        return Head(int(sequence), chain)
+    except ValueError as fault:
+        raise LogDamaged(f"the head of {writer!r:.80} is {head!r:.80}") from fault
 
 
 def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
     last, count = (int(part) for part in entry_id.split(b"-"))
-    return LogEntry(
-        first_seq=last - count + 1,
-        count=count,
-        writer=fields[b"writer"].decode(),
-        first_writer_sequence=int(fields[b"sequence"]),
-        chain=fields[b"chain"].decode(),
-        data=fields[b"events"],
-    )
+    try:
+        return LogEntry(
+            first_seq=last - count + 1,
+            count=count,
+            writer=fields[b"writer"].decode(),
+            first_writer_sequence=int(fields[b"sequence"]),
+            chain=fields[b"chain"].decode(),
+            data=fields[b"events"],
+        )
+    except (KeyError, ValueError) as fault:
+        raise LogDamaged(f"its entry {last}-{count} is none ({fault!r:.80})") from fault
 
 
 def first_link(writer: str) -> str:
@@ -131,6 +138,6 @@ def _difference(entry: LogEntry, seq: int, end: Head, every_writer: bool) -> str
         return "the chain does not fit the stored bytes"
     try:
         held = len(entry.events())
-    except UnreadableMessage as fault:
-        return f"its events cannot be read: {fault}"
+    except LogDamaged as fault:
+        return f"its events cannot be read: {fault.__cause__}"
     return "" if held == entry.count else f"it holds {held} events and is counted as {entry.count}"

@@ -1,7 +1,8 @@
 """Input queues: what came in for an auction, durable before anybody is told that it was received.
 
 Each queue has one reader with a cursor of its own, which takes entries out by a `Trim` in the commit that
-decides them. What cannot be decided is kept as a dead letter.
+decides them. What cannot be decided is kept as a dead letter. An entry that is none of ours reads as its fields,
+packed: that is no batch, so it becomes a dead letter with all that it held.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
 from adapters.redis.writes import FIELD, Append
 from messages.base import Command
-from messages.codec import pack, pack_batch, unpack
+from messages.codec import UnreadableMessage, pack, pack_batch, unpack
 
 START = "0-0"  # the cursor before the first entry
 
@@ -116,13 +117,13 @@ class Queue:
         return Append(self._keys.dead, pack(letter))
 
     def dead_letters(self, after: str, count: int) -> list[tuple[str, DeadLetter]]:
-        """Up to `count` letters behind `after`, each with its id. Raises UnreadableMessage."""
-        return [(entry_id, unpack(data, DeadLetter)) for entry_id, data in self._read(self._keys.dead, after, count)]
+        """Up to `count` letters behind `after`, each with its id."""
+        return [(entry_id, _letter(entry_id, data)) for entry_id, data in self._read(self._keys.dead, after, count)]
 
     def letter(self, letter_id: str) -> DeadLetter | None:
-        """The letter of this id, if there is one. Raises UnreadableMessage."""
-        found = execute(self._client, "XRANGE", self._keys.dead, letter_id, letter_id)
-        return unpack(found[0][1][FIELD.encode()], DeadLetter) if found else None
+        """The letter of this id, if there is one."""
+        found = _entries(execute(self._client, "XRANGE", self._keys.dead, letter_id, letter_id))
+        return _letter(*found[0]) if found else None
 
     def settle(self, letter_id: str, queue_of: str, data: bytes) -> bool:
         """Takes the letter out and puts this packed batch into a queue, in one step; False where there is no such
@@ -180,7 +181,18 @@ def _range(key: str, after: str, count: int) -> tuple[Value, ...]:
 
 
 def _entries(found: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[str, bytes]]:
-    return [(entry_id.decode(), fields[FIELD.encode()]) for entry_id, fields in found]
+    field = FIELD.encode()
+    return [(entry_id.decode(), fields[field] if field in fields else pack(fields)) for entry_id, fields in found]
+
+
+def _letter(entry_id: str, data: bytes) -> DeadLetter:
+    """The letter that this entry holds; where it holds none, it is a letter itself."""
+    try:
+        return unpack(data, DeadLetter)
+    except UnreadableMessage as fault:
+        error = f"this dead letter cannot be read: {fault}"
+        at_ms = int(entry_id.partition("-")[0])
+        return DeadLetter(auction_id="", entry_id=entry_id, data=data, error=error, attempts=0, at_ms=at_ms)
 
 
 def _append(key: str, data: bytes) -> tuple[Value, ...]:

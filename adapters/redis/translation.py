@@ -1,7 +1,7 @@
 """From redis-py's errors to ours.
 
 redis-py tells its errors apart by where they arose; `translated` tells them apart by whether something may have been
-written. What is a mistake of ours (a wrong type, a bad argument) passes through as redis-py's own ResponseError.
+written. What is a mistake of ours (a bad argument) passes through as redis-py's own ResponseError.
 """
 
 import re
@@ -11,9 +11,11 @@ from contextlib import contextmanager
 import redis
 
 from adapters.redis.errors import (
+    DamagedState,
     HistoryLost,
     LeaseEnded,
     LibraryMissing,
+    LogDamaged,
     NotOwner,
     OutcomeUnknown,
     StoreError,
@@ -25,7 +27,14 @@ from adapters.redis.errors import (
 _NOT_WRITTEN = re.compile("OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM")
 _NO_CONNECTION = re.compile(r"Error (-?\d+ )?connecting to |Timeout connecting |No connection available")
 _NO_LIBRARY = "Function not found"
-_OURS = {"NOTOWNER": NotOwner, "WRONGSEQUENCE": WrongSequence, "LEASEENDED": LeaseEnded, "LOSTHISTORY": HistoryLost}
+_OURS: dict[str, type[StoreError]] = {
+    "NOTOWNER": NotOwner,
+    "WRONGSEQUENCE": WrongSequence,
+    "LEASEENDED": LeaseEnded,
+    "LOSTHISTORY": HistoryLost,
+    "LOGDAMAGED": LogDamaged,
+    "WRONGTYPE": DamagedState,
+}
 
 
 class OtherServer(redis.ConnectionError):

@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
-import redis
 
 import actors.announcer
 from actors import listener
 from actors.announcer import Announcer
-from adapters.redis.errors import StoreUnavailable
+from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.x import XClient
 from messages.base import Outcome, Phase
 from messages.commands import ConfirmAuctionPost
@@ -109,7 +108,7 @@ def test_the_confirmation_reaches_the_auction_in_the_commit_that_says_so(
     queue = stage.keys.queue("m-01")
     stage.client.delete(queue)
     stage.client.set(queue, "no queue")
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+    with pytest.raises(DamagedState):
         stage.step(announcer(stage, x_client()))
     assert stage.logged(PostMade) == []
     stage.client.delete(queue)

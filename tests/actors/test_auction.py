@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-import redis
 
 import actors.auction
 from actors.auction import Auction
 from adapters.redis.checkpoint import unseal
-from adapters.redis.errors import NotOwner
+from adapters.redis.errors import DamagedState, NotOwner
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START
 from auction import standings
@@ -100,7 +99,7 @@ def test_where_one_write_is_impossible_nothing_is_written_and_the_bids_wait(stag
     before, seen = stage.current(), len(stage.logged())
     stage.client.set(stage.keys.user_bids(9), "no list")
     bids = [reply(1000, 7, "0.2"), reply(2000, 9, "0.3")]
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+    with pytest.raises(DamagedState):
         tell(stage, opened, *bids)
     assert (stage.current(), len(stage.logged()), stage.queued("m-01")) == (before, seen, bids)
     assert not stage.client.exists(stage.keys.bids("m-01"))
@@ -190,6 +189,29 @@ def test_an_entry_that_cannot_be_read_goes_to_the_dead_letters_and_the_rest_is_d
     assert stage.queued("m-01") == []
     stage.step(stage.auction())
     assert len(stage.queues.dead_letters(START, 10)) == 1
+
+
+@pytest.mark.requirement("QUE-2")
+def test_an_entry_without_its_field_becomes_a_dead_letter_with_all_that_it_held(stage: Stage, opened: Auction) -> None:
+    stage.client.xadd(stage.keys.queue("m-01"), {"other": b"\xff", "more": "fields"})
+    stage.queues.append("m-01", [reply(1000, 7, "0.2")])
+    stage.step(opened)
+    [(_, letter)] = stage.queues.dead_letters(START, 10)
+    assert unpack(letter.data, dict[bytes, bytes]) == {b"other": b"\xff", b"more": b"fields"}
+    assert [event.bidder_handle for event in stage.logged(BidAccepted)] == ["user7"]
+
+
+@pytest.mark.requirement("RED-4", "SUP-3")
+@pytest.mark.parametrize("shape", [b"", pack("text"), pack([1, 2, 3]), pack({})])
+def test_a_checkpoint_of_another_shape_costs_a_replay_and_no_life(shape: bytes, stage: Stage, opened: Auction) -> None:
+    tell(stage, opened, reply(1000, 7, "0.2"))
+    key = stage.keys.checkpoint("m-01")
+    journal = stage.store.journal("m-01")
+    journal.begin()
+    journal.commit([], checkpoint=shape)
+    assert stage.client.exists(key)
+    tell(stage, stage.auction(), reply(2000, 8, "0.3"))
+    assert (stage.current()["leader_handle"], stage.current()["accepted"]) == ("user8", "2")
 
 
 # ---- going on

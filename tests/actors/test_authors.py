@@ -135,6 +135,19 @@ def test_pushed_posts_wait_on_disk_until_they_are_settled_and_one_hopeless_one_h
     assert unpack(data, FoundPost).bid.author_id == 3, "the third is still looked for"
 
 
+@pytest.mark.requirement("X-2", "QUE-2")
+def test_a_push_that_cannot_be_read_any_more_becomes_a_dead_letter_and_holds_up_nobody(stage: Stage) -> None:
+    held = Nameless(Authors(Directory(known=[1]), Clock(0)), stage.queues, stage.keys.nameless)
+    for data in (b"\xc1", pack(["another", "shape"]), pack(post_by(1))):
+        stage.queues.append_packed(stage.keys.nameless, data)
+    stage.client.xadd(stage.keys.queue(stage.keys.nameless), {"no": "batch"})
+    ready, _ = held.pushed()
+    assert [post.bid.author_id for post in ready] == [1]
+    letters = [letter.data for _, letter in stage.queues.dead_letters(START, 9)]
+    assert letters == [b"\xc1", pack(["another", "shape"]), pack({b"no": b"batch"})]
+    assert len(stage.queues.read(stage.keys.nameless, START, 9)) == 1, "the one that waits to be settled"
+
+
 @pytest.mark.requirement("X-2", "BID-6")
 def test_a_pushed_post_reaches_its_auction_with_its_author(
     stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX

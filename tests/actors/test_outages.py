@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-import redis
 
 import actors.auction
 from actors.auction import Auction
 from actors.scheduler import BEAT_MS, HOUSE, DayPlan, Scheduler
+from adapters.redis.errors import DamagedState
 from auction.catch_up import LEAST_OUTAGE_MS
 from auction.controls import first_id_at
 from messages.base import Outage, Phase
@@ -87,7 +87,7 @@ def test_an_outage_that_could_not_be_told_to_the_auction_is_still_one_for_the_ne
     stage.clock.goes_on(10 * MINUTE_MS)
     stage.client.delete(stage.keys.queue("m-01"))
     stage.client.set(stage.keys.queue("m-01"), "no queue")
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+    with pytest.raises(DamagedState):
         scheduler(stage, plan, asked)
     assert noticed(stage) == []
     stage.client.delete(stage.keys.queue("m-01"))

@@ -4,9 +4,9 @@ from datetime import date
 from typing import Any
 
 import pytest
-import redis
 
 from actors.scheduler import DayPlan, Scheduler
+from adapters.redis.errors import DamagedState
 from auction.calendar import Window
 from auction.catch_up import ON_TIME_MS
 from messages.base import Lot, Outcome
@@ -114,7 +114,7 @@ def test_the_order_to_open_is_in_the_queue_in_the_commit_that_says_so(
     actor = scheduler(stage, plan, asked)
     stage.clock.goes_on(1000)
     stage.client.set(stage.keys.queue("m-01"), "no queue")
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+    with pytest.raises(DamagedState):
         stage.step(actor)
     assert stage.logged(DayStarted) == []
     stage.client.delete(stage.keys.queue("m-01"))

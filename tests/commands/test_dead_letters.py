@@ -69,6 +69,19 @@ def goes_on(store: Store) -> None:
 # ---- looking
 
 
+def test_a_letter_that_is_none_is_listed_shown_and_discarded_like_the_others(
+    line: Line, bury: Bury, marathon: Store
+) -> None:
+    whole = bury(b"{}")
+    broken = marathon.client.xadd(marathon.keys.dead, {"batch": b"\xc1"}).decode()
+    other = marathon.client.xadd(marathon.keys.dead, {"some": "field"}).decode()
+    assert [row.split()[0] for row in line("dead-letters", "list").out.splitlines()[1:]] == [whole, broken, other]
+    assert json.loads(line("dead-letters", "show", broken, "--json").out)["hex"] == "c1"
+    assert line("dead-letters", "retry", broken).code == 1
+    assert line("dead-letters", "discard", broken, other, "--why", "rubbish").code == 0
+    assert letters(marathon) == [whole]
+
+
 def test_all_are_listed_oldest_first(line: Line, bury: Bury) -> None:
     assert line("dead-letters", "list").code == 0
     first = bury(b"\xff" * 2000, error="line\n[bold]\x1b[2J")

@@ -175,5 +175,5 @@ def test_an_entry_that_nobody_can_read_is_told_in_one_line(line: Line, marathon:
     said = line("log")
     assert said.code == 1
     assert len(said.out.splitlines()) == 4
-    assert said.err.startswith("auction-manager: what the store holds cannot be read: ")
+    assert said.err.startswith("auction-manager: the log is damaged: the events from seq ")
     assert len(said.err.splitlines()) == 1

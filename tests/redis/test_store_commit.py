@@ -9,9 +9,11 @@ import redis
 from adapters.redis import functions, recent
 from adapters.redis.client import connect
 from adapters.redis.errors import (
+    DamagedState,
     HistoryLost,
     LeaseEnded,
     LibraryMissing,
+    LogDamaged,
     NotOwner,
     OutcomeUnknown,
     StoreUnavailable,
@@ -111,7 +113,7 @@ def test_one_write_to_a_key_of_another_type_and_nothing_at_all_is_written(store,
     journal.begin()
     journal.commit([event()], checkpoint=b"first")
     before = everything(store)
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+    with pytest.raises(DamagedState):
         journal.commit([event()], [Set("other", b"2"), Set("fresh", b"1"), write, Set("last", b"3")], b"second")
     assert everything(store) == before
 
@@ -123,7 +125,7 @@ def test_a_key_of_the_log_with_another_type_lets_nothing_be_written(store, event
     for key in (store.keys.log, store.keys.seq, store.keys.checkpoint("m-01")):
         store.client.hset(key, "not", b"ours")
         before = everything(store)
-        with pytest.raises(redis.ResponseError):
+        with pytest.raises((DamagedState, LogDamaged)):
             journal.commit([event()], [Set("other", b"2"), BidHistories("bids", OWN, "", [(1, 1, 1)])], b"state")
         assert everything(store) == before
         store.client.delete(key)
@@ -141,7 +143,7 @@ def test_a_lost_seq_cannot_write_over_the_log(store, event, seq):
     else:
         store.client.set(store.keys.seq, seq)
     before = everything(store)
-    with pytest.raises(redis.ResponseError):
+    with pytest.raises(LogDamaged):
         journal.commit([event()], [Set("other", b"2"), BidHistories("bids", OWN, "", [(1, 1, 1)])])
     assert everything(store) == before
 

@@ -4,10 +4,9 @@ import asyncio
 
 import msgspec
 import pytest
-import redis
 
 from adapters.redis.client import connect_async
-from adapters.redis.errors import StoreUnavailable
+from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.redis.queue import START, Backlog, DeadLetter, Queue, append_async
 from adapters.redis.writes import Set, Trim
 from messages.codec import unpack_commands
@@ -126,7 +125,7 @@ def test_a_letter_that_cannot_be_put_stays(store, letter):
     queue = Queue(store.client, store.keys)
     letter_id, made = letter()
     store.client.set(store.keys.queue("m-02"), "no stream")
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+    with pytest.raises(DamagedState):
         queue.settle(letter_id, "m-02", made.data)
     store.client.config_set("maxmemory", "1")
     try:

@@ -4,12 +4,14 @@ import hashlib
 import random
 from dataclasses import replace
 
+import msgspec
 import pytest
 
+from adapters.redis.checkpoint import seal, unseal
 from adapters.redis.errors import LogDamaged
 from adapters.redis.journal import TAIL_CHUNK
 from adapters.redis.log import Difference, Head, LogReader, first_link, verify_chain
-from messages.codec import pack, unpack
+from messages.codec import pack, reader_of, unpack
 
 
 def recover(store, writer, use_checkpoint=True):
@@ -123,6 +125,7 @@ def test_a_checkpoint_that_is_ahead_of_the_log_is_passed_over(store, event, capl
     first, second = LogReader(store.client, store.keys).read(0, 2)
     store.client.xdel(store.keys.log, f"{second.last_seq}-{second.count}")
     store.client.hset(store.keys.heads, "m-01", f"{incarnation} 1 {first.chain}")
+    store.client.set(store.keys.seq, 1)
     assert recover(store, "m-01") == [1]
     assert "the log only at 1" in caplog.text
 
@@ -136,9 +139,94 @@ def test_a_log_that_lacks_an_event_is_not_recovered_from(store, event, lost):
         journal.commit([event()])
     entries = store.client.xrange(store.keys.log)
     store.client.xdel(store.keys.log, entries[lost][0])
+    with pytest.raises(LogDamaged):
+        recover(store, "m-01")
+
+
+HEAD = b"0 2 " + 64 * b"a"
+DAMAGED_LOGS = {
+    "no seq": lambda client, keys: client.delete(keys.seq),
+    "another seq": lambda client, keys: client.set(keys.seq, 2),
+    "a seq that is no number": lambda client, keys: client.set(keys.seq, "x"),
+    "a seq of another type": lambda client, keys: client.delete(keys.seq) and client.lpush(keys.seq, 3),
+    "no heads": lambda client, keys: client.delete(keys.heads),
+    "a head that is gone": lambda client, keys: client.hdel(keys.heads, "m-01"),
+    "a head that is none": lambda client, keys: client.hset(keys.heads, "house", b"\xff"),
+    "a head of another place": lambda client, keys: client.hset(keys.heads, "m-01", HEAD[:2] + b"1" + HEAD[3:]),
+    "a head of another chain": lambda client, keys: client.hset(keys.heads, "m-01", HEAD),
+    "heads of another type": lambda client, keys: client.delete(keys.heads) and client.set(keys.heads, "x"),
+    "no log": lambda client, keys: client.delete(keys.log),
+    "a log of another type": lambda client, keys: client.delete(keys.log) and client.set(keys.log, "x"),
+    "no newest entry": lambda client, keys: client.xdel(keys.log, "3-1"),
+    "one entry too many": lambda client, keys: client.xadd(keys.log, {"writer": "m-01"}, id="9-1"),
+    "an entry without its fields": lambda client, keys: replaced(client, keys, {"no": "entry"}),
+    "an entry with other events": lambda client, keys: replaced(client, keys, {b"events": b"\x90"}, keep=True),
+    "an entry with another chain": lambda client, keys: replaced(client, keys, {b"chain": 64 * b"b"}, keep=True),
+    "an entry of no number": lambda client, keys: replaced(client, keys, {b"sequence": b"x"}, keep=True),
+}
+
+
+def replaced(client, keys, fields, keep=False):
+    """The newest entry of the log with these fields instead, or with these changed."""
+    [(entry_id, held)] = client.xrevrange(keys.log, count=1)
+    client.xtrim(keys.log, maxlen=0)
+    client.xadd(keys.log, (held if keep else {}) | fields, id=entry_id[:-1] + b"2")  # ids are never given out twice
+    return True
+
+
+@pytest.mark.requirement("RED-4", "RED-5")
+@pytest.mark.parametrize("damage", DAMAGED_LOGS.values(), ids=DAMAGED_LOGS)
+def test_whatever_is_wrong_with_the_log_its_writer_does_not_begin_anew(store, event, damage):
+    for writer, days in (("house", 1), ("m-01", 2)):
+        journal = store.journal(writer)
+        journal.begin()
+        for _ in range(days):
+            journal.commit([event()])
+    damage(store.client, store.keys)
+    before = store.client.dump(store.keys.heads)
+    with pytest.raises(LogDamaged, match="auction-manager repair") as refused:
+        recover(store, "m-01")
+    assert "\n" not in str(refused.value)
+    if store.client.type(store.keys.heads) != b"hash":
+        assert store.client.dump(store.keys.heads) == before
+
+
+@pytest.mark.requirement("RED-4")
+@pytest.mark.parametrize("payload", [b"", b"\xc1", pack("another shape"), pack([1, "2"]), pack({"days": [1]})])
+def test_a_sound_checkpoint_of_another_shape_is_as_good_as_damaged(store, event, payload, caplog):
+    journal = store.journal("m-01")
     journal.begin()
-    with pytest.raises(LogDamaged, match="m-01"):
-        list(journal.tail())
+    journal.commit([event()], checkpoint=pack([1]))
+    journal.commit([event()], checkpoint=payload)
+    begun = store.journal("m-01").begin(reader_of(list[int]))
+    assert begun.checkpoint == [1]
+    assert f"{store.keys.checkpoint('m-01')} is passed over" in caplog.text
+
+
+@pytest.mark.requirement("RED-4")
+def test_a_checkpoint_of_another_history_or_type_is_passed_over(store, event, caplog):
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([event()], checkpoint=pack([1]))
+    key = store.keys.checkpoint("m-01")
+    sound = unseal(store.client.get(key))
+    store.client.set(key, seal(msgspec.structs.replace(sound, chain=64 * "c")))
+    assert recover(store, "m-01") == [1]
+    assert "its event 1 is not the log's" in caplog.text
+    store.client.delete(key)
+    store.client.rpush(key, "no checkpoint")
+    assert store.journal("m-01").begin().checkpoint is None
+
+
+@pytest.mark.requirement("RED-4")
+def test_a_checkpoint_that_knows_no_chain_is_taken_from_an_older_version(store, event):
+    journal = store.journal("m-01")
+    journal.begin()
+    journal.commit([event()], checkpoint=pack([1]))
+    key = store.keys.checkpoint("m-01")
+    store.client.set(key, seal(msgspec.structs.replace(unseal(store.client.get(key)), chain="")))
+    journal.commit([event()])
+    assert recover(store, "m-01") == [1, 2]
 
 
 @pytest.mark.requirement("RED-5")

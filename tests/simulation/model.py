@@ -294,12 +294,30 @@ class ModelStore:
         return found.groups() if found else None
 
     def _begin(self, keys: list[bytes], args: list[bytes]) -> list[bytes | int]:
-        lease, heads, seq = keys
+        lease, heads, seq, log = keys
         token, incarnation, writer, genesis = args
         self._refuse_unheld(lease, token)
+        if fault := self._fault_of_log(heads, seq, log):
+            raise refused(f"LOGDAMAGED {fault}")
         _, sequence, chain = self._head(heads, writer) or (b"", b"0", genesis)
         self._do_hset(heads, writer, b" ".join((incarnation, sequence, chain)))
         return [sequence, chain, int(self._do_get(seq) or 0)]
+
+    def _fault_of_log(self, heads: bytes, seq: bytes, log: bytes) -> str:
+        for key, needed in ((heads, "hash"), (seq, "string"), (log, "stream")):
+            if self._kind(key) not in (needed, "none"):
+                return f"{key.decode()} holds a {self._kind(key)}"
+        ids = self._get(log, Stream, Stream()).ids
+        last, together = ids[-1][0] if ids else 0, 0
+        for head in self._do_hgetall(heads).values():
+            found = HEAD.fullmatch(head)
+            if not found:
+                return f"a field of {heads.decode()} is no head"
+            together += int(found[2])
+        counted = (self._do_get(seq) or b"0").decode()
+        if counted != str(last) or together != last:
+            return f"it ends with event {last}, counted were {counted}, and its writers have {together}"
+        return ""
 
     def _commit(self, keys: list[bytes], args: list[bytes]) -> int:
         lease, heads, seq, log, checkpoint, previous = keys[:6]
@@ -310,7 +328,7 @@ class ModelStore:
         if had_state not in ("none", "string"):
             raise refused(f"WRONGTYPE checkpoint to {checkpoint.decode()}, which holds {had_state}")
         self._refuse_lists_that_are_none(keys, writes)
-        now_at = int(self._do_get(seq) or 0)
+        now_at = self._number(seq)
         if count != b"0":
             now_at += int(count)
             pairs = (
@@ -323,7 +341,7 @@ class ModelStore:
                 b"events",
                 events,
             )
-            self._do_xadd(log, b"%d-%s" % (now_at, count), *pairs)
+            self._add_to_log(log, b"%d-%s" % (now_at, count), *pairs)
             self._do_set(seq, b"%d" % now_at)
             self._do_hset(heads, writer, b" ".join((incarnation, next_sequence, next_chain)))
         for key, command, values in writes:
@@ -333,6 +351,18 @@ class ModelStore:
                 self._do_set(previous, self._do_get(checkpoint))
             self._do_set(checkpoint, state)
         return now_at
+
+    def _number(self, seq: bytes) -> int:
+        counted = self._do_get(seq) or b"0"
+        if not counted.isdigit():
+            raise refused(f"LOGDAMAGED {seq.decode()} is no number")
+        return int(counted)
+
+    def _add_to_log(self, log: bytes, at: bytes, *pairs: bytes) -> None:
+        try:
+            self._do_xadd(log, at, *pairs)
+        except redis.ResponseError as fault:
+            raise refused(f"LOGDAMAGED {fault}") from fault
 
     def _refuse_strangers(self, lease: bytes, heads: bytes, args: list[bytes]) -> None:
         token, incarnation, writer, sequence, chain = args[:5]

@@ -54,10 +54,11 @@ class Caller:
         return (
             "FCALL",
             functions.name("begin"),
-            3,
+            4,
             LEASE,
             HEADS,
             SEQ,
+            LOG,
             token,
             f"i{self.random.randrange(10**6)}",
             writer,
@@ -189,9 +190,10 @@ class Caller:
     def learn(self, call: tuple[Any, ...], answer: Any) -> None:
         """Keeps what a writer would keep of a good answer."""
         if call[:2] == ("FCALL", functions.name("begin")):
-            if call[8] in self.heads:
-                self.old_heads = [*self.old_heads[-5:], self.heads[call[8]]]
-            self.heads[call[8]] = (call[7], int(answer[0]), answer[1].decode())
+            incarnation, writer = call[8:10]
+            if writer in self.heads:
+                self.old_heads = [*self.old_heads[-5:], self.heads[writer]]
+            self.heads[writer] = (incarnation, int(answer[0]), answer[1].decode())
         elif call[:2] == ("FCALL", functions.name("commit")):
             args = call[3 + call[2] :]
             self.old_heads = [*self.old_heads[-5:], self.heads[args[2]]]
