@@ -353,6 +353,8 @@ class Process:
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms, self._programme())
         self._async_client = connect_async(self._url, timeout_s, self._password)
         tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
+        last = process_file.read(self.settings.data_dir)
+        before = (last.public_port, last.private_port) if last else (0, 0)
         images = self.settings.lots_dir if self.settings.lots_dir.is_dir() else None
         where = HttpSettings(
             http.public_host,
@@ -363,6 +365,7 @@ class Process:
             images,
             room.connections,
             Clients(http.proxies, http.kept_for),
+            before,
         )
         integrations = {
             "x": f"{self.settings.x.mode}, {self.surroundings.x_base_url}",

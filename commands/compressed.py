@@ -33,7 +33,7 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True):
     day_seconds: float
     bidders: int
     first_opens_at_ms: int
-    reported: bool = False
+    ended: bool = msgspec.field(default=False, name="reported")  # what it is called in the files of older demos
 
 
 def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) -> Settings:

@@ -1,7 +1,7 @@
 """`demo`: a compressed marathon with everything simulated, checked against the simulator's ground truth.
 
 The simulated X is a process of its own and outlives a killed supervisor, as X would. The same command with the same
-data directory goes on where it was; a demo that has been reported begins anew.
+data directory goes on where it was; after a demo that has ended, or with other options, a new one begins.
 """
 
 import argparse
@@ -56,21 +56,27 @@ def run(args: argparse.Namespace) -> int:
     reports: list[Report] = []
 
     def is_over() -> bool:
+        nonlocal plan
         if not follower.is_over():
             return False
-        reports.append(follower.report(port, plan.seed))
-        return True
-
-    code = supervisor.run(settings, surroundings, follower.begin, is_over if args.once else follower.look)
-    if not reports:
         if args.once:
+            reports.append(follower.report(port, plan.seed))
+        elif not plan.ended:
+            plan = _end(args.data_dir, plan)
+        return bool(args.once)
+
+    code = supervisor.run(settings, surroundings, follower.begin, is_over)
+    if not reports:
+        if plan.ended:
+            end_simulated_x(args.data_dir, port)
+        elif args.once:
             print(f"not finished; the same command goes on with {args.data_dir}", file=sys.stderr)
         return code or int(args.once)
     report = reports[0]
     console().print(table_of(report))
     if args.report:
         own_files.write_whole(args.report, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    _write_plan(args.data_dir, msgspec.structs.replace(plan, reported=True))
+    _end(args.data_dir, plan)
     end_simulated_x(args.data_dir, port)
     return code or (0 if report.right else 1)
 
@@ -79,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> DemoPlan:
-    """The plan that the directory holds, or a new one."""
+    """The plan of the demo that the directory holds, or a new one where it has ended or was begun otherwise."""
     asked = {name: getattr(args, name) for name in ("seed", "days", "day_seconds", "bidders")}
     file = args.data_dir / PLAN_FILE
     if file.exists():
@@ -87,21 +93,25 @@ def _plan(args: argparse.Namespace) -> DemoPlan:
             plan = msgspec.json.decode(file.read_bytes(), type=DemoPlan)
         except msgspec.MsgspecError as fault:
             raise CommandError(f"{file} is no plan of a demo ({fault}); choose another --data-dir") from None
-        if not plan.reported:
-            begun = {name: getattr(plan, name) for name in asked}
-            if begun != asked:
-                words = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in begun.items())
-                raise CommandError(
-                    f"{args.data_dir} holds an unfinished demo, begun with {words}; go on with these, "
-                    "or choose another --data-dir"
-                )
+        begun = {name: getattr(plan, name) for name in asked}
+        if begun == asked and not plan.ended:
             return plan
         _forget(args.data_dir)
+        if not plan.ended:
+            words = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in begun.items())
+            print(f"a new demo begins; the one before, which was not finished, had {words}", file=sys.stderr)
     elif args.data_dir.exists() and any(args.data_dir.iterdir()):
         raise CommandError(f"{args.data_dir} is not empty and holds no demo; choose another --data-dir")
     own_files.private_folder(args.data_dir)
     plan = DemoPlan(**asked, first_opens_at_ms=supervisor.clock_ms() + START_MS)
     _write_plan(args.data_dir, plan)
+    return plan
+
+
+def _end(data_dir: Path, plan: DemoPlan) -> DemoPlan:
+    """The plan says from now on that its demo has ended."""
+    plan = msgspec.structs.replace(plan, ended=True)
+    _write_plan(data_dir, plan)
     return plan
 
 

@@ -30,8 +30,9 @@ PRIVATE_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen (port 0: any free one), who may act (name to secret), where the lots' images are; how many public
-    connections there are for all, whose word for an address is believed, and for whom places are kept."""
+    """Where to listen (port 0: that of `before`, or any where it is taken), who may act (name to secret), where lots'
+    images are; how many public connections there are for all, whose word for an address is believed, and for whom
+    places are kept."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 0
@@ -41,6 +42,7 @@ class HttpSettings:
     images: Path | None = None
     connections: int = 4_096
     clients: Clients = field(default_factory=Clients)
+    before: tuple[int, int] = (0, 0)  # the ports, public and private, of the process that worked here before
 
 
 class HttpServer:
@@ -54,7 +56,7 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises OSError where an address cannot be had; then nothing listens."""
-        settings = self._settings
+        settings, before = self._settings, self._settings.before
         clients = settings.clients
         public = _app("public", PUBLIC_BODY_BYTES, clients, {"/api/": Places("readers", READERS, READERS_EACH, KEPT)})
         public_app(public, self._views.reads, self._hub, settings.images, clients)
@@ -65,8 +67,12 @@ class HttpServer:
         operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
         self._ticking = asyncio.create_task(self._hub.run())
         try:
-            self.public_port = await self._listen(public, everybody, settings.public_host, settings.public_port)
-            self.private_port = await self._listen(private, operators, settings.private_host, settings.private_port)
+            self.public_port = await self._listen(
+                public, everybody, settings.public_host, settings.public_port, before[0]
+            )
+            self.private_port = await self._listen(
+                private, operators, settings.private_host, settings.private_port, before[1]
+            )
         except OSError:
             await self.stop()
             raise
@@ -80,14 +86,19 @@ class HttpServer:
         self._doors.clear()
         self._runners.clear()
 
-    async def _listen(self, app: web.Application, places: Places, host: str, port: int) -> int:
+    async def _listen(self, app: web.Application, places: Places, host: str, port: int, before: int) -> int:
         runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, handle_signals=False)
         self._runners.append(runner)
         await runner.setup()
         assert runner.server is not None, "it has just been set up"
         door = Door(places, self._settings.clients)
         self._doors.append(door)
-        return await door.open(runner.server, host, port)
+        try:
+            return await door.open(runner.server, host, port or before)
+        except OSError:
+            if port or not before:
+                raise
+            return await door.open(runner.server, host, 0)
 
 
 def _app(listener: str, body_bytes: int, clients: Clients, places: Mapping[str, Places]) -> web.Application:
