@@ -28,6 +28,7 @@ from actors.histories import Histories
 from actors.ingest_keeper import IngestKeeper
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
+from actors.mending import Mending
 from actors.outbox import Posting
 from actors.poison import DiedOnTrial, Suspects
 from actors.ports import StoreAccess
@@ -46,7 +47,9 @@ from adapters.redis import fitness, functions, layout
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import (
+    DamagedState,
     LeaseEnded,
+    LogDamaged,
     NotOwner,
     OutcomeUnknown,
     QueueFull,
@@ -129,7 +132,7 @@ class Process:
     def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
         self.settings, self.surroundings = settings, surroundings
         self.keys = Keys(settings.marathon.id)
-        self.supervisor = Supervisor(self.groups(), CONDITIONS, fatal=(NotOwner,))
+        self.supervisor = Supervisor(self.groups(), CONDITIONS, fatal=(NotOwner, LogDamaged, DamagedState))
         self.public_port = self.private_port = 0
         self._embedded = None if settings.redis.url else EmbeddedServer(settings.data_dir)
         self._password = settings.redis.password.reveal() if settings.redis.password else None
@@ -285,6 +288,10 @@ class Process:
         if not self._lease().take(steal=self._embedded is not None):
             raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
         layout.bring_up_to_date(self.client, self.keys)
+        where = self.surroundings
+        days = {day.auction_id: day.window.day for day in where.plan}
+        days |= {day.auction_id: day.window.day for day in where.further}
+        Mending(self.client, self.keys).mend(days)
         self._start_listening(timeout_s)
         self.supervisor.start()
 

@@ -16,6 +16,7 @@ from actors.ports import Clock, StoreAccess
 from adapters import metrics
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue, Reading
+from adapters.redis.view import sealed
 from adapters.redis.writes import BidHistories, HashSet, HashSetIf, Trim, Write
 from auction.catch_up import LEAST_OUTAGE_MS
 from auction.day import AuctionDay
@@ -236,7 +237,7 @@ class Auction(Actor):
         if verdicts := [event for event in events if isinstance(event, Observed)]:
             writes.append(self._history(verdicts))
         if events and self._day.prepared:
-            view = day_view(self._day)
+            view = sealed(day_view(self._day))
             writes.append(HashSet(keys.day(self._day.prepared.day), view))
             # The stage belongs to the auction whose id stands there, or to one that is opening.
             opening = not OPENINGS.isdisjoint(map(type, events))

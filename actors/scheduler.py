@@ -18,6 +18,7 @@ from actors.people import bar_for_strikes, barred, unbarred
 from actors.ports import Clock, StoreAccess
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
+from adapters.redis.view import sealed
 from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
 from auction.catch_up import HOUSE, LEAST_OUTAGE_MS, late_close
 from auction.units import DAY_MS
@@ -178,7 +179,7 @@ class Scheduler(LogListener):
         message_id = f"{auction_id}:voided"
         voided = DayVoided(message_id=message_id, at_ms=now_ms, auction_id=auction_id, day=day, why=why, by=by)
         added, plan_writes = self._come_again(day)
-        view = HashSet(self.keys.day(day), plan.void_view())
+        view = HashSet(self.keys.day(day), sealed(plan.void_view()))
         self._commit([voided, *added], [view, *plan_writes])
 
     def _void_unopened(self, refused: PostRefused) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from auction.day import AuctionDay
 from commands.common import CommandError, add_config, settings_of
 from commands.reading_ahead import Readers
 from commands.store import store_of
-from messages.events import DayStarted, DayVoided
+from messages.events import DayStarted, DayVoided, Observed
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
 ENTRIES_A_READ = 1_024
@@ -40,12 +41,13 @@ REFRESH_S = 0.1
 @dataclass
 class Findings:
     """What a replay of the whole log has shown: the first difference in words, or None, the days as
-    replayed, and those that were never held."""
+    replayed with the posts that got a verdict there, and those that were never held."""
 
     difference: str | None = None
     events: int = 0
     days: dict[str, AuctionDay] = field(default_factory=dict)
     voided: list[int] = field(default_factory=list)
+    posts: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -98,9 +100,11 @@ def audit(
 
     found = _replay(entries(), at_rest, auction_id, readers=readers)
     resting = [day for name, day in found.days.items() if name in at_rest]
-    found.difference = found.difference or next(
-        filter(None, (_state_differs(client, keys, day) for day in resting)), None
+    differences = (
+        _state_differs(client, keys, day) or _history_differs(client, keys, day.auction_id, found.posts[day.auction_id])
+        for day in resting
     )
+    found.difference = found.difference or next(filter(None, differences), None)
     return found
 
 
@@ -173,6 +177,7 @@ def _check(
             elif isinstance(event, DayVoided):
                 found.voided.append(event.day)
         return None
+    found.posts[entry.writer].update(event.post_id for event in entry.events() if isinstance(event, Observed))
     try:
         difference = auditor.check(list(entry.events()), texts)  # type: ignore[arg-type]  # its chain holds nothing else
     except Exception as fault:  # whatever impossible events make of the rules: they did not come from deciding
@@ -189,6 +194,13 @@ def _state_differs(client: redis.Redis, keys: Keys, day: AuctionDay) -> str | No
         if state.get(name, "") != follows:  # a field that is younger than the state is empty there
             return f"{day.auction_id}: {name} is {state.get(name)!r} in the store, but the log makes it {follows!r}"
     return None
+
+
+def _history_differs(client: redis.Redis, keys: Keys, auction_id: str, posts: set[int]) -> str | None:
+    members: list[bytes] = execute(client, "ZRANGE", keys.bids(auction_id), 0, -1)
+    if {b"%020d" % post_id for post_id in posts} == set(members):
+        return None
+    return f"{auction_id}: {keys.bids(auction_id)} has {len(members)} bids, which are not the {len(posts)} of the log"
 
 
 def _shown(progress: Progress | None, total: int) -> Callable[[int], None]:

@@ -45,8 +45,9 @@ class Supervisor:
 
     `conditions` names exception types that say "not now" rather than "broken" (a store that is away): who
     dies of one is tried again with back-off, outside the restart budget, and shows that name meanwhile. Who
-    dies of a `fatal` type ends everything at once. `last_resort_s` ends the process when the supervisor
-    itself cannot run for so long (None: never; for tests). Raises `ValueError` when a name occurs twice.
+    dies of a `fatal` type ends everything at once, with the `exit_code` that the exception has, or 70.
+    `last_resort_s` ends the process when the supervisor itself cannot run for so long (None: never; for tests).
+    Raises `ValueError` when a name occurs twice.
     """
 
     def __init__(

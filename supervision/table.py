@@ -174,7 +174,9 @@ class ChildTable:
         condition = next((text for kind, text in self._conditions.items() if isinstance(reason, kind)), "")
         if isinstance(reason, self._fatal):
             self._retire(child)
-            self._finish(GAVE_UP, f"{exit_.name} met what cannot be borne: {child.last_error}")
+            self._finish(
+                getattr(reason, "exit_code", GAVE_UP), f"{exit_.name} met what cannot be borne: {child.last_error}"
+            )
         elif self._ending is not None:
             self._retire(child)
         elif child.stop_wanted:
@@ -204,7 +206,7 @@ class ChildTable:
             return
         child.note(reason)
         text = "%s died of %s, handling %s; %d messages unread"
-        expected = isinstance(reason, tuple(self._conditions))
+        expected = isinstance(reason, (*self._conditions, *self._fatal))
         level = logging.WARNING if expected else logging.ERROR
         trace = None if expected else reason
         logger.log(level, text, who, child.last_error, at, len(child.mailbox), exc_info=trace)

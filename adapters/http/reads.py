@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from adapters.http.views import Json, NotFound, Reads, Refused
 from adapters.livestream.showing import shown_eth
 from adapters.redis.keys import Keys
+from adapters.redis.view import SUM
 
 _NUMBERS = {
     "day",
@@ -129,6 +130,8 @@ def _shown(fields: Mapping[Any, Any]) -> dict[str, Json]:
     view: dict[str, Json] = {}
     for key, value in fields.items():
         name, text = key.decode(), value.decode()
+        if name == SUM:
+            continue
         if name in _FLAGS:
             view[name] = bool(text)
         elif not text:

@@ -45,12 +45,16 @@ class QueueFull(StoreError):
 class LogDamaged(StoreError):
     """The log lacks events that it must have, or holds what was never written. Trying again cannot help."""
 
+    exit_code = 1  # refused, and not given up: a process manager is not to start it again
+
     def __init__(self, what: str) -> None:
         super().__init__(f"the log is damaged: {what}; `auction-manager repair` says what can be done")
 
 
 class DamagedState(StoreError):
     """A key beside the log holds what is none of ours. Nothing was written."""
+
+    exit_code = 1
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the store is damaged: {what}; `auction-manager repair` mends it")

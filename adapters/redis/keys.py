@@ -5,6 +5,7 @@ shared, since users are the same people in all marathons.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _MARATHON_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -39,6 +40,11 @@ class Keys:
     def day(self, number: int) -> str:
         """Hash: one day (from 1): its local date, lot, window, state, outcome, settlement."""
         return f"auction:{self.marathon_id}:day:{number}"
+
+    @property
+    def day_pattern(self) -> str:
+        """What the names of all days match."""
+        return f"auction:{self.marathon_id}:day:*"
 
     def bids(self, auction_id: str) -> str:
         """Sorted set: the bid history; score is the source's ms, member the zero-padded post id."""
@@ -132,3 +138,16 @@ class Keys:
     def previous_checkpoint(self, writer: str) -> str:
         """String: the checkpoint before, for when the current one is damaged."""
         return f"{self.checkpoint(writer)}:previous"
+
+    def kinds(self, days: Mapping[str, int], writers: Iterable[str]) -> dict[str, str]:
+        """The type of every key beside the log that this marathon may have: of these auctions, each with the number of
+        its day, and of these writers. Not of segments, which their checkpoint names."""
+        kinds = dict.fromkeys((self.config, self.generation, self.alive, self.x_away), "string")
+        kinds |= {self.current: "hash", self.dead: "stream"}
+        for auction_id, day in days.items():
+            kinds |= {self.day(day): "hash", self.bids(auction_id): "zset", self.queue(auction_id): "stream"}
+        for name in ("house", self.nameless):
+            kinds[self.queue(name)] = "stream"
+        for writer in writers:
+            kinds |= {self.checkpoint(writer): "string", self.previous_checkpoint(writer): "string"}
+        return kinds

@@ -2,7 +2,7 @@
 
 1  (no version is written) the house's orders wait in `queue:house`, whichever marathon of the store they are for; at
    first a user's bids were a sorted set.
-2  every key but a user's bids belongs to one marathon.
+2  every key but a user's bids belongs to one marathon; a day's view has a checksum, and an empty queue is there too.
 """
 
 import logging
@@ -13,6 +13,7 @@ from adapters.redis.client import execute
 from adapters.redis.errors import WrongLayout
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
+from adapters.redis.view import SUM, sum_of
 
 VERSION = 2
 HOUSE_QUEUE_OF_1 = "queue:house"
@@ -43,9 +44,19 @@ def bring_up_to_date(client: redis.Redis, keys: Keys) -> None:
     if version == 1:
         _take_over_orders(client, keys)
         _turn_users_bids_into_lists(client)
+        _seal_views(client, keys)
         log.warning("the store was converted from layout 1 to %s", VERSION)
     if version != VERSION:
+        for reader in ("house", keys.nameless):
+            make_empty(client, keys.queue(reader))
         execute(client, "SET", keys.version, VERSION)
+
+
+def make_empty(client: redis.Redis, queue: str) -> None:
+    """The queue is there, as if all that was in it had been taken out."""
+    if not execute(client, "EXISTS", queue):
+        execute(client, "XGROUP CREATE", queue, "made", "$", "MKSTREAM")
+        execute(client, "XGROUP DESTROY", queue, "made")
 
 
 def _take_over_orders(client: redis.Redis, keys: Keys) -> None:
@@ -73,3 +84,10 @@ def _turn_users_bids_into_lists(client: redis.Redis) -> None:
             with client.pipeline(transaction=True) as pipeline:
                 pipeline.delete(key).rpush(key, *bids)  # type: ignore[attr-defined]
                 pipeline.execute()
+
+
+def _seal_views(client: redis.Redis, keys: Keys) -> None:
+    for key in (*client.scan_iter(keys.day_pattern, count=1_000, _type="hash"), keys.current):
+        fields: dict[bytes, bytes] = execute(client, "HGETALL", key)
+        if fields:
+            execute(client, "HSET", key, SUM, sum_of(fields))

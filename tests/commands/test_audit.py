@@ -17,12 +17,12 @@ from actors.auction import day_view
 from adapters.log_file import read_export, write_export
 from adapters.redis.entry import LogEntry
 from adapters.redis.log import LogReader, first_link, next_link
-from adapters.redis.writes import HashSet
+from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
 from commands.audit import audit_file
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
-from messages.events import DayStarted
+from messages.events import DayStarted, Observed
 from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, gone, reply, swept
 from tests.commands import readers
 from tests.commands.line import Line
@@ -56,7 +56,9 @@ def day(marathon: Store) -> AuctionDay:
     auction.begin()
     house.commit([DayStarted(message_id="start", at_ms=OPENS_MS, auction_id=AUCTION, day=1)])
     for number, batch in enumerate(BATCHES):
-        auction.commit(day.decide(batch, OPENS_MS + 30_000))
+        events = day.decide(batch, OPENS_MS + 30_000)
+        bids = [(1, event.post_id, event.bidder_id) for event in events if isinstance(event, Observed)]
+        auction.commit(events, [BidHistories(marathon.keys.bids(AUCTION), marathon.keys.own_bids, "", bids)])
         house.commit([DayStarted(message_id=f"more:{number}", at_ms=OPENS_MS, auction_id=f"test-{number + 2}", day=2)])
     ended_ms = CLOSES_MS + 60_000
     events = [*day.tick(ended_ms), *day.decide([swept(ended_ms)], ended_ms)]
@@ -95,6 +97,15 @@ def test_a_state_that_the_log_does_not_make_is_named(line: Line, marathon: Store
     said = line("audit")
     assert said.code == 1
     assert said.out.startswith(f"{AUCTION}: leader_handle is 'mallory' in the store, but the log makes it 'user9'")
+
+
+@pytest.mark.usefixtures("day")
+def test_a_bid_history_that_is_not_the_logs_is_found_out(line: Line, marathon: Store) -> None:
+    assert line("audit").code == 0
+    marathon.client.zpopmin(marathon.keys.bids(AUCTION))
+    said = line("audit")
+    assert said.code == 1
+    assert said.out.startswith(f"{AUCTION}: auction:bids:{AUCTION} has ")
 
 
 @pytest.mark.usefixtures("day")

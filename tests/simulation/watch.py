@@ -16,6 +16,7 @@ from adapters.redis.checkpoint import unseal
 from adapters.redis.entry import LogEntry
 from adapters.redis.keys import Keys
 from adapters.redis.log import Head, LogReader, first_link, next_link
+from adapters.redis.view import sealed
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.fold import Link
@@ -243,7 +244,7 @@ class Watch:
         """The state in the store is the one that the log makes."""
         if its.day.prepared is None:
             return
-        follows = {name.encode(): value.encode() for name, value in day_view(its.day).items()}
+        follows = {name.encode(): value.encode() for name, value in sealed(day_view(its.day)).items()}
         stage = self._store.keys.get(self._keys.current.encode(), {})
         places = {self._keys.day(its.day.prepared.day): None, self._keys.current: its.day.auction_id.encode()}
         for key, on_stage in places.items():
