@@ -23,8 +23,9 @@ PROXY_IDLE_S = 75.0  # a proxy keeps its connections, and closes them itself
 ANSWER_S = 20.0  # for an answer to be taken
 LINGER_S = 1.0  # for the rest of a body that nobody reads
 HEAD_BYTES = 32_768
-BACKLOG = 1_024
-ACCEPTED_A_TURN = 32
+# Connections that wait, in the system's hands: beyond these it forgets some, and they try again a second later.
+BACKLOG = 4_096
+ACCEPTED_A_TURN = 128
 REST_S = 0.1
 
 _OF_STRANGERS = HttpProcessingError, web.RequestPayloadError, ConnectionError
