@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo scenarios screenshots bench torture chaos simulate x-oracle mutations test lint format run clean requirements lock
+.PHONY: demo siege scenarios screenshots bench torture chaos simulate x-oracle mutations test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
@@ -35,6 +35,9 @@ bench: .venv/run peers  ## what the process costs and how fast it is, and others
 
 torture: .venv/run  ## kill -9 of the supervisor and of its server under load, at random moments; RUNS=5 ARGS="--seed 7"
 	$(PYTHON) -m benchmarks.torture --runs $(or $(RUNS),50) $(ARGS)
+
+siege: .venv/dev node_modules  ## a demo day attacked by strangers and by its neighbours in turn; MINUTES=10
+	$(PYTHON) -m tests.siege --minutes $(or $(MINUTES),10) $(ARGS)
 
 chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
 	$(PYTHON) -m benchmarks.chaos $(ARGS)

@@ -30,11 +30,11 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.rules import posted_at_ms
 from commands.compressed import MARATHON, DemoPlan, x_options
-from commands.simulated import end_simulated_x, simulated_x
 from messages.events import AuctionOpened, BidAccepted, BidRefused
 from simulator.hostile import Hostile, Mood
 from tests.chain.anvil import Anvil
 from tests.siege.house import SiegePlan
+from tests.simulator.x_process import simulated_x
 from tests.staged import now_ms
 
 START, CALM, STRANGERS, NEIGHBOURS, STORE, REST = "start", "calm", "strangers", "neighbours", "store", "rest"
@@ -106,7 +106,7 @@ class Siege:
         self._size, self._folder, self._progress = size, folder, progress
         self._task = progress.add_task("starts", total=size.window_s)
         self.seen = Seen()
-        self._phase = REST
+        self._began_ms: list[tuple[int, str]] = [(0, REST)]  # the phases
         self._keys = Keys(MARATHON)
 
     def run(self) -> Seen:
@@ -136,8 +136,8 @@ class Siege:
             opens_at_ms = now_ms() + OPENS_MS
             demo = DemoPlan(seed=7, days=1, day_seconds=self._size.day_s, bidders=20, first_opens_at_ms=opens_at_ms)
             plan = SiegePlan(demo, self._folder / "house", 0, 0, "", "")
-            x_port = simulated_x(self._folder, x_options(plan.settings(), demo))
-            stack.callback(end_simulated_x, self._folder, x_port)
+            options = {name.replace("-", "_"): value for name, value in x_options(plan.settings(), demo).items()}
+            x_port = int(stack.enter_context(simulated_x(self._folder, **options)).base_url.rpartition(":")[2])
             self._hostile = {
                 "x": Hostile(x_port),
                 "chain": Hostile(int(anvil.url.rpartition(":")[2])),
@@ -165,21 +165,27 @@ class Siege:
                     self._hear(),
                     self._weigh(house.pid),
                 ]
-                self._phase = START
+                self._begin(START)
                 async with _all(probes):
                     await self._until_heard()
                     await self._during(CALM, size.window_s * size.calm)
                     async with _process("tests.siege.attack", str(where.public_port), str(size.share)):
                         await self._during(STRANGERS, size.window_s * size.strangers)
                         await self._turn_each(session, where.private_port, plan)
-                        self._phase = REST
-                        self._progress.update(self._task, description="closes")
+                        self._begin(REST)
                         with suppress(TimeoutError):
                             self.seen.exit_code = await asyncio.wait_for(house.wait(), size.window_s + CLOSE_S)
 
-    async def _during(self, phase: str, seconds: float) -> None:
-        self._phase = phase
+    def _begin(self, phase: str) -> None:
+        self._began_ms.append((now_ms(), phase))
         self._progress.update(self._task, description=phase)
+
+    @property
+    def _phase(self) -> str:
+        return self._began_ms[-1][1]
+
+    async def _during(self, phase: str, seconds: float) -> None:
+        self._begin(phase)
         for _ in range(max(1, round(seconds))):
             await asyncio.sleep(seconds / max(1, round(seconds)))
             self._progress.advance(self._task)
@@ -260,8 +266,9 @@ class Siege:
             for entry in self._log.read(self._after, 100):
                 for _, event in entry.events_after(self._after):
                     if isinstance(event, BidAccepted | BidRefused) and event.bidder_handle.startswith("prober"):
-                        took_s = (now_ms() - posted_at_ms(event.post_id)) / 1000
-                        self.seen.bids.append((self._phase, took_s))
+                        posted_ms = posted_at_ms(event.post_id)
+                        phase = next(phase for began_ms, phase in reversed(self._began_ms) if began_ms <= posted_ms)
+                        self.seen.bids.append((phase, (now_ms() - posted_ms) / 1000))
                 self._after = entry.last_seq
             await asyncio.sleep(0.005)
 
