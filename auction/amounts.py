@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from auction.characters import EMOJI, FOREIGN_DIGIT, LINK
-from auction.coins import other_coin, starts_with_coin
+from auction.coins import other_coin, starts_with_coin, without_worth
 from auction.money import DECIMALS, wei_of
+from auction.number_words import JOINING, is_decimal_mark, is_number_word
 from messages.base import Refusal, Wei
 
 _WHOLE_DIGITS = 6
@@ -40,10 +41,8 @@ _left = re.compile(_LEFT)
 _scientific = re.compile(rf"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)[eE][+{_MINUS}]?[0-9]++")
 _bare_before = re.compile(_BARE)
 _bare_after = re.compile(rf"{_BARE}[{_CLAUSE_END}]*+")
-# What stands between two numbers that belong together: "1 - 2", "1 to 2", "0 . 5", "0 point 5".
-_connector = re.compile(
-    rf"[^\w{FOREIGN_DIGIT}{_CLAUSE_END}$€£¥₿]++|(?i:to|or|and|till|until|point|dot|comma|plus|minus|times|x)"
-)
+# What stands between two numbers that belong together: "1 - 2", "1 to 2", "two hundred and 5", "5 and a half".
+_connector = re.compile(rf"[^\w{FOREIGN_DIGIT}{_CLAUSE_END}$€£¥₿]++|(?P<word>(?i:{'|'.join(sorted(JOINING))}))")
 _spaced_relative = frozenset([*_RELATIVE, "<=", ">="])
 _eth_before_number = re.compile(rf"{_NOT_A_LETTER_BEFORE}{_ETH}[:=]? {{0,3}}[+~{_MINUS}]?\.?[{_DIGIT}]")
 
@@ -72,6 +71,7 @@ class _Candidate(NamedTuple):
 
 def read_amount(text: str) -> Wei | Refusal:
     """The one amount of ETH that the text names, or the first reason why there is none."""
+    text = without_worth(text)
     runs = _runs(text)
     amounts: list[tuple[str, str]] = []
     for candidate in _candidates(runs):
@@ -164,8 +164,11 @@ def _fault(candidate: _Candidate, runs: list[_Run]) -> Refusal | None:
     """Why the candidate is no amount; None if it is one."""
     number = candidate.number
     fault = None
-    if number is None or number["label"] is None:
+    label = number["label"] if number else None
+    if label is None:
         fault = _fault_before(candidate.first, runs)
+    elif _is_part_of_number(label[:-1]):
+        fault = Refusal.AMBIGUOUS
     if fault is None and not any(end in candidate.right for end in _CLAUSE_END):
         fault = _fault_after(candidate.last, runs)
     if fault is not None:
@@ -180,7 +183,7 @@ def _fault_before(first: int, runs: list[_Run]) -> Refusal | None:
     at = first
     while at > 0 and LINK not in runs[at].gap:
         before = runs[at - 1].text
-        if _bare_before.fullmatch(before):
+        if _bare_before.fullmatch(before) or _is_part_of_number(before):
             return Refusal.AMBIGUOUS
         if not _connector.fullmatch(before):
             break
@@ -190,15 +193,25 @@ def _fault_before(first: int, runs: list[_Run]) -> Refusal | None:
 
 
 def _fault_after(last: int, runs: list[_Run]) -> Refusal | None:
+    is_joined = False
     for at in range(last + 1, len(runs)):
         after = runs[at].text
         if LINK in runs[at].gap:
             return None
         if _bare_after.fullmatch(after):
             return None if _has_unit(at, runs) else Refusal.AMBIGUOUS
-        if not _connector.fullmatch(after):
+        connector = _connector.fullmatch(after)
+        if is_decimal_mark(after) or (connector and connector["word"]):
+            is_joined = True
+        elif is_joined and is_number_word(after):
+            return Refusal.AMBIGUOUS
+        elif not connector:
             return None
     return None
+
+
+def _is_part_of_number(before: str) -> bool:
+    return is_decimal_mark(before) or is_number_word(before)
 
 
 def _has_unit(at: int, runs: list[_Run]) -> bool:

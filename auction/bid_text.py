@@ -13,18 +13,22 @@ from auction.amounts import read_amount
 from auction.characters import EMOJI, LINK, readings, reorders, with_foreign_digits, with_plain_width
 from auction.links import without_isolates, without_links
 from auction.money import wei_of
+from auction.number_words import BEFORE_NUMBERS, GOING_ON
 from messages.base import Refusal, Wei
 
 # What most bidders write, "@house my bid: 0.5 ETH #AuctionDay" or "#AuctionDay 0.5 ETH", can mean only one thing and is
-# read in one pass. The words are letters alone, so no second number, unit or sign can hide in them; the tests hold it
-# equal to the rules. Where a group repeats, here and in `amounts`, it is atomic and never possessive: before Python
-# 3.11.5 a possessive group matches more than it should (cpython issue 106052), and a bid must read the same everywhere.
-_TYPICAL_TAG = r"(?![0-9]++(?![A-Za-z0-9_]))[A-Za-z0-9_]++"  # digits alone are no tag but a number
+# read in one pass. The words are letters alone, so no second number, unit or sign can hide in them but those in words,
+# which stand beside the amount; the tests hold it equal to the rules. Where a group repeats, here and in `amounts`, it
+# is atomic and never possessive: before Python 3.11.5 a possessive group matches more than it should (cpython issue
+# 106052), and a bid must read the same everywhere.
+_TYPICAL_TAG = r"[0-9]*+[A-Za-z_][A-Za-z0-9_]*+"  # digits alone are no tag but a number
+# Behind the amount a word may go on with it, as "and a half" does: by its first letter, which costs least.
+_MAY_GO_ON = "".join(sorted({word[0] + word[0].upper() for word in {*GOING_ON, "eth"} if word.isascii()}))
 _typical = re.compile(
     rf"(?>(?:@(?![Rr][Tt] )[A-Za-z0-9_]++ )*)(?>(?:#({_TYPICAL_TAG}) )?)"
-    r"(?![Rr][Tt]\b)(?:[A-Za-z]++[:,.!]? )*?(?:[Bb]id:)?"
-    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth|\$ETH|ether|Ξ)[,.!]?(?! (?i:eth|ether)\b)"
-    rf"(?>(?: [A-Za-z]++[,.!]?)*)(?>(?: #({_TYPICAL_TAG})(?>(?: [A-Za-z]++[,.!]?)*))?)",
+    r"(?![Rr][Tt]\b)(?:([A-Za-z]++)[:,.!]? )*?(?:[Bb]id:)?"
+    r"(0|[1-9][0-9]{0,5}+)(?:\.([0-9]{1,18}+))? ?(?:ETH|eth|Eth|\$ETH|ether|Ξ)[,.!]?"
+    rf"(?! [{_MAY_GO_ON}])(?>(?: [A-Za-z]++[,.!]?)*)(?>(?: #({_TYPICAL_TAG})(?>(?: [A-Za-z]++[,.!]?)*))?)",
     re.ASCII,
 )
 _retweet = re.compile(r"\A[ \n]*+(?>(?:@[A-Za-z0-9_]++[ \n]*+)*)[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")
@@ -43,9 +47,13 @@ def read_bid(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -
     for in X's entities (`hashtags`) if there are any, then in the text.
     """
     if typical := _typical.fullmatch(text):
-        tag_before, whole, decimals, tag_after = typical.groups("")
-        wanted = hashtag.lower()
-        if (tag_after.lower() == wanted or tag_before.lower() == wanted) and (wei := wei_of(whole, decimals)):
+        tag_before, before, whole, decimals, tag_after = typical.groups()
+        tag = tag_after or tag_before
+        if (
+            (tag == hashtag or (tag and tag.lower() == hashtag.lower()))
+            and (before is None or before.lower() not in BEFORE_NUMBERS)
+            and (wei := wei_of(whole, decimals or ""))
+        ):
             return wei
     return read_by_the_rules(text, hashtag, hashtags)
 

@@ -24,6 +24,19 @@ _DIGIT = f"[0-9{FOREIGN_DIGIT}]"
 # Only behind a number's last digit a unit can stand: to look there alone is many times quicker.
 _amount = re.compile(rf"{_DIGIT}(?!{_DIGIT})[kKmMbB]?[.,]? {{0,3}}{_COIN}|[${_SIGNS}] {{0,3}}\.?{_DIGIT}", re.ASCII)
 
+_NUMBER = "[0-9][0-9.,'’]*+[kKmM]?"
+_MONEY = r"(?i:usd|usdc|usdt|dai|eur|gbp|jpy|cny|inr|cad|aud|chf|krw|dollars?|euros?|bucks)"
+_worth = re.compile(
+    # An amount, then in brackets nothing but what it is worth in money.
+    rf"([0-9] {{0,3}}(?:(?i:\$?eth|ether)|Ξ)[.,!]?|Ξ {{0,3}}[0-9.]++[,!]?) {{0,3}}"
+    rf"\( ?(?:[~≈] ?|about )?(?:[${_SIGNS}] ?{_NUMBER}|{_NUMBER} ?(?:[${_SIGNS}]|{_MONEY})) ?\)"
+)
+
+
+def without_worth(text: str) -> str:
+    """The text without what an amount of ETH is worth in money, where it follows the amount in brackets."""
+    return _worth.sub(r"\1 ", text) if "(" in text else text
+
 
 def other_coin(text: str) -> bool:
     """Whether the text names an amount in a unit that is not ETH."""

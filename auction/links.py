@@ -16,23 +16,23 @@ _IN_TAGS = frozenset(
 _STYLES = "\ufe0e\ufe0f"  # of an emoji: marks that end no word
 _END = f"{SPACES}{BREAKS}{HIDDEN}"
 
-_link = re.compile(
-    rf"(?P<url>[Hh][Tt][Tt][Pp][Ss]?://[^{_END}]++)"
-    r"|(?P<sign>[#＃](?![\ufe0f\u20e3]))"
-    # X finds no tag within an address without https:// either, and which endings it takes for one changes: what may be
-    # an address stays text.
-    rf"|(?<![\w.@-])(?>(?:[\w-]++\.)+)[A-Za-z]{{2,}}+(?::[0-9]++)?[/?][^{_END}]*+"
-)
+_LINK = rf"(?P<url>[Hh][Tt][Tt][Pp][Ss]?://[^{_END}]++)|(?P<sign>[#＃](?![\ufe0f\u20e3]))"
+_link = re.compile(_LINK)
+# X finds no tag within an address without https:// either. Which endings make one changes: what may be one stays text.
+_link_or_address = re.compile(rf"{_LINK}|(?<![\w.@-])(?>(?:[\w-]++\.)+)[A-Za-z]{{2,}}+(?::[0-9]++)?[/?][^{_END}]*+")
+_path = re.compile("[A-Za-z0-9][/?]")
+_plain_tag = re.compile("[A-Za-z0-9_]*+")
 _isolated = re.compile("[\u2066-\u2068]([@＠#＃][^\u2066-\u2069 \n]++)\u2069")
 
 
 def without_links(text: str) -> tuple[str, list[str]]:
     """The text with a stand-in for every address that begins with http and every hashtag, and the hashtags."""
     text = text.replace(LINK, "\0")  # hidden, too
+    link = _link_or_address if _path.search(text) else _link
     pieces: list[str] = []
     tags: list[str] = []
     end = 0
-    while found := _link.search(text, end):
+    while found := link.search(text, end):
         start, link_end = found.span()
         pieces.append(text[end:start])
         end = link_end
@@ -62,20 +62,24 @@ def _is_linked(text: str, start: int, tag: str, end: int) -> bool:
     if before and before not in _STYLES and (before == "&" or _is_in_tags(before)):
         return False
     # X links no tag without a letter, none that runs into another and none that is the scheme of an address.
-    return any(unicodedata.category(c)[0] in "LM" for c in tag) and not text.startswith(("#", "＃", "://"), end)
+    return any(c.isalpha() or _is_mark(c) for c in tag) and not text.startswith(("#", "＃", "://"), end)
 
 
 def _tag_end(text: str, start: int) -> int:
-    end = start
+    plain = _plain_tag.match(text, start)
+    end = plain.end() if plain else start
     while end < len(text) and _is_in_tags(text[end]):
         end += 1
     return end
 
 
 def _is_in_tags(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] in "LM" or category == "Nd" or character in _IN_TAGS
+    return character.isalpha() or character.isdecimal() or character in _IN_TAGS or _is_mark(character)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
 
 
 def _is_plain_name(name: str) -> bool:
-    return all(_is_in_tags(c) and not unicodedata.category(c).startswith("N") for c in name[1:])
+    return all(_is_in_tags(c) and not c.isdecimal() for c in name[1:])

@@ -17,7 +17,7 @@ OPENS = "([{\"'“‘«"
 DASHES = "-−‐‑‒–—―﹣⁻"
 ABOUT = "+~<>≈±≤≥∼〜➕⁺"
 MONEY = "$€£¥₿₹₩₽"
-JOINS = ["to", "or", "and", "till", "until", "point", "dot", "comma", "plus", "minus", "times", "x"]
+JOINS = _words("to or and till until plus minus times x of und et a")
 COINS = _words(
     """
     wei kwei mwei gwei szabo finney weth steth wsteth reth cbeth meth eeth weeth ezeth rseth oseth sweth frxeth
@@ -31,6 +31,31 @@ CAPITAL_COINS = _words(
     APE APT ARB ATOM DOT ETC FIL ICP LINK MANA NEAR OP POL SAND SUI TON UNI
     """
 )
+# Words without capitals and accents.
+MARKS_IN_WORDS = _words(
+    """
+    point dot comma decimal pt pkt komma punkt punt virgule coma punto virgula ponto virgola koma titik nokta virgul
+    przecinek kropka phay cham точка запятая целых فاصلة दशमलव \u110c\u1165\u11b7 点 點
+    """
+)
+NUMBERS_IN_WORDS = _words(
+    """
+    zero nought naught one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+    sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds
+    thousand thousands grand million millions mio mln mil billion billions bn trillion dozen half quarter double
+    triple twice thrice times x plus minus negative percent
+    null eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf zwanzig dreissig vierzig funfzig hundert
+    tausend millionen halb prozent
+    deux trois quatre cinq sept huit neuf dix vingt trente quarante cinquante cent mille demi moins
+    cero uno dos tres cuatro cinco seis siete ocho nueve diez veinte treinta cuarenta cincuenta cien ciento medio menos
+    dois quatro sete oito nove dez vinte trinta cem cento meio
+    tre quattro cinque sei sette otto dieci venti mezzo meno
+    ноль нуль один два три четыре пять шесть семь восемь девять десять двадцать сто тысяча тысячи тысяч миллион пол
+    минус 〇 零 一 二 三 四 五 六 七 八 九 十 百 千 万 萬 億 亿 两 兩 半
+    """
+)
+LONE_MARKS = ".,·٫،・•∙⋅․‚、､˙‧"
+DOLLARS = _words("usd usdc usdt dai eur gbp jpy cny inr cad aud chf krw dollar dollars euro euros bucks")
 HS = [0x20, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000]
 BREAKS = [9, 10, 11, 12, 13, 0x85, 0x1680, 0x2028, 0x2029]
 BIDI = ["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"]
@@ -378,6 +403,13 @@ def left_end(run: str) -> tuple[int, bool]:
     return at, True
 
 
+def names_number(run: str) -> bool:
+    """Whether the label before the number is part of a number itself."""
+    word = run.lstrip(OPENS)
+    at = min(word.index(c) for c in ":=" if c in word)
+    return is_mark(word[:at]) or is_counted(word[:at])
+
+
 def ends_well(tail: str) -> bool:
     """Whether what follows an amount within its run lets it stand."""
     rest = tail
@@ -434,6 +466,62 @@ def is_bare(run: str, may_end_clause: bool) -> bool:
     while may_end_clause and run[at : at + 1] and run[at] in ENDS_CLAUSE:
         at += 1
     return at == len(run)
+
+
+def plain(text: str) -> str:
+    """In one case, without accents."""
+    return "".join(c for c in unicodedata.normalize("NFD", text.casefold()) if unicodedata.combining(c) == 0)
+
+
+def last_word(run: str) -> str:
+    """The letters that the run ends in, closing signs aside."""
+    run = plain(run[-40:])
+    while run and run[-1] in ".,…)]}\"'”’»":
+        run = run[:-1]
+    start = len(run)
+    while start and run[start - 1].isalpha():
+        start -= 1
+    return run[start:]
+
+
+def says(run: str, words: list[str]) -> bool:
+    word = last_word(run)
+    return word in words or (word > "" and ord(word[-1]) > 0x3000 and word[-1] in words)
+
+
+def is_mark(run: str) -> bool:
+    """Whether the run is a decimal mark or the word for one."""
+    if says(run, MARKS_IN_WORDS):
+        return True
+    inner = run.lstrip(OPENS)
+    inner = inner[1:] if inner[:1] and inner[0] in "oOоОΟ" else inner
+    closed = len(inner) == 2 and inner[1] in ".,…)]}\"'”’»"
+    return len(run) <= 40 and inner[:1] != "" and inner[0] in LONE_MARKS and (len(inner) == 1 or closed)
+
+
+def is_counted(run: str) -> bool:
+    """Whether the run is a factor, or says a number in words."""
+    if says(run, NUMBERS_IN_WORDS):
+        return True
+    inner = run.lstrip(OPENS).rstrip(".,…)]}\"'”’»")
+    if len(run) > 40 or not inner:
+        return False
+    if inner in list("kKmM"):
+        return True
+
+    def is_number(text: str) -> bool:
+        return has_digit(text[:1]) and all(has_digit(c) or c in ".," for c in text)
+
+    if inner[-1] in "kKmMbB%":
+        return is_number(inner[:-1])
+    for at, c in enumerate(inner):
+        after = inner[at + 1 :]
+        if c in "eE":
+            after = after[1:] if after[:1] in ("+", "-") else after
+            return is_number(inner[:at]) and after.isascii() and after.isdigit()
+        if c == "/":
+            return is_number(inner[:at]) and after != "" and all(has_digit(d) for d in after)
+    return False
 
 
 def joins(run: str) -> bool:
@@ -510,7 +598,7 @@ class Reader:
         left, label = left_end(head)
         end = number_end(rest, 0)
         if left == len(head) and end and ends_well(rest[end:]):
-            fault = self.beside(first, last, rest[end:], label)
+            fault = "AMBIGUOUS" if label and names_number(head) else self.beside(first, last, rest[end:], label)
             return fault or ("MALFORMED" if self.touches(first) else digits(rest[:end]))
         bad = head + rest
         while bad[-1] in CLOSES:
@@ -521,6 +609,8 @@ class Reader:
         left, label = left_end(written)
         is_number = left < len(written) and number_end(written, left) == len(written)
         fault = self.beside(first, last, tail, label and is_number)
+        if label and is_number and names_number(written):
+            return "AMBIGUOUS"
         if fault:
             return fault
         if not is_number:
@@ -538,7 +628,7 @@ class Reader:
                 gap, before = self.between(at, -1)
                 if before < 0 or LINK in gap:
                     break
-                if is_bare(self.run(before), False):
+                if is_bare(self.run(before), False) or is_mark(self.run(before)) or is_counted(self.run(before)):
                     return "AMBIGUOUS"
                 if not joins(self.run(before)):
                     break
@@ -551,15 +641,21 @@ class Reader:
         if any(c in ENDS_CLAUSE for c in tail):
             return ""
         at = last
+        joined = False
         while True:
             gap, at = self.between(at, 1)
             if at < 0 or LINK in gap:
                 return ""
-            if is_bare(self.run(at), True):
+            run = self.run(at)
+            if is_bare(run, True):
                 gap, unit = self.between(at, 1)
                 has_unit = self.near(gap) and (begins_with_unit(self.run(unit)) or coin_end(self.run(unit), 0) > 0)
                 return "" if has_unit else "AMBIGUOUS"
-            if not joins(self.run(at)):
+            if is_mark(run) or run.lower() in JOINS:
+                joined = True
+            elif joined and is_counted(run):
+                return "AMBIGUOUS"
+            elif not joins(run):
                 return ""
 
     def loose(self, at: int) -> bool:
@@ -580,6 +676,7 @@ def digits(number: str) -> tuple[str, str]:
 
 
 def amount_of(items: list[Item]) -> int | str:
+    items = without_worth(items)
     reader = Reader(items)
     amounts = []
     loose = False
@@ -612,6 +709,75 @@ def amount_of(items: list[Item]) -> int | str:
     if any(len(decimals) > 18 for _, decimals in amounts):
         return "TOO_PRECISE"
     return value // 10**42 if value < 10**66 else "OUT_OF_RANGE"
+
+
+def without_worth(items: list[Item]) -> list[Item]:
+    """The items without what an amount is worth in money, where nothing else stands in brackets right behind it."""
+    cells: list[Item] = []
+    for kind, value in items:
+        cells += [(RUN, c) for c in value] if kind == RUN else [(kind, value)]
+    text = "".join({RUN: value, SPACE: " "}.get(kind, "\n") for kind, value in cells)
+    at = 0
+    while at < len(text):
+        end = worth_end(text, at)
+        if end:
+            cells[at:end] = [(SPACE, " ")]
+            text = text[:at] + " " + text[end:]
+        at += 1
+    joined: list[Item] = []
+    for kind, value in cells:
+        if kind == RUN and joined and joined[-1][0] == RUN:
+            joined[-1] = (RUN, joined[-1][1] + value)
+        else:
+            joined.append((kind, value))
+    return joined
+
+
+def spaces_end(text: str, at: int, most: int) -> int:
+    end = at
+    while end - at < most and text[end : end + 1] == " ":
+        end += 1
+    return end
+
+
+def worth_end(text: str, at: int) -> int:
+    """Where the brackets end that begin here, up to three spaces before them included; 0 if they hold anything else."""
+    start = spaces_end(text, at, 3)
+    if text[start : start + 1] != "(" or not (follows_amount(text[:at]) or follows_sign(text[:at])):
+        return 0
+    inner = text[start + 1 : text.find(")", start) if ")" in text[start:] else start]
+    end = start + 1 + len(inner) + 1
+    inner = inner.removeprefix(" ").removesuffix(" ")
+    inner = inner[1:].removeprefix(" ") if inner[:1] in ("~", "≈") else inner.removeprefix("about ")
+    if inner[:1] and inner[0] in MONEY:
+        return end if is_price(inner[1:].removeprefix(" ")) else 0
+    for unit in [*MONEY, *DOLLARS]:
+        if inner[-len(unit) :].lower() == unit and is_price(inner[: -len(unit)].removesuffix(" ")):
+            return end
+    return 0
+
+
+def is_price(number: str) -> bool:
+    number = number[:-1] if number[-1:] in ("k", "K", "m", "M") else number
+    return number[:1] in list("0123456789") and all(c in "0123456789.,'’" for c in number)
+
+
+def follows_amount(before: str) -> bool:
+    before = before[:-1] if before[-1:] in (".", ",", "!") else before
+    for unit in ("ether", "$eth", "eth", "Ξ"):
+        if before.endswith("Ξ") if unit == "Ξ" else before[-len(unit) :].lower() == unit:
+            head = before[: -len(unit)]
+            spaces = len(head) - len(head.rstrip(" "))
+            if spaces <= 3 and head.rstrip(" ")[-1:] in list("0123456789"):
+                return True
+    return False
+
+
+def follows_sign(before: str) -> bool:
+    before = before[:-1] if before[-1:] in (",", "!") else before
+    number = before.rstrip("0123456789.")
+    spaces = len(number) - len(number.rstrip(" "))
+    return number != before and spaces <= 3 and number.rstrip(" ")[-1:] == "Ξ"
 
 
 def other_unit(flat: str, at: int) -> bool:

@@ -14,7 +14,20 @@ from auction.money import format_eth
 from messages.base import Refusal
 from tests.bid_text.fuzz import disagreement
 from tests.bid_text.oracle import CAPITAL_COINS, COINS, UNSEEN, oracle
-from tests.bid_text.texts import BIDI, EMOJI, HIDDEN, LINKS, NUMBERS, PUNCTUATION, ROWS, SEPARATORS, UNITS, WORDS, texts
+from tests.bid_text.texts import (
+    BIDI,
+    BY_WORDS,
+    EMOJI,
+    HIDDEN,
+    LINKS,
+    NUMBERS,
+    PUNCTUATION,
+    ROWS,
+    SEPARATORS,
+    UNITS,
+    WORDS,
+    texts,
+)
 
 pytestmark = pytest.mark.requirement("BID-1", "BID-2")
 
@@ -40,7 +53,12 @@ def test_every_given_text_is_read_as_given(text: str, expected: str) -> None:
     assert bid_line(text, TAG) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), ROWS, ids=ascii)
+@pytest.mark.parametrize(("text", "expected"), BY_WORDS, ids=ascii)
+def test_no_number_is_cut_out_of_one_that_goes_on_in_words(text: str, expected: str) -> None:
+    assert bid_line(text, TAG) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [*ROWS, *BY_WORDS], ids=ascii)
 def test_the_oracle_reads_every_given_text_as_given(text: str, expected: str) -> None:
     assert str(oracle(text, TAG)) == expected.removeprefix("REJECT:")
 
@@ -75,7 +93,7 @@ def test_the_texts_reach_every_verdict() -> None:
 def test_the_short_way_for_typical_texts_leads_where_the_rules_lead() -> None:
     before = ["", "@house ", "my bid: ", "RT ", "@house @bob RT: ", "ETH ", "10 ", "Bid:", "so bid:", "gas Bid: "]
     before += ["#AuctionDay ", "#AuctionDay RT ", "RT #AuctionDay ", "@house #auctionday my bid: ", "#gm ", "#1 "]
-    before += ["@RT @a ", "@house @rt ", "#AuctionDay @a "]
+    before += ["@RT @a ", "@house @rt ", "#AuctionDay @a ", "point ", "bid zero, ", "Two hundred and ", "O. ", "one! "]
     numbers = ["0.5", "0", "0.0", "05", "999999", "1000000"]
     units = [
         " ETH",
@@ -92,7 +110,18 @@ def test_the_short_way_for_typical_texts_leads_where_the_rules_lead() -> None:
         "Ξ",
         " Ξ!",
     ]
-    after = ["", " ETH", " ether, yes", " or ETH", " SOL", " 2"]
+    after = [
+        "",
+        " ETH",
+        " ether, yes",
+        " or ETH",
+        " SOL",
+        " 2",
+        " and a half",
+        " Point five",
+        " for two and one",
+        " half",
+    ]
     tags = ["", " #auctionday", " #AuctionDay2", " #AuctionDay RT", " #gm #AuctionDay"]
     tags += [" #5 btc", " #0 ether bid", " #5", " #AuctionDay #5 btc", " #1x eth"]
     for parts in product(before, numbers, units, after, tags):
@@ -171,7 +200,8 @@ def test_links_may_stand_anywhere_around_the_amount(parts: tuple[str, ...]) -> N
 
 @pytest.mark.parametrize("coin", [*COINS, *CAPITAL_COINS, "$PEPE", "€", "XYZETH"])
 def test_an_amount_of_another_coin_refuses_the_bid(coin: str) -> None:
-    assert read_bid(f"10 {coin}, or 0.5 ETH #AuctionDay", TAG) is Refusal.UNSUPPORTED_UNIT
+    before = read_bid(f"10 {coin}, or 0.5 ETH #AuctionDay", TAG)
+    assert before is (Refusal.AMBIGUOUS if coin == "DOT" else Refusal.UNSUPPORTED_UNIT)  # DOT is a decimal mark, too
     assert read_bid(f"0.5 ETH or 10{coin}! #AuctionDay", TAG) is Refusal.UNSUPPORTED_UNIT
 
 
@@ -245,6 +275,23 @@ HOSTILE = [
         "1e",
         "Ξ5Ξ",
         "\u0301\u0323",
+    ),
+    *(
+        "x.com/#a",
+        "a.",
+        "a.bc",
+        "aé-.",
+        "point ",
+        "two,",
+        "a",
+        "1k ",
+        "1/2 ",
+        ". ",
+        "0 ETH (",
+        "0 ETH ($1",
+        "Ξ0(",
+        "\u2066@a",
+        "﷽",
     ),
 ]
 

@@ -1,14 +1,21 @@
 """Texts that bidders and their adversaries might write: pieces put together and then spoiled, from a seed."""
 
+import csv
 import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
-ROWS = [
-    (json.loads(row.split("\t")[1]), row.split("\t")[2])
-    for row in (Path(__file__).parent / "bid_texts.tsv").read_text().splitlines()[1:]
-]
+
+def _rows(name: str) -> list[tuple[str, str]]:
+    """The texts of a table, and what is read of each."""
+    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as table:
+        rows = csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [(json.loads(row["text_json"]), row["expected"]) for row in rows]
+
+
+ROWS = _rows("bid_texts.tsv")
+BY_WORDS = _rows("by_words.tsv")
 
 
 def _words(text: str) -> list[str]:
@@ -77,13 +84,16 @@ LINKS = _words(
 WORDS = _words(
     """
     bid bid: Bid: bid= my bid: gm to or and till point comma plus x of for half one RT rt RT: I'll art never Day
+    zero two hundred: hundred, twenty-five (half) twice 1k 2m 50% 1e3 3/4 k Komma null.komma zwei vírgula VIRGULE coma.
+    pt. точка 二百 出价二 零点 점 a und of one: point: dot= O. checkpoint ($1500) (~€1,400) (1500 USD) (10 SOL) ($1.5k)
+    (about $5) (0.5 ETH) ($1500
     lot é Ξένος day: ok: then; yes! no? … wait. hmm, 1: 12: 12; (ok) ETH: Ξ: eth= sol: a:b:
     """
 )
 PUNCTUATION = _words(
     """
     - – — . , / ~ + < > = & | * : ; ! ? … 。 ( ) [ ] { } " ' “ ” ‘ ’ « » <3 -> => >> >= .. ... % $ _ ^ → × ² ()
-    "" :) ;) &lt;3 &gt; &amp; &amp;lt; &lt; &nbsp; ½ \ud800
+    "" · ٫ 、 (.) :) ;) &lt;3 &gt; &amp; &amp;lt; &lt; &nbsp; ½ \ud800
     """
 )
 TAGS = [*[" #AuctionDay"] * 8, "\n#auctionday", " #AUCTIONDAY!", "#AuctionDay", " #Auction", ""]
@@ -98,7 +108,7 @@ def texts(seed: int, count: int) -> Iterator[str]:
 
 def _text(draw: random.Random) -> str:
     if draw.random() < 0.15:
-        return _spoiled(draw, draw.choice(ROWS)[0])
+        return _spoiled(draw, draw.choice((*ROWS, *BY_WORDS))[0])
     text = "".join(_piece(draw) for _ in range(draw.choice((1, 1, 1, 2, 2, 3, 4, 6))))
     tag = draw.choice(TAGS)
     text = tag.strip() + " " + text if draw.random() < 0.1 else text + tag
