@@ -81,6 +81,11 @@ class Hostile:
         self._do(self._listen())
         return self
 
+    @property
+    def url(self) -> str:
+        """Where it is, for clients of HTTP."""
+        return f"http://127.0.0.1:{self.port}"
+
     def stop(self) -> None:
         """Ends every connection and the thread."""
         self._do(self._hush())

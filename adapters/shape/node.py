@@ -13,6 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
+import requests
+
+from adapters.bounded_http import BoundedAdapter
+
+# 51 blocks with 1,000 transactions each, of which only the hashes are told; read as JSON it may take twenty times that.
+ANSWER_BYTES = 4 * 2**20
+
 About = TypeVar("About")
 Answer = TypeVar("Answer")
 
@@ -46,19 +53,15 @@ class Log(NamedTuple):
 
 
 class Node:
-    """One node, for one thread. Each question is one request, of `timeout_s` at most, and raises NodeUnavailable."""
+    """One node, for one thread.
+
+    Each question is one request, is over within `timeout_s` whatever the node sends, and raises NodeUnavailable.
+    """
 
     def __init__(self, rpc_url: str, timeout_s: float) -> None:
-        import requests
-
         web3 = _import_web3()
-        self._session = requests.Session()
-        provider = web3.HTTPProvider(
-            rpc_url,
-            request_kwargs={"timeout": timeout_s},
-            session=self._session,
-            exception_retry_configuration=None,
-        )
+        self._session = BoundedAdapter(timeout_s, ANSWER_BYTES).mounted(requests.Session())
+        provider = web3.HTTPProvider(rpc_url, session=self._session, exception_retry_configuration=None)
         # The default middleware is for senders. This one reads the longer headers of some chains.
         self._web3 = web3.Web3(provider, middleware=[(web3.middleware.ExtraDataToPOAMiddleware, "longer headers")])
 
@@ -79,6 +82,8 @@ class Node:
     def blocks(self, first: int, last: int) -> list[Block]:
         """The blocks of these numbers, both included; each is the parent of the next."""
         found = self._asked_at_once(self._web3.eth.get_block, range(first, last + 1), _block)
+        if [block.number for block in found] != [*range(first, last + 1)]:
+            raise NodeUnavailable(f"the node answered with other blocks than {first} to {last}")
         if any(block.hash != after.parent_hash for block, after in pairwise(found)):
             raise NodeUnavailable(f"the blocks {first} to {last} do not follow on one another")
         return found

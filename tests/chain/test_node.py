@@ -5,14 +5,17 @@ import logging
 import socket
 import subprocess
 import sys
+import time
 import traceback
+import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from adapters.shape.node import Block, Log, Node, NodeUnavailable
+from adapters.shape.node import ANSWER_BYTES, Block, Log, Node, NodeUnavailable
+from simulator.hostile import Hostile, Mood
 from tests.chain.answering import Answering
 from tests.chain.anvil import (
     CHAIN_ID,
@@ -232,3 +235,47 @@ def test_one_connection_serves_all_questions_until_it_is_closed(answering: Answe
     assert not answering.left.is_set()
     node.close()
     assert answering.left.wait(PATIENCE_S)
+
+
+HOSTILE = [mood for mood in Mood if mood is not Mood.HONEST]
+
+
+@pytest.mark.parametrize("mood", HOSTILE)
+def test_a_hostile_node_is_unavailable_in_time_and_the_next_answer_is_taken(mood: Mood, connect: Connect) -> None:
+    body = answer("0x168")
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    hostile = Hostile(honest=head + body, drip_s=0.25, flood_bytes=64 * 2**20).start()
+    try:
+        node = connect(hostile.url, timeout_s=0.5)
+        hostile.turn(mood)
+        begun_s = time.monotonic()
+        for question in (node.chain_id, lambda: node.blocks(1, 2)):
+            with pytest.raises(NodeUnavailable):
+                question()
+        assert time.monotonic() - begun_s < 30, "dripped, the answers take 45 s"
+        hostile.turn(Mood.HONEST)
+        assert connect(hostile.url, timeout_s=PATIENCE_S).chain_id() == 360
+    finally:
+        hostile.stop()
+
+
+def test_an_answer_of_hundreds_of_megabytes_costs_little_memory(connect: Connect) -> None:
+    hostile = Hostile(flood_bytes=300 * 2**20).start()
+    try:
+        node = connect(hostile.url)
+        hostile.turn(Mood.FLOOD)
+        tracemalloc.start()
+        with pytest.raises(NodeUnavailable):
+            node.chain_id()
+        _, peak = tracemalloc.get_traced_memory()
+        assert peak < 4 * ANSWER_BYTES
+    finally:
+        tracemalloc.stop()
+        hostile.stop()
+
+
+def test_other_blocks_than_were_asked_for_are_not_taken(answering: Answering, connect: Connect) -> None:
+    first = {**HEADER, "number": "0x5"}
+    answering.body = b"[" + answer(first) + b"," + answer({**HEADER, "number": "0x6"}) + b"]"
+    with pytest.raises(NodeUnavailable, match="other blocks than 1 to 2"):
+        connect(answering.url).blocks(1, 2)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, open_sockets, wait_for
 
+from adapters.bounded_http import LINE_BYTES
 from adapters.x import Budget, EndCause, HeldBack, PostStream, StreamEnd, XClient, read_payload
-from adapters.x.endpoint import LINE_BYTES
 
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
 
