@@ -25,7 +25,7 @@ from auction.segments import BIDS_A_SEGMENT
 from messages.base import Phase
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import AuctionCommand
-from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, Observed
+from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, Observed, ResultNamed
 from messages.hints import LogGrew, QueueGrew
 from supervision import Actor, Context
 
@@ -212,7 +212,8 @@ class Auction(Actor):
         if self._since_packing >= BIDS_A_SEGMENT:
             writes += self._day_store.pack_away(self._day)
             self._since_packing = 0
-        if self._since_checkpoint >= EVENTS_BETWEEN_CHECKPOINTS:
+        # A day that is over leaves a checkpoint, so that who reads it later does not have to go through its log.
+        if self._since_checkpoint >= EVENTS_BETWEEN_CHECKPOINTS or ResultNamed in map(type, events):
             (checkpoint, segments), self._since_checkpoint = self._day_store.checkpoint(self._day), 0
             writes += segments
         self._journal.send(events, writes, checkpoint)

@@ -12,7 +12,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.writes import Set, Write
 from auction.day import AuctionDay
 from auction.record import DayState
-from auction.segments import Segment
+from auction.segments import Opened, Segment
 from messages.codec import UnreadableMessage, pack, unpack
 
 # One more than a segment's time brings: who folds far back again and again must not pay for all of it each time.
@@ -46,7 +46,7 @@ class DayStore:
 
     def _segment(self, number: int, digest: bytes) -> Segment:
         key = self._keys.segment(self._auction_id, number)
-        segment = Segment(execute(self._client, "GET", key) or b"")
+        segment = Segment(Opened(execute(self._client, "GET", key) or b""))
         if segment.digest != digest:
             raise UnreadableMessage(f"{key} is not what it names")
         return segment

@@ -1,8 +1,9 @@
-"""The bids of auctions as of now, for whoever reads them: replayed from the log when somebody asks, and kept up to date
-from then on. It writes nothing, and no actor waits for it.
+"""The bids of auctions as of now, for whoever reads them: from the newest checkpoint of a day, its segments, and the
+log's word since. It writes nothing, and no actor waits for it.
 
 A verdict is computed when it is read: the log says what was decided then, a late find or an order may have changed it
-since. A day that nobody asked for lately is forgotten, and replayed again when somebody does.
+since. A day that nobody asked for lately is forgotten, and opened again when somebody does; what is kept of all days
+fits in some 32 MB, however many bids they have (a day whose checkpoints are damaged is kept packed, 90 bytes a bid).
 """
 
 import threading
@@ -11,47 +12,18 @@ from collections.abc import Sequence
 
 import redis
 
+from actors.day_shelf import DayShelf, NotAsWritten
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader
-from auction.fold import Verdict
+from adapters.redis.log import Head, LogReader, first_link
 from auction.receipts import Receipt, receipt_of
 from auction.record import DayRecord
-from auction.replies import recall
-from messages.events import (
-    AuctionEvent,
-    AuctionPaused,
-    AuctionResumed,
-    BidAccepted,
-    BidderBarred,
-    BidderUnbarred,
-    BidHeld,
-    BidInvalidated,
-    BidRefused,
-    BidReleased,
-    BidWithdrawn,
-    EndExtended,
-    StandingsRevised,
-)
+from messages.events import AuctionEvent
 
-DAYS_KEPT = 4
-ENTRIES_A_READ = 256
-LONGEST_S = 2.0  # that one question may take; the next one goes on from there
-FOLDED_AGAIN_S = 1.0  # at least between two folds of a whole day: they are what costs
-
-
-# What may change the verdict on a bid that was decided before.
-_CHANGES = (
-    AuctionPaused,
-    AuctionResumed,
-    BidderBarred,
-    BidderUnbarred,
-    BidHeld,
-    BidInvalidated,
-    BidReleased,
-    BidWithdrawn,
-    EndExtended,
-    StandingsRevised,
-)
+DAYS_KEPT = 2
+ENTRIES_A_READ = 16
+LONGEST_S = 2.0  # that one question may take, and may wait for others; the next one goes on from there
+# Events behind a checkpoint, until a newer one is looked for: twice what an auction leaves between two of them.
+TAIL_MOST = 65_536
 
 
 class StillReading(Exception):
@@ -62,79 +34,80 @@ class Histories:
     """Answers for one marathon; from any thread, one question at a time. Raises StoreError."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
-        self._log = LogReader(client, keys)
+        self._log, self._shelf = LogReader(client, keys), DayShelf(client, keys)
         self._asking = threading.Lock()
         self._days: dict[str, _Day] = {}
         self._begins: dict[str, int] = {}  # behind which seq an auction's first entry stands, as far as was read
-        self._read_to = 0
+        self._read_to = 0  # without a gap
 
     def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Receipt | None]:
         """What is true of these posts as of now; None for one that got no verdict. Raises StillReading too."""
-        with self._asking:
-            day = self._day(auction_id)
-            return [day.receipt(post_id) for post_id in post_ids]
+        if not self._asking.acquire(timeout=LONGEST_S):
+            raise StillReading("others are being answered: please ask again")
+        try:
+            give_up_s = time.monotonic() + LONGEST_S
+            for _ in ("as it is known", "as it lies in the store now"):
+                try:
+                    record = self._day(auction_id, give_up_s).record
+                    verdicts = [record.verdict(post_id) for post_id in post_ids]
+                    return [receipt_of(record, verdict) if verdict else None for verdict in verdicts]
+                except NotAsWritten:
+                    self._days.pop(auction_id, None)
+                    self._shelf.forget()
+            raise StillReading(f"{auction_id} is being written: please ask again")
+        finally:
+            self._asking.release()
 
     def forget(self) -> None:
         """Read everything anew: the log is not the one of before."""
         with self._asking:
             self._days.clear()
+            self._shelf.forget()
             self._begins.clear()
             self._read_to = 0
 
-    def _day(self, auction_id: str) -> "_Day":
-        head = self._log.heads().get(auction_id)
-        day = self._days.pop(auction_id, None) or _Day(auction_id, self._begins.get(auction_id, self._read_to))
+    def _day(self, auction_id: str, give_up_s: float) -> "_Day":
+        head = self._log.heads().get(auction_id) or Head(0, first_link(auction_id))
+        day = self._days.pop(auction_id, None)
+        if day is None or day.sequence > head.sequence:
+            begin = self._begins.get(auction_id, self._read_to)
+            day = self._stored(auction_id, head) or _Day(DayRecord(auction_id), begin, 0)
+        elif day.tail > TAIL_MOST:
+            stored = self._stored(auction_id, head)
+            day, day.tail = stored if stored and stored.sequence > day.sequence - day.tail else day, 0
         self._days[auction_id] = day  # the last asked for is the last to be forgotten
         while len(self._days) > DAYS_KEPT:
             del self._days[next(iter(self._days))]
-        give_up_s = time.monotonic() + LONGEST_S
-        while head and day.sequence < head.sequence:
+        while day.sequence < head.sequence:
             if time.monotonic() > give_up_s:
                 raise StillReading(f"the log of {auction_id} is being read: please ask again")
             self._read(day)
-        day.fold_again()
         return day
 
+    def _stored(self, auction_id: str, head: Head) -> "_Day | None":
+        stored = self._shelf.day(auction_id, head)
+        return _Day(*stored) if stored else None
+
     def _read(self, day: "_Day") -> None:
-        events: list[AuctionEvent] = []
         for entry in self._log.read(day.position, ENTRIES_A_READ):
-            self._begins.setdefault(entry.writer, entry.first_seq - 1)
+            if day.position <= self._read_to:
+                self._begins.setdefault(entry.writer, entry.first_seq - 1)
+                self._read_to = max(self._read_to, entry.last_seq)
             day.position = entry.last_seq
-            if entry.writer == day.record.auction_id:
-                day.sequence += entry.count
-                events += [event for event in entry.events() if isinstance(event, AuctionEvent)]
-        self._read_to = max(self._read_to, day.position)
-        day.take_in(events)
+            if entry.writer == day.record.auction_id and entry.first_writer_sequence > day.sequence:
+                day.take_in([event for event in entry.events() if isinstance(event, AuctionEvent)], entry.count)
 
 
 class _Day:
-    """One auction, replayed up to `position` in the log: `sequence` events of its own."""
+    """One auction up to `position` in the log: `sequence` events of its own, `tail` of them read here."""
 
-    def __init__(self, auction_id: str, position: int) -> None:
-        self.record = DayRecord(auction_id)
-        self.position, self.sequence = position, 0
-        self._verdicts: dict[int, Verdict] = {}
-        self._outdated, self._folded_s = False, 0.0
+    def __init__(self, record: DayRecord, position: int, sequence: int) -> None:
+        self.record, self.position, self.sequence, self.tail = record, position, sequence, 0
 
-    def take_in(self, events: Sequence[AuctionEvent]) -> None:
+    def take_in(self, events: Sequence[AuctionEvent], count: int) -> None:
         self.record.replay(events)
-        newest = max(self._verdicts, default=0)
-        for event in events:
-            if isinstance(event, BidAccepted | BidRefused):
-                reason, required = (event.reason, event.required_wei) if isinstance(event, BidRefused) else (None, None)
-                self._verdicts[event.post_id] = Verdict(recall(event), reason, required)
-                self._outdated |= event.post_id < newest
-                newest = max(newest, event.post_id)
-            else:
-                self._outdated |= isinstance(event, _CHANGES)
-
-    def fold_again(self) -> None:
-        """What was decided may read otherwise by now; what was never part of the standing stays as it was told."""
-        if not self._outdated or not self.record.standings or time.monotonic() < self._folded_s + FOLDED_AGAIN_S:
-            return
-        self._verdicts.update((verdict.bid.post_id, verdict) for verdict in self.record.standings.verdicts())
-        self._outdated, self._folded_s = False, time.monotonic()
-
-    def receipt(self, post_id: int) -> Receipt | None:
-        verdict = self._verdicts.get(post_id)
-        return receipt_of(self.record, verdict) if verdict else None
+        self.record.facts.clear()
+        if self.record.standings:
+            self.record.standings.seal()
+        self.sequence += count
+        self.tail += count

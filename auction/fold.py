@@ -32,7 +32,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     minimum_wei: Wei
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is true of a bid in a fold. `required_wei` is set where money was the reason."""
 
     bid: Bid

@@ -50,7 +50,7 @@ class DayState(msgspec.Struct, array_like=True):
     looked_again_ms: int = 0
     overdue: bool = False
     result: ResultNamed | None = None
-    outside: list[int] = []  # decided before the opening or after the result: never part of the standing
+    outside: list[Verdict] = []  # decided before the opening or after the result: never part of the standing
     facts: dict[int, AuthorFacts] = {}
     closing_told_ms: int | None = None
 
@@ -71,7 +71,7 @@ class DayRecord:
         self.left_out = 0  # replies without the hashtag: counted while this process lives, never judged
         self.overdue = state.overdue
         self.tombstones = set(state.tombstones)
-        self.outside = set(state.outside)
+        self.outside = {verdict.bid.post_id: verdict for verdict in state.outside}
         self.facts = dict(state.facts)
         self.closing_told_ms = state.closing_told_ms
         self.controls = state.controls
@@ -97,7 +97,7 @@ class DayRecord:
             self.looked_again_ms,
             self.overdue,
             self.result,
-            sorted(self.outside),
+            list(self.outside.values()),
             self.facts,
             self.closing_told_ms,
         )
@@ -186,9 +186,10 @@ class DayRecord:
     def take_in(self, bids: Sequence[Bid], withdrawn: Sequence[int]) -> tuple[list[Verdict], int | None]:
         self.tombstones.update(withdrawn)
         if self.result is not None or self.standings is None:
-            self.outside.update(bid.post_id for bid in bids)
             reason = Refusal.FOUND_TOO_LATE if self.result is not None else Refusal.BEFORE_OPEN
-            return [Verdict(bid, reason) for bid in sorted(bids, key=lambda bid: bid.post_id)], None
+            verdicts = [Verdict(bid, reason) for bid in sorted(bids, key=lambda bid: bid.post_id)]
+            self.outside.update((verdict.bid.post_id, verdict) for verdict in verdicts)
+            return verdicts, None
         if self.tombstones:
             for bid in bids:
                 bid.withdrawn = bid.post_id in self.tombstones
@@ -204,6 +205,10 @@ class DayRecord:
         if self.phase is not Phase.ACTIVE or self.controls is None or self.controls.paused:
             return False
         return self.ends_at_ms <= now_ms < self.controls.latest_end_ms
+
+    def verdict(self, post_id: int) -> Verdict | None:
+        """What is true of a reply as of now; None for one that is not known."""
+        return self.outside.get(post_id) or (self.standings.verdict(post_id) if self.standings else None)
 
     def knows(self, post_id: int) -> bool:
         known = self.standings is not None and self.standings.knows(post_id)

@@ -76,7 +76,7 @@ class Standings:
     @property
     def accepted(self) -> int:
         """How many of them have led: the length of the whole chain."""
-        return len(self.chain) + sum(len(segment.leaders) for segment in self.segments)
+        return len(self.chain) + sum(segment.accepted for segment in self.segments)
 
     def knows(self, post_id: int) -> bool:
         """Whether this bid was found before."""
@@ -89,6 +89,16 @@ class Standings:
         """The verdict on every bid as of now, folded anew: for reading, not for deciding."""
         packed = [bid for segment in self.segments for bid in self._unpacked(segment)]
         return fold(self.rules, self.controls, [*packed, *self.bids.values()])
+
+    def verdict(self, post_id: int) -> Verdict | None:
+        """The verdict on one bid as of now, as `verdicts` has it, at the cost of opening the segment that holds it;
+        None for a bid that was not found."""
+        bid = self._bid(post_id)
+        if bid is None:
+            return None
+        place = self._links_before(post_id)
+        leader = self.chain[place - 1] if place else self._packed_link_before(post_id)
+        return judge(self.rules, self.controls, leader, bid, self._own_posts_up_to(bid))
 
     def update(
         self, found: Sequence[Bid], withdrawn: Sequence[int] = (), changed: Sequence[int] = ()
@@ -164,6 +174,30 @@ class Standings:
             bid.withdrawn = bid.withdrawn or bid.post_id in self._withdrawn
         return bids
 
+    def _bid(self, post_id: int) -> Bid | None:
+        if post_id >= self._at_hand_from:
+            return self.bids.get(post_id)
+        bid = self.segments[bisect_left(self.segments, post_id, key=_last_id)].bid(post_id)
+        if bid:
+            bid.withdrawn = bid.withdrawn or post_id in self._withdrawn
+        return bid
+
+    def _packed_link_before(self, post_id: int) -> Link | None:
+        """The last link of the chain's packed part that is earlier than this post."""
+        for segment in reversed(self.segments[: bisect_left(self.segments, post_id, key=_last_id) + 1]):
+            if link := segment.last_link(post_id):
+                return link
+        return None
+
+    def _own_posts_up_to(self, bid: Bid) -> list[int]:
+        """The bidder's own posts as far back as the rate limit looks, this bid the last."""
+        from_id, to_id = bid.post_id - self._window, bid.post_id + 1
+        packed = self.segments[bisect_left(self.segments, from_id, key=_last_id) :] if self._window else []
+        near = [segment for segment in packed if segment.first_id < to_id]
+        own = [post_id for segment in near for post_id in segment.posts_of(bid.bidder_id, from_id, to_id)]
+        at_hand = self._own_posts.get(bid.bidder_id, [])
+        return own + [post_id for post_id in at_hand if self._at_hand_from <= post_id < to_id]
+
     def _forget_own_posts(self, before_id: int) -> None:
         if before_id - self._own_from < self._window:
             return  # there may be very many bidders, and to know more than is needed does no harm
@@ -191,7 +225,7 @@ class Standings:
 
     def _note_segments(self) -> None:
         self._at_hand_from = self.segments[-1].last_id + 1 if self.segments else 0
-        last = next((segment for segment in reversed(self.segments) if segment.leaders), None)
+        last = next((segment for segment in reversed(self.segments) if segment.accepted), None)
         self._last_packed = last.links()[-1] if last else None
 
     @property

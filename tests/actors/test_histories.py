@@ -1,17 +1,31 @@
-"""Bids as of now, read from the log: right after a restart, for days that are over, and bounded."""
+"""Bids as of now, read from the store: right after a restart, for days that are over, and bounded."""
+
+import gc
+import itertools
+import tracemalloc
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from actors import histories
+import actors.auction
+from actors import day_shelf, histories
 from actors.auction import Auction
 from actors.histories import Histories, StillReading
+from auction import standings
 from auction.controls import first_id_at
+from auction.fold import Verdict
 from auction.receipts import Receipt, receipt_of
+from auction.record import DayRecord
+from auction.replies import recall
 from messages.base import Rules
 from messages.commands import ConfirmAuctionPost, MarkSwept, PlaceBid, WithdrawBid
+from messages.events import BidAccepted, BidRefused
 from tests.actors.stage import HOUR_MS, Stage
-from tests.auction.builders import RULES
+from tests.auction.builders import OPENING, OPENS_MS, RULES, reply, swept
+from tests.auction.random_days import CUTS, days
 
 
 def opened(stage: Stage, day: int = 1, rules: Rules = RULES) -> Auction:
@@ -49,7 +63,6 @@ def told(found: Histories, auction: Auction) -> dict[int, Receipt | None]:
 
 @pytest.mark.requirement("BID-10", "BID-11")
 def test_every_bid_is_told_as_it_stands_whoever_asks_when(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "FOLDED_AGAIN_S", 0.0)
     monkeypatch.setattr(histories, "ENTRIES_A_READ", 2)
     auction, found = opened(stage), Histories(stage.client, stage.keys)
     first = bid(stage, auction, 10, 1, "0.5")
@@ -129,3 +142,127 @@ def test_a_long_log_is_read_in_several_questions(stage: Stage, monkeypatch: pyte
     assert receipt
     assert receipt.leading
     assert refusals == 3
+
+
+# ---- from checkpoints and segments
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of two bids, a checkpoint every third event, and hardly anything kept."""
+    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
+    monkeypatch.setattr(actors.auction, "BIDS_A_SEGMENT", 2)
+    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+    monkeypatch.setattr(day_shelf, "SEGMENTS_PACKED", 1)
+    monkeypatch.setattr(day_shelf, "SEGMENTS_OPEN", 1)
+    monkeypatch.setattr(histories, "TAIL_MOST", 5)
+
+
+def replayed(stage: Stage, auction_id: str) -> dict[int, Receipt]:
+    """What a replay of the whole log says of every reply: what was never part of the standing stays as it was told."""
+    day, verdicts = DayRecord(auction_id), {}
+    events = stage.logged(writer=auction_id)
+    day.replay(events)
+    for event in events:
+        if isinstance(event, BidAccepted | BidRefused):
+            reason, required = (event.reason, event.required_wei) if isinstance(event, BidRefused) else (None, None)
+            verdicts[event.post_id] = Verdict(recall(event), reason, required)
+    verdicts |= {each.bid.post_id: each for each in (day.standings.verdicts() if day.standings else [])}
+    return {post_id: receipt_of(day, verdict) for post_id, verdict in verdicts.items()}
+
+
+_numbers = itertools.count(1)
+AT_ITS_END = [swept(OPENS_MS + 48 * HOUR_MS)]
+
+
+@pytest.mark.requirement("BID-10", "BID-11", "QUE-4")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(days(), CUTS, st.booleans())
+def test_whatever_a_day_brings_every_reply_is_told_as_a_replay_of_the_log_has_it(
+    stage: Stage, small: None, made: Any, cuts: list[int], asked_always: bool
+) -> None:
+    rules, arrivals = made
+    number = next(_numbers)
+    stage.clock.now_ms = OPENS_MS
+    auction, found = stage.auction(number), Histories(stage.client, stage.keys)
+    early, late = reply(1_000, 9, "5", serial=77), reply(2_000, 8, "7", serial=78)
+    order = msgspec.structs.replace(OPENING[0], rules=rules, auction_id=auction.auction_id, day=number)
+    edges = sorted({0, len(arrivals), *(cut % (len(arrivals) + 1) for cut in cuts)})
+    during = [arrivals[begin:end] for begin, end in itertools.pairwise(edges)]
+    for batch in ([early], [order, OPENING[1]], *during, AT_ITS_END, [late], [early]):
+        if batch is AT_ITS_END:
+            stage.clock.goes_on(48 * HOUR_MS)
+        stage.queues.append(auction.auction_id, batch)
+        stage.step(auction, auction)
+        expected = replayed(stage, auction.auction_id)
+        if asked_always or batch is AT_ITS_END:
+            assert found.receipts(auction.auction_id, list(expected)) == list(expected.values())
+    assert Histories(stage.client, stage.keys).receipts(auction.auction_id, list(expected)) == list(expected.values())
+    assert {early.post_id, late.post_id} <= expected.keys()
+    stage.leave(auction.auction_id)
+
+
+@pytest.mark.requirement("QUE-4")
+@pytest.mark.parametrize("damaged", ["a segment", "a segment looked into before", "both checkpoints"])
+def test_what_is_damaged_in_the_store_is_read_from_the_log(stage: Stage, small: None, damaged: str) -> None:
+    auction, found = opened(stage), Histories(stage.client, stage.keys)
+    for second in range(10, 30):
+        bid(stage, auction, second, second, f"0.{second}")
+    if damaged == "a segment looked into before":
+        assert told(found, auction) == expected(auction)
+    if damaged == "both checkpoints":
+        stage.lose_checkpoints("m-01", both=True)
+    else:
+        stage.client.set(stage.keys.segment("m-01", 2), b"something else")
+    assert told(found, auction) == expected(auction)
+
+
+@pytest.mark.requirement("BID-11", "QUE-4")
+def test_a_day_that_is_over_is_told_without_its_log(stage: Stage) -> None:
+    auction = opened(stage)
+    bid(stage, auction, 10, 1, "0.5"), bid(stage, auction, 20, 2, "0.6")
+    stage.clock.goes_on(2 * HOUR_MS)
+    stage.step(auction)
+    stage.queues.append(auction.auction_id, [MarkSwept(message_id="s", swept_to_ms=stage.clock(), looked_again=True)])
+    stage.step(auction)
+    stage.client.delete(stage.keys.log)
+    assert told(Histories(stage.client, stage.keys), auction) == expected(auction)
+
+
+@pytest.mark.requirement("QUE-4")
+def test_many_bids_are_kept_in_little_memory(stage: Stage) -> None:
+    auction, found = opened(stage), Histories(stage.client, stage.keys)
+    auction_post = int(stage.client.hget(stage.keys.day(1), "post_id"))
+    posts = [first_id_at(stage.clock() - 49_000) + number for number in range(1, 80_001)]
+    for begin in range(0, len(posts), 1_000):
+        batch = [
+            PlaceBid(
+                message_id=f"tweet:{post_id}", post_id=post_id, author_id=post_id % 999, author_handle="someone",
+                author_created_at_ms=0, replied_to_id=auction_post,
+                text="0.01 ETH #AuctionDay", hashtags=None, source="stream", found_at_ms=stage.clock(),
+            )
+            for post_id in posts[begin : begin + 1_000]
+        ]  # fmt: skip
+        stage.queues.append(auction.auction_id, batch)
+        stage.step(auction)
+    asked = posts[::1_000]
+    told_so_far = patiently(found, asked)
+    assert [receipt and receipt.reason for receipt in told_so_far] == ["BELOW_RESERVE"] * len(asked)
+    tracemalloc.start()
+    try:
+        patiently(fresh := Histories(stage.client, stage.keys), asked)
+        gc.collect()
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert fresh
+    assert kept < 200 * len(posts)
+    assert peak < 400 * len(posts)
+
+
+def patiently(found: Histories, posts: list[int]) -> list[Receipt | None]:
+    while True:
+        try:
+            return found.receipts("m-01", posts)
+        except StillReading:
+            continue

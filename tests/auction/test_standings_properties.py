@@ -13,7 +13,7 @@ from auction.controls import Controls
 from auction.day import AuctionDay
 from auction.fold import fold
 from auction.record import DayState
-from auction.segments import Segment
+from auction.segments import Opened, Segment
 from auction.standings import Standings
 from messages.base import Refusal
 from messages.codec import pack, unpack
@@ -131,11 +131,14 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, 
             assert packing.standings is not None
             packing.standings.seal()
             if resumed:
-                state, segments = packing.state(), [Segment(segment.data) for segment in packing.standings.segments]
+                state, segments = packing.state(), [Segment(Opened(each.data)) for each in packing.standings.segments]
                 packing = AuctionDay(AUCTION, unpack(pack(state), DayState), segments)
     assert plain.standings is not None
     assert packing.standings is not None
     assert packing.standings.verdicts() == plain.standings.verdicts()
+    for told in plain.standings.verdicts():
+        assert packing.verdict(told.bid.post_id) == plain.verdict(told.bid.post_id) == told
+    assert packing.verdict(1) is plain.verdict(1) is None
     assert packing.standings.found == plain.standings.found
     assert packing.standings.accepted == plain.standings.accepted == len(plain.standings.chain)
     packed = [link for segment in packing.standings.segments for link in segment.links()]
@@ -147,6 +150,27 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, 
     packed = [bid for segment in packing.standings.segments for bid in segment.bids()]
     assert len(packed) + len(packing.standings.in_order()) == plain.standings.found
     assert len(packing.standings.in_order()) < 4 or resumed
+
+
+@pytest.mark.requirement("BID-10", "BID-7")
+@given(
+    st.lists(REPLIES, min_size=8, max_size=25, unique_by=lambda bid: bid.post_id),
+    st.lists(st.integers(0, 24), max_size=4),
+    st.sampled_from([60_000, 3_600_000]),
+)
+def test_one_verdict_is_what_the_fold_of_all_bids_says(bids, withdrawn, window_ms) -> None:
+    strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=window_ms)
+    day = AuctionDay(AUCTION)
+    in_order = sorted(bids, key=lambda bid: bid.post_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standings, "BIDS_A_SEGMENT", 2)
+        opening = [msgspec.structs.replace(OPENING[0], rules=strict), *OPENING[1:]]
+        for batch in (opening, *batches(in_order, list(range(25))), [gone(bids[at % len(bids)]) for at in withdrawn]):
+            day.decide(batch, OPENS_MS)
+            assert day.standings is not None
+            day.standings.seal()
+    for told in day.standings.verdicts():
+        assert day.verdict(told.bid.post_id) == told
 
 
 @pytest.mark.requirement("BID-7")
