@@ -244,7 +244,7 @@ MUTATIONS = (
     Mutation(
         "the last resort is armed",
         "supervision/watchdog.py",
-        "            faulthandler.dump_traceback_later(self.after_s, exit=True, file=STANDARD_ERROR)\n",
+        "            signal.setitimer(signal.ITIMER_PROF, self.after_s)\n",
         "            pass\n",
         ("test_watchdog.py::test_a_handler_that_never_gives_up_the_interpreter_ends_the_process_with_all_stacks",),
     ),

@@ -1,8 +1,10 @@
 """The last resort: what keeps the supervisor itself from running ends the process. In processes of their own."""
 
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.supervision.stage import Blocker
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys, time
 from supervision import ChildSpec, Group, Supervisor
@@ -24,17 +27,30 @@ supervisor.start()
 
 
 def run(then: str, last_resort_s: float) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).parents[2]
     command = [sys.executable, "-c", PROGRAM.format(then=then, last_resort_s=last_resort_s)]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_handler_that_never_gives_up_the_interpreter_ends_the_process_with_all_stacks() -> None:
     never_done = "import re; supervisor.send('a', lambda _: re.match('(a+)+$', 'a' * 64 + 'b')); supervisor.wait(50)"
     done = run(never_done, last_resort_s=1.0)
-    assert done.returncode == 1
-    assert "Timeout" in done.stderr
+    assert done.returncode == -signal.SIGPROF
     assert "most recent call first" in done.stderr
+
+
+def test_a_process_that_was_stopped_for_longer_goes_on() -> None:
+    then = "print('up', flush=True); sys.stdin.readline(); supervisor.stop(); sys.exit(supervisor.wait(20))"
+    command = [sys.executable, "-c", PROGRAM.format(then=then, last_resort_s=0.2)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.0)  # the time that passes is what is proved to cost nothing
+        process.send_signal(signal.SIGCONT)
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.wait(60) == 0
 
 
 def test_a_supervisor_that_runs_or_has_ended_is_left_alone() -> None:
