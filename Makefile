@@ -39,6 +39,12 @@ torture: .venv/run  ## kill -9 of the supervisor and of its server under load, a
 siege: .venv/dev node_modules  ## a demo day attacked by strangers and by its neighbours in turn; MINUTES=10
 	$(PYTHON) -m tests.siege --minutes $(or $(MINUTES),10) $(ARGS)
 
+faults: .venv/dev  ## every fault of a store, embedded and external, under bids; writes docs/operating.md. ARGS="--only disk"
+	$(PYTHON) -m tests.faults $(ARGS)
+
+stalls: .venv/dev  ## SIGSTOP of process, server and X for 1 to 63 s at random moments of a demo; RUNS=12 ARGS="--seed 7"
+	$(PYTHON) -m tests.faults.stalls --runs $(or $(RUNS),20) $(ARGS)
+
 chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
 	$(PYTHON) -m benchmarks.chaos $(ARGS)
 

@@ -114,7 +114,7 @@ class Reception:
             async with asyncio.timeout(LOOK_S), self._looking:
                 self._seen = await self._what_the_store_says()
         except (RedisError, OSError) as fault:  # TimeoutError is an OSError
-            log.warning("the store does not say how it stands: %s", fault)
+            log.warning("the store does not say how it stands: %r", fault)
             return False
         return True
 

@@ -178,7 +178,9 @@ class Process:
         else:
             # The lease has to be held meanwhile, and a large log takes a while to be read.
             ensure, trouble = (lambda: server.ensure(ENSURE_S)), server.trouble
-        return LeaseKeeper.start(context, self._store, lease_ms, ensure, trouble, self._history_lost)
+        return LeaseKeeper.start(
+            context, self._store, lease_ms, ensure, trouble, self.supervisor.hurry, self._history_lost
+        )
 
     def _livestream_publisher(self, context: Context) -> Any:
         return LivestreamPublisher.start(context, self._store, self._hub)

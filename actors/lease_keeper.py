@@ -18,7 +18,8 @@ ALARM = "store"
 
 class LeaseKeeper(Actor):
     """`ensure_server` starts the embedded server if it is not alive; with an external store it does nothing. `trouble`
-    says in words what keeps it from working, where that is known. `on_lost_history` is told what the store lacks.
+    says in words what keeps it from working, where that is known. `on_well` is called when it works again,
+    `on_lost_history` is told what the store lacks.
     """
 
     def __init__(
@@ -28,11 +29,12 @@ class LeaseKeeper(Actor):
         lease_ms: int,
         ensure_server: Callable[[], object],
         trouble: Callable[[], str] = lambda: "",
+        on_well: Callable[[], None] = lambda: None,
         on_lost_history: Callable[[str], None] = lambda why: None,
     ) -> None:
         super().__init__(context)
         self._store, self._lease_ms, self._ensure_server = store, lease_ms, ensure_server
-        self._trouble, self._on_lost_history = trouble, on_lost_history
+        self._trouble, self._on_well, self._on_lost_history = trouble, on_well, on_lost_history
         self.tick_s = min(lease_ms / 1000 / 4, 1.0)  # type: ignore[misc]
 
     def setup(self) -> None:
@@ -51,10 +53,15 @@ class LeaseKeeper(Actor):
             self._ensure_server()
             newest_seq = recent.newest_seq  # before the store is asked: others commit meanwhile
             recent.compare_seq(self._lease.keep(), newest_seq)
+            self._lease.try_write()
         except (StoreUnavailable, OutcomeUnknown, HistoryLost, ServerFailed, OSError) as fault:
+            if isinstance(fault, HistoryLost):
+                recent.lost = str(fault)  # what has come in since then is not what was there before either
             alarms.sound(ALARM, self._trouble() or str(fault))
             return
-        alarms.clear(ALARM)
         if recent.lost:
             self._on_lost_history(recent.lost)
             recent.forget()
+        if ALARM in alarms.sounding():
+            alarms.clear(ALARM)
+            self._on_well()

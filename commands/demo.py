@@ -17,6 +17,7 @@ import own_files
 import supervisor
 from adapters import process_file, process_log
 from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.errors import StoreError
 from commands.common import CommandError, bounded
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.follow import Follower
@@ -24,7 +25,7 @@ from commands.report import Report, table_of
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from commands.tables import console
 from settings import load
-from simulator.launch import port_of
+from simulator.launch import SimulatorFailed, port_of
 
 EXAMPLE = "auction-manager demo --once --days 2 --day-seconds 20 --seed 7"
 PLAN_FILE = "demo.json"
@@ -60,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
         if not follower.is_over():
             return False
         if args.once:
-            reports.append(follower.report(port, plan.seed))
+            try:
+                reports.append(follower.report(port, plan.seed))
+            except (StoreError, SimulatorFailed):
+                return False  # one of them is away: it is read again at the next look
         elif not plan.ended:
             plan = _end(args.data_dir, plan)
         return bool(args.once)

@@ -36,6 +36,11 @@ class _StartChild:
 
 
 @dataclass(frozen=True, slots=True)
+class _Hurry:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class _StopAll:
     pass
 
@@ -61,7 +66,7 @@ class Supervisor:
     ) -> None:
         # SimpleQueue, because `stop` is called from signal handlers and its `put` is reentrant. What is in it
         # is bounded by the children: each incarnation reports twice.
-        self._said: queue.SimpleQueue[Ready | Exit | _StartChild | _StopAll] = queue.SimpleQueue()
+        self._said: queue.SimpleQueue[Ready | Exit | _StartChild | _Hurry | _StopAll] = queue.SimpleQueue()
         self._table = ChildTable(groups, conditions or {}, fatal, backoff or Backoff(), self._said.put)
         self._last_resort = LastResort(last_resort_s)
         self._code: int | None = None
@@ -94,6 +99,10 @@ class Supervisor:
     def crash(self, name: str) -> Delivery:
         """Has an `InjectedCrash` raised in the actor, ahead of the data that waits for it."""
         return self._table.deliver(name, Crash())
+
+    def hurry(self) -> None:
+        """Starts those who wait on a condition now, since what they waited for is there again. Does not block."""
+        self._said.put(_Hurry())
 
     def stop(self) -> None:
         """Asks for an orderly end: in reverse order, each within its `shutdown_s`. Does not block."""
@@ -141,12 +150,14 @@ class Supervisor:
                     self._table.on_exit(said, time.monotonic())
                 case _StartChild():
                     self._table.on_start_child(said.group, said.spec, time.monotonic())
+                case _Hurry():
+                    self._table.hurry(time.monotonic())
                 case _StopAll():
                     self._table.end(0, "stopped as asked")
             if self._table.code is not None:
                 return
 
-    def _listen(self) -> Iterator[Ready | Exit | _StartChild | _StopAll]:
+    def _listen(self) -> Iterator[Ready | Exit | _StartChild | _Hurry | _StopAll]:
         """What was said, waiting for it no longer than until the next step is due."""
         try:
             yield self._said.get(timeout=self._table.pause_s(time.monotonic(), LONGEST_TURN_S))

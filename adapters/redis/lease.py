@@ -7,6 +7,7 @@ import secrets
 import redis
 
 from adapters.redis import functions
+from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 
 
@@ -38,6 +39,10 @@ class Lease:
         keys = [self._keys.lease, self._keys.owner, self._keys.seq]
         seq: int = functions.call(self._client, "keep_lease", keys, [self._token, self._ttl_ms])
         return seq
+
+    def try_write(self) -> None:
+        """Changes nothing, but is refused where the store would refuse to write. Raises as `execute`."""
+        execute(self._client, "SETRANGE", self._keys.owner, 0, "")
 
     def release(self) -> None:
         """Gives it back, if it is still ours."""

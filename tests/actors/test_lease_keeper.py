@@ -85,6 +85,46 @@ def test_a_server_that_does_not_come_up_is_an_alarm_and_waited_for(stage: Stage,
     assert ALARM not in alarms.sounding()
 
 
+@pytest.mark.requirement("RED-3", "HA-1")
+def test_a_full_memory_is_told_and_costs_no_lease_and_who_waits_hears_when_it_is_over(stage: Stage) -> None:
+    well: list[bool] = []
+    actor = stage.enter(
+        "lease_keeper",
+        lambda context: LeaseKeeper(context, stage.access, 60_000, lambda: None, on_well=lambda: well.append(True)),
+    )
+    stage.client.config_set("maxmemory", 1)
+    try:
+        stage.client.delete(stage.keys.lease)
+        stage.step(actor)
+        assert "maxmemory" in alarms.sounding()[ALARM]
+        assert stage.client.pttl(stage.keys.lease) > 50_000
+    finally:
+        stage.client.config_set("maxmemory", 0)
+    assert not well
+    stage.step(actor)
+    stage.step(actor)
+    assert well == [True]
+
+
+@pytest.mark.requirement("RED-3", "RED-5")
+def test_a_store_that_was_emptied_is_waited_for_and_everybody_begins_anew_when_it_is_back(stage: Stage) -> None:
+    told: list[str] = []
+    actor = stage.enter(
+        "lease_keeper",
+        lambda context: LeaseKeeper(context, stage.access, 60_000, lambda: None, on_lost_history=told.append),
+    )
+    stage.client.flushall()
+    for _ in range(2):
+        stage.step(actor)
+        assert "knows nothing of this marathon" in alarms.sounding()[ALARM]
+        assert told == []
+        assert not stage.client.keys("*")
+    stage.client.set(stage.keys.owner, stage.access.token)  # a copy is brought back
+    stage.step(actor)
+    assert len(told) == 1
+    assert ALARM not in alarms.sounding()
+
+
 @pytest.mark.requirement("RED-3")
 def test_what_keeps_the_store_from_working_is_said_in_the_words_of_who_knows(stage: Stage) -> None:
     def make(context: Context) -> LeaseKeeper:

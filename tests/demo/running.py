@@ -52,6 +52,10 @@ class RunningDemo:
     ) -> None:
         self.kill()
 
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
     def count(self, word: str) -> int:
         return sum(word in line for line in self.lines)
 

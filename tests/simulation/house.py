@@ -98,6 +98,10 @@ class Tree:
             self._plan(self.runs[name], self._random.choice((0.0, 0.0, 1.0, 20.0)) * self._random.random())
         return delivery
 
+    def hurry(self) -> None:
+        self._said.append("hurry")
+        self._turn_soon()
+
     def crash(self, name: str) -> Delivery:
         return self.send(name, Crash())
 
@@ -117,6 +121,8 @@ class Tree:
                 case Exit():
                     house.note(f"{said.name}#{said.incarnation} ended: {said.reason!r:.160}")
                     table.on_exit(said, now_s)
+                case "hurry":
+                    table.hurry(now_s)
                 case (group, spec):
                     table.on_start_child(group, spec, now_s)
         if table.code is not None:

@@ -37,6 +37,20 @@ def test_the_back_off_starts_afresh_once_a_child_was_stable(conditions: dict[typ
     assert waits == pytest.approx([0.0, 0.1, 0.2, 0.0, 0.1])
 
 
+@pytest.mark.requirement("SUP-1")
+def test_whoever_waits_on_a_condition_is_started_at_once_when_it_has_passed_and_who_crashes_is_not() -> None:
+    table, child = table_of_one(Backoff(jitter=0.0), {OSError: "WAITING"})
+    for second in (100.0, 200.0, 300.0, 400.0):
+        assert live(table, child, second, second, OSError()) >= 0.0
+    table.hurry(400.1)
+    assert (child.due_s, child.waits) == (400.1, 0)
+    live(table, child, 500.0, 500.0, ValueError())
+    waits = live(table, child, 600.0, 600.0, ValueError())
+    table.hurry(600.0)
+    assert waits > 0
+    assert child.due_s == 600.0 + waits
+
+
 def busy_since_second_100() -> tuple[ChildTable, Child]:
     table, child = table_of_one(Backoff())
     table.advance(99.0)
