@@ -79,11 +79,17 @@ class Reception:
         return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics, self.operate, webhook)
 
     def ready(self) -> tuple[bool, list[str]]:
-        """Whether every actor does its work, and who does not."""
-        waiting = [f"{child.name}: {child.state}" for child in self._supervisor.tree() if child.state != State.READY]
-        if trouble := alarms.sounding().get(STORE):
-            waiting.append(f"store: {trouble}")
-        return not waiting, waiting
+        """Whether the auctions go on, and who does not do his work.
+
+        Those without whom they go on need only have worked once, or have failed to.
+        """
+        idle = [child for child in self._supervisor.tree() if child.state != State.READY]
+        reasons = [f"{child.name}: {child.state}" for child in idle]
+        trouble = alarms.sounding().get(STORE)
+        if trouble:
+            reasons.append(f"store: {trouble}")
+        is_coming = any(child.state == State.STARTING and child.restarts == 0 for child in idle)
+        return not (trouble or is_coming or any(child.essential for child in idle)), reasons
 
     async def status(self) -> dict[str, Any]:
         """The whole: the tree, the auction on stage, its queue, the neighbours. While the store is away, what it last

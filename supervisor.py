@@ -83,6 +83,9 @@ CONDITIONS: dict[type[BaseException], str] = {
 KEEPER = "lease_keeper"
 PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
 INGEST, SWEEPER, SCHEDULER = "twitter_ingest", "twitter_sweeper", "scheduler"
+CHAIN = "chain_watcher"
+# They only speak with the outside and decide nothing: where one of them hangs or fails, the auctions go on.
+SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, SWEEPER, INGEST)
 AUCTIONS = "auctions"
 LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SWEEPER, SCHEDULER)
 INGEST_COMMAND = (sys.executable, ingest_process.__file__)
@@ -153,7 +156,7 @@ class Process:
                     self._child(PUBLISHER, self._livestream_publisher),
                     self._child(BRIDGE, self._eliza_bridge),
                     self._child(ANNOUNCER, self._announcer),
-                    self._child("chain_watcher", self._chain_watcher),
+                    self._child(CHAIN, self._chain_watcher),
                 ],
             ),
             Group(
@@ -169,7 +172,13 @@ class Process:
 
     def _child(self, name: str, factory: Callable[[Context], Any]) -> ChildSpec:
         limits = self.settings.supervision
-        return ChildSpec(name, factory, shutdown_s=limits.shutdown_ms / 1000, hang_s=limits.hang_ms / 1000)
+        return ChildSpec(
+            name,
+            factory,
+            shutdown_s=limits.shutdown_ms / 1000,
+            hang_s=limits.hang_ms / 1000,
+            essential=name not in SPEAKERS,
+        )
 
     def _lease_keeper(self, context: Context) -> Any:
         lease_ms, server = self.settings.redis.lease_ms, self._embedded

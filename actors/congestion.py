@@ -22,6 +22,11 @@ def watch(actors: Sequence[ActorNumbers], store: StoreNumbers | None) -> None:
         f"actor:{actor.name}": f"{actor.name} does not get to work: {actor.state}"
         for actor in actors
         if actor.state not in AT_EASE and actor.restarts >= RESTARTS
+    } | {
+        f"actor:{actor.name}": f"{actor.name} is parked ({actor.last_error}); "
+        "the auctions go on without it, and it is tried again by itself"
+        for actor in actors
+        if actor.state == "PARKED"
     }
     for name in {name for name in alarms.sounding() if name.startswith("actor:")} | failing.keys():
         _alarm(name in failing, name, failing.get(name, ""))

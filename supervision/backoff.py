@@ -13,13 +13,14 @@ class Backoff:
 
     The first failure after `stable_s` seconds of good health is answered at once: most crashes have passed
     when they are noticed, and a crashed actor is to be back within 100 ms. Only what fails again is made to
-    wait.
+    wait. What is parked is tried again after `park_s` seconds.
     """
 
     first_s: float = 0.1
     longest_s: float = 30.0
     jitter: float = 0.2
     stable_s: float = 10.0
+    park_s: float = 60.0
     random: Callable[[], float] = random.random
 
     def wait_s(self, failures: int) -> float:
@@ -44,3 +45,7 @@ class Intensity:
         """Counts one restart at `now_s` and says whether that was one too many."""
         self._times_s.append(now_s)
         return len(self._times_s) > self.most and now_s - self._times_s[0] <= self.window_s
+
+    def forget(self) -> None:
+        """Counts anew."""
+        self._times_s.clear()

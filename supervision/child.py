@@ -39,7 +39,8 @@ class ChildSpec:
     `factory` starts the actor (`lambda context: Announcer.start(context, store)`); it runs in the
     supervisor's thread and must not block. `shutdown_s` is how long it may take to end when asked, `hang_s`
     how long one handler, its `setup` or its `teardown` may take. `mailbox_size` bounds the messages that wait
-    for it.
+    for it. Where one that is `essential` hangs again or exceeds the restart budget, everything ends; another one is
+    parked: left alone for a while and tried again.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ChildSpec:
     shutdown_s: float = 5.0
     hang_s: float = 30.0
     mailbox_size: int = 10_000
+    essential: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Child:
     """One name in the table, over all its incarnations.
 
     `context` is set while a thread of it lives, `newest` from its first start on. `due_s` is set while it is to be
-    started, at that time or later.
+    started, at that time or later. `left_behind` are the incarnations whose threads hang. `parked` is set until a later
+    incarnation has proven itself.
     """
 
     def __init__(self, spec: ChildSpec, group: str, dynamic: bool = False) -> None:
@@ -78,6 +81,8 @@ class Child:
         self.mailbox = Mailbox(spec.mailbox_size)
         self.mailbox.close()  # nobody reads it before the first start
         self.due_s: float | None = 0.0
+        self.left_behind: set[int] = set()
+        self.parked = False
         self.stop_wanted = False
         self.stop_by_s = 0.0
         self.trying_since_s: float | None = None
@@ -132,7 +137,11 @@ class Child:
     def is_settled(self, now_s: float) -> bool:
         """Whether those after it may start: it is ready, over, waits on a condition, or has had its time."""
         late = self.trying_since_s is not None and now_s - self.trying_since_s > self.spec.hang_s
-        return self.state is State.READY or self.is_over() or bool(self.condition) or late
+        return self.state is State.READY or self.is_over() or bool(self.condition) or self.parked or late
+
+    def has_proven_itself(self, now_s: float) -> bool:
+        """Whether it has been ready for so long that a hang would have been seen."""
+        return self.state is State.READY and now_s - (self.ready_at_s or now_s) > 2 * self.spec.hang_s
 
     def busy_s(self, now_s: float) -> float:
         """How long it has been in one handler, seconds; while it is being set up, how long that takes."""
@@ -150,11 +159,14 @@ class Child:
             state = State.RESTARTING  # it is dead already, and still cleaning up
         elif self.condition and self.state in (State.STARTING, State.RESTARTING):
             state = self.condition
+        if self.parked and self.state not in (State.STOPPING, State.STOPPED):
+            state = State.PARKED
         ready_at_s = self.ready_at_s
         return ChildStatus(
             name=self.spec.name,
             group=self.group,
             state=state,
+            essential=self.spec.essential,
             incarnation=self.incarnation,
             restarts=max(0, self.incarnation - 1),
             hangs=self.hangs,

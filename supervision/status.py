@@ -13,6 +13,7 @@ class State(StrEnum):
     RESTARTING = "RESTARTING"  # dead, will be started again
     STOPPED = "STOPPED"  # ended for good
     HUNG = "HUNG"  # its thread was given up; a successor is about to start, unless the process ends
+    PARKED = "PARKED"  # the process goes on without it; it is tried again, and shown so until it has proven itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class ChildStatus:
     name: str
     group: str
     state: str
+    essential: bool
     incarnation: int
     restarts: int
     hangs: int

@@ -22,7 +22,11 @@ GAVE_UP = 70
 """Exit code: gave up. A process manager starts the process again; recovery is the normal start."""
 
 MOST_HANGS = 1
-"""A hung thread cannot be killed, only left behind: one of a child is bearable, a second ends the process."""
+"""A hung thread cannot be killed, only left behind. One of a child is bearable; a second ends the process, or parks a
+child that the process can do without."""
+
+MOST_LEFT_BEHIND = 3
+"""A child is not started again while so many threads of it hang."""
 
 STALL_S = 2.0
 """When the supervisor itself did not run for so long, the whole process did not (a paused machine, a debugger):
@@ -96,6 +100,9 @@ class ChildTable:
             busy_s = min(child.busy_s(now_s), now_s - self._awake_since_s)
             if child.state is not State.STOPPING and busy_s > child.spec.hang_s:
                 self._abandon(child, now_s, f"did not come back within {child.spec.hang_s:g} s")
+            elif child.parked and child.has_proven_itself(now_s):
+                child.parked = False
+                logger.warning("%s, which was parked, is well again", child.spec.name)
         if self._ending is not None:
             if not self._stop_next(self.children(), now_s):
                 self._finish(*self._ending)
@@ -110,7 +117,9 @@ class ChildTable:
     # Coming.
 
     def _may_launch(self, child: Child, group: RunningGroup, now_s: float) -> bool:
-        """Whether those are ready on whom the order of start makes it wait."""
+        """Whether those are ready on whom the order of start makes it wait, and not too many of its threads hang."""
+        if len(child.left_behind) >= MOST_LEFT_BEHIND:
+            return False
         if group.group.strategy is Strategy.REST_FOR_ONE:
             if any(later.stop_wanted for later in group.after(child)):
                 return False
@@ -170,6 +179,8 @@ class ChildTable:
         """A child's thread has spoken its last word."""
         child = self._by_name.get(exit_.name)
         if child is None or not _is_current(child, exit_):
+            if child is not None:
+                child.left_behind.discard(exit_.incarnation)
             logger.warning("%s#%d, left behind as hung, has ended at last", exit_.name, exit_.incarnation)
             return
         self._write_down(child, exit_)
@@ -218,18 +229,29 @@ class ChildTable:
         logger.log(level, text, who, child.last_error, at, len(child.mailbox), exc_info=trace)
 
     def _restart(self, child: Child, now_s: float, state: State) -> None:
-        """Plans the next start, if the group's budget allows for it; otherwise gives up."""
+        """Plans the next start, if the group's budget allows for it; otherwise gives up, or parks the child."""
         group = self._group_of(child)
         child.condition = ""
         child.crashes += 1
         if group.intensity.exceeded(now_s):
-            self._retire(child, state if state is State.HUNG else State.STOPPED)
             budget = f"more than {group.group.max_restarts} restarts in {group.group.window_s:g} s"
+            if not child.spec.essential:
+                group.intensity.forget()  # the others did nothing wrong
+                self._park(child, now_s, budget)
+                return
+            self._retire(child, state if state is State.HUNG else State.STOPPED)
             self.end(GAVE_UP, f"{budget} in group {group.group.name}, last {child.spec.name}: {child.last_error}")
             return
         wait_s = self._backoff.wait_s(child.crashes)
         logger.info("%s is started again in %.2f s", child.spec.name, wait_s)
         child.plan(now_s + wait_s, state)
+
+    def _park(self, child: Child, now_s: float, why: str) -> None:
+        """Leaves alone for a while what the process can do without."""
+        name, wait_s = child.spec.name, self._backoff.park_s
+        logger.error("%s is parked and tried again in %g s: %s, last %s", name, wait_s, why, child.last_error)
+        child.parked = True
+        child.plan(now_s + wait_s, State.PARKED)
 
     def _take_along(self, child: Child, was_ready: bool) -> None:
         """Rest for one: those after it hold on to what is gone, if it ever got ready to give them anything."""
@@ -259,13 +281,14 @@ class ChildTable:
         context.abandoned = True
         child.mailbox.close()
         child.hangs += 1
+        child.left_behind.add(context.incarnation)
         child.note(f"{context} {why}")
         logger.error("%s; it is left behind here:\n%s", child.last_error, stack_of(context.thread_id))
         was_ready, stop_wanted, child.stop_wanted = child.state is State.READY, child.stop_wanted, False
         if self._ending is not None:
             self._retire(child, State.HUNG)
             self._ending = (GAVE_UP, f"{self._ending[1]}, but {child.last_error}")
-        elif child.hangs > MOST_HANGS:
+        elif child.hangs > MOST_HANGS and child.spec.essential:
             self._retire(child, State.HUNG)
             self.end(GAVE_UP, f"hung again: {child.last_error}")
         elif child.spec.restart is Restart.TEMPORARY:
@@ -273,7 +296,10 @@ class ChildTable:
         elif stop_wanted:
             child.plan(now_s, State.HUNG)
         else:
-            self._restart(child, now_s, State.HUNG)
+            if child.hangs > MOST_HANGS:
+                self._park(child, now_s, "it hung again")
+            else:
+                self._restart(child, now_s, State.HUNG)
             self._take_along(child, was_ready)
 
     def _retire(self, child: Child, state: State = State.STOPPED) -> None:

@@ -1,5 +1,6 @@
 """What fails and goes on failing is said: on /status as an alarm, until it has passed."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,6 +58,7 @@ def test_a_queue_that_stands_and_letters_that_pile_up_are_told_until_that_is_ove
         ("RESTARTING", RESTARTS, True),
         ("WAITING_FOR_STORE", RESTARTS, True),
         ("WAITING_FOR_ROOM", RESTARTS, True),
+        ("PARKED", 0, True),
         ("STOPPED", RESTARTS, False),
     ],
 )
@@ -68,6 +70,15 @@ def test_an_actor_that_fails_again_and_again_is_told_until_it_is_back(state: str
     watch([child("RESTARTING", RESTARTS)], None)
     watch([], None)
     assert alarms.sounding() == {}, "nor is one that is gone for good"
+
+
+def test_the_alarm_of_one_that_is_parked_says_what_hangs_and_what_happens_next() -> None:
+    hung = dataclasses.replace(child("PARKED", 1), last_error="m-01#2 did not come back within 30 s")
+    watch([hung], None)
+    assert alarms.sounding()["actor:m-01"] == (
+        "m-01 is parked (m-01#2 did not come back within 30 s); "
+        "the auctions go on without it, and it is tried again by itself"
+    )
 
 
 def test_attempts_that_failed_are_counted() -> None:

@@ -14,6 +14,7 @@ import pytest
 from actors.chain_watcher import BLOCKS_A_TURN, WRITER, ChainWatcher, WrongChain
 from adapters.redis.errors import NotOwner
 from adapters.shape.node import Node, NodeUnavailable
+from simulator.hostile import Hostile, Mood
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
 from tests.chain.anvil import CONTRACT, OTHER_CONTRACT, PATIENCE_S, ROOT, SAFE_LAG, Anvil
@@ -310,6 +311,31 @@ def test_a_node_that_is_away_is_waited_for_outside_the_restart_budget(
         supervisor.stop()
         assert supervisor.wait(PATIENCE_S) is not None
     assert KEY not in caplog.text
+
+
+def test_a_node_that_drips_is_waited_for_and_never_taken_for_a_hang(anvil: Anvil, store: Store) -> None:
+    """Dripped, its answers take half an hour; so each question has to be cut off by its own deadline."""
+    hostile = Hostile(upstream=int(anvil.url.rpartition(":")[2]), drip_s=0.2).start()
+
+    def start(context: Context) -> Any:
+        what = watched(poll_ms=20)
+        return ChainWatcher.start(context, access(store), lambda: NOW_MS, lambda: Node(hostile.url, 1.0), what, ())
+
+    spec = ChildSpec(WRITER, start, hang_s=30.0, essential=False)
+    supervisor = Supervisor([Group("listeners", children=[spec], max_restarts=0)], CONDITIONS, last_resort_s=None)
+    supervisor.start()
+    try:
+        eventually(lambda: store.client.exists(store.keys.checkpoint(WRITER)))
+        hostile.turn(Mood.DRIP)
+        eventually(lambda: supervisor.tree()[0].restarts > 2)
+        anvil.transfer(1)
+        hostile.turn(Mood.HONEST)
+        eventually(lambda: tokens(store) == [1])
+        assert supervisor.tree()[0].hangs == 0
+    finally:
+        supervisor.stop()
+        assert supervisor.wait(PATIENCE_S) is not None
+        hostile.stop()
 
 
 def test_a_wrong_chain_is_no_reason_to_end_the_auctions() -> None:

@@ -17,7 +17,7 @@ from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
 from reception import LOOK_S, Reception
-from supervision import Group, Supervisor
+from supervision import ChildStatus, Group, Supervisor
 from tests.demo.running import DEADLINE_S
 
 NOW_MS = 1_800_000_000_000
@@ -87,6 +87,28 @@ def test_a_store_that_was_never_there_fails_no_status(desk: Desk) -> None:
     assert status["store"]["as_of_ms"] is None
     assert status["current"] is None
     desk.server.ensure()
+
+
+READINESS = [  # what of the tree is not READY: essential, state, restarts; whether the process is ready
+    (False, "PARKED", 2, True),
+    (False, "WAITING_FOR_CHAIN", 1, True),
+    (False, "RESTARTING", 1, True),
+    (False, "STARTING", 1, True),
+    (False, "STARTING", 0, False),
+    (True, "RESTARTING", 1, False),
+    (True, "HUNG", 1, False),
+]
+
+
+@pytest.mark.requirement("OBS-1")
+@pytest.mark.parametrize(("essential", "state", "restarts", "is_ready"), READINESS)
+def test_one_without_whom_the_auctions_go_on_is_named_on_readyz_and_does_not_make_it_false(
+    essential: bool, state: str, restarts: int, is_ready: bool, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields: dict[str, Any] = dict.fromkeys(ChildStatus.__dataclass_fields__, 0)
+    child = ChildStatus(**fields | {"name": "a", "essential": essential, "state": state, "restarts": restarts})
+    monkeypatch.setattr(desk.reception._supervisor, "tree", lambda: [child])
+    assert desk.reception.ready() == (is_ready, [f"a: {state}"])
 
 
 @pytest.mark.requirement("RED-3", "OBS-1")

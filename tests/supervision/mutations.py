@@ -230,9 +230,30 @@ MUTATIONS = (
     Mutation(
         "a second hang ends the process",
         "supervision/table.py",
-        "        elif child.hangs > MOST_HANGS:\n",
+        "        elif child.hangs > MOST_HANGS and child.spec.essential:\n",
         "        elif False:\n",
         ("test_hangs.py::test_a_second_hang_of_the_same_child_ends_the_process",),
+    ),
+    Mutation(
+        "a second hang parks what the process can do without",
+        "supervision/table.py",
+        "            if child.hangs > MOST_HANGS:\n",
+        "            if False:\n",
+        ("test_parking.py::test_a_second_hang_parks_it_and_it_is_tried_again_later",),
+    ),
+    Mutation(
+        "no more than three threads of one child are left behind",
+        "supervision/table.py",
+        "        if len(child.left_behind) >= MOST_LEFT_BEHIND:\n",
+        "        if False:\n",
+        ("test_parking.py::test_no_more_threads_are_left_behind_than_it_may_until_one_of_them_ends",),
+    ),
+    Mutation(
+        "too many restarts park what the process can do without",
+        "supervision/table.py",
+        "            if not child.spec.essential:\n",
+        "            if False:\n",
+        ("test_parking.py::test_too_many_restarts_park_it_alone_and_do_not_count_against_the_others",),
     ),
     Mutation(
         "time in which the process stood still does not count as a hang",

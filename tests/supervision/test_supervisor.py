@@ -485,7 +485,7 @@ def test_the_tree_is_plain_values_with_the_numbers_of_each_child(supervise: Supe
         assert tree.pop(changing) > 0
     worked_ms = tree.pop("worked_ms")
     assert tree == {
-        **{"name": "a", "group": "g", "state": "READY", "incarnation": 1, "restarts": 0, "hangs": 0},
+        **{"name": "a", "group": "g", "state": "READY", "essential": True, "incarnation": 1, "restarts": 0, "hangs": 0},
         **{"mailbox_depth": 2, "mailbox_high_water": 2, "mailbox_refused": 1},
         **{"handed_on": 0, "dropped": 0, "last_error": ""},
     }
