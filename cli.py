@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
 
+import end_signals
 from adapters.redis.errors import StoreError
 from commands.common import CommandError
 from settings import SettingsError
@@ -68,12 +69,18 @@ def parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say. The exit code: 0 fine, 1 refused or found wrong, 2 usage, 70 gave up."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    with end_signals.noted_by(arguments):
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str]) -> int:
     known = parser(arguments[:1])
     args = known.parse_args(arguments)
     if not hasattr(args, "run"):
         known.print_help()
         return USAGE
     try:
+        end_signals.leave_if_asked()
         code = int(args.run(args))
         sys.stdout.flush()  # here, where a full disk or a reader that has gone is still told
         return code

@@ -5,19 +5,30 @@ else. Exit codes: 0 as asked, 1 refused (another supervisor works here), 70 gave
 local environment; it is the same program as `auction-manager`.
 """
 
+import sys
+
+if __name__ == "__main__":  # before the imports that take a second: the process can be asked to end meanwhile
+    from end_signals import noted_by
+
+    arguments = sys.argv[1:] or ["run"]
+    with noted_by(arguments):
+        from cli import main
+
+        sys.exit(main(arguments))
+
 import dataclasses
 import gc
 import logging
-import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as LoopTimeout
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
 from redis import RedisError
 
+import end_signals
 import ingest_process
 from actors.announcer import Announcer
 from actors.auction import Auction
@@ -109,6 +120,8 @@ class Surroundings:
     plan: Sequence[DayPlan]
     further: Sequence[FurtherDay] = ()
     begin_anew: bool = False
+    abandon: Callable[[], None] = lambda: None
+    """Ends again what was begun for this process outside of it, where the process does not come up."""
 
 
 def plan_of(settings: Settings) -> list[DayPlan]:
@@ -283,18 +296,40 @@ class Process:
     # ---- coming and going
 
     def start(self) -> None:
-        """Take the marathon and begin. Raises StoreError when it belongs to somebody else, OSError for a taken port."""
+        """Take the marathon and begin; what was taken by then is given back where that fails.
+
+        Raises StoreError when it belongs to somebody else, OSError for a taken port, SystemExit when asked to end.
+        """
+        with ExitStack() as taken:
+            for step in (self._take_store, self._take_marathon, self._start_listening):
+                end_signals.leave_if_asked()
+                step(taken)
+            end_signals.leave_if_asked()
+            self.supervisor.start()
+            self._taken = taken.pop_all()
+
+    def stop(self) -> None:
+        """Give back what `start` has taken, each with a deadline. The actors have ended before."""
+        self._taken.close()
+
+    def _take_store(self, taken: ExitStack) -> None:
+        taken.callback(self._loop.stop)
+        if self._embedded:
+            taken.callback(self._stop_server, self._embedded)
+            self._embedded.ensure()
         redis_settings = self.settings.redis
         timeout_s = redis_settings.socket_timeout_ms / 1000
-        if self._embedded:
-            self._embedded.ensure()
         self._url = redis_settings.url or (self._embedded.url if self._embedded else "")
         self._store = StoreAccess(
             lambda: connect(self._url, timeout_s, self._password, one_server=True), self.keys, self._token
         )
         self.client = self._store.connect()
+        taken.callback(self.client.close)
+
+    def _take_marathon(self, taken: ExitStack) -> None:
         self._look_at_store()
         functions.load(self.client)
+        taken.callback(self._release_lease)
         # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
         if not self._lease().take(steal=self._embedded is not None):
             raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
@@ -303,8 +338,6 @@ class Process:
         days = {day.auction_id: day.window.day for day in where.plan}
         days |= {day.auction_id: day.window.day for day in where.further}
         Mending(self.client, self.keys).mend(days)
-        self._start_listening(timeout_s)
-        self.supervisor.start()
 
     def _look_at_store(self) -> None:
         """Refuse what must not be used: an unfit store, or one that has lost what has happened here."""
@@ -314,24 +347,17 @@ class Process:
         if before and before.marathon_id == self.keys.marathon_id and not self.surroundings.begin_anew:
             fitness.refuse_other_history(self.client, self.keys, before.generation)
 
-    def stop(self) -> None:
-        """Give back what `start` has taken, each with a deadline. The actors have ended before."""
-        if not self._loop.fault(self._hang_s):
-            try:
-                self._loop.submit(self._stop_listening()).result(STOP_S)
-            except LoopTimeout:
-                log.error("the listeners did not close within %s s", STOP_S)
-            self._loop.stop()
+    def _release_lease(self) -> None:
         try:
             self._lease().release()
         except (StoreError, RedisError) as fault:
             log.warning("the lease ends by itself: %s", fault)
-        self.client.close()
-        if self._embedded:
-            try:
-                self._embedded.stop()
-            except (StoreError, OSError) as fault:
-                log.error("the embedded server is left behind: %s", fault)
+
+    def _stop_server(self, server: EmbeddedServer) -> None:
+        try:
+            server.stop()
+        except (StoreError, OSError) as fault:
+            log.error("the embedded server is left behind: %s", fault)
 
     def fault(self) -> str:
         """Why the process cannot go on, or nothing: here the loop's thread is watched, as actors are elsewhere."""
@@ -361,7 +387,7 @@ class Process:
                 self.supervisor.crash(child.name)
         self._write_process_file(generation)
 
-    def _start_listening(self, timeout_s: float) -> None:
+    def _start_listening(self, taken: ExitStack) -> None:
         execute(self.client, "SET", self.keys.generation, self._token, "NX")
         generation = bytes(execute(self.client, "GET", self.keys.generation)).decode()
         feed, http = self.settings.livestream, self.settings.http
@@ -369,6 +395,7 @@ class Process:
         limits = FeedLimits(room.seats, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
         known_seq = LogReader(self.client, self.keys).last_seq()
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms, self._programme())
+        timeout_s = self.settings.redis.socket_timeout_ms / 1000
         self._async_client = connect_async(self._url, timeout_s, self._password)
         tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
         last = process_file.read(self.settings.data_dir)
@@ -400,6 +427,7 @@ class Process:
         views = reception.views(http.inject_enabled, self.surroundings.credentials.consumer_secret)
         self._server = HttpServer(where, views, self._hub)
         self._loop.start()
+        taken.callback(self._stop_listening)
         self._loop.submit(self._server.start()).result(STOP_S)
         self.public_port, self.private_port = self._server.public_port, self._server.private_port
         self._write_process_file(generation)
@@ -416,10 +444,18 @@ class Process:
         posts_url = "https://x.com/i/status/" if self.settings.x.mode == "live" else ""
         return Programme(time_zone=self.settings.marathon.time_zone, posts_url=posts_url, days=tuple(days))
 
-    async def _stop_listening(self) -> None:
-        await self._server.stop()
-        await self._async_client.aclose()
-        self._histories_client.close()
+    def _stop_listening(self) -> None:
+        async def close() -> None:
+            await self._server.stop()
+            await self._async_client.aclose()
+            self._histories_client.close()
+
+        if self._loop.fault(self._hang_s):
+            return
+        try:
+            self._loop.submit(close()).result(STOP_S)
+        except LoopTimeout:
+            log.error("the listeners did not close within %s s", STOP_S)
 
 
 def run(
@@ -432,27 +468,25 @@ def run(
     # What lives long here are bids, which hold no other objects: looking through the rest so often finds nothing.
     gc.set_threshold(50_000, 20, 20)
     process = Process(settings, surroundings)
-    stop: Callable[..., None] = lambda *_: process.supervisor.stop()  # noqa: E731 (a signal handler)
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        process.start()
-        on_ready(process)
+    with end_signals.noted():
+        try:
+            process.start()
+        except BaseException:
+            surroundings.abandon()
+            raise
         fault = ""
-        while (code := process.supervisor.wait(0.2)) is None:
-            fault = fault or process.fault()
-            if fault or is_over():
-                process.supervisor.stop()
-        process.stop()
-        if fault:
-            log.critical("gave up: %s", fault)
-            return GAVE_UP
-        return code
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-if __name__ == "__main__":
-    from cli import main
-
-    sys.exit(main(sys.argv[1:] or ["run"]))
+        try:
+            on_ready(process)
+            while process.supervisor.wait(0.2) is None and not end_signals.asked():
+                fault = process.fault()
+                if fault or is_over():
+                    break
+        finally:
+            process.supervisor.stop()
+            code = process.supervisor.wait()
+            process.stop()
+    if fault:
+        log.critical("gave up: %s", fault)
+        return GAVE_UP
+    assert code is not None, "it was waited for"
+    return code

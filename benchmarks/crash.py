@@ -47,7 +47,7 @@ def main() -> int:
             seed=1, days=1, day_seconds=600, bidders=100, first_opens_at_ms=supervisor.clock_ms() + START_MS
         )
         settings = demo_settings(load(None, {}), plan, data_dir, port=0)
-        port = simulated_x(data_dir, x_options(settings, plan))
+        port, _ = simulated_x(data_dir, x_options(settings, plan))
         surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
         process = supervisor.Process(settings, surroundings)
         groups = [dataclasses.replace(group, max_restarts=10 * crashes) for group in process.groups()]

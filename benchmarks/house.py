@@ -59,13 +59,13 @@ def main() -> int:
     settings = house_settings(args.data_dir, plan, args.ingest_process)
     if args.record:
         _record(args.record, supervisor.auction_id(settings, 1))
-    port = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
+    port, abandon = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
     # The one place where a stream is made, in this process or in the ingest's.
     supervisor.PostStream = FedStream  # type: ignore[assignment,attr-defined]
     supervisor.INGEST_COMMAND = (sys.executable, "-m", "benchmarks.fed_ingest", str(args.data_dir / SOCKET))
     if not args.ingest_process:
         threading.Thread(target=obey, args=(args.data_dir / SOCKET,), name="x-stream", daemon=True).start()
-    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
+    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan), abandon=abandon)
     over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
     return supervisor.run(settings, surroundings, is_over=over.is_set)

@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     process_log.begin(logging.WARNING)
     plan = _plan(args)
     settings = demo_settings(load(None, dict(os.environ)), plan, args.data_dir, args.port)
-    port = simulated_x(args.data_dir, x_options(settings, plan))
+    port, abandon = simulated_x(args.data_dir, x_options(settings, plan))
     days = days_of(settings, plan), further_of(settings, plan)
-    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, *days)
+    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, *days, abandon=abandon)
     follower = Follower(settings, Console(stderr=True, highlight=False))
     reports: list[Report] = []
 

@@ -46,7 +46,8 @@ def surroundings_of(settings: Settings) -> supervisor.Surroundings:
     if settings.x.base_url:
         return supervisor.Surroundings(settings.x.base_url, CREDENTIALS, *days)
     options = {"hashtag": settings.marathon.hashtag, "search-end-lag-ms": settings.x.search_lag_ms}
-    return supervisor.Surroundings(base_url(simulated_x(settings.data_dir, options)), CREDENTIALS, *days)
+    port, abandon = simulated_x(settings.data_dir, options)
+    return supervisor.Surroundings(base_url(port), CREDENTIALS, *days, abandon=abandon)
 
 
 def live_credentials(settings: Settings) -> Credentials:

@@ -101,3 +101,12 @@ def port_of(data_dir: Path) -> int | None:
     except (OSError, ValueError, SimulatorFailed):
         return None
     return port
+
+
+def lives(data_dir: Path) -> bool:
+    """Whether a simulated X of this directory has not ended yet, though it may not answer any more. Raises OSError."""
+    lock = own_files.lock_file(data_dir / LOCK_FILE)
+    try:
+        return not own_files.try_lock(lock)
+    finally:
+        os.close(lock)

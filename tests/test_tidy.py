@@ -20,7 +20,17 @@ MAY_IMPORT = {
     "simulator": {"simulator", "messages", "own_files"},
     "actors": {"actors", "adapters", "auction", "messages", "supervision"},
 }
-OURS = {*MAY_IMPORT, "commands", "settings", "supervisor", "reception", "cli", "ingest_process", "own_files"}
+OURS = {
+    *MAY_IMPORT,
+    "commands",
+    "settings",
+    "supervisor",
+    "reception",
+    "cli",
+    "end_signals",
+    "ingest_process",
+    "own_files",
+}
 
 # What a pure core has no use for: clocks, chance, threads and anything that reaches outside.
 IMPURE = {

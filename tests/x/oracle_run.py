@@ -136,7 +136,7 @@ def _day(seed: int, suspended: float, data_dir: Path, console: Console) -> tuple
     plan = DemoPlan(seed=seed, days=1, day_seconds=DAY_S, bidders=BIDDERS, first_opens_at_ms=0)
     settings = demo_settings(load(None, {}), plan, data_dir, port=0)
     settings = msgspec.structs.replace(settings, x=msgspec.structs.replace(settings.x, request_timeout_ms=REQUEST_MS))
-    port = simulated_x(data_dir, x_options(settings, plan) | {"suspended": suspended})
+    port, _ = simulated_x(data_dir, x_options(settings, plan) | {"suspended": suspended})
     try:
         _make_trouble(seed, port, console)
         plan = msgspec.structs.replace(plan, first_opens_at_ms=supervisor.clock_ms() + START_MS)
