@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo siege scenarios screenshots bench torture chaos simulate x-oracle mutations test lint format run clean requirements lock
+.PHONY: demo siege scenarios screenshots bench torture chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
@@ -54,6 +54,9 @@ simulate: .venv/dev  ## the whole system in virtual time, with faults, once for 
 
 x-oracle: .venv/dev  ## compressed days beside the simulated X with seeded faults, held against its truth; RUNS=200 ARGS="--seed 7"
 	$(PYTHON) -m tests.x.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
+
+corruptions: .venv/dev  ## a data directory corrupted at random, found by the real process; RUNS=1000 ARGS="--seed 7"
+	$(PYTHON) -m tests.corruption --runs $(or $(RUNS),1000) $(ARGS)
 
 mutations: .venv/dev  ## takes each remedy of supervision out and sees which test notices; writes docs/supervision.md
 	$(PYTHON) -m tests.supervision.mutations

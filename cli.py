@@ -36,6 +36,7 @@ COMMANDS = {
     "log": "the log in words",
     "audit": "replay the log, check chains and state",
     "dead-letters": "what could not be decided: list, show, retry, discard",
+    "repair": "make what is damaged in the store again from the log",
     "completion": "completion of these commands for a shell",
 }
 ORDERS = {

@@ -75,6 +75,7 @@ from adapters.x.budget import ASSUMED, Budget
 from adapters.x.client import XClient
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
+from auction.catch_up import HOUSE
 from ingest_process import IngestPlan
 from reception import Reception
 from settings import Settings
@@ -337,6 +338,7 @@ class Process:
         where = self.surroundings
         days = {day.auction_id: day.window.day for day in where.plan}
         days |= {day.auction_id: day.window.day for day in where.further}
+        self._store.journal(self.client, HOUSE).begin()  # which refuses a damaged log
         Mending(self.client, self.keys).mend(days)
 
     def _look_at_store(self) -> None:

@@ -19,7 +19,7 @@ from adapters.redis.entry import LogEntry
 from adapters.redis.errors import LogDamaged
 from adapters.redis.keys import Keys
 from adapters.redis.layout import make_empty
-from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.log import Head, LogReader, first_link, head_of, verify_chain
 from adapters.redis.translation import translated
 from adapters.redis.view import is_whole, sealed
 from auction.catch_up import HOUSE
@@ -63,6 +63,39 @@ class Mending:
         for line in said:
             log.error("the store was damaged: %s", line)
         return said
+
+    def count_log_again(self) -> list[str]:
+        """Where its chains end and how many events it has follows from the log, if that is sound and lacks nothing."""
+        for key, needed in ((self._keys.log, b"stream"), (self._keys.heads, b"hash"), (self._keys.seq, b"string")):
+            if (kind := execute(self._client, "TYPE", key)) not in (needed, b"none"):
+                if key == self._keys.log:
+                    raise LogDamaged(f"{key} holds a {kind.decode()}")
+                self._put_aside(key, "")
+        ends, last = self._ends()
+        stored: dict[bytes, bytes] = self._hash(self._keys.heads)
+        known = {writer.decode(errors="replace"): head_of(head) for writer, head in stored.items()}
+        for writer, head in known.items():
+            end = ends.get(writer, Head(0, first_link(writer)))
+            if head and head.sequence > end.sequence:
+                raise LogDamaged(f"{writer} had {head.sequence} events, of which {end.sequence} are left")
+        counted = self._ask("GET", self._keys.seq)
+        if {writer: head for writer, head in known.items() if head and head.sequence} == ends and counted == last:
+            return []
+        self._do("DEL", self._keys.heads)
+        for writer, head in ends.items():
+            self._do("HSET", self._keys.heads, writer, f"mended {head.sequence} {head.chain}")
+        self._do("SET", self._keys.seq, last)
+        return [f"{self._keys.heads} and {self._keys.seq} were not what the log makes them, and were made anew"]
+
+    def _ends(self) -> tuple[dict[str, Head], bytes]:
+        """Where each chain of the log ends, and its last seq. Raises LogDamaged where it is not what was written."""
+        if damage := verify_chain(self._entries()):
+            raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
+        ends, last = dict[str, Head](), 0
+        for entry in self._entries():
+            ends[entry.writer] = Head(entry.first_writer_sequence + entry.count - 1, entry.chain)
+            last = entry.last_seq
+        return ends, b"%d" % last
 
     # ---- what has another type, or is gone
 

@@ -4,6 +4,7 @@ It writes nothing; `journal` does.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -56,20 +57,27 @@ class LogReader:
 
     def last_seq(self) -> int:
         """The seq of the newest event; 0 in an empty log."""
-        return int(execute(self._client, "GET", self._keys.seq) or 0)
+        stored: bytes = execute(self._client, "GET", self._keys.seq) or b"0"
+        if not stored.isdigit():
+            raise LogDamaged(f"{self._keys.seq} is {stored!r:.40}")
+        return int(stored)
 
     def heads(self) -> dict[str, Head]:
         """For each writer where its chain ends."""
         stored: dict[bytes, bytes] = execute(self._client, "HGETALL", self._keys.heads)
-        return {writer.decode(errors="replace"): _head(writer, head) for writer, head in stored.items()}
+        heads = {}
+        for writer, stored_head in stored.items():
+            head = head_of(stored_head)
+            if head is None:
+                raise LogDamaged(f"the head of {writer!r:.80} is {stored_head!r:.80}")
+            heads[writer.decode(errors="replace")] = head
+        return heads
 
 
-def _head(writer: bytes, head: bytes) -> Head:
-    try:
-        _, sequence, chain = head.decode().split(" ")
-        return Head(int(sequence), chain)
-    except ValueError as fault:
-        raise LogDamaged(f"the head of {writer!r:.80} is {head!r:.80}") from fault
+def head_of(stored: bytes) -> Head | None:
+    """What is stored of a head; None where it is none."""
+    found = re.fullmatch(rb"\S+ ([0-9]+) ([0-9a-f]+)", stored)
+    return Head(int(found[1]), found[2].decode()) if found else None
 
 
 def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:

@@ -1,0 +1,82 @@
+"""`repair`: what is damaged in the store is made again from the log, or put aside under another name; nothing is thrown
+away. No process may be at work on it. The log itself is only counted again: events that are lost, or are not what was
+written, come back with a copy of the data directory from before.
+"""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from actors.mending import Mending
+from adapters.redis.client import connect, execute
+from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.errors import DirectoryInUse, LogDamaged
+from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader
+from commands.common import CommandError, add_config, process_of, settings_of
+from settings import Settings
+
+EXAMPLE = "auction-manager repair --dry-run"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("--dry-run", action="store_true", help="say what is damaged, and change nothing")
+    parser.add_argument("--json", action="store_true", help="what was found as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = settings_of(args, dict(os.environ))
+    keys = Keys(process_of(settings).marathon_id)
+    with _idle_store(settings, keys) as client:
+        found = repair_keys(client, keys, args.dry_run)
+    if args.json:
+        print(json.dumps({"found": found, "changed": bool(found) and not args.dry_run}))
+    else:
+        print("\n".join(found) or "nothing is damaged")
+        if found and args.dry_run:
+            print("nothing was changed; the same without --dry-run does it")
+    return 0
+
+
+def repair_keys(client: redis.Redis, keys: Keys, is_trial: bool) -> list[str]:
+    """What was found, and what is done about it unless this is a trial. Raises CommandError, StoreError."""
+    mending = Mending(client, keys, is_trial)
+    try:
+        found = mending.count_log_again()
+        if found and is_trial:
+            return found  # what else is damaged shows once the log is counted
+        pattern = re.compile(re.escape(keys.marathon_id) + r"-([0-9]+)")
+        ids = filter(None, map(pattern.fullmatch, LogReader(client, keys).heads()))
+        return found + mending.mend({one[0]: int(one[1]) for one in ids}, thorough=True)
+    except LogDamaged as fault:
+        what = str(fault).partition(";")[0]
+        raise CommandError(f"{what}; only a copy of the data directory from before can help") from fault
+
+
+@contextmanager
+def _idle_store(settings: Settings, keys: Keys) -> Iterator[redis.Redis]:
+    """The store while nobody is at work on it. Raises CommandError."""
+    server = None if settings.redis.url else EmbeddedServer(settings.data_dir)
+    try:
+        if server:
+            server.ensure()
+    except DirectoryInUse:
+        raise CommandError(f"a process is at work in {settings.data_dir}; end it first") from None
+    password = settings.redis.password.reveal() if settings.redis.password else None
+    client = connect(server.url if server else settings.redis.url, settings.redis.socket_timeout_ms / 1000, password)
+    try:
+        if server:
+            execute(client, "DEL", keys.lease)  # of a process that has ended: the directory is ours
+        elif execute(client, "EXISTS", keys.lease):
+            raise CommandError(f"a process is at work on {keys.marathon_id}; end it first")
+        yield client
+    finally:
+        client.close()
+        if server:
+            server.stop()
