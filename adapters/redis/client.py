@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from adapters.redis.parsers import AsyncBoundedParser, BoundedParser
 from adapters.redis.translation import OtherServer, translated
 
 MAX_CONNECTIONS = 50
@@ -26,11 +27,13 @@ def socket_url(path: str) -> str:
 def connect(url: str, timeout_s: float = 5.0, password: str | None = None, one_server: bool = False) -> redis.Redis:
     """A client for all threads (close it in the end). Connects when first used; raises nothing before.
 
-    `timeout_s` bounds connecting, each answer, and the wait for a free connection; a blocking read may ask
+    `timeout_s` bounds connecting, each answer as a whole, and the wait for a free connection; a blocking read may ask
     for half of it at most. With `one_server`, a client that comes to another server process than before refuses
     one command (StoreUnavailable): whoever asks may know what that one has lost, and has to read anew.
     """
-    options = _limits(timeout_s, password) | ({"redis_connect_func": _SameServer()} if one_server else {})
+    options = _limits(timeout_s, password, BoundedParser) | (
+        {"redis_connect_func": _SameServer()} if one_server else {}
+    )
     pool = redis.BlockingConnectionPool.from_url(url, **options, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
 
@@ -55,17 +58,18 @@ class _SameServer:
 def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.asyncio.Redis:
     """The same for an asyncio loop (await its aclose() in the end)."""
     pool = redis.asyncio.BlockingConnectionPool.from_url(
-        url, **_limits(timeout_s, password), retry=AsyncRetry(NoBackoff(), 0)
+        url, **_limits(timeout_s, password, AsyncBoundedParser), retry=AsyncRetry(NoBackoff(), 0)
     )
     return redis.asyncio.Redis.from_pool(pool)
 
 
-def _limits(timeout_s: float, password: str | None) -> dict[str, Any]:
+def _limits(timeout_s: float, password: str | None, parser: Any) -> dict[str, Any]:
     # A password that is None would still be sent, in place of one that stands in the URL.
     return ({"password": password} if password else {}) | {
         "max_connections": MAX_CONNECTIONS,
         "timeout": timeout_s,
         "socket_timeout": timeout_s,
+        "parser_class": parser,
         "socket_connect_timeout": timeout_s,
         # A connection that was idle is asked first, so that its death is found out before a commit is sent on
         # it.

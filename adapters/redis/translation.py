@@ -63,7 +63,7 @@ def _translate(fault: redis.RedisError) -> StoreError | None:
         return StoreUnavailable(f"the store refuses to write: {text}")
     if text.startswith(_NO_LIBRARY):
         return LibraryMissing("the store has lost the function library")
-    if isinstance(fault, redis.ConnectionError | redis.TimeoutError):
+    if isinstance(fault, redis.ConnectionError | redis.TimeoutError | redis.InvalidResponse):
         if _never_sent(fault):
             return StoreUnavailable(f"the store cannot be reached: {text}")
         return OutcomeUnknown(f"the store did not answer: {text}")

@@ -1,0 +1,75 @@
+"""Answers of the store, each bounded as a whole: redis-py bounds each wait for bytes only, and takes what comes.
+
+The parsers are redis-py's own, on hiredis; tests/redis/test_store_bounds.py holds what is used of them.
+"""
+
+import time
+from typing import Any
+
+import redis
+from redis.asyncio.connection import DefaultParser as AsyncParser
+from redis.connection import DefaultParser
+from redis.utils import SENTINEL
+
+ANSWER_BYTES = 128 * 2**20  # a listener's 64 entries of the log and what waits for an auction stay below it
+
+
+class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a variable of redis-py
+    """Raises redis.TimeoutError where an answer is not whole within the socket's time-out."""
+
+    _reader: Any
+
+    def on_connect(self, connection: Any, **options: Any) -> None:
+        super().on_connect(connection, **options)
+        self._reader = _Counting(self._reader)
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        if self._reader is not None:
+            self._reader.begin_anew()
+        self._whole_by_s = time.monotonic() + (self._socket_timeout or float("inf"))
+        return super().read_response(*args, **options)
+
+    def read_from_socket(self, timeout: Any = SENTINEL, raise_on_timeout: bool = True) -> Any:
+        if timeout is SENTINEL and self._reader is not None and self._reader.has_begun:
+            timeout = self._whole_by_s - time.monotonic()
+            if timeout <= 0:
+                raise redis.TimeoutError("no whole answer in time")
+        return super().read_from_socket(timeout, raise_on_timeout)
+
+
+class AsyncBoundedParser(AsyncParser):  # type: ignore[misc, valid-type]  # a variable of redis-py
+    """The same for an asyncio loop, where redis-py itself looks to the time of the whole."""
+
+    _reader: Any
+
+    def on_connect(self, connection: Any) -> None:
+        super().on_connect(connection)
+        self._reader = _Counting(self._reader)
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        if self._reader is not None:
+            self._reader.begin_anew()
+        return await super().read_response(*args, **options)
+
+
+class _Counting:
+    """A hiredis reader that raises redis.ConnectionError where an answer has more than ANSWER_BYTES."""
+
+    def __init__(self, reader: Any) -> None:
+        self.gets, self.has_data, self._feed = reader.gets, reader.has_data, reader.feed
+        self._fed = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of the answer is there."""
+        return self._fed > 0
+
+    def begin_anew(self) -> None:
+        """What comes from now on is another answer."""
+        self._fed = 0
+
+    def feed(self, piece: Any, first: int = 0, size: int = -1) -> None:
+        self._fed += len(piece) - first if size < 0 else size
+        if self._fed > ANSWER_BYTES:
+            raise redis.ConnectionError(f"an answer of more than {ANSWER_BYTES} bytes")
+        self._feed(piece, first, size)
