@@ -26,6 +26,8 @@ HEAD_BYTES = 32_768
 # Connections that wait, in the system's hands: beyond these it forgets some, and they try again a second later.
 BACKLOG = 4_096
 ACCEPTED_A_TURN = 128
+# Of what nobody reads the system keeps megabytes for each connection, unless it is told how much.
+SEND_BUFFER_BYTES = 131_072
 REST_S = 0.1
 
 _OF_STRANGERS = HttpProcessingError, web.RequestPayloadError, ConnectionError
@@ -102,6 +104,7 @@ class Door:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, address in {(family, address[:2]): None for family, _, _, _, address in found}:
             listening = socket.create_server(address, family=family, backlog=BACKLOG)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # accepted ones inherit it
             listening.setblocking(False)
             self._listening.append(listening)
         for listening in self._listening:

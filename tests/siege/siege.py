@@ -55,8 +55,8 @@ class Size:
     day_s: float
     share: float = 1.0  # of the army
     turn_s: float = 5.0
-    calm: float = 0.15
-    strangers: float = 0.5
+    calm: float = 0.12
+    strangers: float = 0.3
     turns: tuple[tuple[str, Mood], ...] = (
         *(("x", mood) for mood in LIES),
         *(("chain", mood) for mood in (*LIES, Mood.BOMB)),
