@@ -94,7 +94,9 @@ def _main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
     except (CommandError, StoreError, OSError) as error:
-        print(f"auction-manager: {error}", file=sys.stderr)
+        from auction.words import one_line
+
+        print(f"auction-manager: {one_line(str(error))}", file=sys.stderr)  # it may quote what strangers have said
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -439,6 +439,9 @@ def _check_http(settings: Settings, reading: Reading) -> None:
     listeners = (http.public_host, http.public_port), (http.private_host, http.private_port)
     if reading.sound("http") and listeners[0] == listeners[1] and http.private_port:
         reading.fault("http.private_port", f"{http.private_port} is http.public_port as well")
+    if reading.sound("environment") and http.inject_enabled and settings.environment != "local":
+        says = f"true cannot be in {settings.environment}: messages are injected only when local; remove the line"
+        reading.fault("http.inject_enabled", says)
     if reading.sound("http.private_host", "http.operator_tokens"):
         host = http.private_host
         if not http.operator_tokens and not _is_loopback(host):

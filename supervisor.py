@@ -19,6 +19,7 @@ if __name__ == "__main__":  # before the imports that take a second: the process
 import dataclasses
 import gc
 import logging
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as LoopTimeout
@@ -48,7 +49,9 @@ from actors.twitter_ingest import TwitterIngest
 from actors.twitter_sweeper import Timing, TwitterSweeper
 from adapters import alarms, metrics, open_files, process_file
 from adapters.event_loop import BEAT_S, LoopThread
+from adapters.http.auth import Operators
 from adapters.http.clients import Clients
+from adapters.http.private import Identity
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.programme import Programme, coming
@@ -156,6 +159,7 @@ class Process:
         # A simulated X has the limits that it states, scaled like its day; those of the real one are known before.
         self._x_budget = Budget(ASSUMED if settings.x.mode == "live" else {})
         self._token = new_token()
+        self._secret = secrets.token_hex(32)
         self._loop = LoopThread()
 
     # ---- the child table, in start order
@@ -408,11 +412,12 @@ class Process:
             http.public_port,
             http.private_host,
             http.private_port,
-            tokens,
+            Operators(tokens, self.settings.environment == "local"),
             images,
             room.connections,
             Clients(http.proxies, http.kept_for),
             before,
+            Identity(self.keys.marathon_id, self._secret),
         )
         integrations = {
             "x": f"{self.settings.x.mode}, {self.surroundings.x_base_url}",
@@ -426,7 +431,8 @@ class Process:
         reception = Reception(
             self.supervisor, self._async_client, self.keys, ids, integrations, clock_ms, histories, zone
         )
-        views = reception.views(http.inject_enabled, self.surroundings.credentials.consumer_secret)
+        inject_enabled = http.inject_enabled and self.settings.environment == "local"
+        views = reception.views(inject_enabled, self.surroundings.credentials.consumer_secret)
         self._server = HttpServer(where, views, self._hub)
         self._loop.start()
         taken.callback(self._stop_listening)
@@ -435,7 +441,7 @@ class Process:
         self._write_process_file(generation)
 
     def _write_process_file(self, generation: str) -> None:
-        found = ProcessFile(self.keys.marathon_id, self.public_port, self.private_port, generation)
+        found = ProcessFile(self.keys.marathon_id, self.public_port, self.private_port, generation, self._secret)
         process_file.write(self.settings.data_dir, found)
 
     def _programme(self) -> Programme:

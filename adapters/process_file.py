@@ -1,5 +1,7 @@
 """Where a process leaves word of itself: which marathon its data directory holds, and on which ports it listens."""
 
+import hashlib
+import hmac
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,14 @@ class ProcessFile(msgspec.Struct, frozen=True):
     private_port: int
     generation: str = ""
     """The history of the store that was worked on: where it is gone, somebody has emptied or exchanged the store."""
+    secret: str = ""
+    """New at every start; by it the process proves to who can read this file that it is the one."""
+
+
+def proof(secret: str, nonce: str, marathon_id: str, port: int) -> str:
+    """What only who knows the secret of the process can say, for this question, marathon and port."""
+    said = f"{nonce} {marathon_id} {port}".encode()
+    return hmac.new(secret.encode(), said, hashlib.sha256).hexdigest()
 
 
 def write(data_dir: Path, process: ProcessFile) -> None:

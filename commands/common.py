@@ -4,8 +4,10 @@ It is light: what reads the store imports `commands.store`.
 """
 
 import argparse
+import hmac
 import http.client
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ from typing import Any
 import msgspec
 
 from adapters import process_file
-from adapters.process_file import ProcessFile
+from adapters.process_file import ProcessFile, proof
 from settings import Settings, load
 
 ANSWER_S = 10.0
+ANSWER_BYTES = 1 << 24
 
 
 class CommandError(Exception):
@@ -60,21 +63,60 @@ def process_of(settings: Settings) -> ProcessFile:
     return process
 
 
-def ask(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
-    """Status and JSON answer of the running process's private listener. Raises CommandError when nobody answers."""
-    port = process_of(settings).private_port
-    host = settings.http.private_host
-    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_S)
-    headers = {"Content-Type": "application/json"}
-    if token := next(iter(settings.http.operator_tokens.values()), None):
-        headers["Authorization"] = f"Bearer {token.reveal()}"
+def add_operator(parser: argparse.ArgumentParser) -> None:
+    """The option of commands that act: in whose name."""
+    parser.add_argument("--as", dest="operator", metavar="NAME", help="of several http.operator_tokens, the one to use")
+
+
+def token_of(settings: Settings, operator: str | None) -> str | None:
+    """The token of this operator, or the only one that there is; None where there are none. Raises CommandError."""
+    tokens = settings.http.operator_tokens
+    if operator is None and len(tokens) > 1:
+        raise CommandError(f"there are several operators: say --as {' or --as '.join(sorted(tokens))}")
+    if operator is not None and operator not in tokens:
+        raise CommandError(f"http.operator_tokens has no {operator!r}; it has {', '.join(sorted(tokens)) or 'none'}")
+    return tokens[operator or next(iter(tokens))].reveal() if tokens else None
+
+
+def ask(
+    settings: Settings, method: str, path: str, body: dict[str, Any] | None = None, token: str | None = None
+) -> tuple[int, Any]:
+    """Status and JSON answer of the private listener of the process that works in the data directory.
+
+    It is told the marathon and the token only after it has shown, on the same connection, that it knows the secret of
+    the directory. Raises CommandError when nobody answers, or somebody else.
+    """
+    process = process_of(settings)
+    port = process.private_port
+    connection = http.client.HTTPConnection(settings.http.private_host, port, timeout=ANSWER_S)
     try:
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        connection.connect()
+        connection.auto_open = 0  # what proves itself is this connection, not whoever would take a next one
+        nonce = secrets.token_hex(32)
+        known = _exchange(connection, "GET", f"/proof?nonce={nonce}")[1]
+        said = str(known.get("proof")) if isinstance(known, dict) else ""
+        wanted = proof(process.secret, nonce, process.marathon_id, port)
+        if not process.secret or not hmac.compare_digest(said.encode(), wanted.encode()):
+            raise CommandError(f"not the supervisor of {settings.data_dir} answers on port {port}; is it running?")
+        if method == "POST":
+            path += f"?marathon={process.marathon_id}"
+        return _exchange(connection, method, path, body, token)
     except (OSError, http.client.HTTPException, ValueError) as fault:
         raise CommandError(
             f"nobody answers on port {port} ({fault}); is the supervisor of {settings.data_dir} running?"
         ) from None
     finally:
         connection.close()
+
+
+def _exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    token: str | None = None,
+) -> tuple[int, Any]:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read(ANSWER_BYTES))

@@ -62,6 +62,7 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
     )
     return replace(
         shipped,
+        environment="local",
         data_dir=data_dir,
         marathon=replace(shipped.marathon, id=MARATHON, days=plan.days, first_date=date(2027, 3, 1)),
         rules=rules,

@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from commands.common import CommandError, add_config, ask, settings_of
+from commands.common import CommandError, add_config, add_operator, ask, settings_of, token_of
 
 EXAMPLE = "auction-manager inject PlaceBid text='0.5 ETH #AuctionDay' author_id=42 author_handle=guest"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
+    add_operator(parser)
     parser.add_argument("type", nargs="?", metavar="TYPE", help="crash, or a command such as PlaceBid")
     parser.add_argument("fields", nargs="*", metavar="key=value", help="its fields; values are JSON, or plain text")
     parser.add_argument("--file", type=Path, metavar="F", help="inject every line of this file (- for standard input)")
@@ -25,9 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, dict(os.environ))
-    worst = 0
+    worst, token = 0, token_of(settings, args.operator)
     for body in _bodies(args):
-        code, answer = ask(settings, "POST", "/inject", body)
+        code, answer = ask(settings, "POST", "/inject", body, token)
         worst = worst if code < 300 else 1
         if args.json:
             print(json.dumps(answer))

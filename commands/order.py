@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from auction.units import parse_duration
-from commands.common import CommandError, add_config, ask, settings_of
+from commands.common import CommandError, add_config, add_operator, ask, settings_of, token_of
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ BIDDER = ("ban", "unban")
 def add_options(parser: argparse.ArgumentParser) -> None:
     name = str(parser.get_default("command"))
     add_config(parser)
+    add_operator(parser)
     if name in POST:
         parser.add_argument("post_id", type=int, metavar="POST", help="the id of the post that bid")
     elif name in BIDDER:
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         fields["ends_at_ms"] = _end_of(settings, args.auction) + by_ms
     if getattr(args, "dry_run", False):
         return _dry_run(settings, args, fields)
-    code, answer = ask(settings, "POST", f"/operator/{args.command}", fields)
+    code, answer = ask(settings, "POST", f"/operator/{args.command}", fields, token_of(settings, args.operator))
     if args.json:
         print(json.dumps(answer))
     elif code < 300:

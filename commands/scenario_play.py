@@ -19,7 +19,7 @@ from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
 from auction.units import format_duration
-from commands.common import CommandError, ask
+from commands.common import CommandError, ask, token_of
 from commands.follow import Follower
 from commands.scenario_file import Order, Post, Scenario, Step
 from commands.scenario_process import MarathonProcess
@@ -69,6 +69,7 @@ class Player(Follower):
         self.children: dict[str, dict[str, Any]] = {}
         self.restarts: Counter[str] = Counter()
         self._scenario, self._settings, self._x_port, self._process = scenario, settings, x_port, process
+        self._token = token_of(settings, next(iter(settings.http.operator_tokens), None))
         self._days = {day.window.day: day for day in days}
         self._todo = deque(step for step in scenario.steps if step.at_ms is not None)
         self._auction_posts: dict[str, int] = {}
@@ -218,7 +219,7 @@ class Player(Follower):
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """What the process answers. Raises NotYet while it is not there, or its store is not."""
         try:
-            status, answer = ask(self._settings, method, path, body)
+            status, answer = ask(self._settings, method, path, body, self._token)
         except CommandError as nobody:
             raise NotYet(str(nobody)) from None
         if status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.event_loop import LoopThread
+from adapters.http.auth import Operators
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.http.views import Reads, Views, Webhook
 from adapters.livestream.hub import FeedHub, FeedLimits
@@ -177,7 +178,7 @@ def serving(
     try:
         hub = FeedHub(loop.loop, generation, known_seq, limits, clock, programme)
         views = Views(reads(loop), status, ready, inject, operate=operate, webhook=webhook)
-        server = HttpServer(settings or HttpSettings(), views, hub)
+        server = HttpServer(settings or HttpSettings(operators=Operators(is_local=True)), views, hub)
         loop.submit(server.start()).result(10)
         try:
             yield House(loop, hub, server)

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from adapters import metrics
+from adapters.http.auth import host_of
 from adapters.http.clients import Clients
 from adapters.http.places import Places
 from adapters.http.views import Json, Refused
@@ -84,6 +85,7 @@ def manners(listener: str, clients: Clients, places: Mapping[str, Places]) -> Mi
         its = next((places[start] for start in places if request.path.startswith(start)), None)
 
         async def handled(request: web.Request) -> web.StreamResponse:
+            host_of(request)
             with its.held(clients.of_request(request)) if its else nullcontext():
                 return await handler(request)
 

@@ -1,42 +1,84 @@
-"""Who may act: named bearer tokens. Where none is configured, only this very machine may."""
+"""Who may ask and act on the private listener: by the host that a request names, and by named bearer tokens."""
 
+import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from adapters.http.views import Refused
 
 LOCAL = "local"
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 
 
-def name_of(request: web.Request, tokens: Mapping[str, str]) -> str:
-    """The name under which the request acts; `tokens` maps names to secrets. Raises Refused (401 or 403)."""
-    if not tokens:
-        return _local(request)
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Refused("an Authorization header with a bearer token is needed", "UNAUTHENTICATED", 401)
-    # Every token is compared, in constant time: neither the answer nor its time tells how near a guess was.
-    found = [name for name, token in tokens.items() if hmac.compare_digest(token.encode(), given.strip().encode())]
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """Who may act: `tokens` maps names to secrets. Where there are none, this very machine may act, and only with
+    `is_local`: elsewhere there is no operator then."""
+
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_local: bool = False
+
+    def name_of(self, request: web.Request) -> str:
+        """The name under which the request acts. Raises Refused (401 or 403)."""
+        if not self.tokens:
+            return self._local(request)
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Refused("an Authorization header with a bearer token is needed", "UNAUTHENTICATED", 401)
+        # Every token is compared, as a hash and in constant time: neither the answer nor its time tells how near a
+        # guess was, or how long a token is.
+        digest = _digest(given.strip())
+        found = [name for name, token in self.tokens.items() if hmac.compare_digest(_digest(token), digest)]
+        if not found:
+            raise Refused("the bearer token is not known", "UNAUTHENTICATED", 401)
+        return found[0]
+
+    def _local(self, request: web.Request) -> str:
+        if not self.is_local:
+            raise Refused("nobody may act here: set http.operator_tokens, or environment = local", "NO_OPERATOR", 403)
+        # A proxy on this machine forwards strangers, who are not the operator at the keyboard.
+        forwarded = "Forwarded" in request.headers or "X-Forwarded-For" in request.headers
+        if forwarded or not is_loopback(request.remote or ""):
+            raise Refused("no token is configured, so only this machine may act", "FORBIDDEN", 403)
+        return LOCAL
+
+
+def host_of(request: web.Request) -> str:
+    """The host that the request names, without its port; empty where it names none, as an old probe may and no browser
+    does. Raises Refused (400)."""
+    if "Host" not in request.headers:
+        return ""
+    found = _HOST.fullmatch(request.headers["Host"])
     if not found:
-        raise Refused("the bearer token is not known", "UNAUTHENTICATED", 401)
-    return found[0]
+        raise Refused("the Host header must be a name or an address, and maybe a port", "BAD_HOST", 400)
+    return found[1].strip("[]").lower()
 
 
-def _local(request: web.Request) -> str:
-    # A proxy on this machine forwards strangers, and a page in a browser here can be made to call us under a name
-    # of its own: neither is the operator at the keyboard.
-    forwarded = "Forwarded" in request.headers or "X-Forwarded-For" in request.headers
-    host = request.url.host or ""
-    if forwarded or not _is_loopback(request.remote or "") or not (host == "localhost" or _is_loopback(host)):
-        raise Refused("no token is configured, so only this machine may act", "FORBIDDEN", 403)
-    return LOCAL
+def check_own_name(host: str, listens_on: str) -> None:
+    """Refuses what names another host than the private listener's: a page in a browser here can be made to call us
+    under a name of its own. Where every address is listened on, any address is our name. Raises Refused (421)."""
+    everywhere = listens_on in ("0.0.0.0", "::") and _is_address(host)  # noqa: S104 (compared, not listened on)
+    if not (everywhere or host in ("", "localhost", listens_on.lower()) or is_loopback(host)):
+        raise Refused(f"{host[:60]!r} is no name of this listener: ask {listens_on}", "WRONG_HOST", 421)
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether it is an address of this machine alone."""
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_address(host: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
         return False
+    return True
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()

@@ -1,19 +1,23 @@
 """What is for operators and machines: health, readiness, status, metrics, and the injection of commands."""
 
-from collections.abc import Mapping
+import re
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from adapters.http.answers import answer, query
-from adapters.http.auth import name_of
+from adapters.http.auth import Operators, check_own_name, host_of
 from adapters.http.views import Refused, Views
 from adapters.metrics import CONTENT_TYPE
+from adapters.process_file import proof
 from messages.codec import UnreadableMessage
 from messages.commands import AuctionCommand
 
 DEPTH_MAX = 8
+_NONCE = re.compile(r"[0-9a-f]{64}")
 
 # The keys that each of the queue's commands may have. `auction_id` is the queue's address where it is no field.
 _KNOWN_KEYS = {
@@ -22,8 +26,37 @@ _KNOWN_KEYS = {
 }
 
 
-def private_app(app: web.Application, views: Views, tokens: Mapping[str, str]) -> None:
-    """Add the private routes. `tokens` maps names to secrets; without any, only this machine may inject."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Of which marathon this process is, and the secret of its data directory, by which it can prove that."""
+
+    marathon_id: str = ""
+    secret: str = field(default="", repr=False)
+
+
+def private_app(app: web.Application, views: Views, operators: Operators, identity: Identity, host: str) -> None:
+    """Add the private routes. `host` is where they are listened for: what names another one is refused."""
+
+    async def refuse_other_names(request: web.Request, handler: Handler) -> web.StreamResponse:
+        check_own_name(host_of(request), host)
+        return await handler(request)
+
+    def who_and_where(request: web.Request) -> str:
+        """Who acts; a request may name the marathon that it is meant for. Raises Refused."""
+        by = operators.name_of(request)
+        meant = query(request, "marathon").get("marathon", identity.marathon_id)
+        if meant != identity.marathon_id:
+            raise Refused(f"this is the marathon {identity.marathon_id}, not {meant!r:.60}", "WRONG_MARATHON", 409)
+        return by
+
+    async def prove(request: web.Request) -> web.Response:
+        nonce = query(request, "nonce").get("nonce", "")
+        if not _NONCE.fullmatch(nonce):
+            raise Refused("`nonce` is 64 hex digits", "BAD_NONCE")
+        assert request.transport is not None, "somebody asks"
+        port = request.transport.get_extra_info("sockname")[1]
+        said = proof(identity.secret, nonce, identity.marathon_id, port) if identity.secret else ""
+        return answer({"marathon_id": identity.marathon_id, "proof": said})
 
     async def healthz(request: web.Request) -> web.Response:
         return answer({"alive": True})
@@ -40,8 +73,7 @@ def private_app(app: web.Application, views: Views, tokens: Mapping[str, str]) -
         return web.Response(body=await views.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     async def inject(request: web.Request) -> web.Response:
-        by = name_of(request, tokens)
-        query(request)
+        by = who_and_where(request)
         if views.inject is None:
             raise Refused("injection is off here", "INJECTION_OFF", 403)
         try:
@@ -50,8 +82,7 @@ def private_app(app: web.Application, views: Views, tokens: Mapping[str, str]) -
             raise Refused(str(fault), "UNREADABLE") from None
 
     async def operate(request: web.Request) -> web.Response:
-        by = name_of(request, tokens)
-        query(request)
+        by = who_and_where(request)
         if views.operate is None:
             raise Refused("nobody takes orders here", "ORDERS_OFF", 403)
         fields = read_object(await _body(request))
@@ -60,6 +91,8 @@ def private_app(app: web.Application, views: Views, tokens: Mapping[str, str]) -
         except UnreadableMessage as fault:
             raise Refused(str(fault), "UNREADABLE") from None
 
+    app.middlewares.append(web.middleware(refuse_other_names))
+    app.router.add_get("/proof", prove)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/status", status)

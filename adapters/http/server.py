@@ -8,10 +8,11 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters.http.answers import add_headers, manners
+from adapters.http.auth import Operators
 from adapters.http.clients import Clients
 from adapters.http.door import Door
 from adapters.http.places import Places
-from adapters.http.private import private_app
+from adapters.http.private import Identity, private_app
 from adapters.http.public import public_app
 from adapters.http.views import Views
 from adapters.http.webhook import webhook_app
@@ -30,19 +31,20 @@ PRIVATE_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen (port 0: that of `before`, or any where it is taken), who may act (name to secret), where lots'
-    images are; how many public connections there are for all, whose word for an address is believed, and for whom
-    places are kept."""
+    """Where to listen (port 0: that of `before`, or any where it is taken), who may act, where lots' images are; how
+    many public connections there are for all, whose word for an address is believed, and for whom places are kept; who
+    this process is."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 0
     private_host: str = "127.0.0.1"
     private_port: int = 0
-    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    operators: Operators = field(default_factory=Operators)
     images: Path | None = None
     connections: int = 4_096
     clients: Clients = field(default_factory=Clients)
     before: tuple[int, int] = (0, 0)  # the ports, public and private, of the process that worked here before
+    identity: Identity = field(default_factory=Identity)
 
 
 class HttpServer:
@@ -62,7 +64,7 @@ class HttpServer:
         public_app(public, self._views.reads, self._hub, settings.images, clients)
         webhook_app(public, self._views.webhook)
         private = _app("private", PRIVATE_BODY_BYTES, clients, {})
-        private_app(private, self._views, settings.tokens)
+        private_app(private, self._views, settings.operators, settings.identity, settings.private_host)
         everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
         operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
         self._ticking = asyncio.create_task(self._hub.run())

@@ -9,6 +9,7 @@ import pytest
 
 from actors.histories import Histories
 from actors.scheduler import HOUSE
+from adapters.http.auth import Operators
 from adapters.http.server import HttpSettings
 from adapters.redis.client import connect_async
 from adapters.redis.queue import START, Queue
@@ -57,7 +58,7 @@ def desk(store: Store) -> Iterator[Desk]:
     supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
     histories = Histories(store.client, store.keys)
     reception = Reception(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS, histories, "UTC")
-    with serving(HttpSettings(tokens=TOKENS), operate=reception.operate) as house:
+    with serving(HttpSettings(operators=Operators(TOKENS)), operate=reception.operate) as house:
         try:
             yield Desk(house, store)
         finally:

@@ -161,9 +161,9 @@ def test_what_is_printed_is_read_again_to_the_same_settings(read):
 @pytest.mark.requirement("SUP-4")
 @pytest.mark.parametrize(
     ("environment", "written", "enabled"),
-    [("local", "", True), ("local", "false", False), ("staging", "", False), ("staging", "true", True)],
+    [("local", "", True), ("local", "false", False), ("staging", "", False), ("staging", "false", False)],
 )
-def test_injection_is_on_where_it_is_written_or_where_all_is_local(read, environment, written, enabled):
+def test_injection_is_on_where_all_is_local_unless_it_is_switched_off(read, environment, written, enabled):
     environ = {"AUCTION_MANAGER__ENVIRONMENT": environment}
     if written:
         environ["AUCTION_MANAGER__HTTP__INJECT_ENABLED"] = written

@@ -107,6 +107,11 @@ FAULTS = [
     ),
     ("[rules]", '[rules]\nsoft_close = "2 h"', "rules.soft_close: 2 h is longer than rules.soft_close_cap, 1 h"),
     ("[rules]", '[rules]\nclose_bound = "1 min"', "rules.close_bound: 1 min is too short for any close"),
+    (
+        '"local"',
+        '"staging"\nhttp.inject_enabled = true',
+        "http.inject_enabled: true cannot be in staging: messages are injected only when local; remove the line",
+    ),
     ('"local"', '"production"', "x.mode: simulated cannot be in production, which is always live"),
     ("[rules]", '[x]\nbase_url = "https://api.x.com"\n[rules]', "x.base_url: is the real X, but"),
     ("[rules]", "[http]\nprivate_port = 8080\n[rules]", "http.private_port: 8080 is http.public_port as well"),
