@@ -13,6 +13,7 @@ STATUS = {
     ],
     "current": {"lot_title": "[bold]Harbour\x1b[2J", "ends_at_ms": 1_803_931_200_000, "outcome": None},
     "queues": {"dead_letters": 4},
+    "store": {"as_of_ms": 1_803_931_200_000, "trouble": None},
     "integrations": {"store": "embedded"},
     "alarms": {},
 }
