@@ -155,7 +155,7 @@ class DayNotices(msgspec.Struct, array_like=True):
 
     def due(self, now_ms: int, interval_ms: int, time_zone: str) -> Notice | None:
         """The most important thing to say now, which is taken for said from here on."""
-        said = self._standing(now_ms, interval_ms, time_zone) or self._correction(time_zone)
+        said = self._standing(now_ms, interval_ms, time_zone) or self._correction(now_ms, time_zone)
         return said or self._receipt(now_ms, time_zone)
 
     def _standing(self, now_ms: int, interval_ms: int, time_zone: str) -> Notice | None:
@@ -163,18 +163,20 @@ class DayNotices(msgspec.Struct, array_like=True):
         if not self.changed_from_ms or not is_due or now_ms - self.said_ms < interval_ms or now_ms >= self.ends_at_ms:
             return None
         handles = [handle for handle in self.outbid.values() if handle]
-        text = standing_post(self.day, self.leader, handles, self.minimum_wei, self.ends_at_ms, time_zone)
+        text = standing_post(
+            self.auction_id, self.day, self.leader, handles, self.minimum_wei, self.ends_at_ms, time_zone, now_ms
+        )
         self.outbid, self.changed_from_ms, self.said_ms = {}, 0, now_ms
         return Notice(f"standing:{self.auction_id}:{now_ms}", text, self.post_id)
 
-    def _correction(self, time_zone: str) -> Notice | None:
+    def _correction(self, now_ms: int, time_zone: str) -> Notice | None:
         if not self.corrections:
             return None
         bidder_id = next(iter(self.corrections))
         receipt = self._as_of_now(self.corrections.pop(bidder_id))
         told = self.told[bidder_id]
         told.receipt, told.corrected = receipt, True
-        text = receipt_post(self.day, receipt, time_zone, corrects=True)
+        text = receipt_post(self.day, receipt, time_zone, now_ms, corrects=True)
         return Notice(f"correction:{self.auction_id}:{bidder_id}", text, receipt.post_id)
 
     def _receipt(self, now_ms: int, time_zone: str) -> Notice | None:
@@ -184,7 +186,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             if now_ms - waiting.since_ms < RECEIPT_LIFE_MS:
                 receipt = self._as_of_now(waiting.receipt)
                 self._told(bidder_id, receipt)
-                return Notice(self._name(receipt), receipt_post(self.day, receipt, time_zone), receipt.post_id)
+                return Notice(self._name(receipt), receipt_post(self.day, receipt, time_zone, now_ms), receipt.post_id)
         return None
 
     def _as_of_now(self, receipt: Receipt) -> Receipt:

@@ -1,14 +1,16 @@
 """What is posted on X, in words. Pure; what is posted when is `notices` and the announcer.
 
-Amounts are exact and never rounded. A post fits X's 280 characters and carries no link: X charges 13 times as much
-for one that does.
+Amounts are exact and never rounded. A post fits X's 280 characters, for which a title or a reason is cut and nothing
+else, and carries no link: X charges 13 times as much for one that does. It ends in its auction and the date, since X
+refuses a text that it has had, and a rehearsal says the same things.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from auction.money import format_eth
-from auction.receipts import Receipt, local_date, local_time, next_words, receipt_words
+from auction.receipts import Receipt, moment, next_words, receipt_words
 from auction.words import time_left
 from messages.base import Outcome, Wei
 from messages.events import (
@@ -22,27 +24,30 @@ from messages.events import (
     MarathonEnded,
     ResultNamed,
 )
+from messages.post_weight import POST_LIMIT, weight
 
-POST_LIMIT = 280
 MOST_NAMED = 5  # of those who were outbid, in one post
 
 
 def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
     """The post that opens a day: lot, how to bid, reserve, end in local time, the hash of the rules (X-7)."""
     rules = prepared.rules
+    reserve = format_eth(rules.reserve_wei)
     return _fit(
-        f"Day {prepared.day}: {prepared.lot.title}\n"
-        f"Bid by replying with #{rules.hashtag} and an amount, such as {format_eth(rules.reserve_wei)}, the reserve.\n"
-        f"Ends {local_time(prepared.closes_at_ms, time_zone)}; a bid in the last minutes extends it.\n"
-        f"Rules {prepared.rules_hash[:16]}"
+        f"Day {prepared.day}: ",
+        prepared.lot.title,
+        f"\nBid by replying with #{rules.hashtag} and an amount, such as {reserve}, the reserve.\n"
+        f"Ends {moment(prepared.closes_at_ms, time_zone, prepared.at_ms)}; a bid in the last minutes extends it.\n"
+        f"Rules {prepared.rules_hash[:16]} ({_which(prepared.auction_id, prepared.at_ms)})",
     )
 
 
 def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str) -> str:
     """The post that says how long there is left to bid."""
     left = time_left(closing.left_ms)
-    ends = local_time(closing.ends_at_ms, time_zone)
-    return _fit(f"Day {prepared.day}: {prepared.lot.title} closes in {left}, at {ends}.")
+    ends = moment(closing.ends_at_ms, time_zone, closing.at_ms)
+    which = _which(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" closes in {left}, at {ends}. ({which})")
 
 
 def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
@@ -53,42 +58,56 @@ def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
         what = "is not sold: the day is void."
     else:
         what = "found no bidder at its reserve."
-    return _fit(f"Day {prepared.day}: {prepared.lot.title} {what}\nRules {prepared.rules_hash[:16]}")
+    which = _which(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" {what}\nRules {prepared.rules_hash[:16]} ({which})")
 
 
 def voided_post(voided: DayVoided) -> str:
     """The post that says that a day is not held."""
-    return _fit(f"Day {voided.day} is not held: {voided.why}.")
+    return _fit(f"Day {voided.day} is not held: ", voided.why, f". ({_which(voided.auction_id, voided.at_ms)})")
 
 
 def delayed_post(delayed: DayDelayed, time_zone: str) -> str:
     """The post that says that a day opens late, and until when it lasts for it."""
     minutes, seconds = divmod(delayed.lost_ms // 1000, 60)
     late = f"{minutes} min" if minutes else f"{seconds} s"
-    ends = local_time(delayed.closes_at_ms, time_zone)
-    return _fit(f"Day {delayed.day} opens {late} late, and ends at {ends} for it.")
+    ends = moment(delayed.closes_at_ms, time_zone, delayed.at_ms)
+    which = _which(delayed.auction_id, delayed.at_ms)
+    return _fit(f"Day {delayed.day} opens {late} late, and ends at {ends} for it. ({which})")
 
 
 def added_post(added: DayAdded, time_zone: str) -> str:
     """The post that says when a lot comes again whose day was not held."""
-    opens = f"{local_date(added.opens_at_ms, time_zone)}, {local_time(added.opens_at_ms, time_zone)}"
-    return _fit(f"{added.lot.title}, the lot of day {added.of_day}, comes again as day {added.day}: {opens}.")
+    opens = moment(added.opens_at_ms, time_zone, None)
+    which = _which(added.auction_id, added.at_ms)
+    return _fit(
+        "", added.lot.title, f", the lot of day {added.of_day}, comes again as day {added.day}: {opens}. ({which})"
+    )
 
 
 def moved_post(prepared: AuctionPrepared, moved: EndExtended, time_zone: str) -> str:
     """The post that says that an end was moved, by whom else than a bid, and why."""
-    ends = local_time(moved.ends_at_ms, time_zone)
-    return _fit(f"Day {prepared.day}: {prepared.lot.title} now ends at {ends}: {moved.why}.")
+    ends = moment(moved.ends_at_ms, time_zone, moved.at_ms)
+    which = _which(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" now ends at {ends}: ", moved.why, f". ({which})")
 
 
 def ended_post(ended: MarathonEnded) -> str:
     """The post that sums up the marathon."""
     sold = f"{ended.sold} sold for {format_eth(ended.total_wei)} in all"
-    return _fit(f"The marathon is over: {sold}, {ended.unsold} without a bidder, {ended.void} not held.")
+    summary = f"{sold}, {ended.unsold} without a bidder, {ended.void} not held"
+    return _fit(f"The marathon is over: {summary}. ({_date(ended.at_ms)})")
 
 
 def standing_post(
-    day: int, leader: Leader | None, outbid: Sequence[str], minimum_wei: Wei, ends_at_ms: int, time_zone: str
+    auction_id: str,
+    day: int,
+    leader: Leader | None,
+    outbid: Sequence[str],
+    minimum_wei: Wei,
+    ends_at_ms: int,
+    time_zone: str,
+    now_ms: int,
 ) -> str:
     """How a day stands, for the handles that were `outbid` since this was last said: one post for a whole bid war."""
     leads = f"@{leader.bidder_handle} leads with {format_eth(leader.amount_wei)}" if leader else "nobody leads"
@@ -97,33 +116,41 @@ def standing_post(
     lost = f"Outbid: {named}{more}.\n" if outbid else ""
     return _fit(
         f"Day {day}: {leads} so far.\n{lost}{next_words(minimum_wei)} "
-        f"Bidding ends at {local_time(ends_at_ms, time_zone)}."
+        f"Bidding ends at {moment(ends_at_ms, time_zone, now_ms)}. ({_which(auction_id, now_ms)})"
     )
 
 
-def receipt_post(day: int, receipt: Receipt, time_zone: str, corrects: bool = False) -> str:
-    """The reply to a bidder. X refuses what was said before: his handle and the day make it another text."""
+def receipt_post(day: int, receipt: Receipt, time_zone: str, now_ms: int, corrects: bool = False) -> str:
+    """The reply to a bidder."""
     to = f"@{receipt.bidder_handle} " if receipt.bidder_handle else ""
-    return _fit(f"{to}Day {day}: {'Correction: ' if corrects else ''}{receipt_words(receipt, time_zone)}")
+    words = receipt_words(receipt, time_zone, now_ms)
+    correction = "Correction: " if corrects else ""
+    return _fit(f"{to}Day {day}: {correction}{words} ({_which(receipt.auction_id, now_ms)})")
 
 
-def weight(text: str) -> int:
-    """How much of a post's 280 the text takes: most letters outside the Latin, Greek and Cyrillic scripts count twice
-    (X's documentation, "Counting characters")."""
-    return sum(1 if any(first <= letter <= last for first, last in _LIGHT) else 2 for letter in text)
+def _which(auction_id: str, at_ms: int) -> str:
+    return f"{auction_id}, {_date(at_ms)}"
 
 
-_LIGHT = (("\u0000", "\u10ff"), ("\u2000", "\u200d"), ("\u2010", "\u201f"), ("\u2032", "\u2037"))
+def _date(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}"
+
 
 # What X makes a link of, with or without https:// before it: a dot between a letter or digit and a letter.
 _LINK = re.compile(r"(?<=\w)\.(?=[^\W\d_])")
 
 
-def _fit(text: str) -> str:
-    """The text as X takes it: without links, and within the limit, which only an overlong title or reason exceeds."""
-    text = _LINK.sub(". ", text)
-    if weight(text) <= POST_LIMIT:
-        return text
-    while weight(text) > POST_LIMIT - weight("…"):
-        text = text[:-1]
-    return text + "…"
+def _fit(*parts: str) -> str:
+    """The parts as one text that X takes, without links. Every second part, a title or a reason, may be cut where the
+    limit asks for it, the last one first."""
+    text = list(parts)
+    for at in range(len(parts) - 2, 0, -2):
+        end = len(parts[at])
+        while weight(_unlinked(text)) > POST_LIMIT and end:
+            end -= 1
+            text[at] = parts[at][:end].rstrip() + "…"
+    return _unlinked(text)
+
+
+def _unlinked(parts: Iterable[str]) -> str:
+    return _LINK.sub(". ", "".join(parts))

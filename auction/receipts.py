@@ -97,14 +97,14 @@ def refused(event: BidRefused, auction_id: str, minimum_wei: Wei | None, ends_at
     )
 
 
-def receipt_words(receipt: Receipt, time_zone: str) -> str:
-    """The whole receipt: the verdict and, while bids still count, what the next one needs and until when."""
+def receipt_words(receipt: Receipt, time_zone: str, now_ms: int | None = None) -> str:
+    """The whole receipt: the verdict and, while bids still count, what the next one needs and until when (`moment`)."""
     words = [verdict_words(receipt)]
     if not receipt.final:
         if receipt.minimum_wei is not None:
             words.append(next_words(receipt.minimum_wei))
         if receipt.ends_at_ms is not None:
-            words.append(f"Bidding ends at {local_time(receipt.ends_at_ms, time_zone)}.")
+            words.append(f"Bidding ends at {moment(receipt.ends_at_ms, time_zone, now_ms)}.")
     return " ".join(words)
 
 
@@ -145,6 +145,13 @@ def verdict_words(receipt: Receipt, whose: str = "Your bid") -> str:
 def next_words(minimum_wei: Wei) -> str:
     """What the next bid needs."""
     return f"The next bid needs {format_eth(minimum_wei)}."
+
+
+def moment(at_ms: int, time_zone: str, now_ms: int | None) -> str:
+    """A time as bidders are told it `now_ms`: with its date where that is another day or, with None, not known."""
+    if now_ms is not None and local_date(now_ms, time_zone) == local_date(at_ms, time_zone):
+        return local_time(at_ms, time_zone)
+    return f"{local_time(at_ms, time_zone)} on {local_date(at_ms, time_zone)}"
 
 
 def local_time(at_ms: int, time_zone: str) -> str:

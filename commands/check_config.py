@@ -1,6 +1,6 @@
 """`check-config`: validates the settings, tells every fault at once, and prints the marathon's calendar with the hash
-of each day's rules, as its auction post will name it, and what a day on X costs at the most. Exit code 1 when the
-settings cannot be used.
+of each day's rules, as its auction post will name it, whether X takes the posts of each day, and what a day on X costs
+at the most. Exit code 1 when the settings cannot be used.
 """
 
 import argparse
@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from rich.text import Text
 from auction.calendar import Window
 from auction.post_budget import RESERVED
 from auction.rules import rules_hash
+from commands.day_posts import DayPost, posts_of
 from commands.tables import console, table_on
 from commands.x_costs import PRICES_OF, Costs, Plan, costs, most_replies
 from messages.base import Lot
@@ -40,26 +41,26 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load(args.config, os.environ)
     except SettingsError as error:
-        if args.json:
-            print(json.dumps({"ok": False, "faults": error.faults}, indent=2))
-        else:
-            print(*error.faults, sep="\n", file=sys.stderr)
-        return 1
+        return _refused(error.faults, args.json)
     if args.effective:
         effective = masked(settings)
         print(json.dumps(tomllib.loads(effective), indent=2) if args.json else effective.rstrip())
         return 0
     windows = settings.windows()
+    posts = {window.day: list(posts_of(settings, window)) for window in windows}
+    if faults := [_too_long(day, post) for day, made in posts.items() for post in made if not post.fits]:
+        return _refused(faults, args.json)
     lots = [settings.lot_for(window.day) for window in windows]
     hashes = [rules_hash(settings.rules_for(window.day)) for window in windows]
     if args.json:
-        days = [_data(*day) for day in zip(windows, lots, hashes, strict=True)]
+        days = [_data(*day, posts[day[0].day]) for day in zip(windows, lots, hashes, strict=True)]
         its = settings.marathon
         paid = [msgspec.to_builtins(each) | {"dollars": each.dollars} for each in costs_of(settings)]
         told = {"ok": True, "marathon": its.id, "time_zone": its.time_zone, "days": days, "x_costs_a_day": paid}
         print(json.dumps(told, indent=2))
     else:
         print_calendar(windows, lots, hashes, settings.marathon.time_zone)
+        print_posts(posts, lots)
         print_costs(costs_of(settings))
     return 0
 
@@ -78,6 +79,14 @@ def print_calendar(windows: Sequence[Window], lots: Sequence[Lot], hashes: Seque
     out.print(table)
     if same:
         out.print(f"rules of every day: {hashes[0]}")
+
+
+def print_posts(posts: Mapping[int, Sequence[DayPost]], lots: Sequence[Lot]) -> None:
+    """How many posts were composed, and in which of them a title is cut."""
+    print(f"posts of {len(posts)} days composed: X takes all {sum(map(len, posts.values()))}")
+    for (day, made), lot in zip(posts.items(), lots, strict=True):
+        if cut := [post.what for post in made if post.cuts(lot.title)]:
+            print(f"day {day}: the title is too long for the {', '.join(cut)}, and cut there")
 
 
 def costs_of(settings: Settings) -> list[Costs]:
@@ -105,7 +114,22 @@ def print_costs(days: Sequence[Costs]) -> None:
     print(f"(prices of {PRICES_OF}, docs/x-costs.md)")
 
 
-def _data(window: Window, lot: Lot, hashed: str) -> dict[str, object]:
+def _refused(faults: Sequence[str], as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"ok": False, "faults": faults}, indent=2))
+    else:
+        print(*faults, sep="\n", file=sys.stderr)
+    return 1
+
+
+def _too_long(day: int, post: DayPost) -> str:
+    return (
+        f"marathon: the {post.what} of day {day} is too long for X without any title: "
+        "shorten marathon.hashtag or marathon.id, or round the reserve"
+    )
+
+
+def _data(window: Window, lot: Lot, hashed: str, posts: Sequence[DayPost]) -> dict[str, object]:
     return {
         "day": window.day,
         "local_date": str(window.local_date),
@@ -118,6 +142,7 @@ def _data(window: Window, lot: Lot, hashed: str) -> dict[str, object]:
         "image": lot.image,
         "rules_hash": hashed,
         "notes": list(window.notes),
+        "posts": [{"what": post.what, "text": post.text} for post in posts],
     }
 
 

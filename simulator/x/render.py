@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from messages.post_weight import POST_LIMIT, weight
 from simulator.x.clock import timestamp
 from simulator.x.problems import invalid, not_found, not_visible
-from simulator.x.texts import MAX_WEIGHT, entities, escape, weight
+from simulator.x.texts import entities, escape
 from simulator.x.world import Post, User
 
 _POST_FIELDS = frozenset({
@@ -58,8 +59,8 @@ def post_object(post: Post, view: View) -> dict[str, Any]:
     parent = post.parent
     full, prefix = escape(post.text), len(post.text) - len(post.written)
     # A long post's `text` is cut; all of it stands in `note_tweet`.
-    long = weight(post.written) > MAX_WEIGHT
-    shown = escape(post.text[:MAX_WEIGHT] + "…") if long else full
+    long = weight(post.written) > POST_LIMIT
+    shown = escape(post.text[:POST_LIMIT] + "…") if long else full
     every: dict[str, Any] = {
         "author_id": str(post.author.id),
         "conversation_id": str(post.conversation_id),

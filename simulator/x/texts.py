@@ -1,28 +1,17 @@
-"""What X makes of a text: entities, escaping, its weight. It reads no bids."""
+"""What X makes of a text: entities and escaping. Its weight is `messages.post_weight`. It reads no bids."""
 
 import re
 from html import escape as html_escape
 from typing import Any
 
-MAX_WEIGHT = 280
 _URL = re.compile(r"https?://[^\s]{1,2000}")
 _HASHTAG = re.compile(r"(?<![\w&])[#＃](\w{0,100}[^\W\d_]\w{0,100})")
 _MENTION = re.compile(r"(?<![A-Za-z0-9_!#$%&*@＠])[@＠]([A-Za-z0-9_]{1,15})(?![A-Za-z0-9_@])")
-# Code points that count once; every other counts twice, a URL counts 23.
-_LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
-_URL_WEIGHT = 23
 
 
 def escape(text: str) -> str:
     """As X delivers it: & < > escaped, nothing else."""
     return html_escape(text, quote=False)
-
-
-def weight(text: str) -> int:
-    """The length by X's counting; 280 is the limit."""
-    urls = len(_URL.findall(text))
-    rest = _URL.sub("", text)
-    return urls * _URL_WEIGHT + sum(1 if any(low <= ord(char) <= high for low, high in _LIGHT) else 2 for char in rest)
 
 
 def hashtags(text: str) -> list[str]:

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from messages.post_weight import POST_LIMIT, weight
 from simulator.x.auth import Authentication
 from simulator.x.faults import Faults, Kind
 from simulator.x.parameters import post_id
@@ -15,7 +16,6 @@ from simulator.x.render import View, post_object
 from simulator.x.rules import MAX_RULES, Rules
 from simulator.x.settings import ACCOUNT_ID, Settings
 from simulator.x.stream import Stream
-from simulator.x.texts import MAX_WEIGHT, weight
 from simulator.x.world import Post, World
 
 _NO_FIELDS = View(frozenset(), frozenset(), frozenset())
@@ -73,7 +73,7 @@ class Writes:
         wanted = read_body(await request.read(), _NewPost)
         if not wanted.text.strip():
             raise invalid("text", wanted.text, "The text of a post must not be empty")
-        if weight(wanted.text) > MAX_WEIGHT:
+        if weight(wanted.text) > POST_LIMIT:
             raise forbidden("Your Tweet text is too long. For more information, see X's page on counting characters.")
         author = self._world.users_by_id[ACCOUNT_ID]
         parent = self._parent(wanted.reply.in_reply_to_tweet_id) if wanted.reply else None

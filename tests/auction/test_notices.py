@@ -61,8 +61,9 @@ def test_a_receipt_says_what_is_true_when_it_is_sent(told: Told) -> None:
     told.happens(2_500, reply(2_000, 2, "0.6"))
     assert told.said(2_500, "receipt:") == [
         "@user1 Day 1: Your bid of 0.5 ETH counts and has been outbid. The next bid needs 0.63 ETH. "
-        "Bidding ends at 09:00:00 UTC.",
-        "@user2 Day 1: Your bid of 0.6 ETH leads so far. The next bid needs 0.63 ETH. Bidding ends at 09:00:00 UTC.",
+        "Bidding ends at 09:00:00 UTC. (test-01, 2027-01-15)",
+        "@user2 Day 1: Your bid of 0.6 ETH leads so far. The next bid needs 0.63 ETH. Bidding ends at 09:00:00 UTC. "
+        "(test-01, 2027-01-15)",
     ]
 
 
@@ -74,7 +75,7 @@ def test_a_bid_war_is_one_post_some_time_after_its_last_bid(told: Told) -> None:
     assert told.said(last_ms + QUIET_MS - 1, "standing:") == []
     assert told.said(last_ms + QUIET_MS, "standing:") == [
         "Day 1: @user2 leads with 20 ETH so far.\nOutbid: @user1.\nThe next bid needs 21 ETH. "
-        "Bidding ends at 09:00:00 UTC."
+        "Bidding ends at 09:00:00 UTC. (test-01, 2027-01-15)"
     ]
     assert told.said(last_ms + INTERVAL_MS, "standing:") == []
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auction import posts
-from auction.posts import weight
 from auction.receipts import Receipt
 from messages.base import Lot, Outcome, Refusal, Wei
 from messages.events import (
@@ -22,7 +21,7 @@ from messages.events import (
     MarathonEnded,
     ResultNamed,
 )
-from simulator.x import texts
+from messages.post_weight import weight
 from tests import staged
 
 HANDLE = "a_handle_of_15c"
@@ -60,7 +59,9 @@ MADE: dict[str, Callable[[str], str]] = {
     "ended": lambda text: posts.ended_post(
         MarathonEnded(message_id="m", at_ms=0, sold=28, unsold=1, void=1, total_wei=MOST)
     ),
-    "standing": lambda text: posts.standing_post(31, LEADER, [HANDLE] * 40, MOST, staged.ENDS_MS, "America/New_York"),
+    "standing": lambda text: posts.standing_post(
+        "m-31", 31, LEADER, [HANDLE] * 40, MOST, staged.ENDS_MS, "America/New_York", staged.OPENS_MS
+    ),
     "receipt": lambda text: posts.receipt_post(
         31,
         Receipt(
@@ -69,6 +70,7 @@ MADE: dict[str, Callable[[str], str]] = {
             ends_at_ms=staged.ENDS_MS,
         ),
         "America/New_York",
+        staged.OPENS_MS,
         corrects=True,
     ),
 }  # fmt: skip
@@ -84,7 +86,6 @@ def _prepared(title: str) -> staged.AuctionPrepared:
 def test_every_post_fits_and_costs_no_link(kind: str, text: str) -> None:
     post = MADE[kind](text)
     assert weight(post) <= 280
-    assert texts.weight(post) <= 280, "as X counts"
     assert not LINK.search(post)
 
 
@@ -105,15 +106,56 @@ def test_only_the_auction_post_carries_the_hashtag() -> None:
 def test_the_auction_post_names_lot_reserve_end_and_rules() -> None:
     assert MADE["auction"]("Harbour") == (
         "Day 1: Harbour\nBid by replying with #marathon and an amount, such as 0.1 ETH, the reserve.\n"
-        "Ends 04:00:00 EST; a bid in the last minutes extends it.\nRules abababababababab"
+        "Ends 04:00:00 EST; a bid in the last minutes extends it.\nRules abababababababab (m-01, 2027-01-15)"
     )
 
 
 @pytest.mark.requirement("X-5", "LIFE-6")
 def test_what_is_announced_reads_well() -> None:
-    assert MADE["voided"]("the artist is ill") == "Day 1 is not held: the artist is ill."
-    assert MADE["delayed"]("") == "Day 1 opens 1 min late, and ends at 09:00:00 UTC for it."
-    assert MADE["added"]("Harbour") == ("Harbour, the lot of day 3, comes again as day 31: Fri 15 Jan, 08:00:00 UTC.")
+    assert MADE["voided"]("the artist is ill") == "Day 1 is not held: the artist is ill. (m-01, 1970-01-01)"
+    assert MADE["delayed"]("") == (
+        "Day 1 opens 1 min late, and ends at 09:00:00 UTC on Fri 15 Jan for it. (m-01, 1970-01-01)"
+    )
+    assert MADE["added"]("Harbour") == (
+        "Harbour, the lot of day 3, comes again as day 31: 08:00:00 UTC on Fri 15 Jan. (m-31, 1970-01-01)"
+    )
     assert MADE["ended"]("").startswith("The marathon is over: 28 sold for 999999.")
     assert MADE["standing"]("").startswith(f"Day 31: @{HANDLE} leads with ")
     assert f"Outbid: {' '.join(['@' + HANDLE] * 5)} and 35 more." in MADE["standing"]("")
+
+
+@pytest.mark.requirement("X-7")
+@pytest.mark.parametrize("kind", ["auction", "closing", "result", "added", "moved"])
+def test_a_long_title_is_cut_and_nothing_else(kind: str) -> None:
+    short, long = MADE[kind]("Harbour"), MADE[kind]("港" * 200)
+    before, _, after = short.partition("Harbour")
+    if kind == "moved":  # the title is the reason, too
+        after = after.partition("Harbour")[0]
+    assert long.startswith(f"{before}港")
+    assert f"…{after.removesuffix(': ')}" in long
+    assert long[-20:] == short[-20:]
+    assert 277 <= weight(long) <= 280
+
+
+@pytest.mark.requirement("X-7")
+def test_a_title_is_cut_between_what_people_see_as_characters() -> None:
+    post = MADE["closing"]("👨‍👩‍👧‍👦" * 130)
+    assert weight(post) <= 280
+    assert re.search("👨‍👩‍👧‍👦[👨👩👧]?…", post)
+
+
+@pytest.mark.requirement("X-7")
+def test_an_end_on_another_day_names_its_date() -> None:
+    prepared = msgspec.structs.replace(staged.prepared(), closes_at_ms=staged.OPENS_MS + 20 * 3_600_000)
+    assert "Ends 04:00:00 UTC on Sat 16 Jan; " in posts.auction_post(prepared, "UTC")
+    assert "Ends 23:00:00 EST; " in posts.auction_post(prepared, "America/New_York")
+    closing = ClosingSoon(message_id="c", at_ms=prepared.closes_at_ms - 60_000, left_ms=60_000, ends_at_ms=0)
+    closing = msgspec.structs.replace(closing, ends_at_ms=prepared.closes_at_ms)
+    assert " closes in 1 min, at 04:00:00 UTC. " in posts.closing_post(prepared, closing, "UTC")
+
+
+@pytest.mark.requirement("X-7")
+@pytest.mark.parametrize("kind", MADE)
+def test_every_post_names_its_auction_and_date_so_that_no_rehearsal_says_the_same(kind: str) -> None:
+    said = MADE[kind]("Harbour")
+    assert re.search(r"\((m-\d\d, )?\d{4}-\d\d-\d\d\)$", said)

@@ -58,7 +58,7 @@ def test_a_receipt_says_the_verdict_as_of_now_and_what_the_next_bid_needs() -> N
     found = receipts(day)
     assert {one: verdict_words(receipt) for one, receipt in found.items()} == WHILE_OPEN
     assert receipt_words(found[BOBS.post_id], "UTC") == (
-        "Your bid of 0.6 ETH leads so far. The next bid needs 0.63 ETH. Bidding ends at 09:00:00 UTC."
+        "Your bid of 0.6 ETH leads so far. The next bid needs 0.63 ETH. Bidding ends at 09:00:00 UTC on Fri 15 Jan."
     )
     assert found[LOW.post_id].required_wei == found[LOW.post_id].minimum_wei == 63 * ETH // 100
     assert {receipt.ends_at_ms for receipt in found.values()} == {CLOSES_MS}
@@ -130,7 +130,7 @@ def test_ids_and_amounts_of_a_receipt_are_strings_that_no_reader_spoils() -> Non
         "reason": "BELOW_MINIMUM",
         "ends_at_ms": CLOSES_MS,
         "words": "Your bid of 0.61 ETH does not count: too low, at least 0.63 ETH was needed. "
-        "The next bid needs 0.63 ETH. Bidding ends at 04:00:00 EST.",
+        "The next bid needs 0.63 ETH. Bidding ends at 04:00:00 EST on Fri 15 Jan.",
         "amount_wei": str(61 * ETH // 100),
         "amount": "0.61 ETH",
         "required_wei": str(63 * ETH // 100),

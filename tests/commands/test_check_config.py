@@ -14,7 +14,7 @@ from tests.settings.test_settings_faults import ENVIRONMENT_FAULTS, FAULTS, SOUN
 AUTUMN = SOUND.replace('"2027-03-01"', '"2026-10-31"').replace('title = "One"', 'title = "One [bold]"')
 OWN_RESERVE = AUTUMN.replace('title = "Two"', 'title = "Two", reserve = "2 ETH"')
 
-COST_LINES = 4
+BELOW_THE_CALENDAR = 5  # lines
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def config(tmp_path: Path) -> Path:
 def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, config: Path) -> None:
     said = line("check-config", "--config", str(config))
     assert (said.code, said.err) == (0, "")
-    heading, *days, rules, quiet, war, _, prices = said.out.splitlines()
+    heading, *days, rules, posts, quiet, war, _, prices = said.out.splitlines()
     assert "opens (UTC)" in heading
     assert len(days) == 2
     assert "15:00 EDT to 16:00 EDT" in days[0]
@@ -37,6 +37,7 @@ def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, conf
     assert "2026-11-01T20:00:00Z" in days[1]
     assert days[1].endswith("the clocks have changed since the day before: opens 20:00, not 19:00 UTC")
     assert rules == f"rules of every day: {rules_hash(load(config, {}).rules_for(1))}"
+    assert posts == "posts of 2 days composed: X takes all 14"
     assert quiet.startswith("X, a day with 100 replies: at the most 100 posts, 100 posts and 100 users read, ")
     assert war.endswith("$161.50")
     assert prices == "(prices of 2026-08-22, docs/x-costs.md)"
@@ -47,7 +48,7 @@ def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, conf
 @pytest.mark.requirement("CFG-2", "LIFE-7")
 def test_rules_that_differ_are_named_day_by_day_as_in_the_posts(line: Line, config: Path) -> None:
     config.write_text(OWN_RESERVE)
-    _, *days = line("check-config", "--config", str(config)).out.splitlines()[:-COST_LINES]
+    _, *days = line("check-config", "--config", str(config)).out.splitlines()[:-BELOW_THE_CALENDAR]
     settings = load(config, {})
     assert len(days) == 2
     for number, day in enumerate(days, 1):
@@ -60,6 +61,8 @@ def test_as_json_it_is_data(line: Line, config: Path) -> None:
     first, second = told.pop("days")
     assert [paid["dollars"] for paid in told.pop("x_costs_a_day")][:2] == ["$3.10", "$161.50"]
     assert told == {"ok": True, "marathon": "small", "time_zone": "America/New_York"}
+    assert [post["what"] for post in first["posts"]][:2] == ["auction post", "closing soon"]
+    assert first.pop("posts")[0]["text"].startswith("Day 1: One [bold]\nBid by replying with #Tag and an amount")
     assert first == {
         "day": 1,
         "local_date": "2026-10-31",
@@ -138,3 +141,24 @@ def test_a_process_of_its_own_says_the_same(config: Path) -> None:
     assert (said.code, said.out) == (1, "")
     assert [fault.partition(": ")[0] for fault in said.err.splitlines()] == ["marathon.bearer_token", "lots"]
     assert TOKEN[:20] not in said.err
+
+
+@pytest.mark.requirement("CFG-2", "X-7")
+def test_it_tells_in_which_posts_a_title_is_cut(line: Line, config: Path) -> None:
+    config.write_text(AUTUMN.replace("One [bold]", "港" * 80))
+    said = line("check-config", "--config", str(config))
+    assert said.code == 0
+    assert "day 1: the title is too long for the auction post, and cut there" in said.out
+    assert "day 2" not in said.out
+
+
+@pytest.mark.requirement("CFG-2", "X-7")
+def test_what_x_would_refuse_is_refused_before_the_marathon(line: Line, config: Path) -> None:
+    config.write_text(AUTUMN.replace('hashtag = "Tag"', f'hashtag = "{"港" * 100}"'))
+    said = line("check-config", "--config", str(config))
+    assert (said.code, said.out) == (1, "")
+    first, *_ = said.err.splitlines()
+    assert first == (
+        "marathon: the auction post of day 1 is too long for X without any title: "
+        "shorten marathon.hashtag or marathon.id, or round the reserve"
+    )

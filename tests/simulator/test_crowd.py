@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from messages.base import Rules, Wei
+from messages.post_weight import POST_LIMIT, weight
 from simulator.oracle import judge
 from simulator.x import wording
 from simulator.x.plan import Act, plan_day
 from simulator.x.settings import CrowdOptions
-from simulator.x.texts import MAX_WEIGHT, hashtags, weight
+from simulator.x.texts import hashtags
 from tests.simulator.test_x_api import create
 from tests.simulator.x_process import simulated_x, until
 
@@ -56,7 +57,7 @@ def test_wordings_carry_the_hashtag_and_fit_a_post() -> None:
     for choice in range(500):
         text = wording.bid(Wei(123456789012345678901234), "AuctionDay", choice)
         assert [tag.casefold() for tag in hashtags(text)] == ["auctionday"]
-        assert weight(f"@auction_house {text}") <= MAX_WEIGHT
+        assert weight(f"@auction_house {text}") <= POST_LIMIT
         _, text = wording.no_bid("AuctionDay", choice)
         assert "AuctionDay" in hashtags(text)
         assert "AuctionDay" not in hashtags(wording.untagged(Wei(5 * 10**17), "AuctionDay", choice))
