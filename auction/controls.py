@@ -44,6 +44,7 @@ class Controls(msgspec.Struct, array_like=True):
     held: set[int] = set()
     released: set[int] = set()
     outages: list[Outage] = []  # what has moved the end already
+    pausing: set[str] = set()  # the ids of the orders that paused and resumed: repeated, they would move the end again
 
     @property
     def paused(self) -> bool:

@@ -38,7 +38,7 @@ def is_news(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_
     """Whether the order still has something to change. `ends_at_ms` is the effective end (UTC ms)."""
     if phase is Phase.COMPLETED:
         return False
-    is_active = phase is Phase.ACTIVE
+    is_active = phase is Phase.ACTIVE and command.message_id not in controls.pausing
     match command:
         case PauseAuction():
             return is_active and not controls.paused and command.said_at_ms < ends_at_ms
@@ -107,9 +107,11 @@ def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int 
     match event:
         case AuctionPaused():
             controls.pause(event.from_ms)
+            controls.pausing.add(event.correlation_id)
             return first_id_at(event.from_ms)
         case AuctionResumed():
             controls.resume(event.until_ms, event.ends_at_ms)
+            controls.pausing.add(event.correlation_id)
             return first_id_at(controls.pauses[-1].from_ms)
         case EndExtended() if event.by:
             controls.ends_at_ms = event.ends_at_ms

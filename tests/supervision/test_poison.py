@@ -14,8 +14,17 @@ from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
 from auction.fold import Bid
 from messages.codec import unpack_commands
-from messages.commands import AuctionCommand, ConfirmAuctionPost, OpenAuction, PlaceBid
-from messages.events import AnyEvent, BidAccepted, BidRefused
+from messages.commands import (
+    AuctionCommand,
+    ConfirmAuctionPost,
+    HoldBid,
+    OpenAuction,
+    PauseAuction,
+    PlaceBid,
+    ReleaseBid,
+    ResumeAuction,
+)
+from messages.events import AnyEvent, AuctionPaused, AuctionResumed, BidAccepted, BidRefused
 from messages.hints import QueueGrew
 from supervision import ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
@@ -136,6 +145,24 @@ def test_the_auction_that_has_put_poison_aside_lives_on_and_decides_in_batches_a
     entries = house.log.read(0, 100)
     assert entries[-1].count == 2, "two bids of one batch stand in one commit"
     assert states(house.supervisor) == {DAY: "READY"}
+
+
+def test_each_order_before_a_poison_has_its_effect_once(store: Store, supervise: Supervise, tries: list[str]) -> None:
+    house = House(store, supervise)
+    at_ms = OPENS_MS + 1_000
+    pause = PauseAuction(message_id="pause", by="op", why="", said_at_ms=at_ms)
+    resume = ResumeAuction(message_id="resume", by="op", why="", said_at_ms=at_ms + 60_000)
+    again = PauseAuction(message_id="again", by="op", why="", said_at_ms=at_ms + 70_000)
+    hold = HoldBid(message_id="hold", by="op", why="", said_at_ms=at_ms, post_id=post_id(1))
+    release = ReleaseBid(message_id="release", by="op", why="", said_at_ms=at_ms, post_id=post_id(1))
+    house.put(*OPENING, bid(1), hold, release, pause, resume, again, bid(2, "poison"))
+    house.supervisor.start()
+    house.until_empty()
+    assert tries.count("poison") == DEATHS
+    resumed = [event for event in house.events() if isinstance(event, AuctionResumed)]
+    assert [event.ends_at_ms for event in resumed] == [ENDS_MS + 60_000]
+    assert len([event for event in house.events() if isinstance(event, AuctionPaused)]) == 2
+    assert store.client.hget(store.keys.day(1), "paused") == b"1"
 
 
 def test_poison_that_is_found_again_kills_nobody_any_more(store: Store, supervise: Supervise, tries: list[str]) -> None:
