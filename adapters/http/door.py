@@ -8,6 +8,7 @@ that nobody takes end it.
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from aiohttp import web
@@ -95,30 +96,32 @@ class Door:
 
     def __init__(self, places: Places, clients: Clients) -> None:
         self._places, self._clients = places, clients
-        self._listening: list[socket.socket] = []
+        self._open = ExitStack()  # the listening sockets
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, server: web.Server, host: str, port: int) -> int:
-        """Listen; the port. Raises OSError where the address cannot be had."""
+        """Listen; the port. Raises OSError where the address cannot be had; then nothing listens."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, address in {(family, address[:2]): None for family, _, _, _, address in found}:
-            listening = socket.create_server(address, family=family, backlog=BACKLOG)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # accepted ones inherit it
-            listening.setblocking(False)
-            self._listening.append(listening)
-        for listening in self._listening:
+        listeners = []
+        with ExitStack() as opened:
+            for family, address in {(family, address[:2]): None for family, _, _, _, address in found}:
+                listening = opened.enter_context(socket.create_server(address, family=family, backlog=BACKLOG))
+                # Accepted ones inherit it.
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+                listening.setblocking(False)
+                listeners.append(listening)
+            self._open = opened.pop_all()
+        for listening in listeners:
             self._begin(self._accept(server, listening))
-        return int(self._listening[0].getsockname()[1])
+        return int(listeners[0].getsockname()[1])
 
     async def close(self) -> None:
         """Let nobody in any more. Who is in stays in."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for listening in self._listening:
-            listening.close()
-        self._listening.clear()
+        self._open.close()
 
     async def _accept(self, server: web.Server, listening: socket.socket) -> None:
         loop, accepted = asyncio.get_running_loop(), 0
