@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo siege scenarios screenshots bench torture chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock
+.PHONY: demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock
 
 PYTHON := .venv/bin/python
 
@@ -44,6 +44,12 @@ faults: .venv/dev  ## every fault of a store, embedded and external, under bids;
 
 stalls: .venv/dev  ## SIGSTOP of process, server and X for 1 to 63 s at random moments of a demo; RUNS=12 ARGS="--seed 7"
 	$(PYTHON) -m tests.faults.stalls --runs $(or $(RUNS),20) $(ARGS)
+
+starts: .venv/run  ## starts under load, each of which is to be open within 10 s; RUNS=100 ARGS="--busy 4"
+	$(PYTHON) -m benchmarks.starts --runs $(or $(RUNS),1000) $(ARGS)
+
+disk-faults: .venv/dev  ## kills and full disks at each operation on each file; RUNS=100 ARGS="--seed 7"
+	$(PYTHON) -m tests.disk.faults --runs $(or $(RUNS),1000) $(ARGS)
 
 chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
 	$(PYTHON) -m benchmarks.chaos $(ARGS)

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+UNFINISHED = ".new"  # how the name ends of a file that is being written; it begins with a dot
 PRIVATE_UMASK = 0o077  # for processes of ours that write in a data directory
 
 
@@ -33,7 +34,7 @@ def write_whole(path: Path, content: bytes) -> None:
         path.write_bytes(content)
         return
     path = path.resolve()  # a link stays one
-    beside = path.with_name(f".{path.name}.new")
+    beside = path.with_name(f".{path.name}{UNFINISHED}")
     beside.unlink(missing_ok=True)  # of a process that was killed here
     try:
         with open(beside, "xb", opener=private) as file:
@@ -45,6 +46,11 @@ def write_whole(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def holds_something(folder: Path) -> bool:
+    """Whether there is anything in it besides what a writer has left who was killed. Raises OSError."""
+    return any(not (path.name.startswith(".") and path.name.endswith(UNFINISHED)) for path in folder.iterdir())
 
 
 def sync_folder(path: Path) -> None:

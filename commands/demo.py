@@ -104,7 +104,7 @@ def _plan(args: argparse.Namespace) -> DemoPlan:
         if not plan.ended:
             words = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in begun.items())
             print(f"a new demo begins; the one before, which was not finished, had {words}", file=sys.stderr)
-    elif args.data_dir.exists() and any(args.data_dir.iterdir()):
+    elif args.data_dir.exists() and own_files.holds_something(args.data_dir):
         raise CommandError(f"{args.data_dir} is not empty and holds no demo; choose another --data-dir")
     own_files.private_folder(args.data_dir)
     plan = DemoPlan(**asked, first_opens_at_ms=supervisor.clock_ms() + START_MS)

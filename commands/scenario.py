@@ -108,7 +108,7 @@ def _one(scenario: Scenario, data_dir: Path | None) -> ScenarioReport:
                 print(f"what happened stands in {data_dir}; auction-manager log --data-dir {data_dir}", file=sys.stderr)
             else:
                 shutil.rmtree(data_dir)
-    if data_dir.exists() and any(data_dir.iterdir()):
+    if data_dir.exists() and own_files.holds_something(data_dir):
         raise CommandError(f"{data_dir} is not empty: a scenario is played on a fresh marathon")
     own_files.private_folder(data_dir)
     return _play(scenario, data_dir)

@@ -39,8 +39,10 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pyte
 
 def test_what_a_killed_writer_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / ".ports.new").write_bytes(b"ha")
+    assert not own_files.holds_something(tmp_path)
     own_files.write_whole(tmp_path / "ports", b"whole")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"ports": b"whole"}
+    assert own_files.holds_something(tmp_path)
 
 
 def test_a_link_stays_one_and_a_pipe_is_written_to(tmp_path: Path) -> None:
