@@ -24,7 +24,7 @@ import own_files
 from adapters.redis.client import connect, execute, socket_url
 from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError
 
-START_S = 60.0  # reading a large log back takes a while
+START_S = 600.0  # reading a large log back takes a while
 STOP_S = 10.0
 PING_S = 1.0
 POLL_S = 0.005

@@ -37,7 +37,7 @@ class Victim(StrEnum):
 
 @dataclass(frozen=True)
 class Stall:
-    """Who is stopped, for how long, and how long after the first day has opened."""
+    """Who is stopped, for how long, and how long after the first day has opened, or the stop before has passed."""
 
     victim: Victim
     length_s: float
@@ -46,10 +46,10 @@ class Stall:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run: the exit code of the demo, and what is wrong."""
+    """What became of one run, and what is wrong."""
 
     seed: int
-    stall: Stall
+    stalls: Sequence[Stall]
     wrong: str
 
 
@@ -60,23 +60,24 @@ def stall_of(seed: int) -> Stall:
     return Stall(victim, length_s, random.Random(seed).uniform(0.0, DAY_S))
 
 
-def play(folder: Path, seed: int, stall: Stall, days: int = 2, day_s: float = DAY_S) -> Outcome:
-    """A demo, stopped once."""
+def play(folder: Path, seed: int, stalls: Sequence[Stall], days: int = 2, day_s: float = DAY_S) -> Outcome:
+    """A demo in which these are stopped, one after the other."""
     data_dir = folder / "demo"
     options = ("--days", str(days), "--day-seconds", f"{day_s:g}", "--seed", str(seed))
     try:
         with RunningDemo(data_dir, *options) as demo:
             try:
                 demo.until("opening", lambda: demo.count("AuctionOpened") >= 1)
-                time.sleep(stall.at_s)
-                _stop_for(_process_id(stall.victim, data_dir, demo), stall.length_s)
+                for stall in stalls:
+                    time.sleep(stall.at_s)
+                    _stop_for(_process_id(stall.victim, data_dir, demo), stall.length_s)
                 code = demo.wait()
             except AssertionError as failure:
-                return Outcome(seed, stall, f"{failure}")
+                return Outcome(seed, stalls, f"{failure}")
             if code:
-                return Outcome(seed, stall, f"exit code {code}: {demo.said()}")
+                return Outcome(seed, stalls, f"exit code {code}: {demo.said()}")
             report = demo.report()
-            return Outcome(seed, stall, "" if report["right"] else json.dumps(report))
+            return Outcome(seed, stalls, "" if report["right"] else json.dumps(report))
     finally:
         end_world(data_dir)
 
@@ -124,7 +125,7 @@ def main() -> int:
 
     def one(seed: int) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="stalls-") as folder:
-            return play(Path(folder), seed, stall_of(seed))
+            return play(Path(folder), seed, [stall_of(seed)])
 
     with Progress(console=console) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
         task = progress.add_task("stalls", total=args.runs)
@@ -139,11 +140,12 @@ def main() -> int:
 
 def _tell(outcomes: Sequence[Outcome]) -> None:
     for each in outcomes:
-        stall = each.stall
-        print(
-            f"seed {each.seed}: {stall.victim} for {stall.length_s:g} s, {stall.at_s:.1f} s after the opening: "
-            + ("WRONG" if each.wrong else "right")
-        )
+        for stall in each.stalls:
+            print(
+                f"seed {each.seed}: {stall.victim} for {stall.length_s:g} s, {stall.at_s:.1f} s after the opening",
+                end="",
+            )
+        print(": WRONG" if each.wrong else ": right")
     print(f"{sum(not each.wrong for each in outcomes)} of {len(outcomes)} runs right")
 
 
