@@ -24,7 +24,7 @@ from adapters.redis.errors import (
 )
 
 # The server refuses with these words before a function's first write.
-_NOT_WRITTEN = re.compile("OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM")
+_NOT_WRITTEN = re.compile("OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM")
 _NO_CONNECTION = re.compile(r"Error (-?\d+ )?connecting to |Timeout connecting |No connection available")
 _NO_LIBRARY = "Function not found"
 _OURS: dict[str, type[StoreError]] = {
@@ -59,6 +59,8 @@ def _translate(fault: redis.RedisError) -> StoreError | None:
     code = fault.status_code or text.partition(" ")[0]
     if code in _OURS:
         return _OURS[code](text.partition(" ")[2])
+    if code in ("NOAUTH", "WRONGPASS"):
+        return StoreUnavailable("the store wants another password: it is redis.password of the settings")
     if _NOT_WRITTEN.fullmatch(code):
         return StoreUnavailable(f"the store refuses to write: {text}")
     if text.startswith(_NO_LIBRARY):

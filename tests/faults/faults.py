@@ -14,7 +14,7 @@ from benchmarks.measuring import until
 from tests.faults.running import House
 from tests.faults.stores import START_S, External, fill
 
-LASTS_S = 6.0  # longer than the lease, and than a command is waited for
+LASTS_S = 8.0  # longer than the lease, and than a command is waited for
 
 LOST = 5  # bids, at least, that a store loses of what it had acknowledged
 
@@ -71,7 +71,7 @@ def _slow(house: House) -> None:
     """Reads its files for some seconds when it comes back."""
     house.store.tell("EVAL", "for i = 1, 6000 do redis.call('SET', 'filler', i) end", 0)
     house.store.kill()
-    house.store.back(**{"key-load-delay": "500"})
+    house.store.back(**{"key-load-delay": "1500"})
 
 
 def _long_log(house: House) -> None:
@@ -177,7 +177,7 @@ def _start_on_a_copy(house: House) -> None:
 
 FAULTS = (
     Fault("kill -9 of the server", _kill, _back, lasts_s=2.0),
-    Fault("the server is stopped for 6 s", _stopped, says="not answer"),
+    Fault("the server is stopped for 8 s", _stopped, says="not answer"),
     Fault("the server is shut down", _shut_down, _back, lasts_s=2.0),
     Fault(
         "memory full", _tell("CONFIG SET", "maxmemory", "1"), _tell("CONFIG SET", "maxmemory", "0"), says="maxmemory"
@@ -189,7 +189,7 @@ FAULTS = (
         says="NOREPLICAS",
     ),
     Fault("read-only", _tell("REPLICAOF", "127.0.0.1", "1"), _tell("REPLICAOF", "NO", "ONE"), says="read only"),
-    Fault("answers nobody for 6 s", _tell("CLIENT PAUSE", 6_000, "ALL"), says="not answer"),
+    Fault("answers nobody for 8 s", _tell("CLIENT PAUSE", 8_000, "ALL"), says="not answer"),
     Fault("FUNCTION FLUSH", _tell("FUNCTION FLUSH"), lasts_s=0.0),
     Fault("the lease has ended", _tell("DEL", "lease:demo"), lasts_s=0.0),
     Fault("disk full", _full_disk, _room, says="full", on=("embedded",)),
@@ -197,7 +197,7 @@ FAULTS = (
     Fault("disk full, syncs later", _full_disk_later, _room_later, says="AOF", on=("external",)),
     Fault("reads a long log", _slow, says="loading", on=("external",)),
     Fault("reads a long log", _long_log, lasts_s=0.0, on=("embedded",)),
-    Fault("another password", _password, _no_password, says="authentication"),
+    Fault("another password", _password, _no_password, says="password", on=("external",)),
     Fault("loses its last bids", _loses_its_tail, lasts_s=0.0, alarm="history"),
     Fault("emptied (FLUSHALL), brought back", _emptied, _restored, says="knows nothing"),
     Fault("another process takes the marathon", _taken, _given_back, says="lease", ends=70),

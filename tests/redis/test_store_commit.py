@@ -407,7 +407,7 @@ def test_a_server_that_is_not_there_has_certainly_written_nothing(url):
 def test_a_store_with_a_password_takes_those_who_know_it(store):
     store.client.config_set("requirepass", "open sesame")
     try:
-        with pytest.raises(StoreUnavailable), closing(connect(store.url)) as stranger:
+        with pytest.raises(StoreUnavailable, match="another password"), closing(connect(store.url)) as stranger:
             functions.load(stranger)
         with closing(connect(store.url, password="open sesame")) as known:
             functions.load(known)
