@@ -44,7 +44,7 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     plan = house_plan(args.opens_at_ms)
     settings = house_settings(args.data_dir, plan, args.redis_url)
-    port = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
+    port, _ = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
     surroundings = supervisor.Surroundings(
         base_url(port), CREDENTIALS, days_of(settings, plan), begin_anew=args.begin_anew
     )
