@@ -82,7 +82,7 @@ from auction.catch_up import HOUSE
 from ingest_process import IngestPlan
 from reception import Reception
 from settings import Settings
-from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Supervisor
+from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Restart, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -282,7 +282,10 @@ class Process:
         def factory(context: Context) -> Any:
             return Auction.start(context, name, self._store, clock_ms, LISTENERS, suspects)
 
-        self.supervisor.start_child(AUCTIONS, self._child(name, factory))
+        # It ends by itself when its day is over.
+        self.supervisor.start_child(
+            AUCTIONS, dataclasses.replace(self._child(name, factory), restart=Restart.TRANSIENT)
+        )
 
     def _x(self) -> XClient:
         timeout_s = self.settings.x.request_timeout_ms / 1000

@@ -26,7 +26,7 @@ from messages.base import Phase
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, Observed, ResultNamed
-from messages.hints import LogGrew, QueueGrew
+from messages.hints import DayIsOver, LogGrew, QueueGrew
 from supervision import Actor, Context
 
 log = logging.getLogger(__name__)
@@ -94,9 +94,15 @@ class Auction(Actor):
         super().handle_batch([message for message in messages if not isinstance(message, QueueGrew)])
 
     def handle(self, message: object) -> object:
-        if not isinstance(message, QueueGrew):
-            return NotImplemented
-        self._work()
+        match message:
+            case QueueGrew():
+                self._work()
+            case DayIsOver():
+                if self._day.phase is Phase.COMPLETED and not self._work_off():
+                    self._settle()
+                    self.stop()
+            case _:
+                return NotImplemented
         return None
 
     def tick(self) -> None:

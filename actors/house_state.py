@@ -46,6 +46,11 @@ class HouseState(msgspec.Struct, array_like=True):
         """The days that have begun and have no result yet."""
         return [day for day in self.started if day not in self.finished]
 
+    @property
+    def held(self) -> list[int]:
+        """The days that have begun and were not dropped."""
+        return [day for day in self.started if day not in self.unheld]
+
     def recall(self, event: AnyEvent) -> None:
         """Take in what the scheduler itself has logged."""
         match event:

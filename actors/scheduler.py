@@ -21,7 +21,6 @@ from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.view import sealed
 from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
 from auction.catch_up import HOUSE, LEAST_OUTAGE_MS, late_close
-from auction.units import DAY_MS
 from messages.base import Outage, Outcome
 from messages.codec import UnreadableMessage, pack, pack_batch, reader_of, to_json, unpack_commands
 from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
@@ -39,8 +38,8 @@ from messages.events import (
     ResultNamed,
     StrikeGiven,
 )
-from messages.hints import LogGrew, QueueGrew
-from supervision import Context
+from messages.hints import DayIsOver, LogGrew, QueueGrew
+from supervision import Context, Delivery
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +48,8 @@ __all__ = ["HOUSE", "DayPlan", "Scheduler"]
 ORDERS_A_TURN = 64
 BEAT_MS = 1_000
 
-# What may still stand in a queue when its day is over is decided, and told, for so long.
-LATE_FINDS_MS = DAY_MS
+# What may still stand in a queue when its day is over is decided, and told, until so many further days are over.
+LATE_DAYS = 2
 
 # How the announcer names the job of an auction post.
 OPENING = "auction-post:"
@@ -106,8 +105,10 @@ class Scheduler(LogListener):
         self.catch_up()
         # Before the auctions are there: once they hear of the time, an end may be final.
         self._show_life()
-        for day in self._state.started:
-            if day not in self._state.unheld and self._is_worth_reading(day, now_ms):
+        # Whoever is over may still be at work, if the scheduler before us has not told him.
+        self._at_work = set(self._state.held)
+        for day in self._at_work:
+            if self._is_worth_reading(day):
                 self._start_auction(self._plan[day].auction_id)
 
     def teardown(self) -> None:
@@ -136,9 +137,11 @@ class Scheduler(LogListener):
         self._show_life()
         self.keep_up()
         self._read_orders()
+        self._end_auctions()
         now_ms = self._clock()
-        for plan in list(self._plan.values()):
-            if plan.window.day not in self._state.started and now_ms >= plan.window.opens_at_ms:
+        to_come = self._plan.keys() - set(self._state.started)
+        for plan in [self._plan[day] for day in sorted(to_come)]:
+            if now_ms >= plan.window.opens_at_ms:
                 self._start(plan, now_ms)
         if not self._state.ended and len(self._state.finished) == len(self._plan):
             self._state.ended = True
@@ -150,10 +153,16 @@ class Scheduler(LogListener):
         self._state.announced = True
         return MarathonStarted(message_id="marathon:started", at_ms=now_ms, days=len(self._plan))
 
-    def _is_worth_reading(self, day: int, now_ms: int) -> bool:
+    def _is_worth_reading(self, day: int) -> bool:
         """Whether the queue of this day may still say something."""
-        is_recent = now_ms < self._plan[day].window.closes_at_ms + LATE_FINDS_MS
-        return is_recent or day not in self._state.finished
+        finished = [other for other in self._state.finished if other not in self._state.unheld]
+        return day not in finished[:-LATE_DAYS]
+
+    def _end_auctions(self) -> None:
+        """Tell the auctions that are over, until they have ended: a day that is over holds no thread or connection."""
+        for day in [day for day in self._at_work if not self._is_worth_reading(day)]:
+            if self.context.send(self._plan[day].auction_id, DayIsOver()) is Delivery.UNKNOWN:
+                self._at_work.remove(day)
 
     def _start(self, plan: DayPlan, now_ms: int) -> None:
         day, auction_id, window = plan.window.day, plan.auction_id, plan.window
@@ -171,6 +180,7 @@ class Scheduler(LogListener):
         batch = pack_batch([plan.opening(closes_at_ms), *self._state.bars])
         self._commit(events, [Append(self._store.keys.queue(auction_id), batch)])
         self._start_auction(auction_id)
+        self._at_work.add(day)
         self.context.send(auction_id, QueueGrew())
 
     def _void(self, plan: DayPlan, now_ms: int, why: str, by: str = "") -> None:

@@ -7,6 +7,10 @@ class QueueGrew(Hint, frozen=True):
     """There is something to read in the auction's input queue."""
 
 
+class DayIsOver(Hint, frozen=True):
+    """To an auction: no more is looked for. It may end once its result is named and its queue is read."""
+
+
 class LogGrew(Hint, frozen=True):
     """There is something to read in the log."""
 

@@ -29,7 +29,7 @@ from messages.events import (
     ResultNamed,
     StandingsRevised,
 )
-from messages.hints import LogGrew, QueueGrew
+from messages.hints import DayIsOver, LogGrew, QueueGrew
 from tests.actors.stage import Stage
 from tests.auction.builders import AUCTION_POST, CLOSES_MS, OPENING, OPENS_MS, gone, post_id, reply, swept
 
@@ -152,6 +152,26 @@ def test_a_winner_is_named_at_the_watermark_and_nothing_found_later_changes_that
     assert stage.logged(BidRefused)[-1].reason is Refusal.FOUND_TOO_LATE
     assert stage.current()["winner_handle"] == "user8"
     assert len(stage.logged(ResultNamed)) == 1
+
+
+@pytest.mark.requirement("LIFE-3")
+def test_an_auction_that_is_over_ends_when_it_is_told_so_and_has_decided_what_waits(
+    stage: Stage, opened: Auction
+) -> None:
+    def ends() -> bool:
+        opened.context.mailbox.offer(DayIsOver())
+        stage.step(opened)
+        return opened.context.mailbox.take_control() is not None
+
+    assert not ends(), "it is open"
+    stage.clock.now_ms = CLOSES_MS + HOUR_MS
+    tell(stage, opened, swept(CLOSES_MS))
+    tell(stage, opened, swept(CLOSES_MS, looked_again=True))
+    assert opened._day.phase is Phase.COMPLETED
+    stage.queues.append("m-01", [reply(1000, 7, "0.2")])
+    assert not ends(), "something is to be decided"
+    assert ends()
+    assert [event.reason for event in stage.logged(BidRefused)] == [Refusal.FOUND_TOO_LATE]
 
 
 def test_whoever_listens_is_told_that_the_log_grew_and_not_of_what_changed_nothing(stage: Stage) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from actors.day_plan import FurtherDay
-from actors.scheduler import AT_REST_MS, HOUSE, LATE_FINDS_MS, DayPlan, Scheduler
+from actors.scheduler import AT_REST_MS, HOUSE, LATE_DAYS, DayPlan, Scheduler
 from auction.calendar import Window
 from messages.base import Outcome, Phase, Wei
 from messages.commands import OpenAuction, SkipDay, VoidAuction
 from messages.events import DayAdded, DayVoided, Leader, MarathonEnded, PostRefused, ResultNamed
+from messages.hints import DayIsOver
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_scheduler import DAY_MS, asked, name_result, plan
 
@@ -183,16 +184,23 @@ def test_the_process_ends_only_when_the_marathon_is_over_and_nothing_happens_any
 
 
 @pytest.mark.requirement("LIFE-3")
-def test_after_a_restart_the_queue_of_a_finished_day_is_read_while_late_finds_may_come(
+def test_a_day_that_is_over_is_read_until_others_are_over_too_and_then_its_actor_is_told_to_end(
     stage: Stage, plan: list[DayPlan], asked: list[str]
 ) -> None:
-    actor = house(stage, plan[:1], [], asked)
+    actor = house(stage, plan, [], asked)
     stage.clock.goes_on(1000)
+    for day in (1, 2, 3):
+        stage.step(actor)
+        name_result(stage, day)
+        stage.step(actor, actor)
+        assert (("m-01", DayIsOver()) in stage.sent) == (day > LATE_DAYS)
+        stage.clock.goes_on(DAY_MS)
+    told = stage.sent.count(("m-01", DayIsOver()))
     stage.step(actor)
-    name_result(stage, 1)
-    stage.step(actor)
-    for wait_ms, is_read in [(HOUR_MS, True), (LATE_FINDS_MS - 1, True), (1, False)]:
-        stage.clock.goes_on(wait_ms)
-        asked.clear()
-        house(stage, plan[:1], [], asked)
-        assert asked == ["m-01"] * is_read
+    assert stage.sent.count(("m-01", DayIsOver())) == told, "there is nobody left to be told"
+    assert not {("m-02", DayIsOver()), ("m-03", DayIsOver())} & set(stage.sent)
+    asked.clear()
+    again = house(stage, plan, [], asked)
+    stage.step(again)
+    assert sorted(asked) == ["m-02", "m-03"]
+    assert stage.sent.count(("m-01", DayIsOver())) == told + 1, "the scheduler before may not have come to it"

@@ -150,7 +150,7 @@ def test_whoever_restarts_half_way_opens_nothing_twice_and_asks_for_what_is_unfi
     name_result(stage, 2)
     for _ in range(3):
         stage.step(restart())
-        assert asked == []
+        assert sorted(asked) == ["m-01", "m-02"], "they are the last ones that were held"
     told = [event for event in stage.logged(writer="house") if not isinstance(event, OutageNoticed)]
     assert [(type(event), getattr(event, "day", None)) for event in told] == [
         (MarathonStarted, None),
