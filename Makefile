@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock
+.PHONY: demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -53,6 +53,9 @@ disk-faults: .venv/dev  ## kills and full disks at each operation on each file; 
 
 chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
 	$(PYTHON) -m benchmarks.chaos $(ARGS)
+
+marathon: .venv/run  ## compressed days, one after the other: threads, descriptors and memory stay flat; DAYS=400
+	$(PYTHON) -m benchmarks.marathon --days $(or $(DAYS),400) $(ARGS)
 
 SEEDS ?= 200
 simulate: .venv/dev  ## the whole system in virtual time, with faults, once for each seed; SEEDS=2000

@@ -1,4 +1,4 @@
-"""The picture of a report: `build/bench.svg`, and `build/bench.png` where there is a Chromium.
+"""Pictures of what was measured: `build/bench.svg` and others, and as PNG beside it where there is a Chromium.
 
 Drawn as SVG by hand: three simple panels do not need a plotting library, and Chromium, which the tests of the stage
 page have anyway, turns it into a PNG. It draws; what the figures are is `report`.
@@ -8,7 +8,7 @@ import math
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -23,24 +23,36 @@ INK, PALE = "#222222", "#d8d8d8"
 
 def draw(report: Report, folder: Path = BUILD) -> Path | None:
     """The PNG, or None where it could not be made (the SVG is there all the same)."""
-    svg, png = folder / "bench.svg", folder / "bench.png"
     title = f"Auction Manager, {report.machine.get('cores', '?')} cores, Python {report.machine.get('python', '?')}"
     note = " (quick: the figures mean nothing)" if report.quick else ""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         _text(MARGIN, 38, title + note, size=20),
         *_rates(report.measures, 90),
         *_curves(report.curves, MARGIN + 20, 520),
         *_history(report.measures, 690, 520),
-        "</svg>",
     ]
-    svg.write_text("\n".join(parts), encoding="utf-8")
+    return save(parts, folder / "bench.svg", HEIGHT)
+
+
+def draw_series(title: str, panels: Mapping[str, Mapping[str, Sequence[float]]], svg: Path) -> Path | None:
+    """One value a day, a panel above the other, each with some lines by their names; the PNG like `draw`."""
+    parts = [_text(MARGIN, 38, title, size=20)]
+    for place, (name, lines) in enumerate(panels.items()):
+        parts += _series(name, lines, MARGIN + 20, 100 + 300 * place)
+    return save(parts, svg, 100 + 300 * len(panels))
+
+
+def save(parts: Sequence[str], svg: Path, height: int) -> Path | None:
+    """Write the SVG, and the PNG beside it where there is a Chromium: its path, or None."""
+    png = svg.with_suffix(".png")
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif">'
+    paper = f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
+    svg.write_text("\n".join([head, paper, *parts, "</svg>"]), encoding="utf-8")
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         return None
     png.unlink(missing_ok=True)
-    command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={WIDTH},{HEIGHT}"]
+    command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={WIDTH},{height}"]
     command += [f"--screenshot={png.resolve()}", svg.resolve().as_uri()]
     subprocess.run(command, check=False, capture_output=True, timeout=CHROMIUM_S)  # noqa: S603
     return png if png.exists() else None
@@ -127,6 +139,30 @@ def _history(measures: Sequence[Measure], left: int, top: int) -> list[str]:
     return [*parts, _path(marks, COLOURS[0], dashed=False)]
 
 
+def _series(name: str, lines: Mapping[str, Sequence[float]], left: int, top: int) -> list[str]:
+    """Values against their place, from zero up."""
+    width, height = WIDTH - left - 2 * MARGIN, 200
+    parts = [_text(left - 20, top - 14, name, size=15)]
+    high = 1.1 * max((value for values in lines.values() for value in values), default=1.0)
+    most = max(map(len, lines.values()))
+    for tick in range(5):
+        y = top + height - height * tick / 4
+        parts += [
+            _line(left, y, left + width, y, PALE),
+            _text(left - 8, y + 4, f"{high * tick / 4:,.0f}", anchor="end", size=12),
+        ]
+        x = left + width * tick / 4
+        parts += [_text(x, top + height + 20, f"{most * tick / 4:,.0f}", anchor="middle", size=12)]
+    for place, (line, values) in enumerate(lines.items()):
+        points = [(left + width * n / max(1, most - 1), top + height - height * v / high) for n, v in enumerate(values)]
+        parts += [_path(points, COLOURS[place], dashed=False, dots=False)]
+        parts += [
+            _line(left + 220 * place, top + height + 40, left + 26 + 220 * place, top + height + 40, COLOURS[place], 3)
+        ]
+        parts += [_text(left + 34 + 220 * place, top + height + 44, line, size=12)]
+    return parts
+
+
 def _text(x: float, y: float, text: str, *, size: int, anchor: str = "start") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{INK}">{escape(text)}</text>'
 
@@ -135,8 +171,8 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: int = 
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
 
 
-def _path(points: Sequence[tuple[float, float]], colour: str, *, dashed: bool) -> str:
+def _path(points: Sequence[tuple[float, float]], colour: str, *, dashed: bool, dots: bool = True) -> str:
     dash = ' stroke-dasharray="6 5"' if dashed else ""
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in points)
+    marks = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in points if dots)
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>{dots}'
+    return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>{marks}'
