@@ -182,8 +182,8 @@ class Reception:
         """Number and id of the day that has this number or id, also of one that was added. Raises NotFound."""
         stored: Any = await self._client.get(self._keys.config)
         for day in stored_plan(self._keys, stored):
-            if which in (day["window"]["day"], day["auction_id"]):
-                return day["window"]["day"], day["auction_id"]
+            if which in (day.window.day, day.auction_id):
+                return day.window.day, day.auction_id
         what = f"day {which}" if isinstance(which, int) else f"auction {which!r:.60}"
         raise NotFound(f"this marathon has no {what}")
 

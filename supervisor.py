@@ -34,14 +34,16 @@ import ingest_process
 from actors.announcer import Announcer
 from actors.auction import Auction
 from actors.chain_watcher import ChainWatcher, Watched
-from actors.day_plan import FurtherDay
+from actors.day_plan import FurtherDay, stored_plan
 from actors.eliza_bridge import ElizaBridge
 from actors.histories import Histories
+from actors.house_state import begun_state
 from actors.ingest_keeper import IngestKeeper
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
 from actors.mending import Mending
 from actors.outbox import Posting
+from actors.plan_change import PlanRefused, carried_on
 from actors.poison import DiedOnTrial, Suspects
 from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
@@ -81,7 +83,7 @@ from adapters.x.stream import PostStream
 from auction.catch_up import HOUSE
 from ingest_process import IngestPlan
 from reception import Reception
-from settings import Settings
+from settings import Settings, SettingsError
 from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Restart, Supervisor
 
 log = logging.getLogger(__name__)
@@ -293,13 +295,14 @@ class Process:
 
     @property
     def _days(self) -> int:
-        return len(self._auction_ids)
+        """The greatest number that a day can have."""
+        plan, further = self.surroundings.plan, self.surroundings.further
+        return max([day.window.day for day in plan] + [day.window.day for day in further], default=0)
 
     @property
     def _auction_ids(self) -> list[str]:
         """Of all days that there can be."""
-        where = self.surroundings
-        return [day.auction_id for day in where.plan] + [day.auction_id for day in where.further]
+        return [auction_id(self.settings, day) for day in range(1, self._days + 1)]
 
     # ---- coming and going
 
@@ -347,14 +350,39 @@ class Process:
         days |= {day.auction_id: day.window.day for day in where.further}
         self._store.journal(self.client, HOUSE).begin()  # which refuses a damaged log
         Mending(self.client, self.keys).mend(days)
+        self._carry_on()
 
     def _look_at_store(self) -> None:
         """Refuse what must not be used: an unfit store, or one that has lost what has happened here."""
         if not self._embedded and (risk := fitness.look_at(self.client)):
             alarms.sound("store_risk", risk)
         before = process_file.read(self.settings.data_dir)
-        if before and before.marathon_id == self.keys.marathon_id and not self.surroundings.begin_anew:
-            fitness.refuse_other_history(self.client, self.keys, before.generation)
+        if before is None or self.surroundings.begin_anew:
+            return
+        its, x_mode = self.settings.marathon.id, self.settings.x.mode
+        if before.marathon_id != its:
+            where = f"{before.marathon_id} has run in {self.settings.data_dir}"
+            raise SettingsError([f"marathon.id: {where}; {its} needs a data_dir of its own, or --begin-anew"])
+        if before.x_mode not in ("", x_mode):
+            where = f"{its} was announced on the {before.x_mode} X"
+            raise SettingsError([f"x.mode: {where}; on the {x_mode} one it needs another marathon.id and data_dir"])
+        fitness.refuse_other_history(self.client, self.keys, before.generation)
+
+    def _carry_on(self) -> None:
+        """Go on with the days that the store knows, where the configuration was changed. Raises SettingsError."""
+        self._house = begun_state(self._store.journal(self.client, HOUSE))
+        where, stored = self.surroundings, list[DayPlan]()
+        try:
+            stored = stored_plan(self.keys, execute(self.client, "GET", self.keys.config))
+        except DamagedState as damaged:
+            log.error("the plan is made anew from the configuration: %s", damaged)
+        try:
+            days = carried_on(where.plan, stored, self._house, clock_ms(), where.further)
+        except PlanRefused as refused:
+            raise SettingsError([str(refused)]) from None
+        for words in days.too_late:
+            log.warning("%s", words)
+        self.surroundings = dataclasses.replace(where, plan=days.plan)
 
     def _release_lease(self) -> None:
         try:
@@ -444,13 +472,15 @@ class Process:
         self._write_process_file(generation)
 
     def _write_process_file(self, generation: str) -> None:
-        found = ProcessFile(self.keys.marathon_id, self.public_port, self.private_port, generation, self._secret)
+        ports, x_mode = (self.public_port, self.private_port), self.settings.x.mode
+        found = ProcessFile(self.keys.marathon_id, *ports, generation, self._secret, x_mode)
         process_file.write(self.settings.data_dir, found)
 
     def _programme(self) -> Programme:
         days = [
             coming(day.window.day, day.window.opens_at_ms, day.window.closes_at_ms, day.lot, day.rules.reserve_wei)
             for day in self.surroundings.plan
+            if day.window.day not in self._house.unheld
         ]
         posts_url = "https://x.com/i/status/" if self.settings.x.mode == "live" else ""
         return Programme(time_zone=self.settings.marathon.time_zone, posts_url=posts_url, days=tuple(days))

@@ -3,7 +3,6 @@ their day was not held. It knows no clock and writes nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -11,6 +10,7 @@ from adapters.redis.errors import DamagedState
 from adapters.redis.keys import Keys
 from auction.calendar import Window
 from messages.base import Lot, Outcome, Phase, Rules
+from messages.codec import UnreadableMessage, from_json
 from messages.commands import OpenAuction
 from messages.events import DayAdded, DayDelayed
 
@@ -60,11 +60,11 @@ class DayPlan(msgspec.Struct, frozen=True):
         }
 
 
-def stored_plan(keys: Keys, stored: bytes | None) -> list[dict[str, Any]]:
-    """The days as readers outside find them under `keys.config`, each as its fields. Raises DamagedState."""
+def stored_plan(keys: Keys, stored: bytes | None) -> list[DayPlan]:
+    """The days as they stand under `keys.config`. Raises DamagedState."""
     try:
-        return msgspec.json.decode(stored or b"[]", type=list[dict[str, Any]])
-    except msgspec.MsgspecError as fault:
+        return from_json(stored or b"[]", list[DayPlan])
+    except UnreadableMessage as fault:
         raise DamagedState(f"{keys.config} is no plan ({fault})") from fault
 
 
@@ -85,7 +85,8 @@ class Plan(dict[int, DayPlan]):
     def restore(self, added: Mapping[int, int]) -> None:
         """Take in the further days that there are: their numbers, and the day whose lot comes again on each."""
         for day, of_day in added.items():
-            self._add(day, of_day)
+            if day not in self:  # those of an earlier process are days like the others
+                self._add(day, of_day)
 
     def come_again(self, of_day: int, now_ms: int) -> DayAdded | None:
         """The lot of this day gets the next further date that has not begun; None where the calendar has no more."""

@@ -5,7 +5,9 @@ What follows from it is the scheduler's to decide.
 
 import msgspec
 
+from adapters.redis.journal import Journal
 from messages.base import Outcome, Wei
+from messages.codec import reader_of
 from messages.commands import BarBidder
 from messages.events import (
     AnyEvent,
@@ -105,6 +107,14 @@ class HouseState(msgspec.Struct, array_like=True):
         self.bars = [bar for bar in self.bars if bar.bidder_id != bidder_id]
         self.strikes.pop(bidder_id, None)
         self.lifted[bidder_id] = at_ms
+
+
+def begun_state(journal: Journal) -> HouseState:
+    """What the house has done, as its journal says, which begins here. Raises like `Journal.begin` and `tail`."""
+    state = journal.begin(reader_of(HouseState)).checkpoint or HouseState()
+    for _, event in journal.tail():  # there is one only behind a damaged checkpoint
+        state.recall(event)
+    return state
 
 
 def bar_of(event: BidderBarred) -> BarBidder:

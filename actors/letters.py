@@ -46,7 +46,8 @@ def _destination_of_payload(client: redis.Redis, keys: Keys, letter: DeadLetter,
     commands = [found] if isinstance(found, WithdrawBid) else commands_for(found)
     if letter.auction_id:
         return letter.auction_id, pack_batch(commands)
-    days = len(stored_plan(keys, execute(client, "GET", keys.config)))
+    # A number is a place in the calendar, and some may be left out.
+    days = max((day.window.day for day in stored_plan(keys, execute(client, "GET", keys.config))), default=0)
     auctions = {post: auction for post, (auction, _) in open_conversations(client, keys, days).items()}
     if isinstance(found, WithdrawBid):  # it does not say what the post has replied to
         auction_id = auctions.get(max((post for post in auctions if post < found.post_id), default=0))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from actors.day_plan import DayPlan, FurtherDay, Plan
-from actors.house_state import HouseState, X
+from actors.house_state import X, begun_state
 from actors.letters import letter_discarded
 from actors.listener import VERDICTS, LogListener
 from actors.people import bar_for_strikes, barred, unbarred
@@ -22,7 +22,7 @@ from adapters.redis.view import sealed
 from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
 from auction.catch_up import HOUSE, LEAST_OUTAGE_MS, late_close
 from messages.base import Outage, Outcome
-from messages.codec import UnreadableMessage, pack, pack_batch, reader_of, to_json, unpack_commands
+from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack_commands
 from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
 from messages.events import (
     AnyEvent,
@@ -89,11 +89,8 @@ class Scheduler(LogListener):
     def setup(self) -> None:
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, HOUSE)
-        begun = self._journal.begin(reader_of(HouseState))
-        self._state = begun.checkpoint or HouseState()
+        self._state = begun_state(self._journal)
         self.position = self._state.position
-        for _, event in self._journal.tail():  # there is one only behind a damaged checkpoint
-            self._state.recall(event)
         self.listen(self._client)
         self._queue = Queue(self._client, self._store.keys)
         self._heard_ms = now_ms = self._clock()

@@ -21,6 +21,8 @@ class ProcessFile(msgspec.Struct, frozen=True):
     """The history of the store that was worked on: where it is gone, somebody has emptied or exchanged the store."""
     secret: str = ""
     """New at every start; by it the process proves to who can read this file that it is the one."""
+    x_mode: str = ""
+    """On which X the auctions were announced, the real one or a simulated one."""
 
 
 def proof(secret: str, nonce: str, marathon_id: str, port: int) -> str:

@@ -8,6 +8,7 @@ less than `MOST_KB_A_DAY`. The server keeps the log, so it grows. The picture is
 
 import argparse
 import logging
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 import supervisor
+from adapters.redis import recent
 from adapters.redis.embedded import EmbeddedServer
 from benchmarks.measuring import BUILD, ROOT, resident_mb
 from benchmarks.picture import draw_series
@@ -32,6 +34,7 @@ from settings import load
 BIDDERS = 3
 DAY_SECONDS = 2.0
 MOST_KB_A_DAY = 16.0
+RECENT_BYTES = 2**17  # what is bounded is full after a few days, so that filling it does not look like growth
 END_S = 120.0  # behind the last day: lots that come again, results still to be posted
 
 
@@ -64,6 +67,7 @@ def main() -> int:
 def play(data_dir: Path, days: int, day_seconds: float) -> int:
     """Be the process: a demo of these days, as `demo --once` plays one; the report goes to standard output."""
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    recent.BYTES_KEPT = RECENT_BYTES
     opens_at_ms = supervisor.clock_ms() + START_MS
     plan = DemoPlan(seed=1, days=days, day_seconds=day_seconds, bidders=BIDDERS, first_opens_at_ms=opens_at_ms)
     settings = demo_settings(load(None, {}), plan, data_dir, 0)
@@ -132,9 +136,9 @@ def slope(values: Sequence[float]) -> float:
 
 
 def quarters(values: Sequence[int]) -> tuple[int, int]:
-    """The most in the first quarter, the start left out, and in the last."""
-    quarter = len(values) // 4
-    return max(values[quarter // 5 : max(1, quarter)]), max(values[-max(1, quarter) :])
+    """What most days of the first quarter had, the start left out, and of the last: days may overlap for a moment."""
+    quarter = max(1, len(values) // 4)
+    return statistics.median_high(values[quarter // 5 : quarter]), statistics.median_high(values[-quarter:])
 
 
 def figures(samples: Sequence[Sample]) -> list[str]:
@@ -142,8 +146,9 @@ def figures(samples: Sequence[Sample]) -> list[str]:
     lines = []
     for who, name in enumerate(("process", "server")):
         for what in ("threads", "descriptors"):
-            first, last = quarters([getattr(sample, what)[who] for sample in samples])
-            lines.append(f"{name:<8} {what:<12} at most {first} in the first quarter, {last} in the last")
+            values = [getattr(sample, what)[who] for sample in samples]
+            (first, last), most = quarters(values), max(values)
+            lines.append(f"{name:<8} {what:<12} {first} in the first quarter, {last} in the last, at most {most}")
         memory = [sample.memory_mb[who] for sample in samples]
         lines.append(
             f"{name:<8} memory       {memory[len(memory) // 20]:.1f} MB at first, {memory[-1]:.1f} MB at last, "

@@ -82,6 +82,11 @@ def to_json(value: object) -> bytes:
     return _to_json(value)
 
 
+def from_json(data: bytes, kind: type[T]) -> T:
+    """The value that `to_json` wrote. Raises UnreadableMessage."""
+    return _read(lambda raw: msgspec.json.decode(raw, type=kind, dec_hook=_decode_wei), data)
+
+
 def command_from_fields(fields: dict[str, Any]) -> AuctionCommand:
     """A command from untyped fields (an injection), strictly checked: a field that it does not know may be a misspelt
     one, and what does not fit on the wire is refused here and not later. Raises UnreadableMessage.

@@ -50,10 +50,9 @@ class Position:
 
 
 class FeedState(msgspec.Struct, array_like=True):
-    """What was told so far: the stage, and the days to come."""
+    """What was told so far. The days to come are not part of it: a process knows them, and they may have changed."""
 
     stage: StageState
-    programme: Programme
 
 
 class Viewer:
@@ -121,12 +120,12 @@ class FeedHub:
     def state(self) -> FeedState:
         """What another process's feed can go on from."""
         with self._folding:
-            return FeedState(self._stage.state(), self._programme)
+            return FeedState(self._stage.state())
 
     def resume(self, state: FeedState) -> None:
         """Go on from there. To be called before anything is published."""
         with self._folding:
-            self._stage, self._programme = Stage(state.stage), state.programme
+            self._stage = Stage(state.stage)
             self._loop.call_soon_threadsafe(self._take, [self._stage.seq], [], self._stage.seq, self._stage.snapshot())
 
     def publish(self, heard: Sequence[tuple[int, AnyEvent]]) -> None:

@@ -8,19 +8,22 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.auction import Auction
+from actors.day_plan import DayPlan
 from actors.ports import StoreAccess
 from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
+from auction.calendar import Window
 from messages.base import Lot, Rules
 from messages.codec import unpack_commands
 from messages.commands import OpenAuction
 from supervision import Actor, Context, Delivery, Mailbox
-from tests.auction.builders import RULES
+from tests.auction.builders import OPENS_MS, RULES
 from tests.simulator.x_process import until
 
 if TYPE_CHECKING:
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Actor)
 HOUR_MS = 3_600_000
 _serial = itertools.count(1)
+
+
+def day_plan(day: int, opens_at_ms: int = OPENS_MS, marathon_id: str = "m", title: str = "") -> DayPlan:
+    """A day of an hour, as it is planned."""
+    window = Window(day=day, local_date=date(2027, 1, day), opens_at_ms=opens_at_ms, closes_at_ms=opens_at_ms + HOUR_MS)
+    return DayPlan(f"{marathon_id}-{day:02d}", window, Lot(token_id=day, title=title or f"Lot {day}"), RULES)
 
 
 class Clock:

@@ -11,10 +11,10 @@ import pytest
 from actors.auction import Auction
 from actors.scheduler import HOUSE, Scheduler
 from adapters.redis.queue import START, DeadLetter, Queue
-from messages.codec import pack_batch, unpack_commands
+from messages.codec import pack_batch, to_json, unpack_commands
 from messages.commands import DiscardLetter, PlaceBid
 from messages.events import BidAccepted, LetterDiscarded
-from tests.actors.stage import Clock, Stage
+from tests.actors.stage import Clock, Stage, day_plan
 from tests.auction.builders import AUCTION_POST, OPENING, OPENS_MS, reply
 from tests.commands.line import Line
 from tests.conftest import Store
@@ -61,8 +61,7 @@ def queued(store: Store, auction_id: str) -> list[Any]:
 
 def goes_on(store: Store) -> None:
     """The auction m-01 is open on X."""
-    plan = json.dumps([{"auction_id": "m-01"}])
-    store.client.set(store.keys.config, plan)
+    store.client.set(store.keys.config, to_json([day_plan(1)]))
     store.client.hset(store.keys.day(1), mapping={"post_id": AUCTION_POST, "auction_id": "m-01", "phase": "ACTIVE"})
 
 

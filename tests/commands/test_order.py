@@ -10,8 +10,10 @@ from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
 from adapters.redis.writes import HashSet
 from auction.day import AuctionDay
+from messages.codec import to_json
 from messages.commands import AuctionCommand
 from messages.events import DayStarted
+from tests.actors.stage import day_plan
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply
 from tests.commands.line import Line
 from tests.conftest import Store
@@ -159,10 +161,8 @@ def test_with_nothing_on_stage_a_dry_run_wants_an_auction(line: Line, marathon: 
 
 @pytest.mark.usefixtures("day")
 def test_a_dry_run_of_a_skip_tells_what_becomes_of_the_lot_or_why_not(line: Line, marathon: Store) -> None:
-    days = [
-        {"auction_id": f"test-{day:02d}", "window": {"day": day}, "lot": {"title": f"Lot {day}"}} for day in (1, 2, 3)
-    ]
-    marathon.client.set(marathon.keys.config, json.dumps(days))
+    days = [day_plan(day, marathon_id="test") for day in (1, 2, 3)]
+    marathon.client.set(marathon.keys.config, to_json(days))
     said = line("skip", "2", *WHY, "--dry-run")
     assert said.out == "test-02: day 2 would not be held, and Lot 2 would come again behind day 3\n"
     assert json.loads(line("skip", "2", *WHY, "--dry-run", "--json").out)["auction_id"] == "test-02"

@@ -1,6 +1,5 @@
 """Orders over HTTP, down to the queue in a real store: who gave them, and what is told to those who mistype."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,11 @@ from adapters.http.server import HttpSettings
 from adapters.redis.client import connect_async
 from adapters.redis.queue import START, Queue
 from messages.base import Phase, Refusal
-from messages.codec import unpack_commands
+from messages.codec import to_json, unpack_commands
 from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuction, SkipDay
 from reception import Reception
 from supervision import Group, Supervisor
+from tests.actors.stage import day_plan
 from tests.conftest import Store
 from tests.http.test_http_answers import TOKENS, ask
 from tests.staged import OPENS_MS, House, serving
@@ -50,8 +50,7 @@ class Desk:
 
 @pytest.fixture
 def desk(store: Store) -> Iterator[Desk]:
-    days = [{"auction_id": f"m-{day:02d}", "window": {"day": day}} for day in (1, 2)]
-    store.client.set(store.keys.config, json.dumps(days))
+    store.client.set(store.keys.config, to_json([day_plan(1), day_plan(2)]))
     store.client.hset(store.keys.current, "auction_id", "m-01")
     store.client.hset(store.keys.day(1), mapping={"phase": Phase.ACTIVE, "paused": ""})
     client = connect_async(store.url)

@@ -16,7 +16,6 @@ from actors.ports import StoreAccess
 from actors.scheduler import DayPlan
 from adapters.livestream.frames import Stage
 from adapters.livestream.hub import FeedState
-from adapters.livestream.programme import Programme
 from adapters.redis.errors import NotOwner
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease
@@ -224,7 +223,7 @@ class Hub:
         self._watch.shown(heard)
 
     def state(self) -> FeedState:
-        return FeedState(self._stage.state(), Programme())
+        return FeedState(self._stage.state())
 
     def resume(self, state: FeedState) -> None:
         self._stage = Stage(state.stage)
