@@ -5,6 +5,7 @@ alive: a silence is an outage, and whoever was open in it is told before it hear
 closes is the auction's own affair; what an outage costs is `auction/catch_up`.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Sequence
 
@@ -157,9 +158,11 @@ class Scheduler(LogListener):
 
     def _end_auctions(self) -> None:
         """Tell the auctions that are over, until they have ended: a day that is over holds no thread or connection."""
-        for day in [day for day in self._at_work if not self._is_worth_reading(day)]:
-            if self.context.send(self._plan[day].auction_id, DayIsOver()) is Delivery.UNKNOWN:
-                self._at_work.remove(day)
+        over = [day for day in self._at_work if not self._is_worth_reading(day)]
+        gone = [day for day in over if self.context.send(self._plan[day].auction_id, DayIsOver()) is Delivery.UNKNOWN]
+        self._at_work -= set(gone)
+        if gone:
+            gc.collect()  # what they leave refers to itself, and the collector comes round too rarely for it
 
     def _start(self, plan: DayPlan, now_ms: int) -> None:
         day, auction_id, window = plan.window.day, plan.auction_id, plan.window
