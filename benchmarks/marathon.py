@@ -35,7 +35,7 @@ BIDDERS = 3
 DAY_SECONDS = 2.0
 MOST_KB_A_DAY = 16.0
 RECENT_BYTES = 2**17  # what is bounded is full after a few days, so that filling it does not look like growth
-END_S = 120.0  # behind the last day: lots that come again, results still to be posted
+END_S = 240.0  # behind the last day: lots that come again, results still to be posted
 
 
 class Sample(msgspec.Struct, frozen=True):
