@@ -73,7 +73,9 @@ class IngestProcess:
         """Until the input ends or the actor does; the exit code."""
         plan = self._plan
         store = StoreAccess(
-            lambda: connect(plan.store_url, plan.store_timeout_s, plan.store_password), Keys(plan.marathon_id), token=""
+            lambda: connect(plan.store_url, plan.store_timeout_s, plan.store_password, one_server=True),
+            Keys(plan.marathon_id),
+            token="",
         )
         budget = Budget(ASSUMED if plan.x_is_live else {})
         x = XClient(plan.x_base_url, plan.credentials, plan.request_timeout_s, budget)

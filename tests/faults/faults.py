@@ -116,8 +116,14 @@ def _room(house: House) -> None:
 def _emptied(house: House) -> None:
     """Everything is gone, and is brought back from a copy by `_restored`."""
     client = connect(house.store.url, START_S)
-    house.copy = {key: (client.dump(key), max(0, client.pttl(key))) for key in client.keys("*")}
-    client.flushall()
+    keys: list[bytes] = client.keys("*")
+    with client.pipeline(transaction=True) as pipeline:  # a copy of one moment
+        for key in keys:
+            pipeline.dump(key).pttl(key)
+        pipeline.flushall()
+        *found, _ = pipeline.execute()
+    dumps, lives_ms = found[::2], found[1::2]
+    house.copy = {key: (dump, max(0, ms)) for key, dump, ms in zip(keys, dumps, lives_ms, strict=True) if dump}
     client.close()
 
 

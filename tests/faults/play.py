@@ -1,6 +1,7 @@
 """One house, one fault after the other: what was said, when all was well again, what was lost; judged, and told."""
 
 import http.client
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -116,7 +117,14 @@ def table_of(outcomes: Sequence[Outcome]) -> str:
     ]
     for each in outcomes:
         after = "" if each.said_after_s is None else f"{each.said_after_s:.1f} s"
-        said = each.said.replace("|", "/")[:110] or "nothing: it was over before anybody looked"
+        said = _of_any_run(each.said)[:110] or "nothing: it was over before anybody looked"
         well = f"{each.well_s:.1f} s" if not each.wrong else f"WRONG: {each.wrong[:80]}"
         rows.append(f"| {each.fault} | {each.store} | {said} | {after} | {well} | {each.posted} | {each.lost} |")
     return "\n".join(rows) + "\n"
+
+
+def _of_any_run(said: str) -> str:
+    """Without what is this run's own: folders, ids of processes, times."""
+    said = re.sub(r"/[^ :]*/(house|store)(/[^ :)]*)?", "DIR", said).replace("|", "/")
+    said = re.sub(r"[0-9a-f]{40}", "ID", said)
+    return re.sub(r"(\d+:M )?\d+ \w{3} \d{4} [\d:.]+ [*#] |\d{4}-\d\d-\d\d [\d:,]+ ", "", said)
