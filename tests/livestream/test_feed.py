@@ -104,6 +104,31 @@ def test_a_viewer_whose_place_is_unknown_gets_a_snapshot(after: str, why: str) -
         watching(house, scenario, after=after)
 
 
+@pytest.mark.requirement("LIV-1", "RED-5")
+def test_when_the_log_has_lost_its_end_viewers_are_let_go_and_find_another_generation_with_what_is_left() -> None:
+    with serving() as house:
+        house.publish(prepared(), opened(), accepted(1), accepted(2))
+
+        async def loses(viewer: Watcher) -> None:
+            assert (await viewer.next())["body"]["generation"] == "g1"
+            house.loop.loop.call_soon_threadsafe(house.hub.begin_anew, "g2")
+            async with asyncio.timeout(WAIT_S):
+                while (await viewer.socket.receive()).type not in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE):
+                    pass
+
+        async def comes_again(viewer: Watcher) -> None:
+            hello, snapshot = await viewer.next(), await viewer.next()
+            assert hello["body"]["generation"] == "g2"
+            assert (snapshot["type"], snapshot["seq"]) == ("snapshot", 3)
+            assert snapshot["body"]["stage"]["leader"]["handle"] == "bidder_1"
+
+        watching(house, loses)
+        assert house.hub.seq == 0
+        house.seq = 0
+        house.publish(prepared(), opened(), accepted(1))
+        watching(house, comes_again, after="g1.4")
+
+
 @pytest.mark.requirement("LIV-1")
 @pytest.mark.parametrize("batch", [1, 3, 7, 50])
 def test_old_frames_are_forgotten_and_the_newest_can_be_resumed_however_they_came(batch: int) -> None:
