@@ -200,13 +200,13 @@ local function commit(keys, args)
 end
 
 -- Takes a dead letter out, and puts a batch into a queue in its place: what it holds, to try that again, or word that it
--- was discarded. keys: dead letters, queue; arguments: the letter's id, the batch. Answers 0 where there is no such letter.
+-- was discarded. keys: dead letters, queue; arguments: the letter's id, the entry's fields. Answers 0 where there is no such letter.
 local function settle_letter(keys, args)
     local dead, queue = unpack(keys)
     local kind = redis.call('TYPE', queue).ok
     if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('WRONGTYPE a queue is a stream, ' .. queue .. ' holds ' .. kind) end
     if redis.call('XDEL', dead, args[1]) == 0 then return 0 end
-    redis.call('XADD', queue, '*', 'batch', args[2])
+    redis.call('XADD', queue, '*', unpack(args, 2))
     return 1
 end
 

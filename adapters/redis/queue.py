@@ -1,8 +1,8 @@
 """Input queues: what came in for an auction, durable before anybody is told that it was received.
 
 Each queue has one reader with a cursor of its own, which takes entries out by a `Trim` in the commit that
-decides them. What cannot be decided is kept as a dead letter. An entry that is none of ours reads as its fields,
-packed: that is no batch, so it becomes a dead letter with all that it held.
+decides them. What cannot be decided is kept as a dead letter. An entry that is not what was written reads as
+its fields, packed: that is no batch, so it becomes a dead letter with all that it held.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from adapters.redis.client import Sent, execute, send
 from adapters.redis.functions import Value
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
-from adapters.redis.writes import FIELD, Append
+from adapters.redis.writes import Append, entry_of, held_by
 from messages.base import Command
 from messages.codec import UnreadableMessage, pack, pack_batch, unpack
 
@@ -129,7 +129,7 @@ class Queue:
         """Takes the letter out and puts this packed batch into a queue, in one step; False where there is no such
         letter (any more), and nothing is put."""
         streams = [self._keys.dead, self._keys.queue(queue_of)]
-        return bool(functions.call(self._client, "settle_letter", streams, [letter_id, data]))
+        return bool(functions.call(self._client, "settle_letter", streams, [letter_id, *entry_of(data)]))
 
     def _read(self, key: str, after: str, count: int) -> list[tuple[str, bytes]]:
         return _entries(execute(self._client, *_range(key, after, count)))
@@ -181,8 +181,8 @@ def _range(key: str, after: str, count: int) -> tuple[Value, ...]:
 
 
 def _entries(found: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[str, bytes]]:
-    field = FIELD.encode()
-    return [(entry_id.decode(), fields[field] if field in fields else pack(fields)) for entry_id, fields in found]
+    read = ((entry_id.decode(), held_by(fields), fields) for entry_id, fields in found)
+    return [(entry_id, pack(fields) if data is None else data) for entry_id, data, fields in read]
 
 
 def _letter(entry_id: str, data: bytes) -> DeadLetter:
@@ -196,4 +196,4 @@ def _letter(entry_id: str, data: bytes) -> DeadLetter:
 
 
 def _append(key: str, data: bytes) -> tuple[Value, ...]:
-    return ("XADD", key, "*", FIELD, data)
+    return ("XADD", key, "*", *entry_of(data))

@@ -5,12 +5,24 @@ Whatever is wrong with a write's values is found here, before anything is sent. 
 server's to check.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.redis.functions import Value
 
-FIELD = "batch"  # the one field of every stream entry that is no log entry
+
+def entry_of(data: bytes) -> tuple[Value, ...]:
+    """The fields of a stream entry that is no log entry: what it holds, and a checksum that shows any damage."""
+    return "batch", data, "crc32", zlib.crc32(data)
+
+
+def held_by(fields: Mapping[bytes, bytes]) -> bytes | None:
+    """What an entry with these fields holds; None where it is not what was written. Older versions wrote no sum."""
+    data = fields.get(b"batch")
+    if data is None or fields.get(b"crc32") not in (None, b"%d" % zlib.crc32(data)):
+        return None
+    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,7 @@ def _values(write: Write) -> tuple[str, list[Value]]:
             bids = "".join([f"{score:d} {post_id:020d} {bidder_id:d}\n" for score, post_id, bidder_id in write.bids])
             return "HISTORIES", [*write.own, write.prefix, bids] if bids else []
         case Append():
-            return "XADD", ["*", FIELD, write.data]
+            return "XADD", ["*", *entry_of(write.data)]
         case Trim():
             return "XTRIM", ["MINID", following(write.entry_id)]
         case Delete():

@@ -221,6 +221,22 @@ def test_an_entry_without_its_field_becomes_a_dead_letter_with_all_that_it_held(
     assert [event.bidder_handle for event in stage.logged(BidAccepted)] == ["user7"]
 
 
+@pytest.mark.requirement("QUE-2")
+def test_an_entry_whose_bytes_are_not_what_was_written_becomes_a_dead_letter(stage: Stage, opened: Auction) -> None:
+    stage.queues.append("m-01", [reply(1000, 7, "0.2")])
+    [(_, fields)] = stage.client.xrange(stage.keys.queue("m-01"))
+    stage.client.delete(stage.keys.queue("m-01"))
+    changed = {**fields, b"batch": fields[b"batch"].replace(b"0.2 ETH", b"9.2 ETH")}
+    assert changed != fields
+    stage.client.xadd(stage.keys.queue("m-01"), changed)
+    older = {b"batch": fields[b"batch"]}  # as it was written before there were checksums
+    stage.client.xadd(stage.keys.queue("m-01"), older)
+    stage.step(opened)
+    [(_, letter)] = stage.queues.dead_letters(START, 10)
+    assert unpack(letter.data, dict[bytes, bytes]) == changed
+    assert [event.text for event in stage.logged(BidAccepted)] == [reply(1000, 7, "0.2").text]
+
+
 @pytest.mark.requirement("RED-4", "SUP-3")
 @pytest.mark.parametrize("shape", [b"", pack("text"), pack([1, 2, 3]), pack({})])
 def test_a_checkpoint_of_another_shape_costs_a_replay_and_no_life(shape: bytes, stage: Stage, opened: Auction) -> None:

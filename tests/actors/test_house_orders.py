@@ -8,7 +8,6 @@ import redis
 
 from actors.scheduler import HOUSE, DayPlan, Scheduler
 from adapters.redis.queue import START
-from adapters.redis.writes import FIELD
 from messages.base import Refusal
 from messages.commands import AuctionCommand, BarBidder, OpenAuction, SkipDay, UnbarBidder
 from messages.events import BidderBarred, BidderUnbarred, DayStarted, DayVoided, MarathonEnded, StrikeGiven
@@ -164,7 +163,7 @@ def test_what_died_before_it_took_its_orders_out_of_the_queue_does_none_of_them_
 
 @pytest.mark.requirement("QUE-2", "LIFE-8")
 def test_an_order_that_cannot_be_read_becomes_a_dead_letter_and_holds_up_nobody(stage: Stage, house: Scheduler) -> None:
-    stage.client.xadd(stage.keys.queue(HOUSE), {FIELD: b"\xc1 no order"})
+    stage.client.xadd(stage.keys.queue(HOUSE), {"batch": b"\xc1 no order"})
     banned = ban(stage)
     order(stage, house, banned)
     [letter] = stage.queues.dead_letters(START, 10)

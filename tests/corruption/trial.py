@@ -32,12 +32,13 @@ from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
 from auction.catch_up import HOUSE
 from commands.audit import audit
+from commands.bids import history
 from commands.common import CommandError
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS
 from messages.base import Refusal
 from messages.commands import BarBidder, PlaceBid
-from messages.events import AuctionOpened, BidAccepted, BidRefused
+from messages.events import AuctionOpened
 from settings import Settings, load
 from tests.corruption.spoil import spoil_a_file, spoil_a_key
 from tests.simulator.x_process import SimulatedX, simulated_x, until
@@ -49,6 +50,7 @@ PATIENCE_S = 20.0
 END_S = 10.0
 _FORKING = multiprocessing.get_context("fork")
 WAY_OUT = re.compile("auction-manager repair|valkey-check-aof|run --begin-anew|start that one|bring its data back")
+REPORTED = re.compile("the store was damaged|to the dead letters")
 Verdict = tuple[str, str]
 
 
@@ -99,7 +101,7 @@ class Ground:
             client = until(lambda: self._client_of(self.master), PATIENCE_S)
             post = until(lambda: self._opened(client), PATIENCE_S)
             decided = [self._reply(number, post) for number in range(DECIDED)]
-            until(lambda: decided_posts(client, self.keys).keys() >= {bid.post_id for bid in decided}, PATIENCE_S)
+            until(lambda: len(self._verdicts(client)) >= DECIDED, PATIENCE_S)
             process.kill()
             process.join()
         waiting = [self._reply(number, post) for number in range(DECIDED, DECIDED + WAITING)]
@@ -109,11 +111,10 @@ class Ground:
         queue.append(HOUSE, [_order()])
         client.close()
         end_server(self.master)
-        posts = {bid.post_id for bid in (*decided, *waiting)}
+        self._posts = {bid.post_id for bid in (*decided, *waiting)}
         found = self.trial(0, "nothing")
         assert found.kind == "right", found
-        self.right = {post_id: verdict for post_id, verdict in self._last.items() if post_id in posts}
-        assert self.right.keys() == posts
+        assert self.right.keys() == self._posts
 
     def _client_of(self, data_dir: Path) -> redis.Redis | None:
         with suppress(StoreError, OSError):
@@ -186,9 +187,9 @@ class Ground:
             found: dict[int, Verdict] = {}
             while process.is_alive() and time.monotonic() < give_up_s:
                 client = client or self._client_of(data_dir)
-                with suppress(StoreError, redis.RedisError):
-                    found = decided_posts(client, self.keys) if client else {}
-                    if len(found) >= DECIDED + WAITING and found.items() >= self.right.items():
+                with suppress(StoreError, CommandError, redis.RedisError):
+                    found = self._verdicts(client) if client else {}
+                    if found.keys() >= self._posts:
                         break
                 time.sleep(0.02)
             if not process.is_alive():
@@ -199,22 +200,25 @@ class Ground:
             client.close()
             os.kill(process.pid or 0, signal.SIGTERM)
             process.join(END_S)
-            self._last = found
             if process.exitcode != 0:
                 return f"exit code {process.exitcode}", _words(data_dir)
         if difference:
             return "reported", difference
-        if len(found) < DECIDED + WAITING or not found.items() >= self.right.items():
-            other = [(one, found.get(one), verdict) for one, verdict in self.right.items() if found.get(one) != verdict]
-            return "bids are not what they were", f"{len(found)} decided, other ones: {other}; {words}"
-        return ("reported" if "the store was damaged" in words else "right"), words
+        self.right = self.right or found
+        if other := [(one, found.get(one), right) for one, right in self.right.items() if found.get(one) != right]:
+            return "bids are not what they were", f"{len(found)} verdicts, other ones: {other}; {words}"
+        return ("reported" if REPORTED.search(words) else "right"), words
+
+    def _verdicts(self, client: redis.Redis) -> dict[int, Verdict]:
+        """What is true of each bid now: its text, and why it is refused."""
+        found = history(client, self.keys, self.auction_id)
+        return {bid.seen.post_id: (bid.seen.text, str(bid.refusal or "")) for bid in found}
 
     def _ended(self, process: Any, data_dir: Path) -> tuple[str, str]:
         words = _words(data_dir)
-        last = words.splitlines()[-1] if words else ""
-        is_one_line = "Traceback" not in words and last.startswith(("auction-manager: ", "CRITICAL", "20"))
-        if process.exitcode == 1 and is_one_line and WAY_OUT.search(last):
-            return "refused", last
+        told = [line for line in words.splitlines() if WAY_OUT.search(line)]
+        if process.exitcode == 1 and told and "Traceback" not in words:
+            return "refused", told[-1]
         return f"ended with {process.exitcode}", words
 
     @contextmanager
@@ -230,16 +234,6 @@ class Ground:
             if process.is_alive():
                 process.kill()
             process.join()
-
-
-def decided_posts(client: redis.Redis, keys: Keys) -> dict[int, Verdict]:
-    """What the log says of each bid: its text, and why it was refused."""
-    return {
-        event.post_id: (event.text, str(event.reason) if isinstance(event, BidRefused) else "")
-        for entry in LogReader(client, keys).read(0, 10_000)
-        for event in entry.events()
-        if isinstance(event, BidAccepted | BidRefused)
-    }
 
 
 def end_server(data_dir: Path) -> None:
