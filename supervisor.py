@@ -108,6 +108,7 @@ LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SWEEPER, SCHEDULER)
 INGEST_COMMAND = (sys.executable, ingest_process.__file__)
 STOP_S = 10.0
 ENSURE_S = 1.0
+REMEMBER_S = 2.0
 NODE_S = 5.0
 
 
@@ -161,6 +162,7 @@ class Process:
         # A simulated X has the limits that it states, scaled like its day; those of the real one are known before.
         self._x_budget = Budget(ASSUMED if settings.x.mode == "live" else {})
         self._token = new_token()
+        self._log_seq, self._remember_at_s = 0, 0.0
         self._secret = secrets.token_hex(32)
         self._loop = LoopThread()
 
@@ -366,7 +368,7 @@ class Process:
         if before.x_mode not in ("", x_mode):
             where = f"{its} was announced on the {before.x_mode} X"
             raise SettingsError([f"x.mode: {where}; on the {x_mode} one it needs another marathon.id and data_dir"])
-        fitness.refuse_other_history(self.client, self.keys, before.generation)
+        fitness.refuse_other_history(self.client, self.keys, before.generation, before.seq)
 
     def _carry_on(self) -> None:
         """Go on with the days that the store knows, where the configuration was changed. Raises SettingsError."""
@@ -422,7 +424,18 @@ class Process:
         for child in self.supervisor.tree():
             if child.name != KEEPER:
                 self.supervisor.crash(child.name)
+        self._log_seq = 0
         self._write_process_file(generation)
+
+    def remember(self) -> None:
+        """Write down, now and then, how far the log has come."""
+        if self._hub.seq in (0, self._log_seq) or time.monotonic() < self._remember_at_s:
+            return
+        self._log_seq, self._remember_at_s = self._hub.seq, time.monotonic() + REMEMBER_S
+        try:
+            self._write_process_file(self._hub.generation)
+        except OSError as fault:
+            log.warning("how far the log has come could not be written down: %s", fault)
 
     def _start_listening(self, taken: ExitStack) -> None:
         execute(self.client, "SET", self.keys.generation, self._token, "NX")
@@ -430,7 +443,7 @@ class Process:
         feed, http = self.settings.livestream, self.settings.http
         room = open_files.room_for(feed.max_viewers)
         limits = FeedLimits(room.seats, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
-        known_seq = LogReader(self.client, self.keys).last_seq()
+        known_seq = self._log_seq = LogReader(self.client, self.keys).last_seq()
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms, self._programme())
         timeout_s = self.settings.redis.socket_timeout_ms / 1000
         self._async_client = connect_async(self._url, timeout_s, self._password)
@@ -473,7 +486,7 @@ class Process:
 
     def _write_process_file(self, generation: str) -> None:
         ports, x_mode = (self.public_port, self.private_port), self.settings.x.mode
-        found = ProcessFile(self.keys.marathon_id, *ports, generation, self._secret, x_mode)
+        found = ProcessFile(self.keys.marathon_id, *ports, generation, self._log_seq, self._secret, x_mode)
         process_file.write(self.settings.data_dir, found)
 
     def _programme(self) -> Programme:
@@ -519,6 +532,7 @@ def run(
         try:
             on_ready(process)
             while process.supervisor.wait(0.2) is None and not end_signals.asked():
+                process.remember()
                 fault = process.fault()
                 if fault or is_over():
                     break

@@ -19,6 +19,8 @@ class ProcessFile(msgspec.Struct, frozen=True):
     private_port: int
     generation: str = ""
     """The history of the store that was worked on: where it is gone, somebody has emptied or exchanged the store."""
+    seq: int = 0
+    """How far its log had come, some seconds before the end: a log that ends before that has lost events."""
     secret: str = ""
     """New at every start; by it the process proves to who can read this file that it is the one."""
     x_mode: str = ""

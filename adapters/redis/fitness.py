@@ -13,6 +13,7 @@ import redis
 from adapters.redis.client import execute
 from adapters.redis.errors import StoreUnavailable, UnfitStore
 from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader
 
 OLDEST = (7, 0)  # functions came with 7.0
 LOADING_S = 600.0
@@ -43,15 +44,21 @@ def look_at(client: redis.Redis) -> str:
     return _persistence(client, bool(info["aof_enabled"]))
 
 
-def refuse_other_history(client: redis.Redis, keys: Keys, generation: str) -> None:
+def refuse_other_history(client: redis.Redis, keys: Keys, generation: str, seq: int = 0) -> None:
     """Raises UnfitStore where the store does not hold the history that was worked on here before, named by its
-    `generation`: a second beginning would announce every auction again. Empty: none was."""
+    `generation` and at least `seq` events long: a second beginning would announce every auction again. Empty: none
+    was."""
     stored: bytes | None = execute(client, "GET", keys.generation)
     if generation and (stored or b"").decode(errors="replace") != generation:
         lacks = "holds another history than" if stored else "has nothing of"
         raise UnfitStore(
             f"the store {lacks} the marathon {keys.marathon_id}, which has run here: bring its data back, "
             "or `run --begin-anew` announces its auctions a second time"
+        )
+    if generation and (left := LogReader(client, keys).last_seq()) < seq:
+        raise UnfitStore(
+            f"the log of {keys.marathon_id} ends with event {left}, and had {seq} here: bring its data back, "
+            "or `run --begin-anew` goes on with what is left, and may announce an auction a second time"
         )
 
 

@@ -23,7 +23,7 @@ import msgspec
 import redis
 
 import supervisor
-from adapters import process_log
+from adapters import process_file, process_log
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
@@ -49,7 +49,7 @@ ACCOUNT = "auction_house"  # of the simulated X: every reply begins with it
 PATIENCE_S = 20.0
 END_S = 10.0
 _FORKING = multiprocessing.get_context("fork")
-WAY_OUT = re.compile("auction-manager repair|valkey-check-aof|run --begin-anew|start that one|bring its data back")
+WAY_OUT = re.compile("auction-manager repair|valkey-check-aof|run --begin-anew|start that one")
 REPORTED = re.compile("the store was damaged|to the dead letters")
 Verdict = tuple[str, str]
 
@@ -102,6 +102,8 @@ class Ground:
             post = until(lambda: self._opened(client), PATIENCE_S)
             decided = [self._reply(number, post) for number in range(DECIDED)]
             until(lambda: len(self._verdicts(client)) >= DECIDED, PATIENCE_S)
+            # Whoever has lost power has been at work for longer than a moment.
+            until(lambda: seen_of(self.master) >= LogReader(client, self.keys).last_seq() - 2, PATIENCE_S)
             process.kill()
             process.join()
         waiting = [self._reply(number, post) for number in range(DECIDED, DECIDED + WAITING)]
@@ -234,6 +236,12 @@ class Ground:
             if process.is_alive():
                 process.kill()
             process.join()
+
+
+def seen_of(data_dir: Path) -> int:
+    """How far the log had come when the process wrote that down."""
+    found = process_file.read(data_dir)
+    return found.seq if found else 0
 
 
 def end_server(data_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """A commit is all or nothing, by the one who owns the writer, on the state that he knows."""
 
+import zlib
 from contextlib import closing
 from dataclasses import replace
 
@@ -52,7 +53,9 @@ def test_a_commit_writes_its_events_and_all_its_writes(store, event):
     assert store.client.get("text") == b"\xff\x00"
     assert store.client.hgetall("hash") == {b"a": b"1", b"b": b"2"}
     assert store.client.zrange("scores", 0, -1, withscores=True) == [(b"%020d" % 7, 5.0), (b"%020d" % 8, 1.7e12)]
-    assert [fields for _, fields in store.client.xrange("stream")] == [{b"batch": b"packed"}]
+    assert [fields for _, fields in store.client.xrange("stream")] == [
+        {b"batch": b"packed", b"crc32": b"%d" % zlib.crc32(b"packed")}
+    ]
     (entry,) = LogReader(store.client, store.keys).read(0, 10)
     assert (entry.first_seq, entry.count, entry.writer, entry.first_writer_sequence) == (1, 2, "m-01", 1)
     assert [each.day for each in entry.events()] == [1, 2]

@@ -74,3 +74,13 @@ def test_a_store_that_lacks_what_has_happened_here_is_refused(store: Store, hold
     fitness.refuse_other_history(store.client, store.keys, "")
     execute(store.client, "SET", store.keys.generation, "the history of before")
     fitness.refuse_other_history(store.client, store.keys, "the history of before")
+
+
+@pytest.mark.requirement("RED-3")
+def test_a_log_that_is_shorter_than_it_was_here_is_refused_in_one_line(store: Store) -> None:
+    store.client.set(store.keys.generation, "g")
+    store.client.set(store.keys.seq, 3)
+    fitness.refuse_other_history(store.client, store.keys, "g", 3)
+    with pytest.raises(UnfitStore, match="ends with event 3, and had 4 here: bring its data back") as refused:
+        fitness.refuse_other_history(store.client, store.keys, "g", 4)
+    assert "\n" not in str(refused.value)
