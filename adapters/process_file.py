@@ -8,7 +8,7 @@ import msgspec
 
 import own_files
 
-_NAME = "process.json"
+NAME = "process.json"
 
 
 class ProcessFile(msgspec.Struct, frozen=True):
@@ -36,17 +36,17 @@ def proof(secret: str, nonce: str, marathon_id: str, port: int) -> str:
 def write(data_dir: Path, process: ProcessFile) -> None:
     """Replaces the word of whichever process was here before. Raises OSError."""
     own_files.private_folder(data_dir)
-    own_files.write_whole(data_dir / _NAME, msgspec.json.encode(process))
+    own_files.write_whole(data_dir / NAME, msgspec.json.encode(process))
 
 
 def read(data_dir: Path) -> ProcessFile | None:
     """None where no process has ever been."""
     try:
-        return msgspec.json.decode((data_dir / _NAME).read_bytes(), type=ProcessFile)
+        return msgspec.json.decode((data_dir / NAME).read_bytes(), type=ProcessFile)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
 def remove(data_dir: Path) -> None:
     """Forgets that a marathon was here."""
-    (data_dir / _NAME).unlink(missing_ok=True)
+    (data_dir / NAME).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """`repair`: what is damaged in the store is made again from the log, or put aside under another name; nothing is thrown
-away. No process may be at work on it. The log itself is only counted again: events that are lost, or are not what was
-written, come back with a copy of the data directory from before.
+away. No process may be at work on it. What an embedded server cannot read at the end of its files is moved into a file
+beside them. The log itself is only counted again: events that are lost, or are not what was written, come back with a
+copy of the data directory from before.
 """
 
 import argparse
@@ -8,15 +9,19 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
+import msgspec
 import redis
 
 from actors.mending import Mending
+from adapters import process_file
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import DirectoryInUse, LogDamaged
 from adapters.redis.keys import Keys
+from adapters.redis.lease import new_token
 from adapters.redis.log import LogReader
 from commands.common import CommandError, add_config, process_of, settings_of
 from settings import Settings
@@ -32,9 +37,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, dict(os.environ))
-    keys = Keys(process_of(settings).marathon_id)
-    with _idle_store(settings, keys) as client:
-        found = repair_keys(client, keys, args.dry_run)
+    process = process_of(settings)
+    keys = Keys(process.marathon_id)
+    found = [] if settings.redis.url else _mend_files(settings.data_dir, args.dry_run)
+    if not (found and args.dry_run):  # a server cannot read them before
+        with _idle_store(settings, keys) as client:
+            if found:  # whoever remembers more than is left is to read it anew
+                generation = new_token()
+                execute(client, "SET", keys.generation, generation)
+                process_file.write(settings.data_dir, msgspec.structs.replace(process, generation=generation))
+            found += repair_keys(client, keys, args.dry_run)
     if args.json:
         print(json.dumps({"found": found, "changed": bool(found) and not args.dry_run}))
     else:
@@ -59,24 +71,33 @@ def repair_keys(client: redis.Redis, keys: Keys, is_trial: bool) -> list[str]:
         raise CommandError(f"{what}; only a copy of the data directory from before can help") from fault
 
 
+def _mend_files(data_dir: Path, is_trial: bool) -> list[str]:
+    server = EmbeddedServer(data_dir)
+    try:
+        return server.mend_files(is_trial)
+    except DirectoryInUse:
+        raise CommandError(f"a process is at work in {data_dir}; end it first") from None
+    finally:
+        server.stop()
+
+
 @contextmanager
 def _idle_store(settings: Settings, keys: Keys) -> Iterator[redis.Redis]:
     """The store while nobody is at work on it. Raises CommandError."""
     server = None if settings.redis.url else EmbeddedServer(settings.data_dir)
-    try:
+    with ExitStack() as taken:
         if server:
-            server.ensure()
-    except DirectoryInUse:
-        raise CommandError(f"a process is at work in {settings.data_dir}; end it first") from None
-    password = settings.redis.password.reveal() if settings.redis.password else None
-    client = connect(server.url if server else settings.redis.url, settings.redis.socket_timeout_ms / 1000, password)
-    try:
+            taken.callback(server.stop)
+            try:
+                server.ensure()
+            except DirectoryInUse:
+                raise CommandError(f"a process is at work in {settings.data_dir}; end it first") from None
+        password = settings.redis.password.reveal() if settings.redis.password else None
+        url = server.url if server else settings.redis.url
+        client = connect(url, settings.redis.socket_timeout_ms / 1000, password)
+        taken.callback(client.close)
         if server:
             execute(client, "DEL", keys.lease)  # of a process that has ended: the directory is ours
         elif execute(client, "EXISTS", keys.lease):
             raise CommandError(f"a process is at work on {keys.marathon_id}; end it first")
         yield client
-    finally:
-        client.close()
-        if server:
-            server.stop()

@@ -1,10 +1,17 @@
 """The store of a marathon for the commands that read it, whether or not its supervisor is running."""
 
+import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import msgspec
 import redis
 
+from adapters import process_file
+from adapters.redis import append_only
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import DirectoryInUse
@@ -23,25 +30,36 @@ def store_of(settings: Settings, must_run: bool = False) -> Iterator[tuple[redis
     some. Raises CommandError where there is no store, or where it holds what cannot be read.
     """
     keys = Keys(process_of(settings).marathon_id)
+    if not settings.redis.url and not os.access(settings.data_dir, os.W_OK):
+        with _copy_of(settings.data_dir) as copy, store_of(msgspec.structs.replace(settings, data_dir=copy)) as store:
+            yield store
+        return
     server = None if settings.redis.url else EmbeddedServer(settings.data_dir)
     # A server that lives is read without its directory's lock, so that a supervisor can come back to it meanwhile.
-    started = server is not None and not server.alive()
-    if server and started:
-        if must_run:
-            raise CommandError(f"nobody is at work in {settings.data_dir}")
+    with ExitStack() as taken:
+        if server and not server.alive():
+            if must_run:
+                raise CommandError(f"nobody is at work in {settings.data_dir}")
+            taken.callback(server.stop)
+            try:
+                server.ensure()
+            except DirectoryInUse:
+                raise CommandError(f"the store of {settings.data_dir} is just starting or ending; try again") from None
+        password = settings.redis.password.reveal() if settings.redis.password else None
+        url = settings.redis.url or (server.url if server else "")
+        client = connect(url, settings.redis.socket_timeout_ms / 1000, password)
+        taken.callback(client.close)
         try:
-            server.ensure()
-        except DirectoryInUse:
-            raise CommandError(f"the store of {settings.data_dir} is just starting or ending; try again") from None
-    password = settings.redis.password.reveal() if settings.redis.password else None
-    url = settings.redis.url or (server.url if server else "")
-    client = connect(url, settings.redis.socket_timeout_ms / 1000, password)
-    try:
-        refuse_newer(client, keys)
-        yield client, keys
-    except UnreadableMessage as fault:
-        raise CommandError(f"what the store holds cannot be read: {fault}") from fault
-    finally:
-        client.close()
-        if server and started:
-            server.stop()
+            refuse_newer(client, keys)
+            yield client, keys
+        except UnreadableMessage as fault:
+            raise CommandError(f"what the store holds cannot be read: {fault}") from fault
+
+
+@contextmanager
+def _copy_of(data_dir: Path) -> Iterator[Path]:
+    """What a server needs of a directory in which nobody may write, such as one on read-only media; it goes again."""
+    with TemporaryDirectory(prefix="read-only-") as folder:
+        shutil.copy(data_dir / process_file.NAME, folder)
+        shutil.copytree(data_dir / append_only.FOLDER, Path(folder) / append_only.FOLDER)
+        yield Path(folder)

@@ -21,6 +21,7 @@ from typing import Any
 import redis
 
 import own_files
+from adapters.redis import append_only
 from adapters.redis.client import connect, execute, socket_url
 from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError
 
@@ -30,11 +31,12 @@ PING_S = 1.0
 POLL_S = 0.005
 LOG_BYTES = 1_000_000  # the server's own log is put aside at a start when it is longer
 FULL_BYTES = 2**16  # less than this left on a disk, in bytes, is a full one
+_UNREADABLE = re.compile("append only file|AOF|RDB")
 _NO_ROOM = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
 MAX_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux, 103 on macOS
 SOCKET_NAME = "valkey.sock"
 SHORT_PLACE = Path("/tmp")  # noqa: S108 (a folder in it is used only if nobody else can write there)
-AOF_FOLDER, AOF_FILES = "appendonlydir", ("appendonly.aof.*", "temp-*.aof*")
+AOF_FILES = ("appendonly.aof.*", "temp-*.aof*")
 
 _OPTIONS = {
     "port": "0",
@@ -103,7 +105,9 @@ class EmbeddedServer:
         while True:
             if self._server_has_ended():
                 if started:
-                    raise ServerFailed(f"the server in {self._dir} ended at once: {self._last_words()}")
+                    said = self._last_words()
+                    way_out = f"; {self._way_out}" if _UNREADABLE.search(said) else ""
+                    raise ServerFailed(f"the server in {self._dir} ended at once: {said}{way_out}")
                 self._start()
                 started = True
             elif self.alive():
@@ -143,13 +147,19 @@ class EmbeddedServer:
         finally:
             self._let_go()
 
+    def mend_files(self, is_trial: bool) -> list[str]:
+        """What of the server's files cannot be read, in words; mended unless this is a trial. A server that lives has
+        read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be mended."""
+        self._take_directory()
+        return append_only.mend(self._dir, _binary(), is_trial) if self._server_has_ended() else []
+
     def erase(self) -> None:
         """Ends the server and removes what it has kept, which is lost for good. Raises DirectoryInUse, ServerFailed."""
         self._take_directory()
         try:
             self._shut_down()
             for pattern in AOF_FILES:
-                for file in (self._dir / AOF_FOLDER).glob(pattern):
+                for file in (self._dir / append_only.FOLDER).glob(pattern):
                     file.unlink()
         finally:
             self._let_go()
@@ -197,7 +207,13 @@ class EmbeddedServer:
         own_files.unlock(self._server_lock)
         return True
 
+    @property
+    def _way_out(self) -> str:
+        return f"what can be done says `auction-manager repair --dry-run --data-dir {self._dir}`"
+
     def _start(self) -> None:
+        if append_only.lacks_manifest(self._dir):
+            raise ServerFailed(f"the append-only files in {self._dir} have lost their manifest; {self._way_out}")
         if self._process is not None:
             self._process.wait(STOP_S)  # it holds its lock no more, so it has ended
         if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
@@ -244,8 +260,8 @@ class EmbeddedServer:
 
     def _last_words(self) -> str:
         said = self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
-        lines = said.splitlines() or ["it said nothing"]
-        return f"{lines[-1].strip()} ({self.log_file})"
+        lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+        return f"{lines[-1]} ({self.log_file})"
 
 
 def _binary() -> str:
