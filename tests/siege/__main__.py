@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tests.siege.siege import CALM, STRANGERS, Seen, Siege, Size
+from tests.siege.siege import CALM, PHASES, STRANGERS, Seen, Siege, Size
 
 MB, LINES = 64, 1_000
 
@@ -29,6 +29,8 @@ def main() -> int:
     for what, measured, most, is_right in figures:
         table.add_row(what, measured, most, "ok" if is_right else "[red]MISSED[/red]")
     console.print(table)
+    for phase in PHASES:
+        console.print(seen.told(phase), highlight=False)
     for turn, took_s in seen.turns:
         console.print(f"{turn}: well again after {took_s:.1f} s", highlight=False)
     if seen.exit_code or not seen.report.get("right"):

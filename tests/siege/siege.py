@@ -38,6 +38,7 @@ from tests.simulator.x_process import simulated_x
 from tests.staged import now_ms
 
 START, CALM, STRANGERS, NEIGHBOURS, STORE, REST = "start", "calm", "strangers", "neighbours", "store", "rest"
+PHASES = START, CALM, STRANGERS, NEIGHBOURS, STORE
 AMOUNT_WEI = "100000000000000"  # a probe never leads
 PROBERS = 100
 START_S = 60.0
@@ -93,6 +94,17 @@ class Seen:
 
     def bids_p99_s(self, phase: str) -> float:
         return statistics.quantiles([took_s for when, took_s in self.bids if when == phase], n=100)[-1]
+
+    def told(self, phase: str) -> str:
+        """The worst of a phase, in a line."""
+        ready_s = [took_s for when, took_s, _ in self.ready if when == phase]
+        seats_s, bids_s = ([took_s for when, took_s in each if when == phase] for each in (self.seats, self.bids))
+        sizes = [size for when, size in self.bytes if when == phase]
+        if not (ready_s and seats_s and bids_s and sizes):
+            return f"{phase}: nothing was seen"
+        middle_s, worst_s = statistics.median(bids_s), max(bids_s)
+        bids = f"bid {middle_s:.3f} s in the middle and {worst_s:.2f} s at worst"
+        return f"{phase}: /readyz {max(ready_s):.2f} s, seat {max(seats_s):.2f} s, {bids}, {max(sizes) >> 20} MB"
 
     def grown_mb(self) -> float:
         calm = max(size for phase, size in self.bytes if phase == CALM)
