@@ -8,10 +8,11 @@ from actors.auction import day_view
 from actors.scheduler import HOUSE
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
-from adapters.redis.writes import HashSet
+from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
+from auction.rules import posted_at_ms
 from messages.codec import to_json
-from messages.commands import AuctionCommand
+from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
 from tests.actors.stage import day_plan
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply
@@ -34,8 +35,10 @@ def day(marathon: Store) -> AuctionDay:
     batches: list[list[AuctionCommand]] = [list(OPENING), [LOW], [HIGH]]
     for batch in batches:
         events = day.decide(batch, OPENS_MS + 5_000)
-        view = day_view(day)
-        auction.commit(events, [HashSet(marathon.keys.day(1), view), HashSet(marathon.keys.current, view)])
+        view, keys = day_view(day), marathon.keys
+        bids = [(posted_at_ms(bid.post_id), bid.post_id, bid.author_id) for bid in batch if isinstance(bid, PlaceBid)]
+        history = BidHistories(keys.bids(AUCTION), keys.own_bids, f"{AUCTION}:", bids)
+        auction.commit(events, [HashSet(keys.day(1), view), HashSet(keys.current, view), history])
     return day
 
 
