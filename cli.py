@@ -1,12 +1,12 @@
 """The command line: which commands there are, and how their errors become one line and an exit code."""
 
 import argparse
-import os
 import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
 
 import end_signals
+import standard_streams
 from adapters.redis.errors import StoreError
 from commands.common import CommandError
 from settings import SettingsError
@@ -70,19 +70,15 @@ def parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments say. The exit code: 0 fine, 1 refused or found wrong, 2 usage, 70 gave up."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    standard_streams.make_fit()
     with end_signals.noted_by(arguments):
-        return _main(arguments)
+        return _told(arguments)
 
 
-def _main(arguments: Sequence[str]) -> int:
-    known = parser(arguments[:1])
-    args = known.parse_args(arguments)
-    if not hasattr(args, "run"):
-        known.print_help()
-        return USAGE
+def _told(arguments: Sequence[str]) -> int:
+    """The exit code, once all has been said."""
     try:
-        end_signals.leave_if_asked()
-        code = int(args.run(args))
+        code = _done(arguments)
         sys.stdout.flush()  # here, where a full disk or a reader that has gone is still told
         return code
     except SettingsError as error:
@@ -90,16 +86,32 @@ def _main(arguments: Sequence[str]) -> int:
             print(fault, file=sys.stderr)
         return USAGE
     except BrokenPipeError:
-        # What is left in the buffer has no reader, and Python would complain about it when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        standard_streams.give_up_output()
         return NO_READER
     except (CommandError, StoreError, OSError) as error:
         from auction.words import one_line
 
         print(f"auction-manager: {one_line(str(error))}", file=sys.stderr)  # it may quote what strangers have said
+        try:
+            sys.stdout.flush()
+        except OSError:
+            standard_streams.give_up_output()
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _done(arguments: Sequence[str]) -> int:
+    try:
+        known = parser(arguments[:1])
+        args = known.parse_args(arguments)
+        if not hasattr(args, "run"):
+            known.print_help()
+            return USAGE
+        end_signals.leave_if_asked()
+        return int(args.run(args))
+    except SystemExit as ending:  # of argparse, after --help and wrong usage
+        return int(ending.code or 0)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ import argparse
 import json
 import os
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
 from commands.common import CommandError, add_config, add_operator, ask, settings_of, token_of
 
+FILE_BYTES = 1 << 26
 EXAMPLE = "auction-manager inject PlaceBid text='0.5 ETH #AuctionDay' author_id=42 author_handle=guest"
 
 
@@ -44,9 +46,12 @@ def _bodies(args: argparse.Namespace) -> list[dict[str, Any]]:
         raise CommandError("say either what to inject (TYPE key=value…) or --file F")
     if args.type:
         return [{"type": args.type, **dict(_field(pair) for pair in args.fields)}]
-    content = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
+    with sys.stdin.buffer if str(args.file) == "-" else args.file.open("rb") as file:
+        content = file.read(FILE_BYTES + 1)
+    if len(content) > FILE_BYTES:
+        raise CommandError(f"{args.file} is larger than {FILE_BYTES} bytes: inject it in parts")
     bodies = []
-    for number, line in enumerate(content.split(b"\n"), 1):
+    for number, line in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
         if line.strip():
             try:
                 body = json.loads(line.decode())

@@ -78,7 +78,7 @@ def _text(line: bytes) -> str | None:
     if len(line) > LINE_BYTES:
         return None
     try:
-        text = json.loads(line.decode())
+        text = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return text if isinstance(text, str) else None

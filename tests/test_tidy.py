@@ -30,6 +30,7 @@ OURS = {
     "end_signals",
     "ingest_process",
     "own_files",
+    "standard_streams",
 }
 
 # What a pure core has no use for: clocks, chance, threads and anything that reaches outside.

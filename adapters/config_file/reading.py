@@ -48,7 +48,7 @@ def _text_of(path: Path) -> str:
     if len(content) > FILE_BYTES_MAX:
         raise ValueError(f"is larger than {FILE_BYTES_MAX} bytes")
     try:
-        return content.decode().replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text") from None
 

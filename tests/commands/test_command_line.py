@@ -69,6 +69,13 @@ def test_a_file_of_injections_that_is_none_is_told_with_its_line(line: Line, tmp
     assert (said.code, said.err) == (1, f"auction-manager: {file}:{number}: not a JSON object\n")
 
 
+def test_a_file_of_injections_from_windows_is_read(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "injections"
+    file.write_bytes(b'\xef\xbb\xbf{"type": "crash", "actor": "announcer"}\r\n\r\n')
+    said = line("inject", "--file", str(file), "--data-dir", "nowhere")
+    assert said.err.startswith("auction-manager: no marathon has run in nowhere")
+
+
 @pytest.mark.parametrize(
     ("arguments", "heavy"),
     [
