@@ -69,9 +69,9 @@ def _shut_down(house: House) -> None:
 
 def _slow(house: House) -> None:
     """Reads its files for some seconds when it comes back."""
-    house.store.tell("EVAL", "for i = 1, 6000 do redis.call('SET', 'filler', i) end", 0)
+    house.store.tell("EVAL", "for i = 1, 60000 do redis.call('SET', 'filler', i) end", 0)
     house.store.kill()
-    house.store.back(**{"key-load-delay": "1500"})
+    house.store.back(**{"key-load-delay": "100"})
 
 
 def _long_log(house: House) -> None:

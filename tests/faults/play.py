@@ -102,8 +102,9 @@ def _words(sample: Sample) -> str:
 def _wrong(fault: Fault, house: House, said: Sample | None, began_s: float) -> str:
     if fault.says and (said is None or fault.says.lower() not in _words(said).lower()):
         return f"/status never said {fault.says!r}"
-    if fault.says and fault.ends is None and said and said.at_s + said.took_s - began_s > SAID_WITHIN_S:
-        return f"/status said so after {said.at_s - began_s:.1f} s only"
+    first = house.said_since(began_s, lambda each: bool(_words(each)))
+    if fault.says and fault.ends is None and first and first.at_s + first.took_s - began_s > SAID_WITHIN_S:
+        return f"/status said nothing for {first.at_s - began_s:.1f} s"
     if fault.alarm and not house.said_since(began_s, lambda each: fault.alarm in each.alarms):
         return f"the alarm {fault.alarm} did not sound"
     return "" if house.chain_is_whole() else "the chain of the log is broken"
