@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
             if found:  # whoever remembers more than is left is to read it anew
                 generation = new_token()
                 execute(client, "SET", keys.generation, generation)
-                process_file.write(settings.data_dir, msgspec.structs.replace(process, generation=generation))
+                process_file.write(settings.data_dir, msgspec.structs.replace(process, generation=generation, seq=0))
             found += repair_keys(client, keys, args.dry_run)
     if args.json:
         print(json.dumps({"found": found, "changed": bool(found) and not args.dry_run}))

@@ -23,3 +23,10 @@ def made() -> Iterator[Ground]:
 def test_a_corrupted_key_is_mended_or_said_in_one_line(made: Ground, seed: int) -> None:
     outcome = made.trial(seed, "key")
     assert not outcome.is_fault, outcome
+
+
+@pytest.mark.requirement("RED-3", "HA-4")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_corrupted_file_is_read_as_far_as_it_goes_or_said_in_one_line(made: Ground, seed: int) -> None:
+    outcome = made.trial(seed, "file")
+    assert not outcome.is_fault, outcome
