@@ -8,7 +8,7 @@ key in the file is the attribute without the unit, because the value carries it:
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +40,17 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+def begins_late(windows: Sequence[Window], now_ms: int) -> str:
+    """Why a marathon of these days is not to begin now (UTC ms), in one line; empty where its first day can be held."""
+    missed = sum(window.closes_at_ms <= now_ms for window in windows)
+    if not missed:
+        return ""
+    return (
+        f"marathon.first_date: {windows[0].local_date} is over, so {missed} of {len(windows)} days would be announced "
+        "as not held; name a later date or, if that is meant, say --begin-late"
+    )
 
 
 # ---- the forms that this project adds to those of any configuration file

@@ -83,7 +83,7 @@ from adapters.x.stream import PostStream
 from auction.catch_up import HOUSE
 from ingest_process import IngestPlan
 from reception import Reception
-from settings import Settings, SettingsError
+from settings import Settings, SettingsError, begins_late
 from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Restart, Supervisor
 
 log = logging.getLogger(__name__)
@@ -120,13 +120,15 @@ def clock_ms() -> int:
 @dataclasses.dataclass(frozen=True)
 class Surroundings:
     """What the settings leave to whoever starts the process: where X is, as whom we post, the days' plan, the dates
-    behind it for lots whose day was not held, and whether a store may be used that is not the one of before."""
+    behind it for lots whose day was not held, whether a store may be used that is not the one of before, and whether a
+    marathon may begin whose first days are over."""
 
     x_base_url: str
     credentials: Credentials
     plan: Sequence[DayPlan]
     further: Sequence[FurtherDay] = ()
     begin_anew: bool = False
+    begin_late: bool = False
     abandon: Callable[[], None] = lambda: None
     """Ends again what was begun for this process outside of it, where the process does not come up."""
 
@@ -348,6 +350,9 @@ class Process:
             raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
         layout.bring_up_to_date(self.client, self.keys)
         where = self.surroundings
+        late = begins_late([day.window for day in where.plan], clock_ms())
+        if late and not where.begin_late and not execute(self.client, "EXISTS", self.keys.log):
+            raise SettingsError([late])
         days = {day.auction_id: day.window.day for day in where.plan}
         days |= {day.auction_id: day.window.day for day in where.further}
         self._store.journal(self.client, HOUSE).begin()  # which refuses a damaged log

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rich.text import Text
 
+from adapters import process_file
 from auction.calendar import Window
 from auction.post_budget import RESERVED
 from auction.rules import rules_hash
@@ -23,7 +25,7 @@ from commands.day_posts import DayPost, posts_of
 from commands.tables import console, table_on
 from commands.x_costs import PRICES_OF, Costs, Plan, costs, most_replies
 from messages.base import Lot
-from settings import Settings, SettingsError, load, masked
+from settings import Settings, SettingsError, begins_late, load, masked
 
 EXAMPLE = "auction-manager check-config --config staging.toml"
 REPLIES = (100, 10_000)  # a quiet day and a bid war
@@ -31,6 +33,7 @@ REPLIES = (100, 10_000)  # a quiet day and a bid war
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings (default: the shipped config.toml)")
+    parser.add_argument("--begin-late", action="store_true", help="the marathon's first days may be over")
     parser.add_argument(
         "--effective", action="store_true", help="print the settings as they are in force, instead; secrets are masked"
     )
@@ -48,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     windows = settings.windows()
     posts = {window.day: list(posts_of(settings, window)) for window in windows}
+    late = begins_late(windows, time.time_ns() // 1_000_000)
+    if late and not args.begin_late and not _has_begun(settings):
+        return _refused([late], args.json)
     if faults := [_too_long(day, post) for day, made in posts.items() for post in made if not post.fits]:
         return _refused(faults, args.json)
     lots = [settings.lot_for(window.day) for window in windows]
@@ -120,6 +126,11 @@ def _refused(faults: Sequence[str], as_json: bool) -> int:
     else:
         print(*faults, sep="\n", file=sys.stderr)
     return 1
+
+
+def _has_begun(settings: Settings) -> bool:
+    before = process_file.read(settings.data_dir)
+    return before is not None and before.marathon_id == settings.marathon.id
 
 
 def _too_long(day: int, post: DayPost) -> str:

@@ -23,12 +23,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="use a store that lacks the marathon which has run here: its auctions are announced a second time",
     )
+    parser.add_argument("--begin-late", action="store_true", help="begin a marathon whose first days are over")
 
 
 def run(args: argparse.Namespace) -> int:
     process_log.begin(logging.INFO)
     settings = settings_of(args, dict(os.environ))
-    surroundings = dataclasses.replace(surroundings_of(settings), begin_anew=args.begin_anew)
+    surroundings = dataclasses.replace(
+        surroundings_of(settings), begin_anew=args.begin_anew, begin_late=args.begin_late
+    )
     return supervisor.run(settings, surroundings, announce)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters import process_file
 from auction.rules import rules_hash
-from settings import load
+from settings import begins_late, load
 from tests.commands.line import Line, process
 from tests.settings.test_settings_faults import ENVIRONMENT_FAULTS, FAULTS, SOUND, TOKEN
 
@@ -14,6 +15,7 @@ from tests.settings.test_settings_faults import ENVIRONMENT_FAULTS, FAULTS, SOUN
 AUTUMN = SOUND.replace('"2027-03-01"', '"2026-10-31"').replace('title = "One"', 'title = "One [bold]"')
 OWN_RESERVE = AUTUMN.replace('title = "Two"', 'title = "Two", reserve = "2 ETH"')
 
+CHECK = ("check-config", "--begin-late", "--config")  # whatever the date of today
 BELOW_THE_CALENDAR = 5  # lines
 
 
@@ -26,7 +28,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.mark.requirement("LIFE-2", "CFG-2")
 def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, config: Path) -> None:
-    said = line("check-config", "--config", str(config))
+    said = line(*CHECK, str(config))
     assert (said.code, said.err) == (0, "")
     heading, *days, rules, posts, quiet, war, _, prices = said.out.splitlines()
     assert "opens (UTC)" in heading
@@ -48,7 +50,7 @@ def test_in_a_pipe_each_day_is_one_plain_line_with_its_instants(line: Line, conf
 @pytest.mark.requirement("CFG-2", "LIFE-7")
 def test_rules_that_differ_are_named_day_by_day_as_in_the_posts(line: Line, config: Path) -> None:
     config.write_text(OWN_RESERVE)
-    _, *days = line("check-config", "--config", str(config)).out.splitlines()[:-BELOW_THE_CALENDAR]
+    _, *days = line(*CHECK, str(config)).out.splitlines()[:-BELOW_THE_CALENDAR]
     settings = load(config, {})
     assert len(days) == 2
     for number, day in enumerate(days, 1):
@@ -57,7 +59,7 @@ def test_rules_that_differ_are_named_day_by_day_as_in_the_posts(line: Line, conf
 
 @pytest.mark.requirement("LIFE-2", "CFG-2", "LIFE-7")
 def test_as_json_it_is_data(line: Line, config: Path) -> None:
-    told = json.loads(line("check-config", "--json", "--config", str(config)).out)
+    told = json.loads(line(*CHECK, str(config), "--json").out)
     first, second = told.pop("days")
     assert [paid["dollars"] for paid in told.pop("x_costs_a_day")][:2] == ["$3.10", "$161.50"]
     assert told == {"ok": True, "marathon": "small", "time_zone": "America/New_York"}
@@ -91,7 +93,7 @@ def test_the_effective_settings_are_those_in_force_without_their_secrets(
     assert "# bearer_token is set: ***" in said.out
     printed = tmp_path / "printed.toml"
     printed.write_text(said.out)
-    assert line("check-config", "--config", str(printed)).code == 0
+    assert line(*CHECK, str(printed)).code == 0
     as_json = line("check-config", "--effective", "--json", "--config", str(config)).out
     assert json.loads(as_json)["rules"]["reserve"] == "0.3 ETH"
     assert TOKEN not in said.out + as_json
@@ -117,7 +119,7 @@ def test_a_faulty_environment_is_told_too(
 ) -> None:
     config.write_text(SOUND)
     monkeypatch.setenv(name, value)
-    said = line("check-config", "--config", str(config))
+    said = line(*CHECK, str(config))
     assert said.code == 1
     assert said.err.startswith(says)
     assert "Traceback" not in said.err
@@ -127,9 +129,9 @@ def test_a_faulty_environment_is_told_too(
 @pytest.mark.requirement("CFG-2")
 def test_all_faults_are_told_at_once_also_to_programs(line: Line, config: Path) -> None:
     config.write_text(SOUND.replace('"0.1 ETH"', '"0 ETH"').replace('"small"', '"No/slash"'))
-    said = line("check-config", "--config", str(config))
+    said = line(*CHECK, str(config))
     assert [fault.partition(": ")[0] for fault in said.err.splitlines()] == ["marathon.id", "rules.reserve"]
-    as_json = line("check-config", "--json", "--config", str(config))
+    as_json = line(*CHECK, str(config), "--json")
     assert (as_json.code, as_json.err) == (1, "")
     assert json.loads(as_json.out) == {"ok": False, "faults": said.err.splitlines()}
 
@@ -137,7 +139,7 @@ def test_all_faults_are_told_at_once_also_to_programs(line: Line, config: Path) 
 @pytest.mark.requirement("CFG-2", "CFG-3")
 def test_a_process_of_its_own_says_the_same(config: Path) -> None:
     config.write_text(SOUND.replace("days = 2", f'days = 4\nbearer_token = "{TOKEN}"'))
-    said = process("check-config", "--config", str(config))
+    said = process(*CHECK, str(config))
     assert (said.code, said.out) == (1, "")
     assert [fault.partition(": ")[0] for fault in said.err.splitlines()] == ["marathon.bearer_token", "lots"]
     assert TOKEN[:20] not in said.err
@@ -146,7 +148,7 @@ def test_a_process_of_its_own_says_the_same(config: Path) -> None:
 @pytest.mark.requirement("CFG-2", "X-7")
 def test_it_tells_in_which_posts_a_title_is_cut(line: Line, config: Path) -> None:
     config.write_text(AUTUMN.replace("One [bold]", "港" * 80))
-    said = line("check-config", "--config", str(config))
+    said = line(*CHECK, str(config))
     assert said.code == 0
     assert "day 1: the title is too long for the auction post, and cut there" in said.out
     assert "day 2" not in said.out
@@ -155,10 +157,37 @@ def test_it_tells_in_which_posts_a_title_is_cut(line: Line, config: Path) -> Non
 @pytest.mark.requirement("CFG-2", "X-7")
 def test_what_x_would_refuse_is_refused_before_the_marathon(line: Line, config: Path) -> None:
     config.write_text(AUTUMN.replace('hashtag = "Tag"', f'hashtag = "{"港" * 100}"'))
-    said = line("check-config", "--config", str(config))
+    said = line(*CHECK, str(config))
     assert (said.code, said.out) == (1, "")
     first, *_ = said.err.splitlines()
     assert first == (
         "marathon: the auction post of day 1 is too long for X without any title: "
         "shorten marathon.hashtag or marathon.id, or round the reserve"
     )
+
+
+@pytest.mark.requirement("CFG-2", "LIFE-2")
+def test_a_first_day_that_is_over_is_refused_unless_it_is_meant_or_has_begun_here(
+    line: Line, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(AUTUMN.replace("2026-10-31", "2020-10-31"))
+    command = ("check-config", "--config", str(config))
+    (tmp_path / "data").mkdir(mode=0o700)
+    monkeypatch.setenv("AUCTION_MANAGER__DATA_DIR", str(tmp_path / "data"))
+    refused = line(*command)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == (
+        "marathon.first_date: 2020-10-31 is over, so 2 of 2 days would be announced as not held; "
+        "name a later date or, if that is meant, say --begin-late\n"
+    )
+    assert line(*command, "--begin-late").code == 0
+    process_file.write(tmp_path / "data", process_file.ProcessFile("small", 1, 2))
+    assert line(*command).code == 0
+
+
+@pytest.mark.requirement("LIFE-2")
+def test_a_marathon_begins_late_once_the_close_of_its_first_day_has_come(config: Path) -> None:
+    first, second = load(config, {}).windows()
+    assert begins_late([first, second], first.closes_at_ms - 1) == ""
+    assert " so 1 of 2 days " in begins_late([first, second], first.closes_at_ms)
+    assert begins_late([], first.closes_at_ms) == ""

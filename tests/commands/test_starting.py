@@ -138,6 +138,18 @@ def test_a_start_that_fails_says_why_in_one_line_and_leaves_nothing(store: Store
         assert start.left() == []
 
 
+@pytest.mark.requirement("LIFE-2", "RED-3")
+@needs_proc
+def test_a_marathon_whose_first_days_are_over_does_not_begin_and_leaves_nothing() -> None:
+    with TemporaryDirectory(prefix="start-") as folder:
+        start = Start(Path(folder) / "data", marathon__first_date="2020-03-01")
+        said = start.end()
+        assert start.process.returncode == 2, said
+        assert "Traceback" not in said
+        assert "marathon.first_date: 2020-03-01 is over, so 30 of 30 days would be announced as not held; " in said
+        assert start.left() == []
+
+
 @pytest.mark.requirement("RED-3")
 @needs_proc
 @pytest.mark.parametrize(
