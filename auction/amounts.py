@@ -28,7 +28,7 @@ _ETH = r"(?:\$?[Ee][Tt][Hh]|[Ee][Tt][Hh][Ee][Rr])(?![A-Za-z0-9_])"
 _LEFT = rf"[{_OPENING}]*+(?>(?P<label>[A-Za-z]++[:=])?)[{_OPENING}]*+"
 _NUMBER = r"(?:(?P<whole>0|[1-9][0-9]*+)(?:\.(?P<decimals>[0-9]++))?|\.(?P<only_decimals>[0-9]++))"
 _RIGHT = rf"(?P<right>(?>(?:[{_CLOSING}]++(?>(?:[^\w{FOREIGN_DIGIT}][^{_DIGIT}]*+)?))?))"
-_BARE = rf"[{_OPENING}]*+[+~{_MINUS}]?[.,]*+[xX×]?[{_DIGIT}][{_DIGIT}.,'’_]*+[xX×]?[)\]}}\"'”’».,…]*+"
+_BARE = rf"[{_OPENING}]*+[+~{_MINUS}]?[.,]*+[xX×]?[{_DIGIT}][{_DIGIT}.,'’_/]*+[xX×]?[)\]}}\"'”’».,…]*+"
 
 _run = re.compile(f"[^ \n{EMOJI}{LINK}]+")
 _digit = re.compile(f"[{_DIGIT}]")

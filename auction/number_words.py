@@ -16,19 +16,21 @@ _OPENING = "([{\"'“‘«"
 _CLOSING = re.escape(".,…)]}\"'”’»")
 
 _mark = re.compile(rf"[{_OPENING}]*+[oOоОΟ]?[.,·٫،・•∙⋅․‚、､˙‧][{_CLOSING}]?")
-# 1k, 5 k, 50%, 1e3, 1/2
+# 1k, 5 k, 50%, 1e3
 _factor = re.compile(
-    rf"[{_OPENING}]*+(?:(?:{_DIGIT}{_DIGITS}*)?[kKmM]|{_DIGIT}{_DIGITS}*(?:[bB%]|[eE][+-]?[0-9]+|/{_DIGIT}+))[{_CLOSING}]*+"
+    rf"[{_OPENING}]*+(?:(?:{_DIGIT}{_DIGITS}*)?[kKmM]|{_DIGIT}{_DIGITS}*(?:[bB%]|[eE][+-]?[0-9]+))[{_CLOSING}]*+"
 )
-_last_word = re.compile(rf"([^\W\d_]++)[{_CLOSING}]*+\Z")
+_last_word = re.compile(rf"([^\W\d_]++)(?>(?:_|[^\w:;!?。{FOREIGN_DIGIT}])*)\Z")
+# Letters of other scripts, and a digit, that are taken for those of ours.
+_LOOKALIKES = str.maketrans("аеорсухіјѕԁһкмтвнοαικνρτυχ0", "aeopcyxijsdhkmtbhoaikvptuxo")
 
 
 def _folded(text: str) -> str:
-    """The text in one case and without accents."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    """The text in one case, without accents, and letters that look alike as one."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFD", text.casefold())
+        text = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return text.lower().translate(_LOOKALIKES)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -457,7 +457,7 @@ def is_bare(run: str, may_end_clause: bool) -> bool:
         at += 1
     if not has_digit(run[at : at + 1]):
         return False
-    while run[at : at + 1] and (has_digit(run[at]) or run[at] in ".,'’_"):
+    while run[at : at + 1] and (has_digit(run[at]) or run[at] in ".,'’_/"):
         at += 1
     if run[at : at + 1] and run[at] in "xX×":
         at += 1
@@ -469,14 +469,20 @@ def is_bare(run: str, may_end_clause: bool) -> bool:
 
 
 def plain(text: str) -> str:
-    """In one case, without accents."""
-    return "".join(c for c in unicodedata.normalize("NFD", text.casefold()) if unicodedata.combining(c) == 0)
+    """In one case, without accents, and letters that look alike as one."""
+    looks = dict(zip("аеорсухіјѕԁһкмтвнοαικνρτυχ0", "aeopcyxijsdhkmtbhoaikvptuxo", strict=True))
+    letters = [c for c in unicodedata.normalize("NFD", text.casefold()) if unicodedata.combining(c) == 0]
+    return "".join(looks.get(c, c) for c in letters)
+
+
+PLAIN_MARKS = [plain(word) for word in MARKS_IN_WORDS]
+PLAIN_NUMBERS = [plain(word) for word in NUMBERS_IN_WORDS]
 
 
 def last_word(run: str) -> str:
     """The letters that the run ends in, closing signs aside."""
     run = plain(run[-40:])
-    while run and run[-1] in ".,…)]}\"'”’»":
+    while run and not (run[-1].isalnum() or run[-1] in ENDS_CLAUSE or is_foreign_digit(run[-1])):
         run = run[:-1]
     start = len(run)
     while start and run[start - 1].isalpha():
@@ -491,7 +497,7 @@ def says(run: str, words: list[str]) -> bool:
 
 def is_mark(run: str) -> bool:
     """Whether the run is a decimal mark or the word for one."""
-    if says(run, MARKS_IN_WORDS):
+    if says(run, PLAIN_MARKS):
         return True
     inner = run.lstrip(OPENS)
     inner = inner[1:] if inner[:1] and inner[0] in "oOоОΟ" else inner
@@ -501,7 +507,7 @@ def is_mark(run: str) -> bool:
 
 def is_counted(run: str) -> bool:
     """Whether the run is a factor, or says a number in words."""
-    if says(run, NUMBERS_IN_WORDS):
+    if says(run, PLAIN_NUMBERS):
         return True
     inner = run.lstrip(OPENS).rstrip(".,…)]}\"'”’»")
     if len(run) > 40 or not inner:
@@ -519,8 +525,6 @@ def is_counted(run: str) -> bool:
         if c in "eE":
             after = after[1:] if after[:1] in ("+", "-") else after
             return is_number(inner[:at]) and after.isascii() and after.isdigit()
-        if c == "/":
-            return is_number(inner[:at]) and after != "" and all(has_digit(d) for d in after)
     return False
 
 
