@@ -27,6 +27,7 @@ from messages.events import (
 from messages.post_weight import POST_LIMIT, weight
 
 MOST_NAMED = 5  # of those who were outbid, in one post
+_MOST_CHARACTERS = POST_LIMIT // 2 * 11  # the longest emoji is made of eleven and weighs two
 
 
 def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
@@ -96,7 +97,7 @@ def ended_post(ended: MarathonEnded) -> str:
     """The post that sums up the marathon."""
     sold = f"{ended.sold} sold for {format_eth(ended.total_wei)} in all"
     summary = f"{sold}, {ended.unsold} without a bidder, {ended.void} not held"
-    return _fit(f"The marathon is over: {summary}. ({_date(ended.at_ms)})")
+    return _fit(f"The marathon is over: {summary}. ({_utc(ended.at_ms):%Y-%m-%d %H:%M} UTC)")
 
 
 def standing_post(
@@ -129,11 +130,11 @@ def receipt_post(day: int, receipt: Receipt, time_zone: str, now_ms: int, correc
 
 
 def _which(auction_id: str, at_ms: int) -> str:
-    return f"{auction_id}, {_date(at_ms)}"
+    return f"{auction_id}, {_utc(at_ms):%Y-%m-%d}"
 
 
-def _date(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}"
+def _utc(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 # What X makes a link of, with or without https:// before it: a dot between a letter or digit and a letter.
@@ -145,7 +146,7 @@ def _fit(*parts: str) -> str:
     limit asks for it, the last one first."""
     text = list(parts)
     for at in range(len(parts) - 2, 0, -2):
-        end = len(parts[at])
+        end = min(len(parts[at]), _MOST_CHARACTERS)
         while weight(_unlinked(text)) > POST_LIMIT and end:
             end -= 1
             text[at] = parts[at][:end].rstrip() + "…"

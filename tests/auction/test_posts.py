@@ -138,6 +138,11 @@ def test_a_long_title_is_cut_and_nothing_else(kind: str) -> None:
 
 
 @pytest.mark.requirement("X-7")
+def test_a_reason_of_any_length_is_cut_at_once() -> None:
+    assert weight(MADE["voided"]("why " * 250_000)) <= 280
+
+
+@pytest.mark.requirement("X-7")
 def test_a_title_is_cut_between_what_people_see_as_characters() -> None:
     post = MADE["closing"]("👨‍👩‍👧‍👦" * 130)
     assert weight(post) <= 280
@@ -158,4 +163,4 @@ def test_an_end_on_another_day_names_its_date() -> None:
 @pytest.mark.parametrize("kind", MADE)
 def test_every_post_names_its_auction_and_date_so_that_no_rehearsal_says_the_same(kind: str) -> None:
     said = MADE[kind]("Harbour")
-    assert re.search(r"\((m-\d\d, )?\d{4}-\d\d-\d\d\)$", said)
+    assert re.search(r"\((m-\d\d, )?\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?\)$", said)

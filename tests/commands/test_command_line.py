@@ -80,7 +80,7 @@ def test_a_file_of_injections_from_windows_is_read(line: Line, tmp_path: Path) -
     ("arguments", "heavy"),
     [
         (["parse-bid", "0.5 ETH"], {"aiohttp", "asyncio", "pykka", "redis", "requests", "rich", "tweepy", "web3"}),
-        (["check-config"], {"aiohttp", "asyncio", "pykka", "redis", "requests", "tweepy", "web3"}),
+        (["check-config", "--begin-late"], {"aiohttp", "asyncio", "pykka", "redis", "requests", "tweepy", "web3"}),
         (["status", "--data-dir", "nowhere"], {"aiohttp", "asyncio", "pykka", "redis", "requests", "tweepy", "web3"}),
         (["--help"], {"aiohttp", "asyncio", "pykka", "redis", "requests", "rich", "tweepy", "web3"}),
     ],

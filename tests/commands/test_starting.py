@@ -36,13 +36,13 @@ needs_proc = pytest.mark.skipif(
 class Start:
     """`run` as a process of its own."""
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, **settings: str) -> None:
         self.data_dir = data_dir
         self._mark = f"{MARK}={uuid.uuid4()}"
         ports = {"http__public_port": "0", "http__private_port": "0"}
         said = {f"AUCTION_MANAGER__{name.upper()}": value for name, value in (ports | settings).items()}
         environment = os.environ | said | dict([self._mark.split("=")])
-        command = [sys.executable, "supervisor.py", "run", "--data-dir", str(data_dir)]
+        command = [sys.executable, "supervisor.py", "run", "--data-dir", str(data_dir), *options]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
     def end(self) -> str:
@@ -129,7 +129,7 @@ def test_a_start_that_fails_says_why_in_one_line_and_leaves_nothing(store: Store
     assert callable(fault)
     with TemporaryDirectory(prefix="start-") as folder, ExitStack() as stack:
         data_dir = Path(folder) / "data"
-        start = Start(data_dir, **stack.enter_context(fault(store, data_dir)))
+        start = Start(data_dir, "--begin-late", **stack.enter_context(fault(store, data_dir)))
         said = start.end()
         assert start.process.returncode == 1, said
         assert "Traceback" not in said
@@ -160,7 +160,7 @@ def test_a_start_that_is_asked_to_end_ends_in_good_order_at_any_moment(step: str
     # Before the first line of the program runs, SIGINT is Python's own, which may lose it.
     number = chance.choice([signal.SIGTERM, signal.SIGINT]) if step else signal.SIGTERM
     with TemporaryDirectory(prefix="start-") as folder:
-        start = Start(Path(folder) / "data")
+        start = Start(Path(folder) / "data", "--begin-late")
         while step and not (start.data_dir / step).exists():
             assert start.process.poll() is None
             time.sleep(0.002)

@@ -40,7 +40,7 @@ settings = msgspec.structs.replace(
     supervision=msgspec.structs.replace(settings.supervision, hang_ms=2_000),
 )
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-surroundings = supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, supervisor.plan_of(settings))
+surroundings = supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, supervisor.plan_of(settings), begin_late=True)
 sys.exit(supervisor.run(settings, surroundings, on_ready, lambda: time.monotonic() > deadline_s))
 """
 
