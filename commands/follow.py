@@ -76,7 +76,7 @@ class Follower:
     def report(self, x_port: int, seed: int) -> Report:
         """The marathon held against the simulator's ground truth."""
         truth = ask_x(x_port, "GET", "/_sim/truth")
-        return report_of(self._client, self._keys, seed, truth, self._settings.marathon.time_zone)
+        return report_of(self._client, self._keys, seed, truth)
 
     def hear(self, event: AnyEvent) -> None:
         """A fact that was not known before, in the order of the log."""

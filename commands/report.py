@@ -17,11 +17,10 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.day import AuctionDay
 from auction.money import format_eth
-from auction.posts import auction_post, result_post
 from auction.rules import posted_at_ms
 from commands.audit import audit
 from messages.base import Outcome, Refusal, Wei
-from messages.events import AuctionOpened, AuctionResumed, EndExtended
+from messages.events import AuctionOpened, AuctionResumed, EndExtended, PostAttempted
 from simulator.oracle import judge
 
 ENTRIES_A_READ = 256
@@ -57,7 +56,7 @@ class Report(msgspec.Struct, frozen=True):
     right: bool
 
 
-def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any], time_zone: str) -> Report:
+def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any]) -> Report:
     """Replays the whole log and holds it against the truth, as /_sim/truth tells it."""
     found, ends = audit(client, keys), _published_ends(client, keys)
     begun = [day for day in found.days.values() if day.prepared is not None]
@@ -65,7 +64,7 @@ def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, An
     days += [_voided(day) for day in found.voided]
     days.sort(key=lambda day: day.day)
     audited = found.difference or "ok"
-    posts = _posts_made(list(found.days.values()), truth, time_zone)
+    posts = _posts_made(list(found.days.values()), truth, _texts_sent(client, keys))
     right = audited == "ok" and posts == "ok" and len(begun) == len(found.days) and all(day.right for day in days)
     return Report(seed, days, audited, posts, right)
 
@@ -129,18 +128,26 @@ def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]], published_ms
     return published_ms <= ends_at_ms <= max(latest_ms, published_ms) and ends_at_ms in {published_ms, *moved}
 
 
-def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], time_zone: str) -> str:
+def _texts_sent(client: redis.Redis, keys: Keys) -> dict[str, str]:
+    """The text of each job as it went to X: another version may have worded it, and goes on with this."""
+    texts: dict[str, str] = {}
+    log, after = LogReader(client, keys), 0
+    while entries := log.read(after, ENTRIES_A_READ):
+        events = (event for entry in entries for event in entry.events())
+        texts |= {event.job: event.text for event in events if isinstance(event, PostAttempted)}
+        after = entries[-1].last_seq
+    return texts
+
+
+def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], sent: Mapping[str, str]) -> str:
     """Whether each auction post and each result stands on X exactly once."""
     made = Counter(post["text"] for post in truth["posts"] if post["author"] == truth["account"])
     for day in days:
         if day.prepared is None or day.result is None:
             continue
-        for what, text in (
-            ("auction post", auction_post(day.prepared, time_zone)),
-            ("result", result_post(day.prepared, day.result)),
-        ):
-            if made[text] != 1:
-                return f"the {what} of day {day.prepared.day} was posted {made[text]} times"
+        for what, job in (("auction post", "auction-post"), ("result", "result")):
+            if (times := made[sent.get(f"{job}:{day.auction_id}", "")]) != 1:
+                return f"the {what} of day {day.prepared.day} was posted {times} times"
     return "ok"
 
 

@@ -153,7 +153,7 @@ def _play_on(scenario: Scenario, settings: Settings, plan: DemoPlan, x_port: int
     truth = ask_x(x_port, "GET", "/_sim/truth")
     kinds: Counter[str] = Counter()
     with store_of(settings) as (client, keys):
-        report = report_of(client, keys, plan.seed, truth, settings.marathon.time_zone)
+        report = report_of(client, keys, plan.seed, truth)
         log, after = LogReader(client, keys), 0
         while entries := log.read(after, ENTRIES_A_READ):
             kinds.update(type(event).__name__ for entry in entries for event in entry.events())
