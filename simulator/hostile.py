@@ -71,7 +71,6 @@ class Hostile:
         self._upstream, self._honest, self._drip_s, self._flood_bytes = upstream, honest, drip_s, flood_bytes
         self.mood = Mood.HONEST
         self.port = 0
-        self._connections: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hostile", daemon=True)
 
@@ -120,14 +119,13 @@ class Hostile:
 
     async def _hush(self) -> None:
         self._server.close()
-        for connection in (open_ones := tuple(self._connections)):
-            connection.cancel()
-        await asyncio.gather(*open_ones, return_exceptions=True)
+        at_work = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
+        await asyncio.sleep(0)  # then what they have closed is closed
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         try:
             if self._upstream is None:
                 while await reader.read(PIECE_BYTES):
@@ -135,13 +133,12 @@ class Hostile:
             else:
                 await self._relay(reader, writer, self._upstream)
             writer.close()  # in good order: the real one has ended it
+            await writer.wait_closed()
         except (OSError, asyncio.CancelledError):
             connected = writer.get_extra_info("socket")
             with suppress(OSError):
                 connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
-        finally:
-            self._connections.discard(task)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream: int | Path) -> None:
         real = (
