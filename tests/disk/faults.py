@@ -2,10 +2,12 @@
 
 One life is the real process of a house (or the making of a demo's plan, or a simulated X), forked, from its start to
 its end in good order. A hook counts what it does to files, and at one of these operations kills it or lets the
-operation fail; or its files may not grow beyond a random size, so that each write of it and of its server can be cut in
-the middle. Around it lie canaries: the working directory, and a folder beside the data directory. Then must hold:
-nothing outside of the data directory has changed; who was not killed has said why in one line and has left nobody
-behind; and the next life works and still has what was acknowledged. Exit code 1 where that did not hold.
+operation fail. Or its files may not grow beyond a random size, or its disk has random room left (a real one in memory,
+where one may be mounted): then each write of it and of its server can be cut in the middle.
+
+Around it lie canaries: the working directory, and a folder beside the data directory. Then must hold: nothing outside
+of the data directory has changed; who was not killed has said why in one line and has left nobody behind; and the next
+life works and still has what was acknowledged. Exit code 1 where that did not hold.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +30,7 @@ import traceback
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +56,7 @@ from supervision import GAVE_UP
 AT_A_TIME = 2
 LIFE_S, END_S = 60, 5
 SAME, DEPTH = 2, 8  # calls of one place that count; frames of the standard library between it and the function
+DISK_BYTES = 2**22
 MOST_BYTES = 200_000  # more than the server writes in a life
 OPERATIONS = {"open", "mkdir", "chmod", "unlink", "rename", "replace", "rmdir", "fsync", "write", "flush", "fork_exec"}
 OUR_FILES = {"own_files.py", "embedded.py", "process_file.py", "launch.py", "demo.py"}
@@ -64,6 +69,7 @@ class Fault(StrEnum):
     KILLED = "killed before an operation"
     REFUSED = "an operation finds the disk full"
     CUT = "no file may grow further"
+    FULL = "a disk with so much room"
 
 
 class Before(StrEnum):
@@ -85,7 +91,12 @@ class Place:
     @property
     def data_dir(self) -> Path:
         """Of a deep one the path is too long for a socket in it."""
-        return self.folder / "data" / Path("d" * 60, "e" * 60) if self.is_deep else self.folder / "data"
+        return self.disk / Path("d" * 60, "e" * 60) if self.is_deep else self.disk / "data"
+
+    @property
+    def disk(self) -> Path:
+        """What may be a file system of its own."""
+        return self.folder / "disk"
 
     @property
     def work(self) -> Path:
@@ -96,7 +107,7 @@ class Place:
         """Everything outside of the data directory, to be compared."""
         found = dict[str, tuple[object, ...]]()
         for path in sorted(self.folder.rglob("*")):
-            if self.data_dir in (path, *path.parents) or path in self.data_dir.parents:
+            if self.disk in (path, *path.parents):
                 continue
             stat = path.lstat()
             content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
@@ -159,7 +170,7 @@ def own_x(place: Place, acknowledge: Callable[[int], None]) -> int:
 
 # What lives, what may be there before, and how many operations it has at most.
 SCENES: list[tuple[Callable[..., int], list[Before], int]] = [
-    (house, list(Before), 24),
+    (house, list(Before), 34),
     (plan, [Before.NOTHING, Before.ENDED], 38),
     (launched_x, [Before.NOTHING, Before.ENDED], 16),
     (own_x, [Before.NOTHING], 10),
@@ -283,9 +294,12 @@ def play(case: Case) -> Outcome:
     outcome = Outcome(case)
     _plant(place)
     canaries = place.canaries()
+    if case.fault is Fault.FULL:
+        mount(place.disk)
     try:
         known = _prepare(case, place)
-        life = live(case.be, place, case.fault, case.at)
+        with nearly_full(place.disk, case.at) if case.fault is Fault.FULL else nullcontext():
+            life = live(case.be, place, case.fault, case.at)
         outcome.happened = life.code != 0
         _judge(outcome, place, life)
         after = live(case.be, place)
@@ -301,6 +315,8 @@ def play(case: Case) -> Outcome:
         outcome.wrong += _left(place)
     finally:
         _end_all(place)
+        if case.fault is Fault.FULL:
+            subprocess.run(["umount", "--lazy", place.disk], check=True)
     if (found := place.canaries()) != canaries:
         outcome.wrong.append(f"outside has changed: {sorted(set(found.items()) ^ set(canaries.items()))}")
     if not outcome.wrong:
@@ -310,8 +326,39 @@ def play(case: Case) -> Outcome:
     return outcome
 
 
+def mount(folder: Path) -> None:
+    """A small disk in memory. Raises CalledProcessError where none may be mounted."""
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder], check=True, capture_output=True
+    )
+
+
+def can_mount() -> bool:
+    """Whether this process may mount a disk."""
+    with tempfile.TemporaryDirectory(prefix="disk-") as folder:
+        try:
+            mount(Path(folder))
+        except (subprocess.CalledProcessError, OSError):
+            return False
+        subprocess.run(["umount", folder], check=True)
+    return True
+
+
+@contextmanager
+def nearly_full(disk: Path, room: int) -> Iterator[None]:
+    """Inside, there is only so much room, in bytes."""
+    filler = disk / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(1, shutil.disk_usage(disk).free - room))
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
 def _plant(place: Place) -> None:
-    for path in ("work/letters/first", "work/photo", "work/socket", "beside/data/deep/photo", "data.json"):
+    place.disk.mkdir()
+    for path in ("work/letters/first", "work/photo", "work/socket", "beside/data/deep/photo", "disk.json"):
         file = place.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(path)
@@ -337,7 +384,8 @@ def _judge(outcome: Outcome, place: Place, life: Life) -> None:
         outcome.wrong.append(f"it ended with {life.code}: {_last_line(life.said)}")
     if life.code == 1 and "auction-manager: " not in life.said and case.be is not own_x:
         outcome.wrong.append(f"it did not say why: {_last_line(life.said)}")
-    outcome.wrong += _left(place)
+    if case.before is not Before.ADOPTED or life.code == 0:  # who was not adopted yet is left alone
+        outcome.wrong += _left(place)
 
 
 def _left(place: Place) -> list[str]:
@@ -379,12 +427,15 @@ def _last_line(said: str) -> str:
 
 
 def cases(seed: int, runs: int) -> list[Case]:
-    """So many runs: each operation of each life once, killed and refused, and as many with a random bound, shuffled."""
+    """So many runs: each operation of each life once, killed and refused; every other one also with a random bound."""
+    mounts = can_mount()
     chance, all_of_them = random.Random(seed), list[Case]()
     for be, befores, most in SCENES:
         for before, is_deep, at in itertools.product(befores, (False, True)[: 1 + (be is house)], range(1, most + 1)):
             all_of_them += [Case(be, before, is_deep, fault, at) for fault in (Fault.KILLED, Fault.REFUSED)]
-            all_of_them.append(Case(be, before, is_deep, Fault.CUT, int(MOST_BYTES ** chance.random()) - 1))
+            if at % 2:
+                cut = Fault.FULL if be is house and at % 4 == 1 and mounts else Fault.CUT
+                all_of_them.append(Case(be, before, is_deep, cut, int(MOST_BYTES ** chance.random()) - 1))
     chance.shuffle(all_of_them)
     return [*itertools.islice(itertools.cycle(all_of_them), runs)]
 
@@ -401,7 +452,8 @@ def main() -> int:
         )
         outcomes = list(_told(found, console))
     for fault in Fault:
-        of_it = [outcome for outcome in outcomes if outcome.case.fault is fault]
+        if not (of_it := [outcome for outcome in outcomes if outcome.case.fault is fault]):
+            continue
         scenes = Counter(outcome.case.be.__name__ for outcome in of_it)
         happened, wrong = (
             sum(map(bool, column)) for column in zip(*((o.happened, o.wrong) for o in of_it), strict=True)
