@@ -97,56 +97,63 @@ class Door:
     def __init__(self, places: Places, clients: Clients) -> None:
         self._places, self._clients = places, clients
         self._open = ExitStack()  # the listening sockets
+        self._listening: list[socket.socket] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, server: web.Server, host: str, port: int) -> int:
         """Listen; the port. Raises OSError where the address cannot be had; then nothing listens."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        listeners = []
         with ExitStack() as opened:
             for family, address in {(family, address[:2]): None for family, _, _, _, address in found}:
                 listening = opened.enter_context(socket.create_server(address, family=family, backlog=BACKLOG))
                 # Accepted ones inherit it.
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
                 listening.setblocking(False)
-                listeners.append(listening)
+                self._listening.append(listening)
             self._open = opened.pop_all()
-        for listening in listeners:
-            self._begin(self._accept(server, listening))
-        return int(listeners[0].getsockname()[1])
+        for listening in self._listening:
+            self._listen(server, listening)
+        return int(self._listening[0].getsockname()[1])
 
     async def close(self) -> None:
         """Let nobody in any more. Who is in stays in."""
+        for listening in self._listening:
+            asyncio.get_running_loop().remove_reader(listening)
+        self._listening.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._open.close()
 
-    async def _accept(self, server: web.Server, listening: socket.socket) -> None:
-        loop, accepted = asyncio.get_running_loop(), 0
-        while True:
+    def _listen(self, server: web.Server, listening: socket.socket) -> None:
+        # asyncio's own sock_accept leaves a traceback in the log when it is cancelled as somebody comes.
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening, self._accept, server, listening)
+
+    def _accept(self, server: web.Server, listening: socket.socket) -> None:
+        """Accept some of those who wait; between two turns others of the loop have theirs."""
+        for _ in range(ACCEPTED_A_TURN):
             try:
-                connection, address = await loop.sock_accept(listening)
+                connection, address = listening.accept()
+            except BlockingIOError:
+                return
             except OSError:  # no descriptor or no memory is left, or the other side has gone already
                 metrics.errors.labels("accept").inc()
-                await asyncio.sleep(REST_S)
-                continue
-            # While connections wait, accepting does not: others of the loop get their turn all the same.
-            accepted += 1
-            if accepted % ACCEPTED_A_TURN == 0:
-                await asyncio.sleep(0)
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listening)
+                loop.call_later(REST_S, self._listen, server, listening)
+                return
+            connection.setblocking(False)
             client = self._clients.of_peer(address[0])
             if self._places.take(client):
-                self._begin(self._let_in(server, connection, client))
+                self._let_in(server, connection, client)
             else:
                 connection.close()
 
-    async def _let_in(self, server: web.Server, connection: socket.socket, client: Client) -> None:
+    def _let_in(self, server: web.Server, connection: socket.socket, client: Client) -> None:
+        loop = asyncio.get_running_loop()
         made = Connection(server, client, lambda: self._places.give_back(client))
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: made, connection)
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.create_task(work)
+        task = loop.create_task(loop.connect_accepted_socket(lambda: made, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

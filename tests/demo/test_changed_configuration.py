@@ -52,7 +52,7 @@ def run(settings: Settings, plan: list[DayPlan], look: Callable[[supervisor.Proc
         return bool(seen)
 
     process: list[supervisor.Process] = []
-    surroundings = supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, plan, dates)
+    surroundings = supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, plan, dates, begin_late=True)
     assert supervisor.run(settings, surroundings, process.append, is_over) == 0
     return seen[0]
 

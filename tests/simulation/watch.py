@@ -107,7 +107,7 @@ class Watch:
                 self._world.note(writer, f"commits {count} up to {answer}")
         elif command[0] == "XADD" and command[1].startswith("queue:"):
             auction_id = command[1].removeprefix("queue:")
-            commands = unpack_commands(command[-1])
+            commands = unpack_commands(command[4])
             self._world.note("queue", f"{auction_id} + {', '.join(each.message_id for each in commands)}")
             for each in commands:
                 if isinstance(each, PlaceBid):

@@ -356,7 +356,7 @@ MUTATIONS = (
     Mutation(
         "the event loop's thread is watched",
         "supervisor.py",
-        "            fault = fault or process.fault()\n",
+        "                fault = process.fault()\n",
         "",
         ("test_event_loop_watched.py::test_a_lost_event_loop_ends_the_process_with_70_and_the_last_line_says_why",),
     ),
