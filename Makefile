@@ -12,8 +12,18 @@ scenarios: .venv/run  ## plays every scenario; reports and logs in build/scenari
 run: .venv/run  ## the supervisor with config.toml
 	$(PYTHON) supervisor.py run $(ARGS)
 
+# What plays whole houses mostly waits: beside the rest of the tests it costs next to no time.
+HOUSES := $(addprefix tests/,commands corruption demo disk faults scenario siege torture)
 test: lint node_modules browser  ## everything that has to hold; ARGS="tests/auction -k fold"
+ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
+else
+	$(MAKE) --keep-going --jobs=2 --output-sync test-houses test-parts
+endif
+test-houses:
+	$(PYTHON) -m pytest --quiet $(HOUSES)
+test-parts:
+	$(PYTHON) -m pytest --quiet $(addprefix --ignore=,$(HOUSES))
 
 lint: .venv/dev
 	.venv/bin/ruff check .

@@ -71,7 +71,7 @@ def play(data_dir: Path, days: int, day_seconds: float) -> int:
     opens_at_ms = supervisor.clock_ms() + START_MS
     plan = DemoPlan(seed=1, days=days, day_seconds=day_seconds, bidders=BIDDERS, first_opens_at_ms=opens_at_ms)
     settings = demo_settings(load(None, {}), plan, data_dir, 0)
-    port = simulated_x(data_dir, x_options(settings, plan))
+    port, _ = simulated_x(data_dir, x_options(settings, plan))
     surroundings = supervisor.Surroundings(
         base_url(port), CREDENTIALS, days_of(settings, plan), further_of(settings, plan)
     )
