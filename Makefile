@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-houses test-parts demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -18,7 +18,7 @@ test: lint node_modules browser  ## everything that has to hold; ARGS="tests/auc
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
 else
-	$(MAKE) --keep-going --jobs=2 --output-sync test-houses test-parts
+	$(MAKE) --keep-going --jobs=2 --output-sync=line test-houses test-parts
 endif
 test-houses:
 	$(PYTHON) -m pytest --quiet $(HOUSES)
