@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: test-houses test-parts demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -13,17 +13,20 @@ run: .venv/run  ## the supervisor with config.toml
 	$(PYTHON) supervisor.py run $(ARGS)
 
 # What plays whole houses mostly waits: beside the rest of the tests it costs next to no time.
-HOUSES := $(addprefix tests/,commands corruption demo disk faults scenario siege torture)
+DEMOS := $(addprefix tests/,demo faults siege)
+HOUSES := $(addprefix tests/,commands corruption disk scenario torture x)
 test: lint node_modules browser  ## everything that has to hold; ARGS="tests/auction -k fold"
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
 else
-	$(MAKE) --keep-going --jobs=2 --output-sync=line test-houses test-parts
+	$(MAKE) --keep-going --jobs=3 --output-sync=line test-demos test-houses test-parts
 endif
+test-demos:
+	$(PYTHON) -m pytest --quiet $(DEMOS)
 test-houses:
 	$(PYTHON) -m pytest --quiet $(HOUSES)
 test-parts:
-	$(PYTHON) -m pytest --quiet $(addprefix --ignore=,$(HOUSES))
+	$(PYTHON) -m pytest --quiet $(addprefix --ignore=,$(DEMOS) $(HOUSES))
 
 lint: .venv/dev
 	.venv/bin/ruff check .
