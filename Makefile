@@ -19,7 +19,7 @@ test: lint node_modules browser  ## everything that has to hold; ARGS="tests/auc
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
 else
-	$(MAKE) --keep-going --jobs=3 --output-sync=line test-demos test-houses test-parts
+	$(MAKE) --keep-going --jobs=3 test-demos test-houses test-parts
 endif
 test-demos:
 	$(PYTHON) -m pytest --quiet $(DEMOS)
