@@ -7,6 +7,7 @@ that nobody takes end it.
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -24,6 +25,8 @@ PROXY_IDLE_S = 75.0  # a proxy keeps its connections, and closes them itself
 ANSWER_S = 20.0  # for an answer to be taken
 LINGER_S = 1.0  # for the rest of a body that nobody reads
 HEAD_BYTES = 32_768
+# What a WebSocket's viewer may say in a minute, who has nothing to say: many a frame is no message, and costs as much.
+TALK_BYTES, MINUTE_S = 65_536, 60.0
 # Connections that wait, in the system's hands: beyond these it forgets some, and they try again a second later.
 BACKLOG = 4_096
 ACCEPTED_A_TURN = 128
@@ -48,18 +51,31 @@ class Connection(web.RequestHandler):
         )
         self._on_end = on_end
         self._head_bytes = 0
+        self._talk_bytes, self._minute_ends_s = 0, 0.0
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._on_end()
 
     def data_received(self, data: bytes) -> None:
+        if self._payload_parser is not None and self._talks_too_much(len(data)):  # a WebSocket's, and nobody else's
+            metrics.http_malformed.inc()
+            if self.transport is not None:
+                self.transport.abort()
+            return
         super().data_received(data)
         waits_for_head = self._waiter is not None and not self._messages
         self._head_bytes = self._head_bytes + len(data) if waits_for_head else 0
         if self._head_bytes > HEAD_BYTES:
             metrics.http_malformed.inc()
             self.force_close()
+
+    def _talks_too_much(self, more_bytes: int) -> bool:
+        now_s = time.monotonic()
+        if now_s >= self._minute_ends_s:
+            self._talk_bytes, self._minute_ends_s = 0, now_s + MINUTE_S
+        self._talk_bytes += more_bytes
+        return self._talk_bytes > TALK_BYTES
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

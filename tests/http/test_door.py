@@ -14,7 +14,7 @@ import pytest
 
 from adapters.http import door
 from adapters.http.clients import Clients
-from adapters.http.door import HEAD_BYTES
+from adapters.http.door import HEAD_BYTES, TALK_BYTES
 from adapters.http.server import CONNECTIONS_EACH, KEPT, READERS, READERS_EACH, HttpSettings
 from adapters.http.views import Reads
 from adapters.livestream.hub import FeedLimits
@@ -122,6 +122,7 @@ MALFORMED = {
         b"POST /inject HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"
     ),
+    "a handshake whose key is no ASCII": HANDSHAKE.replace(b"dGhl", b"\xff"),
     "a handshake that is half one": HANDSHAKE.replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"X: y"),
 }
 
@@ -142,6 +143,33 @@ def test_what_is_no_request_is_answered_and_leaves_no_line_in_the_log(
                 connection.sendall(sent)  # and leaves
         assert ask(house.public + "/")[0] == 200
     assert caplog.records == []
+
+
+TALK = {
+    "parts of a message that is never whole": b"\x01\x00" + b"\x00\x00" * TALK_BYTES,
+    "a part at a time, each in a mask": b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * TALK_BYTES,
+    "pings": b"\x89\x80\0\0\0\0" * TALK_BYTES,
+}
+
+
+@pytest.mark.requirement("LIV-4")
+@pytest.mark.parametrize("sent", TALK.values(), ids=TALK)
+def test_a_viewer_who_sends_more_than_a_viewer_has_to_say_is_cut_whether_or_not_it_makes_a_message(sent: bytes) -> None:
+    with serving() as house, stranger(house, sends=HANDSHAKE) as viewer:
+        until(lambda: house.hub.viewers == 1)
+        with suppress(ConnectionError):
+            viewer.sendall(sent)
+        until(lambda: house.hub.viewers == 0, 10)
+
+
+def test_a_viewer_may_say_a_little_each_minute_for_as_long_as_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MINUTE_S", 0.0)  # what comes next is in a minute of its own
+    with serving() as house, stranger(house, sends=HANDSHAKE + b"\x01\x00") as viewer:
+        for _ in range(8):
+            viewer.sendall(b"\x00\x00" * (TALK_BYTES // 8) + b"\x89\x00")
+            while b"\x8a\x00" not in viewer.recv(100_000):
+                pass  # until the ping is answered, or the socket's own time-out fails the test
+        assert house.hub.viewers == 1
 
 
 @contextmanager

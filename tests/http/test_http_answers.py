@@ -93,6 +93,17 @@ def test_images_come_from_the_configured_folder_and_from_nowhere_else(tmp_path: 
             assert ask(f"{house.public}/images/{name}")[0] == 404, name
 
 
+@pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+def test_a_date_that_no_calendar_has_is_refused_and_leaves_no_line_in_the_log(
+    header: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "lot.png").write_bytes(b"png")
+    headers = {header: f"Sat, 01 Jan {10**20} 00:00:00 GMT", "Range": "bytes=0-1"}
+    with serving(HttpSettings(images=tmp_path)) as house:
+        assert ask(f"{house.public}/images/lot.png", headers=headers)[0] == 400
+    assert not caplog.records
+
+
 WRONG_PUBLIC = [
     ("GET", "/nowhere", {}, 404, "NOT_FOUND"),
     ("POST", "/", {}, 405, "METHOD_NOT_ALLOWED"),
