@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from actors.congestion import watch
 from actors.day_plan import stored_plan
-from actors.histories import Histories, StillReading
+from actors.histories import LONGEST_S, Histories, StillReading
 from actors.injection import injected
 from actors.lease_keeper import ALARM as STORE
 from actors.operations import note, ordered, why_not
@@ -69,7 +69,7 @@ class Reception:
         self._histories, self._time_zone = histories, time_zone
         self._reads = StoreReads(client, keys, len(auctions), self.receipts, clock)
         self._serials = itertools.cycle(range(4096))
-        self._seen, self._looking = Seen(), asyncio.Lock()
+        self._seen, self._looking, self._asking = Seen(), asyncio.Lock(), asyncio.Lock()
 
     def views(self, inject_enabled: bool, consumer_secret: str) -> Views:
         """What the HTTP server takes. X may push where the secret is known with which it signs."""
@@ -150,9 +150,17 @@ class Reception:
     async def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Any]:
         """What is true of these posts as of now, None for one without a verdict. Raises Refused, StoreError."""
         try:
+            # Questions wait here, not each in a thread: the loop has a few, and images and host names need them too.
+            async with asyncio.timeout(LONGEST_S):
+                await self._asking.acquire()
+        except TimeoutError:
+            raise Refused("others are being answered: please ask again", "STILL_READING", 503) from None
+        try:
             found = await asyncio.to_thread(self._histories.receipts, auction_id, post_ids)
         except StillReading as reading:
             raise Refused(str(reading), "STILL_READING", 503) from None
+        finally:
+            self._asking.release()
         return [receipt and receipt_json(receipt, self._time_zone) for receipt in found]
 
     async def operate(self, name: str, fields: dict[str, Any], by: str) -> dict[str, Any]:

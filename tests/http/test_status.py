@@ -1,5 +1,6 @@
 """What `/status`, `/readyz` and `/metrics` say while the store is away: what they remember, at once."""
 
+import asyncio
 import os
 import signal
 import time
@@ -121,3 +122,24 @@ def test_what_keeps_the_store_stands_on_status_and_readyz_in_the_same_words(desk
     finally:
         alarms.clear(ALARM)
     assert desk.reception.ready() == (True, [])
+
+
+@pytest.mark.requirement("LIV-3")
+def test_receipts_that_wait_for_the_store_leave_the_threads_of_the_loop_to_others(desk: Desk) -> None:
+    process_id = desk.server.process_id()
+    assert process_id is not None
+
+    async def scenario() -> None:
+        asked = [asyncio.ensure_future(desk.reception.receipts("m-01", [1])) for _ in range(100)]
+        await asyncio.sleep(0)
+        other = asyncio.ensure_future(asyncio.to_thread(bool))
+        done, _ = await asyncio.wait([*asked, other], return_when=asyncio.FIRST_COMPLETED)
+        os.kill(process_id, signal.SIGCONT)
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert done == {other}
+
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        desk.ask(scenario)
+    finally:
+        os.kill(process_id, signal.SIGCONT)
