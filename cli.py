@@ -91,7 +91,7 @@ def _told(arguments: Sequence[str]) -> int:
     except (CommandError, StoreError, OSError) as error:
         from auction.words import one_line
 
-        print(f"auction-manager: {one_line(str(error))}", file=sys.stderr)  # it may quote what strangers have said
+        print(f"auction-manager: {one_line(_in_words(error))}", file=sys.stderr)  # may quote what strangers have said
         try:
             sys.stdout.flush()
         except OSError:
@@ -99,6 +99,12 @@ def _told(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _done(arguments: Sequence[str]) -> int:

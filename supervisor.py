@@ -356,7 +356,8 @@ class Process:
         days = {day.auction_id: day.window.day for day in where.plan}
         days |= {day.auction_id: day.window.day for day in where.further}
         self._store.journal(self.client, HOUSE).begin()  # which refuses a damaged log
-        Mending(self.client, self.keys).mend(days)
+        for line in Mending(self.client, self.keys).mend(days):
+            log.error("the store was damaged: %s", line)
         self._carry_on()
 
     def _look_at_store(self) -> None:

@@ -6,7 +6,6 @@ Checkpoints, segments and entries of queues are looked at by their readers; user
 since there may be millions of lists.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -27,8 +26,6 @@ from auction.day import AuctionDay
 from auction.rules import posted_at_ms
 from messages.events import AuctionEvent, Observed
 
-log = logging.getLogger(__name__)
-
 ENTRIES_A_READ = 1_024
 BIDS_A_WRITE = 2_000
 
@@ -47,7 +44,7 @@ class Mending:
 
     def mend(self, days: Mapping[str, int], thorough: bool = False) -> list[str]:
         """Looks at everything of these auctions, each with the number of its day; with `thorough`, also at all users'
-        bids, and all views and histories are made anew."""
+        bids, and each view and history is compared with what the log makes of it."""
         said = list(self._put_aside_other_types(days))
         if thorough:
             said += self._put_aside_users_lists()
@@ -60,8 +57,6 @@ class Mending:
         if damaged or needs_stage:
             newest = max(begun, key=lambda name: begun[name])
             said += self._make_anew(damaged | ({newest} if needs_stage else set()), newest if needs_stage else "")
-        for line in said:
-            log.error("the store was damaged: %s", line)
         return said
 
     def count_log_again(self) -> list[str]:
@@ -160,7 +155,7 @@ class Mending:
                 observed = (event for event in events if isinstance(event, Observed))
                 histories[entry.writer] |= {f"{bid.post_id:020d}": posted_at_ms(bid.post_id) for bid in observed}
         for name, day in sorted(days.items()):
-            if day.prepared:
+            if day.prepared and self._differs(name, day, histories[name]):
                 self._write_view(self._keys.day(day.prepared.day), day)
                 self._write_history(name, histories[name])
                 yield f"the state and the bid history of {name} were made anew from the log"
@@ -179,6 +174,15 @@ class Mending:
         while entries := self._log.read(after, ENTRIES_A_READ):
             yield from entries
             after = entries[-1].last_seq
+
+    def _differs(self, auction_id: str, day: AuctionDay, history: Mapping[str, int]) -> bool:
+        view, key = sealed(day_view(day)), self._keys.bids(auction_id)
+        assert day.prepared
+        if self._hash(self._keys.day(day.prepared.day)) != {name.encode(): view[name].encode() for name in view}:
+            return True
+        with translated():
+            stored: Any = [] if key in self._aside else self._client.zrange(key, 0, -1, withscores=True)
+        return {member.decode(errors="replace"): at_ms for member, at_ms in stored} != history
 
     def _write_view(self, key: str, day: AuctionDay) -> None:
         self._do("DEL", key)

@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime
 
 EPOCH_MS = 1288834974657
-PER_MS = 1 << 22
 
 
 def now_ms() -> int:

@@ -116,6 +116,15 @@ def everything(stage: Stage) -> dict[str, Any]:
     return {key: read[stage.client.type(key)](key) for key in keys if not key.startswith("lease:")}
 
 
+def test_a_thorough_mending_of_what_is_whole_says_nothing(stage: Stage, day: dict[str, str]) -> None:
+    before = everything(stage)
+    assert Mending(stage.client, stage.keys).mend(DAYS, thorough=True) == []
+    assert everything(stage) == before
+    stage.client.zadd(stage.keys.bids("m-01"), {"rubbish": 1})  # which no start looks for
+    assert len(Mending(stage.client, stage.keys).mend(DAYS, thorough=True)) == 1
+    assert everything(stage) == before
+
+
 @pytest.mark.requirement("RED-4")
 def test_a_users_list_of_another_type_is_put_aside_by_a_thorough_mending(stage: Stage, day: dict[str, str]) -> None:
     key = stage.keys.user_bids(7)

@@ -256,10 +256,10 @@ def test_what_is_no_export_is_told_in_one_line(line: Line, tmp_path: Path, conte
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["audit", "--file", "nowhere"], "nowhere"),
+        (["audit", "--file", "nowhere"], "auction-manager: nowhere: No such file or directory"),
         (["log", "--auction", AUCTION], "--auction goes with --export only"),
         (["log", "--export", "new", "--auction", "m-99"], "there is no auction m-99 in the log"),
-        (["log", "--export", "."], "File exists"),
+        (["log", "--export", "."], "auction-manager: .: File exists"),
     ],
 )
 def test_wrong_usage_is_one_line(line: Line, arguments: list[str], says: str) -> None:
