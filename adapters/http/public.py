@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from adapters.http.answers import answer, query
-from adapters.http.clients import Clients
+from adapters.http.clients import Client, Clients
 from adapters.http.places import Places
 from adapters.http.views import Json, NotFound, Reads, Refused
 from adapters.livestream.hub import FeedHub
@@ -26,7 +27,9 @@ _USER_ID = _POST_ID = re.compile(r"[1-9][0-9]{0,18}")
 _AFTER = re.compile(r"[A-Za-z0-9_:-]{1,96}")
 
 
-def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | None, clients: Clients) -> None:
+def public_app(
+    app: web.Application, reads: Reads, hub: FeedHub, images: Path | None, clients: Clients, connections: Places
+) -> None:
     """Add the public routes; `images` is the folder of the lots' images, if there is one."""
     seats = Places("viewers", hub.limits.viewers, SEATS_EACH, KEPT_SEATS)
 
@@ -88,7 +91,7 @@ def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | 
         path = images / name if images and _IMAGE_NAME.fullmatch(name) else None
         if path is None or not path.is_file():
             raise NotFound("there is no such image")
-        return web.FileResponse(path, headers={"Cache-Control": "max-age=3600"})
+        return _Image(path, connections, clients.of_request(request))
 
     for route in _PAGE_FILES:
         app.router.add_get(route, get_page)
@@ -100,6 +103,22 @@ def public_app(app: web.Application, reads: Reads, hub: FeedHub, images: Path | 
     app.router.add_get("/api/auctions/{id}/receipt", receipt)
     app.router.add_get("/api/users/{id}/bids", user_bids)
     app.router.add_get("/images/{name}", image)
+
+
+class _Image(web.FileResponse):
+    """An image: the file is open until it is sent or given up, and takes a connection's place for so long."""
+
+    def __init__(self, path: Path, places: Places, client: Client) -> None:
+        super().__init__(path, headers={"Cache-Control": "max-age=3600"})
+        self._places, self._client = places, client
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        try:
+            with self._places.held(self._client):
+                return await super().prepare(request)
+        except Refused as refused:
+            self.set_status(refused.status)
+            return await web.StreamResponse.prepare(self, request)
 
 
 def _speaks_websocket(request: web.Request) -> bool:

@@ -60,12 +60,12 @@ class HttpServer:
         """Listen. Raises OSError where an address cannot be had; then nothing listens."""
         settings, before = self._settings, self._settings.before
         clients = settings.clients
+        everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
         public = _app("public", PUBLIC_BODY_BYTES, clients, {"/api/": Places("readers", READERS, READERS_EACH, KEPT)})
-        public_app(public, self._views.reads, self._hub, settings.images, clients)
+        public_app(public, self._views.reads, self._hub, settings.images, clients, everybody)
         webhook_app(public, self._views.webhook)
         private = _app("private", PRIVATE_BODY_BYTES, clients, {})
         private_app(private, self._views, settings.operators, settings.identity, settings.private_host)
-        everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
         operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
         self._ticking = asyncio.create_task(self._hub.run())
         try:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +108,24 @@ def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch
         with suppress(ConnectionError):
             while True:  # until it is cut, or the socket's own time-out fails the test
                 connection.sendall(b"GET /stage.js HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+
+
+@pytest.mark.requirement("LIV-4")
+def test_an_image_that_nobody_takes_counts_as_a_connection_for_as_long_as_its_file_is_open(tmp_path: Path) -> None:
+    (tmp_path / "lot.png").write_bytes(bytes(8_000_000))
+    request = b"GET /images/lot.png HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(HttpSettings(images=tmp_path, connections=19)) as house, ExitStack() as stack:
+        readers = [stack.enter_context(stranger(house, number, request)) for number in range(9)]
+        assert all(reader.recv(12) == b"HTTP/1.1 200" for reader in readers)
+
+        def status_of_another() -> bytes:
+            with suppress(ConnectionError), stranger(house, 9, request) as another:
+                return another.recv(12)[-3:]
+            return b""  # the one before has not left yet
+
+        assert status_of_another() == b"503"
+        readers.pop().close()
+        until(lambda: status_of_another() == b"200")
 
 
 MALFORMED = {
