@@ -102,8 +102,9 @@ def ask(
             path += f"?marathon={process.marathon_id}"
         return _exchange(connection, method, path, body, token)
     except (OSError, http.client.HTTPException, ValueError) as fault:
+        why = getattr(fault, "strerror", None) or fault
         raise CommandError(
-            f"nobody answers on port {port} ({fault}); is the supervisor of {settings.data_dir} running?"
+            f"nobody answers on port {port} ({why}); is the supervisor of {settings.data_dir} running?"
         ) from None
     finally:
         connection.close()

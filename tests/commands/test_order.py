@@ -71,6 +71,7 @@ def test_an_order_that_reaches_nobody_says_so(line: Line, command: str) -> None:
     said = line(command, *(["10 min"] if command == "extend" else []), *WHY)
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("auction-manager: nobody answers on port")
+    assert "Errno" not in said.err
 
 
 USER1 = f"@user1 leads with 0.1 ETH (post {LOW.post_id})"
