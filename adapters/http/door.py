@@ -59,16 +59,21 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         if self._payload_parser is not None and self._talks_too_much(len(data)):  # a WebSocket's, and nobody else's
-            metrics.http_malformed.inc()
-            if self.transport is not None:
-                self.transport.abort()
+            self._cut()
             return
         super().data_received(data)
+        if len(self._message_tail) > TALK_BYTES:  # it came with the handshake
+            self._cut()
         waits_for_head = self._waiter is not None and not self._messages
         self._head_bytes = self._head_bytes + len(data) if waits_for_head else 0
         if self._head_bytes > HEAD_BYTES:
             metrics.http_malformed.inc()
             self.force_close()
+
+    def _cut(self) -> None:
+        metrics.http_malformed.inc()
+        if self.transport is not None:
+            self.transport.abort()
 
     def _talks_too_much(self, more_bytes: int) -> bool:
         now_s = time.monotonic()
