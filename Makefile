@@ -31,7 +31,7 @@ test-parts:
 lint: .venv/dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	$(PYTHON) -m mypy
 
 format: .venv/dev
 	.venv/bin/ruff check --fix .
