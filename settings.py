@@ -22,6 +22,7 @@ from adapters.config_file import Form, ListOf, Reading, Secret, Section, forms, 
 from auction.calendar import Window, marathon_calendar
 from auction.money import format_eth, parse_eth
 from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
+from loopback import is_loopback
 from messages.base import Lot, Rules, Wei
 
 __all__ = ["Secret", "Settings", "SettingsError", "load", "masked"]
@@ -455,15 +456,8 @@ def _check_http(settings: Settings, reading: Reading) -> None:
         reading.fault("http.inject_enabled", says)
     if reading.sound("http.private_host", "http.operator_tokens"):
         host = http.private_host
-        if not http.operator_tokens and not _is_loopback(host):
+        if not http.operator_tokens and not is_loopback(host):
             reading.fault("http.private_host", f"{host} can be reached by others: http.operator_tokens must be set")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_chain(settings: Settings, reading: Reading) -> None:

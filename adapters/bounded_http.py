@@ -5,7 +5,6 @@ sent. Both are put right one layer below, in the adapter that its sessions go ou
 and what a failure means, is left to whoever asks.
 """
 
-import ipaddress
 import os
 import socket
 import threading
@@ -21,6 +20,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
+
+from loopback import is_loopback
 
 CONNECT_S = 5.0
 LINE_BYTES = 2**20  # of a stream; X's longest post with everything around it is a third of it
@@ -251,15 +252,4 @@ def _answer(asked: "Future[socket.socket]", dial: Callable[[], socket.socket]) -
 
 def _proxies(url: str) -> Mapping[str, str]:
     """The environment's proxies for this address; none for this machine, which no proxy can reach."""
-    return {} if _is_loopback(urlsplit(url).hostname or "") else get_environ_proxies(url)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
+    return {} if is_loopback(urlsplit(url).hostname or "") else get_environ_proxies(url)

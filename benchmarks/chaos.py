@@ -5,7 +5,6 @@ because it reads /proc. Exit code 1 when it does not hold.
 """
 
 import argparse
-import http.client
 import json
 import random
 import signal
@@ -22,8 +21,10 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+import loopback
 from adapters import process_file
 from commands.simulated import end_simulated_x
+from loopback import NoAnswer
 from simulator.launch import port_of
 
 ROOT = Path(__file__).parent.parent
@@ -108,7 +109,7 @@ def _crash_on(process: "subprocess.Popen[bytes]", data_dir: Path, seed: int, dur
         task = progress.add_task("a crash a second", total=duration_s)
         while process.poll() is None and time.monotonic() < began_s + duration_s + DEADLINE_S:
             progress.update(task, completed=time.monotonic() - began_s)
-            with suppress(OSError, http.client.HTTPException):  # not up yet, or just ending
+            with suppress(NoAnswer):  # not up yet, or just ending
                 status = _ask(data_dir, "GET", "/status")
                 if status["current"]:
                     names = sorted(actor["name"] for actor in status["actors"])
@@ -136,16 +137,10 @@ def _crash_on(process: "subprocess.Popen[bytes]", data_dir: Path, seed: int, dur
 def _ask(data_dir: Path, method: str, path: str, body: Any = None) -> Any:
     found = process_file.read(data_dir)
     if found is None:
-        raise ConnectionError("nobody has listened there yet")
-    connection = http.client.HTTPConnection("127.0.0.1", found.private_port, timeout=10)
-    try:
-        connection.request(method, path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        content = json.loads(answer.read())
-    finally:
-        connection.close()
-    if answer.status >= 300:
-        raise ConnectionError(f"{method} {path}: {content}")
+        raise NoAnswer("nobody has listened there yet")
+    status, content = loopback.ask(found.private_port, method, path, body, within_s=10)
+    if status >= 300:
+        raise NoAnswer(f"{method} {path}: {content}")
     return content
 
 

@@ -5,21 +5,18 @@ supervisor's own resident set; the server and the simulator are processes of the
 """
 
 import argparse
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import msgspec
 
 from adapters.redis.embedded import EmbeddedServer
-from benchmarks.measuring import BUILD, ROOT, Measure, resident_mb
+from benchmarks.measuring import BUILD, ROOT, Measure, is_ready, resident_mb
 from commands.simulated import end_simulated_x
 from simulator.launch import port_of
 
@@ -64,7 +61,7 @@ def measure() -> IdleRun:
             stderr=subprocess.DEVNULL,
         )
         try:
-            while not _ready(data_dir):
+            while not is_ready(data_dir):
                 if time.monotonic() - began_s > DEADLINE_S or process.poll() is not None:
                     raise RuntimeError("the process does not become ready")
                 time.sleep(0.01)
@@ -77,15 +74,6 @@ def measure() -> IdleRun:
             process.wait(DEADLINE_S)
             if (port := port_of(data_dir)) is not None:
                 end_simulated_x(data_dir, port)
-
-
-def _ready(data_dir: Path) -> bool:
-    try:
-        port = json.loads((data_dir / "process.json").read_bytes())["private_port"]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (OSError, ValueError, urllib.error.URLError):
-        return False
 
 
 if __name__ == "__main__":

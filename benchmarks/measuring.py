@@ -8,6 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+import loopback
+from adapters import process_file
+
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 
@@ -47,6 +50,15 @@ def resident_mb(process_id: int) -> float:
     status = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1024
+
+
+def is_ready(data_dir: Path) -> bool:
+    """Whether the process of this data directory says that it is."""
+    found = process_file.read(data_dir)
+    try:
+        return found is not None and loopback.ask(found.private_port, "GET", "/readyz", within_s=1)[0] == 200
+    except loopback.NoAnswer:
+        return False
 
 
 def percentile(values: Sequence[float], share: float) -> float:

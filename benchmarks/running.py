@@ -6,8 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +14,6 @@ from types import TracebackType
 import redis
 
 import supervisor
-from adapters import process_file
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreUnavailable
@@ -26,7 +23,7 @@ from adapters.redis.queue import Queue
 from benchmarks.feeding import SOCKET, Fed, Order, feed, feeder_id
 from benchmarks.house import house_plan, house_settings
 from benchmarks.lines import War
-from benchmarks.measuring import ROOT, resident_mb, until
+from benchmarks.measuring import ROOT, is_ready, resident_mb, until
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
 from messages.events import BidAccepted, BidRefused
@@ -142,14 +139,7 @@ class RunningHouse:
     def is_ready(self) -> bool:
         """Whether the process says so. Raises RuntimeError when it has ended."""
         self._must_live()
-        found = process_file.read(self.data_dir)
-        if found is None:
-            return False
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{found.private_port}/readyz", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
-            return False
+        return is_ready(self.data_dir)
 
     def words(self) -> str:
         """The last thing that it said on standard error."""

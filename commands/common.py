@@ -5,8 +5,6 @@ It is light: what reads the store imports `commands.store`.
 
 import argparse
 import hmac
-import http.client
-import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +14,10 @@ import msgspec
 
 from adapters import process_file
 from adapters.process_file import ProcessFile, proof
+from loopback import Connection, NoAnswer
 from settings import Settings, load
 
 ANSWER_S = 10.0
-ANSWER_BYTES = 1 << 24
 
 
 class CommandError(Exception):
@@ -88,36 +86,18 @@ def ask(
     """
     process = process_of(settings)
     port = process.private_port
-    connection = http.client.HTTPConnection(settings.http.private_host, port, timeout=ANSWER_S)
     try:
-        connection.connect()
-        connection.auto_open = 0  # what proves itself is this connection, not whoever would take a next one
-        nonce = secrets.token_hex(32)
-        known = _exchange(connection, "GET", f"/proof?nonce={nonce}")[1]
-        said = str(known.get("proof")) if isinstance(known, dict) else ""
-        wanted = proof(process.secret, nonce, process.marathon_id, port)
-        if not process.secret or not hmac.compare_digest(said.encode(), wanted.encode()):
-            raise CommandError(f"not the supervisor of {settings.data_dir} answers on port {port}; is it running?")
-        if method == "POST":
-            path += f"?marathon={process.marathon_id}"
-        return _exchange(connection, method, path, body, token)
-    except (OSError, http.client.HTTPException, ValueError) as fault:
-        why = getattr(fault, "strerror", None) or fault
+        with Connection(port, ANSWER_S, settings.http.private_host) as there:
+            nonce = secrets.token_hex(32)
+            known = there.ask("GET", f"/proof?nonce={nonce}")[1]
+            said = str(known.get("proof")) if isinstance(known, dict) else ""
+            wanted = proof(process.secret, nonce, process.marathon_id, port)
+            if not process.secret or not hmac.compare_digest(said.encode(), wanted.encode()):
+                raise CommandError(f"not the supervisor of {settings.data_dir} answers on port {port}; is it running?")
+            if method == "POST":
+                path += f"?marathon={process.marathon_id}"
+            return there.ask(method, path, body, {"Authorization": f"Bearer {token}"} if token else {})
+    except NoAnswer as fault:
         raise CommandError(
-            f"nobody answers on port {port} ({why}); is the supervisor of {settings.data_dir} running?"
+            f"nobody answers on port {port} ({fault}); is the supervisor of {settings.data_dir} running?"
         ) from None
-    finally:
-        connection.close()
-
-
-def _exchange(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    body: dict[str, Any] | None = None,
-    token: str | None = None,
-) -> tuple[int, Any]:
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-    answer = connection.getresponse()
-    return answer.status, json.loads(answer.read(ANSWER_BYTES))

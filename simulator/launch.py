@@ -5,17 +5,18 @@ themselves once nobody has talked to them for a while. While one lives it holds 
 that is just starting, or does not answer for a moment, never gets a second one beside it.
 """
 
-import http.client
-import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import loopback
 import own_files
+from loopback import NoAnswer
 
 PORT_FILE, LOCK_FILE, LOG_FILE = "simulated-x.port", "simulated-x.lock", "simulated-x.log"
 START_S = 30.0
@@ -78,18 +79,12 @@ def _start_alone(data_dir: Path, options: Sequence[str]) -> "subprocess.Popen[by
 
 def ask_x(port: int, method: str, path: str, body: Any = None) -> Any:
     """The JSON answer of the simulator's control plane. Raises SimulatorFailed."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
     try:
-        text = json.dumps(body) if body is not None else None
-        connection.request(method, path, text, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        content = json.loads(answer.read())
-    except (OSError, http.client.HTTPException, ValueError) as fault:
+        status, content = loopback.ask(port, method, path, body, within_s=ANSWER_S)
+    except NoAnswer as fault:
         raise SimulatorFailed(f"the simulated X on port {port} does not answer: {fault}") from None
-    finally:
-        connection.close()
-    if answer.status != http.client.OK:
-        raise SimulatorFailed(f"the simulated X answers {answer.status} to {method} {path}: {content}")
+    if status != HTTPStatus.OK:
+        raise SimulatorFailed(f"the simulated X answers {status} to {method} {path}: {content}")
     return content
 
 

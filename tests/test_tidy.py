@@ -16,8 +16,8 @@ MAY_IMPORT = {
     "messages": {"messages"},
     "auction": {"auction", "messages"},
     "supervision": {"supervision"},
-    "adapters": {"adapters", "messages", "own_files"},
-    "simulator": {"simulator", "messages", "own_files"},
+    "adapters": {"adapters", "loopback", "messages", "own_files"},
+    "simulator": {"simulator", "loopback", "messages", "own_files"},
     "actors": {"actors", "adapters", "auction", "messages", "supervision"},
 }
 OURS = {
@@ -29,6 +29,7 @@ OURS = {
     "cli",
     "end_signals",
     "ingest_process",
+    "loopback",
     "own_files",
     "standard_streams",
 }

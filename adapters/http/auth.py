@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from adapters.http.views import Refused
+from loopback import is_loopback
 
 LOCAL = "local"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
@@ -63,13 +64,8 @@ def check_own_name(host: str, listens_on: str) -> None:
     """Refuses what names another host than the private listener's: a page in a browser here can be made to call us
     under a name of its own. Where every address is listened on, any address is our name. Raises Refused (421)."""
     everywhere = listens_on in ("0.0.0.0", "::") and _is_address(host)  # noqa: S104 (compared, not listened on)
-    if not (everywhere or host in ("", "localhost", listens_on.lower()) or is_loopback(host)):
+    if not (everywhere or host in ("", listens_on.lower()) or is_loopback(host)):
         raise Refused(f"{host[:60]!r} is no name of this listener: ask {listens_on}", "WRONG_HOST", 421)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether it is an address of this machine alone."""
-    return _is_address(address) and ipaddress.ip_address(address).is_loopback
 
 
 def _is_address(host: str) -> bool:

@@ -1,7 +1,5 @@
 """A house under faults, from outside: its process, who bids on its X, and who looks at its `/status` meanwhile."""
 
-import http.client
-import json
 import subprocess
 import sys
 import threading
@@ -14,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import loopback
 import supervisor
 from adapters import process_file
 from adapters.redis.client import connect
@@ -23,6 +22,7 @@ from adapters.redis.log import LogReader, verify_chain
 from benchmarks.measuring import until
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
+from loopback import NoAnswer
 from messages.events import BidAccepted, BidRefused
 from simulator.launch import PORT_FILE, SimulatorFailed, ask_x
 from tests.faults.house import house_plan, house_settings
@@ -113,22 +113,16 @@ class House:
     # ---- what it says
 
     def ask(self, path: str) -> tuple[int, Any]:
-        """Status and JSON answer. Raises OSError, HTTPException."""
+        """Status and JSON answer. Raises NoAnswer."""
         found = process_file.read(self.data_dir)
         if found is None:
-            raise ConnectionRefusedError("it does not listen yet")
-        connection = http.client.HTTPConnection("127.0.0.1", found.private_port, timeout=ANSWER_S)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
+            raise NoAnswer("it does not listen yet")
+        return loopback.ask(found.private_port, "GET", path, within_s=ANSWER_S)
 
     def is_ready(self) -> bool:
         self.must_live()
-        with suppress(OSError, http.client.HTTPException):
-            return self.ask("/readyz")[0] == http.client.OK
+        with suppress(NoAnswer):
+            return self.ask("/readyz")[0] == 200
         return False
 
     def must_live(self) -> None:
@@ -141,7 +135,7 @@ class House:
             began_s = time.monotonic()
             try:
                 _, status = self.ask("/status")
-            except (OSError, http.client.HTTPException) as fault:
+            except NoAnswer as fault:
                 self.samples.append(Sample(began_s, time.monotonic() - began_s, f"no answer: {fault}", ()))
                 continue
             waiting = tuple(f"{actor['state']}" for actor in status["actors"] if actor["state"] != "READY")
@@ -153,7 +147,7 @@ class House:
 
     def _auction_post(self) -> str:
         self.must_live()
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(NoAnswer):
             current = self.ask("/status")[1]["current"] or {}
             return (current.get("post_id") or "") if current.get("phase") == "ACTIVE" else ""
         return ""

@@ -1,0 +1,107 @@
+"""Questions to processes of ours on this machine: over in time as a whole, and bounded in size.
+
+It is light, knows no other module of ours, and asks the address itself: nothing of the environment, proxies least of
+all, leads a question or its token elsewhere. Neighbours outside are asked by `adapters/bounded_http.py`.
+"""
+
+import http.client
+import ipaddress
+import json
+import socket
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+ANSWER_BYTES = 2**24
+
+
+class NoAnswer(Exception):
+    """Nobody answered, not in time, or not with JSON; the text says which."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether it is an address or a name of this machine alone."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def ask(port: int, method: str, path: str, body: Any = None, *, within_s: float) -> tuple[int, Any]:
+    """Status and JSON of the answer to one question. Raises NoAnswer."""
+    with Connection(port, within_s) as connection:
+        return connection.ask(method, path, body)
+
+
+class Connection:
+    """One connection, for several questions to the same process; closed as a context. For one thread.
+
+    `within_s` bounds everything that is asked on it together, connecting included. It never connects again: what has
+    proven who it is stays the one that is asked.
+    """
+
+    def __init__(self, port: int, within_s: float, host: str = "127.0.0.1") -> None:
+        self._http = http.client.HTTPConnection(host, port)
+        self._until_s = time.monotonic() + within_s
+
+    def __enter__(self) -> "Connection":
+        try:
+            self._http.timeout = _left_s(self._until_s)
+            self._http.connect()
+        except (OSError, OverflowError, ValueError) as fault:  # also what is no port, and no name
+            raise _no_answer(fault) from None
+        self._http.auto_open = 0
+        self._http.sock = _Bounded(self._http.sock, self._until_s)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Status and JSON of the answer; `body` is sent as JSON. Raises NoAnswer."""
+        sent = json.dumps(body) if body is not None else None
+        try:
+            self._http.request(method, path, sent, {"Content-Type": "application/json", **(headers or {})})
+            answer = self._http.getresponse()
+            content = answer.read(ANSWER_BYTES + 1)
+            if len(content) > ANSWER_BYTES:
+                raise NoAnswer(f"an answer of more than {ANSWER_BYTES} bytes")
+            return answer.status, json.loads(content)
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as fault:
+            raise _no_answer(fault) from None
+
+
+class _Bounded(socket.socket):
+    """A socket on which nothing is sent or received after a moment: a time-out by itself bounds each wait only."""
+
+    def __init__(self, connected: socket.socket, until_s: float) -> None:
+        super().__init__(connected.family, connected.type, connected.proto, connected.detach())
+        self._until_s = until_s
+
+    def sendall(self, *args: Any) -> None:
+        self.settimeout(_left_s(self._until_s))
+        super().sendall(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        self.settimeout(_left_s(self._until_s))
+        return super().recv_into(*args)
+
+
+def _no_answer(fault: Exception) -> NoAnswer:
+    return NoAnswer(getattr(fault, "strerror", None) or str(fault) or "it hung up")
+
+
+def _left_s(until_s: float) -> float:
+    left_s = until_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError("no whole answer in time")
+    return left_s
