@@ -43,6 +43,8 @@ class BoundedAdapter(HTTPAdapter):
         self._socket: Any = None
         self._shut = False
         self._dialling: threading.Thread | None = None
+        self.begun = 0
+        """Grows before each piece of a request is sent. Where a question fails and it has not grown, nobody has it."""
 
     def mounted(self, session: S) -> S:
         """This session, which has no other way out from here on.
@@ -84,7 +86,8 @@ class BoundedAdapter(HTTPAdapter):
             )
         except requests.RequestException:
             raise
-        except OSError as fault:  # what requests does not translate: no certificates where they should be
+        except (OSError, urllib3.exceptions.HTTPError) as fault:
+            # What requests does not translate: no certificates where they should be, a host that is no name.
             raise requests.ConnectionError(fault, request=request) from fault
         finally:
             if is_stream:
@@ -112,10 +115,20 @@ class BoundedAdapter(HTTPAdapter):
                     raise urllib3.exceptions.ConnectTimeoutError("no whole answer of the proxy in time")
 
             def connect(connection: Any) -> None:
-                plain.connect(connection)
+                begun = self.begun
+                try:
+                    plain.connect(connection)
+                finally:
+                    self.begun = begun  # what a proxy on the way was told is not the request
                 self._remember(connection.sock)
 
-            ours = {"_new_conn": dial, "_tunnel": tunnel, "connect": connect}
+            def send(connection: Any, data: Any) -> None:
+                if connection.sock is None:
+                    connection.connect()
+                self.begun += 1
+                plain.send(connection, data)
+
+            ours = {"_new_conn": dial, "_tunnel": tunnel, "connect": connect, "send": send}
             pool.ConnectionCls = type(plain.__name__, (plain,), ours)
         return pool
 

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import requests
 import tweepy
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from adapters import alarms, metrics
 from adapters.x.answers import Lookup, Users, ids, items, read_lookup, read_users
@@ -58,8 +57,9 @@ class XClient:
         )
         # tweepy has the rules on the stream's client only; this one never streams.
         self._rules = tweepy.StreamingClient(credentials.bearer_token, return_type=requests.Response)
-        for client in (self._client, self._rules):
-            client.session = Endpoint(base_url, timeout_s).session()
+        self._way = Endpoint(base_url, timeout_s)
+        for client, way in ((self._client, self._way), (self._rules, Endpoint(base_url, timeout_s))):
+            client.session = way.session()
             client.session.hooks["response"].append(refuse)
         self._asking = Asking(budget or Budget(), now_ms)
         self._own_id: int | None = None
@@ -138,7 +138,7 @@ class XClient:
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
         """Post once; the post's id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post never left)."""
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
-        sent_ms = self._asking.now_ms()
+        sent_ms, begun = self._asking.now_ms(), self._way.begun
         try:
             answer = self._asking.send("post", post)
         except Refusal as fault:
@@ -148,7 +148,7 @@ class XClient:
                 raise PostRefused(str(fault), fault.status) from fault
             raise PostOutcomeUnknown(str(fault)) from fault
         except requests.RequestException as fault:
-            if _never_left(fault):
+            if self._way.begun == begun:
                 raise self._asking.unavailable("post", fault) from fault
             raise PostOutcomeUnknown(root_of(fault)) from fault
         try:
@@ -221,11 +221,3 @@ def _compare_clocks(ahead_ms: int) -> None:
         alarms.sound("clock", f"our clock is {abs(ahead_ms) / 1000:.1f} s {which} X's: synchronise it (NTP)")
     else:
         alarms.clear("clock")
-
-
-def _never_left(fault: requests.RequestException) -> bool:
-    """Whether no byte of the request can have reached X: there was no connection to send it on."""
-    if isinstance(fault, requests.ConnectTimeout):
-        return True
-    cause = fault.args[0] if fault.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)

@@ -47,7 +47,9 @@ class PostRefused(Exception):
 
 def root_of(fault: BaseException) -> str:
     """What lies at the bottom of a chain of exceptions: libraries wrap "refused" several times, with whole URLs."""
-    while cause := fault.__cause__ or fault.__context__:
+    above = list[BaseException]()
+    while (cause := fault.__cause__ or fault.__context__) and cause not in above:  # a chain may lead back into itself
+        above.append(fault)
         fault = cause
     return f"{type(fault).__name__}: {fault}"[:500]
 

@@ -386,6 +386,82 @@ def test_a_post_that_never_left_may_be_sent_again(client_of: Clients) -> None:
         client_of("http://no-such-host.invalid").create_post("text")
 
 
+NO_WAY = {
+    "no port": "http://127.0.0.1:99999",
+    "no address": "http://[::1",
+    "no name": "http://a..b",
+    "a label too long": f"http://{'a' * 64}.example",
+    "a name that means nothing": "http://*.example",
+    "no host": "http://",
+    "another scheme": "gopher://127.0.0.1",
+    "no scheme": "127.0.0.1",
+}
+
+
+@pytest.mark.requirement("X-5")
+@pytest.mark.parametrize("how", NO_WAY)
+def test_a_post_to_an_address_that_is_none_never_left(how: str, client_of: Clients) -> None:
+    with pytest.raises(XUnavailable):
+        client_of(NO_WAY[how]).create_post("text")
+
+
+PROXIES = {
+    "nobody": f"http://127.0.0.1:{free_port()}",
+    "no address": "http://[::1",
+    "a port too large": "http://127.0.0.1:99999",
+    "another scheme": "socks5://127.0.0.1:1",
+}
+
+
+@pytest.mark.requirement("X-5")
+@pytest.mark.parametrize("how", PROXIES)
+def test_a_post_that_no_proxy_could_take_never_left(
+    how: str, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", PROXIES[how])
+    with pytest.raises(XUnavailable):
+        client_of("https://far-away.invalid").create_post("text")
+
+
+@pytest.mark.requirement("X-5")
+@pytest.mark.parametrize(
+    "says",
+    [answer("407 Proxy Authentication Required", b""), answer("200 OK", b""), lambda connection: None, chunked(b"a")],
+    ids=["refuses", "hangs up behind its yes", "hangs up", "talks on"],
+)
+def test_a_post_that_a_proxy_does_not_carry_on_never_left(
+    says: Callable[[socket.socket], None], bad_server: Serve, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = bad_server(says)
+    monkeypatch.setenv("https_proxy", proxy.base_url)
+    with pytest.raises(XUnavailable):
+        client_of("https://far-away.invalid", timeout_s=2).create_post("text")
+    assert proxy.requests[0].startswith(b"CONNECT far-away.invalid:443")
+
+
+@pytest.mark.requirement("X-5")
+def test_a_post_without_a_secure_connection_never_left(bad_server: Serve, client_of: Clients) -> None:
+    plain = bad_server(answer("200 OK", b""))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for url in (plain.base_url, f"http://127.0.0.1:{silent.getsockname()[1]}"):
+            with pytest.raises(XUnavailable):
+                client_of(url.replace("http:", "https:"), timeout_s=0.5).create_post("text")
+
+
+@pytest.mark.requirement("X-5")
+def test_of_a_connection_that_is_kept_each_post_leaves_anew(bad_server: Serve, client_of: Clients) -> None:
+    def once(connection: socket.socket) -> None:
+        body = b'{"data": {"id": "1800000000000000000"}}'
+        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        while (piece := connection.recv(65536)) and b"second" not in piece:  # that one it keeps to itself
+            continue
+
+    client = client_of(bad_server(once).base_url, timeout_s=5)
+    client.create_post("first")
+    with pytest.raises(PostOutcomeUnknown):
+        client.create_post("second")
+
+
 @pytest.mark.requirement("X-5")
 def test_a_host_that_does_not_answer_the_call_has_not_got_the_post(client_of: Clients) -> None:
     # A full backlog: the kernel answers no further call.
