@@ -18,7 +18,7 @@ from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue, Reading
 from adapters.redis.view import sealed
 from adapters.redis.writes import BidHistories, HashSet, HashSetIf, Trim, Write
-from auction.catch_up import LEAST_OUTAGE_MS
+from auction.catch_up import HOUSE, LEAST_OUTAGE_MS
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
 from auction.segments import BIDS_A_SEGMENT
@@ -288,7 +288,14 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "winner_handle": result.winner.bidder_handle if result and result.winner else "",
         "accepted": accepted,
         "refused": standings.found - accepted if standings else 0,
-        "paused": "1" if day.controls and day.controls.paused and day.phase is Phase.ACTIVE else "",
+        "paused": _paused(day),
         "provisional": "" if day.phase is Phase.COMPLETED else "1",
     }
     return {name: str(value) for name, value in fields.items()}
+
+
+def _paused(day: AuctionDay) -> str:
+    """Whether a pause lasts; "house" where it is the house's own."""
+    if not day.controls or not day.controls.paused or day.phase is not Phase.ACTIVE:
+        return ""
+    return HOUSE if day.controls.pauses[-1].by_house else "1"

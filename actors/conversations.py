@@ -44,7 +44,12 @@ def _open(days: list[Any]) -> dict[int, tuple[str, Phase]]:
 
 
 def commands_for(found: FoundPost) -> list[PlaceBid | WithdrawBid]:
-    """What the queue is told of a post: the reply, and that the versions before an edit are gone (a new id each)."""
+    """What the queue is told of a post: the reply, and that the versions before an edit are gone (a new id each).
+
+    Nothing of a later version of the auction post, which stands in its own conversation.
+    """
+    if found.conversation_id in found.earlier_versions:
+        return []
     if not found.earlier_versions:
         return [found.bid]
     edited = [

@@ -15,7 +15,7 @@ from actors.day_plan import DayPlan, FurtherDay, Plan
 from actors.house_state import X, begun_state
 from actors.letters import letter_discarded
 from actors.listener import VERDICTS, LogListener
-from actors.people import bar_for_strikes, barred, unbarred
+from actors.people import bar_for_strikes, barred, unbar_for_lifted, unbarred
 from actors.ports import Clock, StoreAccess
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
@@ -38,6 +38,7 @@ from messages.events import (
     PostRefused,
     ResultNamed,
     StrikeGiven,
+    StrikeLifted,
 )
 from messages.hints import DayIsOver, LogGrew, QueueGrew
 from supervision import Context, Delivery
@@ -124,6 +125,9 @@ class Scheduler(LogListener):
             case StrikeGiven():
                 if order := bar_for_strikes(event, self._state, self._strikes):
                     self._bar(order)
+            case StrikeLifted():
+                if lift := unbar_for_lifted(event, self._state, self._strikes):
+                    self._unbar(lift)
 
     def handle(self, message: object) -> object:
         if isinstance(message, QueueGrew):
@@ -277,8 +281,7 @@ class Scheduler(LogListener):
             case BarBidder() if not self._state.bars_bidder(order.bidder_id):
                 self._bar(order)
             case UnbarBidder() if self._state.bars_bidder(order.bidder_id):
-                self._state.unbar(order.bidder_id, now_ms)
-                self._commit([unbarred(order, now_ms)], self._to_open_auctions(order))
+                self._unbar(order)
             case SkipDay() if order.day in self._plan and order.day not in self._state.started:
                 self._void(self._plan[order.day], now_ms, f"skipped: {order.why}", order.by)
             case MakeUpFor() if order.outage.to_ms > self._state.x_known_to_ms:
@@ -291,6 +294,11 @@ class Scheduler(LogListener):
     def _bar(self, order: BarBidder) -> None:
         self._state.bars.append(order)
         self._commit([barred(order, self._clock())], self._to_open_auctions(order))
+
+    def _unbar(self, order: UnbarBidder) -> None:
+        now_ms = self._clock()
+        self._state.unbar(order.bidder_id, now_ms)
+        self._commit([unbarred(order, now_ms)], self._to_open_auctions(order))
 
     def _to_open_auctions(self, order: AuctionCommand) -> list[Write]:
         queues = [self._store.keys.queue(self._plan[day].auction_id) for day in self._state.open]

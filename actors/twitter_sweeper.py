@@ -93,6 +93,8 @@ class TwitterSweeper(LogListener):
         return None
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+        if writer in self._conversations:
+            self._conversations[writer].second_look.hear(event)
         match event:
             case AuctionOpened():
                 self._follow(event.auction_id, event.post_id)
@@ -162,7 +164,7 @@ class TwitterSweeper(LogListener):
 
     def _follow(self, auction_id: str, post_id: int, closing: bool = False) -> None:
         if auction_id not in self._conversations:
-            look = SecondLook(self._client, self.keys, self._x, auction_id, post_id)
+            look = SecondLook(self._client, self.keys, self._x, auction_id, post_id, self._timing.lag_ms)
             sweep = Sweep(self._timing.lag_ms)
             self._conversations[auction_id] = Conversation(auction_id, post_id, sweep, look, closing)
 
@@ -180,8 +182,8 @@ class TwitterSweeper(LogListener):
             [post for post_id, post in sorted(found.items()) if post_id not in conversation.settled]
         )
         commands: list[AuctionCommand] = [command for post in known.ready for command in commands_for(post)]
-        looked = conversation.second_look.look(swept_to_ms if conversation.closing else None)
-        commands += looked.withdrawals
+        looked = conversation.second_look.look(now_ms, swept_to_ms if conversation.closing else None)
+        commands += looked.commands
         commands += self._watch_auction_post(conversation, looked.auction_post, now_ms)
         if known.waiting:
             # The pass proves nothing from the first post on whose author is not known yet.

@@ -29,6 +29,7 @@ from messages.commands import (
     PauseAuction,
     PlaceBid,
     ReleaseBid,
+    RestoreBid,
     ResumeAuction,
     UnbarBidder,
     VoidAuction,
@@ -47,6 +48,7 @@ from messages.events import (
     BidInvalidated,
     BidRefused,
     BidReleased,
+    BidRestored,
     BidWithdrawn,
     CloseOverdue,
     ClosingSoon,
@@ -205,6 +207,8 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
         case BidWithdrawn():
             return WithdrawBid(message_id=event.message_id, post_id=event.post_id, cause=event.cause)
+        case BidRestored():
+            return RestoreBid(message_id=event.message_id, post_id=event.post_id)
         case WatermarkMoved():
             return MarkSwept(
                 message_id=event.message_id, swept_to_ms=event.watermark_ms, looked_again=event.looked_again

@@ -13,10 +13,14 @@ from messages.base import Outage, Refusal
 
 
 class Pause(msgspec.Struct, array_like=True):
-    """Bids posted in [from_ms, until_ms) are refused; `until_ms` is None while the pause lasts. UTC ms."""
+    """Bids posted in [from_ms, until_ms) are refused; `until_ms` is None while the pause lasts. UTC ms.
+
+    `by_house` says that the house has ordered it, and may end it too.
+    """
 
     from_ms: int
     until_ms: int | None = None
+    by_house: bool = False
 
 
 class Bar(msgspec.Struct, array_like=True):
@@ -74,9 +78,9 @@ class Controls(msgspec.Struct, array_like=True):
 
     # ---- what an order changes
 
-    def pause(self, from_ms: int) -> None:
+    def pause(self, from_ms: int, by_house: bool = False) -> None:
         """Bids are refused from then on."""
-        self.pauses.append(Pause(from_ms))
+        self.pauses.append(Pause(from_ms, by_house=by_house))
 
     def resume(self, until_ms: int, ends_at_ms: int) -> None:
         """Bids count again; the end is now this, and what caps it has moved by the pause too."""

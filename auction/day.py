@@ -25,6 +25,7 @@ from messages.commands import (
     OperatorCommand,
     PauseAuction,
     PlaceBid,
+    RestoreBid,
     VoidAuction,
     WithdrawBid,
 )
@@ -34,6 +35,7 @@ from messages.events import (
     AuctionPrepared,
     BidAccepted,
     BidRefused,
+    BidRestored,
     BidWithdrawn,
     CloseOverdue,
     ClosingSoon,
@@ -42,8 +44,11 @@ from messages.events import (
     ResultNamed,
     StandingsRevised,
     StrikeGiven,
+    StrikeLifted,
     WatermarkMoved,
 )
+
+EDITED = "edited"  # the cause of a withdrawal that is no strike: a later version of the post stands in its place
 
 
 class AuctionDay(DayRecord):
@@ -73,6 +78,8 @@ class AuctionDay(DayRecord):
                     events += self._decide_preparation(command, now_ms)
                 case ConfirmAuctionPost():
                     events += self._decide_opening(command, now_ms)
+                case RestoreBid():
+                    events += self._decide_restored(command, now_ms)
                 case MarkSwept():
                     events += self._decide_watermark(command, now_ms)
                 case VoidAuction():
@@ -110,6 +117,8 @@ class AuctionDay(DayRecord):
                 return self.prepared is None
             case ConfirmAuctionPost():
                 return self.prepared is not None and self.phase is Phase.PENDING
+            case RestoreBid():
+                return self.result is None and command.post_id in self.tombstones
             case MarkSwept():
                 known_ms = self.looked_again_ms if command.looked_again else self.watermark_ms
                 return self.standings is not None and command.swept_to_ms > known_ms
@@ -123,10 +132,14 @@ class AuctionDay(DayRecord):
                 return True
 
     def _will_be_news(self, command: AuctionCommand, replies: Sequence[PlaceBid], gone: Sequence[WithdrawBid]) -> bool:
-        """Whether a pause that was said after the end lies before the one that the bids in front of it bring.
+        """Whether the bids and withdrawals in front of it make the control news: a restored bid may have been withdrawn
+        by one of them, and a pause that was said after the end lies before the end that the bids bring.
 
-        Tried on a copy: rarely asked, and bids may be parted only by what then stands between them in the log.
+        The pause is tried on a copy: rarely asked, and bids may be parted only by what then stands between them in the
+        log.
         """
+        if isinstance(command, RestoreBid):
+            return self.result is None and any(command.post_id == withdrawal.post_id for withdrawal in gone)
         could_be = self.phase is Phase.ACTIVE and self.controls and not self.controls.paused
         if not (could_be and replies and isinstance(command, PauseAuction)):
             return False
@@ -199,7 +212,9 @@ class AuctionDay(DayRecord):
             if known is None:
                 self.facts[reply.author_id] = facts
             bids.append(bid)
-        if leader and leader.post_id in withdrawn and self.result is None:
+        # Who edits his bid has made another one, and has taken nothing back.
+        taken_back = withdrawn.get(leader.post_id) if leader and self.result is None else None
+        if leader and taken_back and taken_back.cause != EDITED:
             events.append(self._strike(leader, now_ms))
         verdicts, revised_from = self.take_in(bids, list(withdrawn))
         events += [self.tell(found[verdict.bid.post_id], verdict, now_ms) for verdict in verdicts]
@@ -207,6 +222,20 @@ class AuctionDay(DayRecord):
             events.append(self._revision(revised_from, now_ms))
         events += self._decide_extension(now_ms)
         return events
+
+    def _decide_restored(self, command: RestoreBid, now_ms: int) -> list[AuctionEvent]:
+        """The bid counts again, at its own time, and costs no strike."""
+        post_id = command.post_id
+        events: list[AuctionEvent] = [BidRestored(message_id=f"restored:{post_id}", at_ms=now_ms, post_id=post_id)]
+        if bidder_id := self.struck.pop(post_id, 0):
+            lifted = StrikeLifted(
+                message_id=f"strike-lifted:{post_id}", at_ms=now_ms, bidder_id=bidder_id, post_id=post_id
+            )
+            events.append(lifted)
+        revised_from = self.restore(post_id)
+        if revised_from is not None:
+            events.append(self._revision(revised_from, now_ms))
+        return events + self._decide_extension(now_ms)
 
     def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
         """What the reply bids, whatever others do."""
@@ -284,6 +313,7 @@ class AuctionDay(DayRecord):
         return result
 
     def _strike(self, leader: Bid, now_ms: int) -> StrikeGiven:
+        self.struck[leader.post_id] = leader.bidder_id
         return StrikeGiven(
             message_id=f"strike:{leader.post_id}",
             at_ms=now_ms,

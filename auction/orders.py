@@ -6,7 +6,7 @@ found by folding again.
 
 from typing import Any
 
-from auction.catch_up import made_up_end
+from auction.catch_up import HOUSE, made_up_end
 from auction.controls import Controls, first_id_at
 from messages.base import Phase
 from messages.commands import (
@@ -43,7 +43,8 @@ def is_news(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_
         case PauseAuction():
             return is_active and not controls.paused and command.said_at_ms < ends_at_ms
         case ResumeAuction():
-            return is_active and controls.paused
+            # What an operator has paused is his to resume.
+            return is_active and controls.paused and (command.by != HOUSE or controls.pauses[-1].by_house)
         case ExtendAuction():
             return is_active and command.ends_at_ms > ends_at_ms
         case MakeUpFor():
@@ -106,7 +107,7 @@ def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int 
     """
     match event:
         case AuctionPaused():
-            controls.pause(event.from_ms)
+            controls.pause(event.from_ms, event.by == HOUSE)
             controls.pausing.add(event.correlation_id)
             return first_id_at(event.from_ms)
         case AuctionResumed():

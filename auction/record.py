@@ -23,6 +23,7 @@ from messages.events import (
     AuctionPrepared,
     BidAccepted,
     BidRefused,
+    BidRestored,
     BidWithdrawn,
     CloseOverdue,
     ClosingSoon,
@@ -30,6 +31,7 @@ from messages.events import (
     EndFrozen,
     ResultNamed,
     StrikeGiven,
+    StrikeLifted,
     WatermarkMoved,
 )
 
@@ -53,6 +55,7 @@ class DayState(msgspec.Struct, array_like=True):
     outside: list[Verdict] = []  # decided before the opening or after the result: never part of the standing
     facts: dict[int, AuthorFacts] = {}
     closing_told_ms: int | None = None
+    struck: dict[int, int] = {}  # posts whose withdrawal cost a strike, and whose they are
 
 
 class DayRecord:
@@ -74,6 +77,7 @@ class DayRecord:
         self.outside = {verdict.bid.post_id: verdict for verdict in state.outside}
         self.facts = dict(state.facts)
         self.closing_told_ms = state.closing_told_ms
+        self.struck = dict(state.struck)
         self.controls = state.controls
         self.standings: Standings | None = None
         if state.prepared and state.controls and state.phase is not Phase.PENDING:
@@ -100,6 +104,7 @@ class DayRecord:
             list(self.outside.values()),
             self.facts,
             self.closing_told_ms,
+            self.struck,
         )
 
     # ---- the same state from the log
@@ -116,7 +121,8 @@ class DayRecord:
                     self.facts.setdefault(event.bidder_id, facts)
                     continue
                 case StrikeGiven():
-                    continue  # stands among a batch's withdrawals and changes nothing of the day
+                    self.struck[event.post_id] = event.bidder_id
+                    continue  # stands among a batch's withdrawals and changes nothing of the standing
                 case BidWithdrawn():
                     # A withdrawal stands before the verdicts of its batch, so one after a verdict begins a new batch.
                     if bids:
@@ -131,6 +137,10 @@ class DayRecord:
                     self.prepare(event)
                 case AuctionOpened():
                     self.open(event)
+                case BidRestored():
+                    self.restore(event.post_id)
+                case StrikeLifted():
+                    self.struck.pop(event.post_id, None)
                 case EndExtended() if self.controls and not event.by:
                     self.controls.ends_at_ms = event.ends_at_ms
                 case ClosingSoon():
@@ -182,6 +192,11 @@ class DayRecord:
         if self.controls is None or (from_id := take_order(event, self.controls, self.ends_at_ms)) is None:
             return None
         return self.standings.update((), (), [from_id])[1] if self.standings else None
+
+    def restore(self, post_id: int) -> int | None:
+        """The post is there again. The post id from which the chain of leaders is another one now, or None."""
+        self.tombstones.discard(post_id)
+        return self.standings.restore(post_id) if self.standings else None
 
     def take_in(self, bids: Sequence[Bid], withdrawn: Sequence[int]) -> tuple[list[Verdict], int | None]:
         self.tombstones.update(withdrawn)

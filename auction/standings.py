@@ -132,6 +132,15 @@ class Standings:
         settled_after = self._order[-1] if changed else max(touched) + window
         return self._fold_from(earliest, settled_after, {bid.post_id for bid in fresh})
 
+    def restore(self, post_id: int) -> int | None:
+        """A withdrawn bid counts again. The post id from which the chain of leaders no longer holds, or None."""
+        self._withdrawn.discard(post_id)
+        if not self.knows(post_id):
+            return None
+        self._unseal(post_id)
+        self.bids[post_id].withdrawn = False
+        return self.update((), changed=[post_id])[1]
+
     def publish_end(self) -> None:
         """What was shown holds: the end of the chain becomes a floor that no withdrawal takes back."""
         self.controls.ends_at_ms = self.ends_at_ms

@@ -23,6 +23,7 @@ from messages.events import (
     BidInvalidated,
     BidRefused,
     BidReleased,
+    BidRestored,
     BidWithdrawn,
     ChainLogSeen,
     CharacterSpoke,
@@ -44,6 +45,7 @@ from messages.events import (
     ResultNamed,
     StandingsRevised,
     StrikeGiven,
+    StrikeLifted,
     WatermarkMoved,
 )
 
@@ -131,6 +133,8 @@ def _told(event: AnyEvent) -> str:
             return f"refused   @{event.bidder_handle}{amount}: {event.reason}{required}"
         case BidWithdrawn():
             return f"withdrawn {event.post_id} ({event.cause})"
+        case BidRestored():
+            return f"restored  {event.post_id}"
         case StandingsRevised():
             leader = event.leader
             return "revised   " + (
@@ -177,6 +181,8 @@ def _told(event: AnyEvent) -> str:
             return f"{what} {event.bidder_id} from {utc(event.from_ms)}{_ordered(event)}"
         case StrikeGiven():
             return f"{what} to {event.bidder_id}: {event.cause} ({event.post_id})"
+        case StrikeLifted():
+            return f"{what} from {event.bidder_id} ({event.post_id})"
         case EndFrozen():
             return f"{what} at {utc(event.ends_at_ms)}"
         case WatermarkMoved():

@@ -44,10 +44,16 @@ class PlaceBid(Command, frozen=True, kw_only=True):
 
 
 class WithdrawBid(Command, frozen=True, kw_only=True):
-    """The post is gone (`cause`: deleted, suspended). It may arrive before its post does."""
+    """The post is gone (`cause`: deleted, suspended, edited). It may arrive before its post does."""
 
     post_id: int
     cause: str
+
+
+class RestoreBid(Command, frozen=True, kw_only=True):
+    """The post is there again, or was never gone: its withdrawal holds no longer."""
+
+    post_id: int
 
 
 class MarkSwept(Command, frozen=True, kw_only=True):
@@ -161,4 +167,4 @@ Order = (
     | MakeUpFor
     | DiscardLetter
 )
-AuctionCommand = OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | MarkSwept | Order
+AuctionCommand = OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | RestoreBid | MarkSwept | Order

@@ -151,6 +151,12 @@ class BidWithdrawn(Event, frozen=True, kw_only=True):
     cause: str
 
 
+class BidRestored(Event, frozen=True, kw_only=True):
+    """The post was found again: its bid counts again, at its own time."""
+
+    post_id: int
+
+
 class Leader(msgspec.Struct, frozen=True, kw_only=True):
     """One link of the chain of leaders."""
 
@@ -267,6 +273,13 @@ class StrikeGiven(Event, frozen=True, kw_only=True):
     cause: str
 
 
+class StrikeLifted(Event, frozen=True, kw_only=True):
+    """The strike that was given for this post counts no longer: its bid was restored."""
+
+    bidder_id: int
+    post_id: int
+
+
 class EndFrozen(Event, frozen=True, kw_only=True):
     """PROCESSING begins: the end is final. Later finds count when posted before it, but extend nothing."""
 
@@ -342,6 +355,7 @@ AuctionEvent = (
     | BidAccepted
     | BidRefused
     | BidWithdrawn
+    | BidRestored
     | StandingsRevised
     | EndExtended
     | WatermarkMoved
@@ -354,6 +368,7 @@ AuctionEvent = (
     | BidderBarred
     | BidderUnbarred
     | StrikeGiven
+    | StrikeLifted
     | EndFrozen
     | CloseOverdue
     | ResultNamed

@@ -10,7 +10,15 @@ from actors.scheduler import HOUSE, DayPlan, Scheduler
 from adapters.redis.queue import START
 from messages.base import Refusal
 from messages.commands import AuctionCommand, BarBidder, OpenAuction, SkipDay, UnbarBidder
-from messages.events import BidderBarred, BidderUnbarred, DayStarted, DayVoided, MarathonEnded, StrikeGiven
+from messages.events import (
+    BidderBarred,
+    BidderUnbarred,
+    DayStarted,
+    DayVoided,
+    MarathonEnded,
+    StrikeGiven,
+    StrikeLifted,
+)
 from messages.hints import QueueGrew
 from tests.actors.stage import Stage
 from tests.actors.test_scheduler import DAY_MS, asked, name_result, plan, scheduler
@@ -197,6 +205,16 @@ class Strikes:
         self.journal.commit([strike])
         return strike
 
+    def lift(self, strike: StrikeGiven) -> None:
+        self.stage.clock.goes_on(1)
+        lifted = StrikeLifted(
+            message_id=f"strike-lifted:{strike.post_id}",
+            at_ms=self.stage.clock(),
+            bidder_id=strike.bidder_id,
+            post_id=strike.post_id,
+        )
+        self.journal.commit([lifted])
+
 
 @pytest.mark.requirement("BID-6", "BID-8")
 def test_the_second_strike_bars_from_then_on_and_what_was_bid_before_stands(stage: Stage, house: Scheduler) -> None:
@@ -257,3 +275,29 @@ def test_a_strike_of_who_is_banned_bars_him_no_second_time(stage: Stage, house: 
     strike(), strike()
     stage.step(house, house)
     assert len(stage.logged(BidderBarred)) == 1
+
+
+@pytest.mark.requirement("BID-6", "BID-8", "RED-4")
+@pytest.mark.parametrize("lost", ["nothing", "both checkpoints"])
+def test_a_strike_that_is_lifted_counts_no_more_and_lifts_the_bar_that_rests_on_it(
+    lost: str, stage: Stage, house: Scheduler, plan: list[DayPlan], asked: list[str]
+) -> None:
+    strike = Strikes(stage)
+    for _ in range(2):
+        strike.lift(strike())  # after each there is none left
+    stage.step(house)
+    assert stage.logged(BidderBarred) == []
+    strike(), strike(FRIEND)
+    wrong = strike()
+    stage.step(house, house)
+    [barred] = stage.logged(BidderBarred)
+    strike.lift(wrong)
+    stage.step(house, house)
+    [unbarred] = stage.logged(BidderUnbarred)
+    # From the same time on: it is as if he had never been barred.
+    assert (unbarred.bidder_id, unbarred.from_ms, unbarred.by) == (SHILL, barred.from_ms, "house")
+    if lost != "nothing":
+        stage.lose_checkpoints(HOUSE, both=True)
+    for _ in range(2):
+        stage.step(scheduler(stage, plan, asked))
+    assert (len(stage.logged(BidderBarred)), len(stage.logged(BidderUnbarred))) == (1, 1)

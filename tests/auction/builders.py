@@ -3,7 +3,7 @@
 from auction.day import AuctionDay
 from auction.rules import SNOWFLAKE_EPOCH_MS
 from messages.base import Lot, Rules, Wei
-from messages.commands import ConfirmAuctionPost, MarkSwept, OpenAuction, PlaceBid, WithdrawBid
+from messages.commands import ConfirmAuctionPost, MarkSwept, OpenAuction, PlaceBid, RestoreBid, WithdrawBid
 
 OPENS_MS = 1_800_000_000_000
 CLOSES_MS = OPENS_MS + 3_600_000
@@ -58,6 +58,10 @@ def reply(
 
 def gone(of: PlaceBid) -> WithdrawBid:
     return WithdrawBid(message_id=f"gone:{of.post_id}", post_id=of.post_id, cause="deleted")
+
+
+def back(of: PlaceBid) -> RestoreBid:
+    return RestoreBid(message_id=f"there:{of.post_id}", post_id=of.post_id)
 
 
 def swept(to_ms: int, looked_again: bool = True) -> MarkSwept:

@@ -31,6 +31,7 @@ from messages.commands import (
     NameResult,
     PauseAuction,
     PlaceBid,
+    RestoreBid,
     ResumeAuction,
     VoidAuction,
     WithdrawBid,
@@ -106,7 +107,7 @@ def verdicts(day: AuctionDay) -> dict[int, str]:
 
 def assert_the_oracle_agrees(rules: Rules, arrivals: Sequence[AuctionCommand], day: AuctionDay, log: Log) -> None:
     seen = [command for command in arrivals if isinstance(command, PlaceBid)]
-    withdrawn = [command for command in arrivals if isinstance(command, WithdrawBid)]
+    withdrawn = [command for command in arrivals if isinstance(command, WithdrawBid | RestoreBid)]
     found = verdicts(day)
     # A day goes by an author's age as first seen, the oracle by that of each post: those with two ages are left out.
     ages: dict[int, set[int]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from messages.base import Rules
-from messages.commands import PlaceBid, WithdrawBid
+from messages.commands import PlaceBid, RestoreBid, WithdrawBid
 from messages.events import (
     AnyEvent,
     AuctionOpened,
@@ -33,11 +33,11 @@ def verdicts(
     rules: Rules,
     log: Sequence[AnyEvent],
     seen: Sequence[PlaceBid],
-    gone: Sequence[WithdrawBid],
+    gone: Sequence[WithdrawBid | RestoreBid],
     meaning: dict[int, Any],
 ) -> dict[int, str]:
     """For each post its verdict: "ACCEPTED" or a reason. `meaning` says for each post what its text is worth:
-    an amount, a reason, or None where it carries no hashtag."""
+    an amount, a reason, or None where it carries no hashtag. Of what was said in `gone` of a post, the last holds."""
     (opened,) = [event for event in log if isinstance(event, AuctionOpened)]
     frozen = [event.ends_at_ms for event in log if isinstance(event, EndFrozen)]
     floor = frozen[0] if frozen else opened.ends_at_ms
@@ -45,7 +45,8 @@ def verdicts(
         if isinstance(event, EndExtended | AuctionResumed):
             floor = max(floor, event.ends_at_ms)
     invalid = {event.post_id for event in log if isinstance(event, BidInvalidated)}
-    withdrawn = {command.post_id for command in gone}
+    last_said = {command.post_id: command for command in gone}
+    withdrawn = {post_id for post_id, command in last_said.items() if isinstance(command, WithdrawBid)}
     posts = sorted(
         {bid.post_id: bid for bid in seen if meaning[bid.post_id] is not None}.values(), key=lambda b: b.post_id
     )

@@ -22,7 +22,7 @@ from messages.commands import (
     ResumeAuction,
     UnbarBidder,
 )
-from tests.auction.builders import ETH, OPENS_MS, RULES, gone, reply
+from tests.auction.builders import ETH, OPENS_MS, RULES, back, gone, reply
 
 RICH = msgspec.structs.replace(
     RULES,
@@ -86,7 +86,10 @@ def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
     if bids:
         posts = st.sampled_from(bids)
         arrivals += draw(st.lists(posts, max_size=4))
-        arrivals += [gone(bid) for bid in draw(st.lists(posts, max_size=3))]
+        for bid in draw(st.lists(posts, max_size=3)):
+            arrivals += draw(
+                st.sampled_from([[gone(bid)], [gone(bid)], [gone(bid), back(bid)], [gone(bid), gone(bid)]])
+            )
         for kind in (InvalidateBid, HoldBid, ReleaseBid):
             arrivals += [
                 said(kind, second, post_id=bid.post_id)

@@ -1,7 +1,7 @@
 """Days told as text, so that a case reads as what happened. Times are minutes and seconds of a one-hour window.
 
     10:00 ann bids 0.5                  a post of that time, found now
-    59:10 ann deletes 10:00
+    59:10 ann deletes 10:00             and: restores, where the post is there again
     20:00 pause                         and: resume, void, name-result, extend 70:00, ban bob 15:00, unban bob,
     20:00 hold ann 10:00                     invalidate, hold and release, each of a bid
     60:30 tick                          the clock says so
@@ -36,7 +36,7 @@ from messages.commands import (
     VoidAuction,
 )
 from messages.events import AuctionEvent, BidAccepted, StandingsRevised, StrikeGiven
-from tests.auction.builders import AUCTION, OPENING, OPENS_MS, RULES, gone, post_id, reply, swept
+from tests.auction.builders import AUCTION, OPENING, OPENS_MS, RULES, back, gone, post_id, reply, swept
 
 BIDDERS = {"ann": 1, "bob": 2, "eve": 3}
 NAMES = {f"user{number}": name for name, number in BIDDERS.items()}
@@ -73,6 +73,8 @@ def read(line: str) -> AuctionCommand:
             return reply(after_ms(time), BIDDERS[name], amount, BIDDERS[name])
         case [name, "deletes", posted]:
             return gone(reply(after_ms(posted), BIDDERS[name], "0", BIDDERS[name]))
+        case [name, "restores", posted]:
+            return back(reply(after_ms(posted), BIDDERS[name], "0", BIDDERS[name]))
         case ["swept"]:
             return swept(OPENS_MS + after_ms(time))
     order, *about = words

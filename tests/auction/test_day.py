@@ -8,13 +8,14 @@ from auction.lifecycle import TRANSITIONS, IllegalTransition, advance
 from auction.record import DayState
 from messages.base import Outcome, Phase, Refusal
 from messages.codec import pack, unpack
-from messages.commands import AuctionCommand
+from messages.commands import AuctionCommand, WithdrawBid
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
     AuctionPrepared,
     BidAccepted,
     BidRefused,
+    BidRestored,
     BidWithdrawn,
     CloseOverdue,
     EndExtended,
@@ -22,6 +23,7 @@ from messages.events import (
     ResultNamed,
     StandingsRevised,
     StrikeGiven,
+    StrikeLifted,
     WatermarkMoved,
 )
 from tests.auction.builders import (
@@ -31,6 +33,7 @@ from tests.auction.builders import (
     OPENING,
     OPENS_MS,
     RULES,
+    back,
     gone,
     opened_day,
     reply,
@@ -40,6 +43,10 @@ from tests.auction.builders import (
 
 def kinds(events: list[AuctionEvent]) -> list[type]:
     return [type(event) for event in events]
+
+
+def leading(day: AuctionDay) -> int | None:
+    return day.standings.leader.bid.post_id if day.standings and day.standings.leader else None
 
 
 @pytest.mark.requirement("LIFE-3", "LIFE-7")
@@ -139,6 +146,42 @@ def test_a_withdrawn_leader_gives_way_to_the_bid_before() -> None:
     assert (revised.from_post_id, revised.leaders) == (second.post_id, ())
     assert revised.leader is not None
     assert revised.leader.post_id == first.post_id
+
+
+@pytest.mark.requirement("BID-8", "BID-6")
+def test_a_bid_that_was_edited_costs_no_strike() -> None:
+    day = opened_day()
+    first, edited = reply(10, 1, "0.5"), reply(20, 1, "0.4")
+    day.decide([first], OPENS_MS)
+    gone_first = WithdrawBid(message_id=f"gone:{first.post_id}", post_id=first.post_id, cause="edited")
+    assert kinds(day.decide([gone_first, edited], OPENS_MS)) == [BidWithdrawn, BidAccepted, StandingsRevised]
+
+
+@pytest.mark.requirement("BID-8", "BID-6")
+def test_a_bid_that_is_found_again_counts_again_at_its_own_time_and_costs_no_strike() -> None:
+    day = opened_day()
+    first, second, third = reply(10, 1, "0.5"), reply(20, 2, "0.6"), reply(30, 3, "0.6")
+    day.decide([first, second, third], OPENS_MS)
+    day.decide([gone(second)], OPENS_MS)
+    assert leading(day) == third.post_id
+    assert kinds(day.decide([back(second)], OPENS_MS)) == [BidRestored, StrikeLifted, StandingsRevised]
+    assert leading(day) == second.post_id
+    assert day.decide([back(second)], OPENS_MS) == [], "it is there already"
+    # Both in one batch, and the other way round: what was said last holds.
+    day.decide([gone(second), back(second)], OPENS_MS)
+    assert leading(day) == second.post_id
+    day.decide([back(second), gone(second)], OPENS_MS)
+    assert leading(day) == third.post_id
+
+
+@pytest.mark.requirement("BID-8", "BID-5")
+def test_a_bid_that_is_found_again_after_the_result_changes_nothing() -> None:
+    day = opened_day()
+    first, second = reply(10, 1, "0.5"), reply(20, 2, "0.6")
+    day.decide([first, second, gone(second)], OPENS_MS)
+    day.tick(CLOSES_MS + RULES.delivery_allowance_ms)
+    assert ResultNamed in kinds(day.decide([swept(CLOSES_MS)], CLOSES_MS + RULES.delivery_allowance_ms))
+    assert day.decide([back(second)], CLOSES_MS + RULES.delivery_allowance_ms) == []
 
 
 @pytest.mark.requirement("BID-8")

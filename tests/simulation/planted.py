@@ -195,8 +195,8 @@ def one_pass_is_proof() -> AbstractContextManager[None]:
 def deletions_not_looked_up() -> AbstractContextManager[None]:
     look = SecondLook.look
 
-    def plant(self: Any, everything_before_ms: int | None) -> Looked:
-        return Looked([], True, look(self, everything_before_ms).auction_post)
+    def plant(self: Any, now_ms: int, everything_before_ms: int | None) -> Looked:
+        return Looked([], True, look(self, now_ms, everything_before_ms).auction_post)
 
     return instead(SecondLook, "look", plant)
 

@@ -1,0 +1,23 @@
+"""Which posts are gone: those that two looks a lag apart have not found, and no look in between has.
+
+One answer proves no absence: X's servers do not all know a post at the same moment. Bookkeeping only; `second_look`
+asks X.
+"""
+
+from collections.abc import Iterable, Set
+
+
+class Absences:
+    """What the looks at some posts have not found, and since when (UTC ms). `lag_ms` is the lag."""
+
+    def __init__(self, lag_ms: int) -> None:
+        self._lag_ms = lag_ms
+        self._missed_ms: dict[int, int] = {}
+
+    def gone(self, now_ms: int, present: Iterable[int], absent: Set[int]) -> set[int]:
+        """Take in a look; those of the `absent` posts that are gone by now. A post that it found begins anew."""
+        for post_id in present:
+            self._missed_ms.pop(post_id, None)
+        for post_id in absent:
+            self._missed_ms.setdefault(post_id, now_ms)
+        return {post_id for post_id in absent if now_ms >= self._missed_ms[post_id] + self._lag_ms}
