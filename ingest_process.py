@@ -26,6 +26,7 @@ from adapters.redis.errors import OutcomeUnknown, QueueFull, StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.x.budget import ASSUMED, Budget
 from adapters.x.client import XClient
+from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
 from supervision import GAVE_UP, Context, Delivery, Exit, Mailbox, Ready
@@ -54,11 +55,6 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     hang_s: float
 
 
-def clock_ms() -> int:
-    """The time, UTC ms."""
-    return time.time_ns() // 1_000_000
-
-
 class IngestProcess:
     """The one actor of this process, and how it is."""
 
@@ -81,9 +77,11 @@ class IngestProcess:
         x = XClient(plan.x_base_url, plan.credentials, plan.request_timeout_s, budget)
 
         def make_stream(*callbacks: Any) -> PostStream:
-            return PostStream(plan.x_base_url, plan.credentials.bearer_token, *callbacks, budget=budget)
+            token = plan.credentials.bearer_token
+            return PostStream(plan.x_base_url, token, *callbacks, budget=budget, now_ms=x.clock.now_ms)
 
-        actor = TwitterIngest.start(self._context, store, clock_ms, x, make_stream, plan.days, plan.sweeper)
+        # A clock that nothing sets: it measures waits, which must not last longer when the time is put right.
+        actor = TwitterIngest.start(self._context, store, XClock().now_ms, x, make_stream, plan.days, plan.sweeper)
         threading.Thread(target=self._wait_for_the_end_of_input, daemon=True).start()
         while not self._asked_to_end.wait(LOOK_S) and self._ended.empty() and not self._hangs():
             pass

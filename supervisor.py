@@ -78,6 +78,7 @@ from adapters.redis.log import LogReader
 from adapters.shape.node import Node, NodeUnavailable
 from adapters.x.budget import ASSUMED, Budget
 from adapters.x.client import XClient
+from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
 from auction.catch_up import HOUSE
@@ -163,6 +164,7 @@ class Process:
         self._password = settings.redis.password.reveal() if settings.redis.password else None
         # A simulated X has the limits that it states, scaled like its day; those of the real one are known before.
         self._x_budget = Budget(ASSUMED if settings.x.mode == "live" else {})
+        self._clock = XClock(clock_ms)
         self._token = new_token()
         self._log_seq, self._remember_at_s = 0, 0.0
         self._secret = secrets.token_hex(32)
@@ -219,24 +221,27 @@ class Process:
         return LivestreamPublisher.start(context, self._store, self._hub)
 
     def _eliza_bridge(self, context: Context) -> Any:
-        return ElizaBridge.start(context, self._store, clock_ms, (PUBLISHER,))
+        return ElizaBridge.start(context, self._store, self._clock.now_ms, (PUBLISHER,))
 
     def _announcer(self, context: Context) -> Any:
         zone, x = self.settings.marathon.time_zone, self.settings.x
         posting = Posting(x.receipts, x.posts_a_day, x.standing_interval_ms)
         settle_ms = x.request_timeout_ms
-        return Announcer.start(context, self._store, clock_ms, self._x(), zone, settle_ms, (PUBLISHER,), posting)
+        return Announcer.start(
+            context, self._store, self._clock.now_ms, self._x(), zone, settle_ms, (PUBLISHER,), posting
+        )
 
     def _chain_watcher(self, context: Context) -> Any:
         chain = self.settings.chain
         make_node = (lambda: Node(chain.address().reveal(), NODE_S)) if chain.rpc_url else None
         watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
-        return ChainWatcher.start(context, self._store, clock_ms, make_node, watched, (PUBLISHER,))
+        return ChainWatcher.start(context, self._store, self._clock.now_ms, make_node, watched, (PUBLISHER,))
 
     def _twitter_sweeper(self, context: Context) -> Any:
         x = self.settings.x
         timing = Timing(x.search_lag_ms, x.sweep_interval_ms, x.sweep_lag_ms)
-        return TwitterSweeper.start(context, self._store, clock_ms, self._x(), timing, self._days, SCHEDULER)
+        clock = self._clock.now_ms
+        return TwitterSweeper.start(context, self._store, clock, self._x(), timing, self._days, SCHEDULER)
 
     def _twitter_ingest(self, context: Context) -> Any:
         if self.settings.x.ingest_process:
@@ -244,9 +249,12 @@ class Process:
 
         def make_stream(*callbacks: Any) -> PostStream:
             where = self.surroundings
-            return PostStream(where.x_base_url, where.credentials.bearer_token, *callbacks, budget=self._x_budget)
+            token, budget = where.credentials.bearer_token, self._x_budget
+            return PostStream(where.x_base_url, token, *callbacks, budget=budget, now_ms=self._clock.now_ms)
 
-        return TwitterIngest.start(context, self._store, clock_ms, self._x(), make_stream, self._days, SWEEPER)
+        # A clock that nothing sets: it measures waits, which must not last longer when the time is put right.
+        clock = XClock(clock_ms).now_ms
+        return TwitterIngest.start(context, self._store, clock, self._x(), make_stream, self._days, SWEEPER)
 
     def _start_ingest(self, on_line: Callable[[str], None]) -> OwnProcess:
         x, where = self.settings.x, self.surroundings
@@ -273,20 +281,22 @@ class Process:
             context,
             plan,
             self._store,
-            clock_ms,
+            self._clock.now_ms,
             start,
             LISTENERS,
             rules.strikes,
             further,
             rules.downtime_allowance_ms,
             end,
+            self._clock.reached_ms,
         )
 
     def _start_auction(self, name: str) -> None:
         suspects = Suspects()
 
         def factory(context: Context) -> Any:
-            return Auction.start(context, name, self._store, clock_ms, LISTENERS, suspects)
+            clock = self._clock
+            return Auction.start(context, name, self._store, clock.now_ms, LISTENERS, suspects, clock.reached_ms)
 
         # It ends by itself when its day is over.
         self.supervisor.start_child(
@@ -295,7 +305,8 @@ class Process:
 
     def _x(self) -> XClient:
         timeout_s = self.settings.x.request_timeout_ms / 1000
-        return XClient(self.surroundings.x_base_url, self.surroundings.credentials, timeout_s, self._x_budget)
+        where = self.surroundings
+        return XClient(where.x_base_url, where.credentials, timeout_s, self._x_budget, clock=self._clock)
 
     @property
     def _days(self) -> int:
@@ -446,11 +457,11 @@ class Process:
     def _start_listening(self, taken: ExitStack) -> None:
         execute(self.client, "SET", self.keys.generation, self._token, "NX")
         generation = bytes(execute(self.client, "GET", self.keys.generation)).decode()
-        feed, http = self.settings.livestream, self.settings.http
+        feed, http, now_ms = self.settings.livestream, self.settings.http, self._clock.now_ms
         room = open_files.room_for(feed.max_viewers)
         limits = FeedLimits(room.seats, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
         known_seq = self._log_seq = LogReader(self.client, self.keys).last_seq()
-        self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, clock_ms, self._programme())
+        self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, now_ms, self._programme())
         timeout_s = self.settings.redis.socket_timeout_ms / 1000
         self._async_client = connect_async(self._url, timeout_s, self._password)
         tokens = {name: token.reveal() for name, token in http.operator_tokens.items()}
@@ -479,7 +490,7 @@ class Process:
         self._histories_client, zone = self._store.connect(), self.settings.marathon.time_zone
         self._histories = histories = Histories(self._histories_client, self.keys)
         reception = Reception(
-            self.supervisor, self._async_client, self.keys, ids, integrations, clock_ms, histories, zone
+            self.supervisor, self._async_client, self.keys, ids, integrations, now_ms, histories, zone
         )
         inject_enabled = http.inject_enabled and self.settings.environment == "local"
         views = reception.views(inject_enabled, self.surroundings.credentials.consumer_secret)

@@ -98,9 +98,10 @@ class Announcer(LogListener):
         self._work()
 
     def _work(self) -> None:
-        # Before all is heard that was logged, what looks like a post to make may have been made.
+        # Before all is heard that was logged, what looks like a post to make may have been made. And an attempt will be
+        # looked for on X from its own time on, which has to be X's.
         now_ms = self._clock()
-        if self.position < self._known_seq or now_ms < self._not_before_ms:
+        if self._x.clock.reached_ms() is None or self.position < self._known_seq or now_ms < self._not_before_ms:
             return
         if not self._state.outbox:
             if notice := self._state.notice(now_ms, self._posting, self._time_zone):

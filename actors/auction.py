@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from actors.counts import count
 from actors.day_store import DayStore
 from actors.poison import DEATHS, DiedOnTrial, Suspects
-from actors.ports import Clock, StoreAccess
+from actors.ports import Clock, StoreAccess, XTime
 from adapters import metrics
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue, Reading
@@ -43,7 +43,8 @@ OPENINGS = frozenset({AuctionPrepared, AuctionOpened})
 
 
 class Auction(Actor):
-    """Serialises the bids of one day. `listeners` are the names that are told when the log grew.
+    """Serialises the bids of one day. `listeners` are the names that are told when the log grew. What the time alone
+    brings, the end above all, comes by X's time, and has to wait while that is not known.
 
     `suspects` is handed on from incarnation to incarnation by whoever starts them.
     """
@@ -58,10 +59,12 @@ class Auction(Actor):
         clock: Clock,
         listeners: Sequence[str],
         suspects: Suspects | None = None,
+        x_time: XTime | None = None,
     ) -> None:
         super().__init__(context)
         self.auction_id, self._store, self._clock, self._listeners = auction_id, store, clock, listeners
         self._suspects = Suspects() if suspects is None else suspects
+        self._x_time = x_time or clock
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -111,14 +114,14 @@ class Auction(Actor):
     def _work(self) -> None:
         self._take_read()
         # Asked before the queue is read to its end: what the house orders to make up for an outage then stands in it.
-        may_end = not self._day.is_at_its_end(now_ms := self._clock()) or self._is_vouched_for(now_ms)
+        due_ms = self._due_ms()
         more = all(self._work_off() for _ in range(COMMITS_A_TURN))
         self._settle()
         if more:
             # Let what came for this actor meanwhile have its turn first.
             self.context.send(self.context.name, QueueGrew())
             return
-        if events := self._day.tick(now_ms) if may_end else []:
+        if due_ms is not None and (events := self._day.tick(due_ms)):
             self._commit(events)
 
     def _work_off(self) -> bool:
@@ -142,6 +145,14 @@ class Auction(Actor):
             self._send(self._decide(commands), [taken, *dead])
         metrics.bid_decision_seconds.observe(time.perf_counter() - began_s)
         return True
+
+    def _due_ms(self) -> int | None:
+        """X's time, up to which the day may go on; None where nobody knows it, or it would end a day that an outage may
+        still move."""
+        x_ms = self._x_time()
+        if x_ms is None or (self._day.is_at_its_end(x_ms) and not self._is_vouched_for(x_ms)):
+            return None
+        return x_ms
 
     def _is_vouched_for(self, now_ms: int) -> bool:
         """Whether no outage is still to be made up for: the house is at work, and X is not known to be away."""

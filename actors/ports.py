@@ -13,7 +13,10 @@ from adapters.redis.recent import Recent
 RETRY_X_MS = 2_000
 
 Clock = Callable[[], int]
-"""The time in UTC ms."""
+"""The time in UTC ms, for what is written down and for when to do something."""
+
+XTime = Callable[[], int | None]
+"""The UTC ms that X's clock has reached at least, for what the time decides; None while nobody knows."""
 
 
 @dataclass(frozen=True)

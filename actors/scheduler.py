@@ -16,7 +16,7 @@ from actors.house_state import X, begun_state
 from actors.letters import letter_discarded
 from actors.listener import VERDICTS, LogListener
 from actors.people import bar_for_strikes, barred, unbar_for_lifted, unbarred
-from actors.ports import Clock, StoreAccess
+from actors.ports import Clock, StoreAccess, XTime
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.view import sealed
@@ -63,7 +63,8 @@ AT_REST_MS = 60_000
 class Scheduler(LogListener):
     """Starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is harmless.
 
-    `allowed_ms` of an outage cost nothing. `end` is called again and again once the marathon is over and at rest.
+    `allowed_ms` of an outage cost nothing. `end` is called again and again once the marathon is over and at rest. A day
+    opens, and an outage is measured, by X's time; both wait while that is not known.
     """
 
     deaf_to = VERDICTS
@@ -80,6 +81,7 @@ class Scheduler(LogListener):
         further: Sequence[FurtherDay] = (),
         allowed_ms: int = 120_000,
         end: Callable[[], None] = lambda: None,
+        x_time: XTime | None = None,
     ) -> None:
         super().__init__(context, store)
         self._strikes = strikes
@@ -87,6 +89,7 @@ class Scheduler(LogListener):
         self._store, self._clock, self._start_auction = store, clock, start_auction
         self._listeners = listeners
         self._allowed_ms, self._end = allowed_ms, end
+        self._x_time = x_time or clock
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -140,16 +143,21 @@ class Scheduler(LogListener):
         self.keep_up()
         self._read_orders()
         self._end_auctions()
+        self._start_days()
         now_ms = self._clock()
-        to_come = self._plan.keys() - set(self._state.started)
-        for plan in [self._plan[day] for day in sorted(to_come)]:
-            if now_ms >= plan.window.opens_at_ms:
-                self._start(plan, now_ms)
         if not self._state.ended and len(self._state.finished) == len(self._plan):
             self._state.ended = True
             self._commit([self._state.summary(now_ms)])
         if self._state.ended and now_ms - self._heard_ms >= AT_REST_MS:
             self._end()
+
+    def _start_days(self) -> None:
+        if (now_ms := self._x_time()) is None:
+            return
+        to_come = self._plan.keys() - set(self._state.started)
+        for plan in [self._plan[day] for day in sorted(to_come)]:
+            if now_ms >= plan.window.opens_at_ms:
+                self._start(plan, now_ms)
 
     def _announcement(self, now_ms: int) -> MarathonStarted:
         self._state.announced = True
@@ -228,10 +236,10 @@ class Scheduler(LogListener):
 
     def _show_life(self) -> None:
         """Says that we are here, and in the same commit what became of it if we were not."""
-        now_ms = self._clock()
-        before_ms, silent_ms = self._alive_ms, now_ms - self._alive_ms
-        if silent_ms < BEAT_MS:
+        now_ms = self._x_time()
+        if now_ms is None or now_ms - self._alive_ms < BEAT_MS:
             return
+        before_ms, silent_ms = self._alive_ms, now_ms - self._alive_ms
         told: tuple[list[HouseEvent], list[Write]] = ([], [])
         if before_ms and silent_ms >= LEAST_OUTAGE_MS:
             told = self._outage(Outage(from_ms=before_ms, to_ms=now_ms), "the auction house")

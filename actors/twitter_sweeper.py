@@ -30,6 +30,9 @@ from supervision import Context
 
 log = logging.getLogger(__name__)
 
+CLOCK_ALARM = "x_clock"
+CLOCK_HOLDS_S = 600.0  # for so long X's clock is carried on, by then half a second behind
+
 UNREADABLE_KEPT = 100  # so many of a day are told from those that were kept before
 
 
@@ -74,7 +77,7 @@ class TwitterSweeper(LogListener):
         self._queue = Queue(self._client, self.keys)
         self.listen(self._client)
         self.position = self.last_seq()
-        self._keys_checked = False
+        self._clock_read_s = float("-inf")
         self._authors = Authors(self._x, self._clock)
         self._conversations: dict[str, Conversation] = {}
         for post_id, (auction_id, phase) in open_conversations(self._client, self.keys, self._days).items():
@@ -107,8 +110,10 @@ class TwitterSweeper(LogListener):
 
     def tick(self) -> None:
         self.keep_up()
-        self._check_keys()
+        self._read_x_clock()
         self._forget_x_when_idle()
+        if self._x.clock.reached_ms() is None:
+            return  # nothing is proven, since nobody knows which time X has reached
         for conversation in self._conversations.values():
             now_ms = self._clock()
             if now_ms >= conversation.next_pass_ms:
@@ -123,14 +128,23 @@ class TwitterSweeper(LogListener):
                     log.warning("%s could not be swept: %s", conversation.auction_id, unavailable)
                     conversation.next_pass_ms = now_ms + (unavailable.retry_after_ms or RETRY_X_MS)
 
-    def _check_keys(self) -> None:
-        """Once, at the beginning: keys that X does not take are an alarm before they are needed."""
-        if not self._keys_checked:
-            self._keys_checked = True
-            try:
-                self._x.check_keys()
-            except XUnavailable as unavailable:
-                log.warning("the keys to X could not be checked: %s", unavailable)
+    def _read_x_clock(self) -> None:
+        """At the beginning, and when X has not been asked for a while: an opening must not come late, and keys that X
+        does not take, or a machine whose clock is wrong, are an alarm before they matter."""
+        now_s = self._x.clock.steady_s()
+        if self._x.clock.unread_s() < CLOCK_HOLDS_S or now_s < self._clock_read_s + RETRY_X_MS / 1000:
+            return
+        self._clock_read_s = now_s
+        try:
+            self._x.check_keys()
+        except XUnavailable as unavailable:
+            log.warning("the keys to X could not be checked, nor its clock be read: %s", unavailable)
+        if self._x.clock.reached_ms() is None:
+            alarms.sound(
+                CLOCK_ALARM, "no answer of X has shown its time: no day opens, and none is closed, before one has"
+            )
+        else:
+            alarms.clear(CLOCK_ALARM)
 
     # ---- X's own outages
 

@@ -101,7 +101,7 @@ class AuctionDay(DayRecord):
             if now_ms >= ends_at_ms + rules.delivery_allowance_ms:
                 self.freeze()
                 events.append(EndFrozen(message_id=self._id("frozen"), at_ms=now_ms, ends_at_ms=ends_at_ms))
-        events += self._decide_result(now_ms)
+        events += self._decide_result(now_ms, bound_ms=now_ms)
         if self.phase is Phase.PROCESSING and not self.overdue and now_ms >= ends_at_ms + rules.close_bound_ms:
             self.overdue = True
             overdue = CloseOverdue(
@@ -284,13 +284,17 @@ class AuctionDay(DayRecord):
         message_id = self._id(f"closing:{min(due)}")
         return [ClosingSoon(message_id=message_id, at_ms=now_ms, left_ms=min(due), ends_at_ms=self.ends_at_ms)]
 
-    def _decide_result(self, now_ms: int, order: NameResult | None = None) -> list[AuctionEvent]:
+    def _decide_result(
+        self, now_ms: int, order: NameResult | None = None, bound_ms: int | None = None
+    ) -> list[AuctionEvent]:
         """The result, once everything before the end has been found and looked up again, and no bid waits for an
-        operator any more: he has until the close's bound. An order names it as it stands."""
+        operator any more: he has until the close's bound, which X's time (`bound_ms`, where it is known) must have
+        passed. An order names it as it stands."""
         if self.phase is not Phase.PROCESSING or self.standings is None or self.prepared is None:
             return []
         ends_at_ms = self.standings.ends_at_ms
-        is_waiting = self.standings.held and now_ms < ends_at_ms + self.prepared.rules.close_bound_ms
+        bound_has_passed = bound_ms is not None and bound_ms >= ends_at_ms + self.prepared.rules.close_bound_ms
+        is_waiting = self.standings.held and not bound_has_passed
         if order is None and (self.looked_again_ms < ends_at_ms or is_waiting):
             return []
         return [self._result(Outcome.SOLD if self.standings.leader else Outcome.UNSOLD, now_ms, order)]

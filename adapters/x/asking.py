@@ -12,8 +12,9 @@ import requests
 
 from adapters import alarms
 from adapters.x.budget import Budget
+from adapters.x.clock import XClock
 from adapters.x.errors import TooManyPages, XUnavailable, root_of
-from adapters.x.limits import describe
+from adapters.x.limits import date_ms, describe
 
 MAX_PAGES = 100
 _SIGNED = ("me", "own posts", "post")
@@ -39,11 +40,12 @@ def refuse(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
 
 
 class Asking:
-    """Asks within the budget, which it may share with others. For one thread."""
+    """Asks within the budget, which it may share with others, as the clock, which is read from the answers. For one
+    thread."""
 
-    def __init__(self, budget: Budget, now_ms: Callable[[], int]) -> None:
-        self.now_ms = now_ms
-        self._budget = budget
+    def __init__(self, budget: Budget, clock: XClock) -> None:
+        self.now_ms = clock.now_ms
+        self._budget, self._clock = budget, clock
         self._retry_after_ms: int | None = None
 
     def send(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
@@ -51,9 +53,13 @@ class Asking:
         self._budget.spend(kind, self.now_ms())
         status: int | None = None
         headers: Mapping[str, str] = {}
+        asked_s = self._clock.steady_s()
         try:
             response = call()
             status, headers = response.status_code, response.headers
+            # Not from a refusal: whatever stands between us and X refuses with its own Date.
+            if (at_ms := date_ms(headers)) is not None:
+                self._clock.read(at_ms, at_ms + 999, asked_s)
             return response.content
         except Refusal as fault:
             status, headers = fault.status, fault.headers

@@ -12,11 +12,10 @@ import msgspec
 import requests
 import tweepy
 
-from adapters import alarms, metrics
 from adapters.x.answers import Lookup, Users, ids, items, read_lookup, read_users
 from adapters.x.asking import Asking, Refusal, json_object, refuse
 from adapters.x.budget import Budget
-from adapters.x.clock import first_id, offset_ms, wall_clock_ms
+from adapters.x.clock import XClock, first_id, time_of
 from adapters.x.credentials import Credentials
 from adapters.x.endpoint import Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
@@ -25,7 +24,6 @@ from adapters.x.own_text import written_text
 from adapters.x.payload import FoundPost, Page, direct_reply, first_versions, read_id, read_page
 
 BATCH = 100  # ids of a lookup, posts of a page: X's maximum
-WORST_OFFSET_MS = 2_000  # clocks further apart than this are worth a warning
 
 # At DEBUG these write whole requests into the log, and with them the bearer token and the names of the other keys.
 for _talkative in ("tweepy", "requests_oauthlib", "oauthlib"):
@@ -35,7 +33,7 @@ for _talkative in ("tweepy", "requests_oauthlib", "oauthlib"):
 class XClient:
     """X's REST side. For one thread at a time; every request blocks for `timeout_s` at most (more, while it connects).
 
-    The clients of a process share one `budget`.
+    The clients of a process share one `budget`, and one `clock`, which each answer of X is read for.
     """
 
     def __init__(
@@ -45,8 +43,9 @@ class XClient:
         timeout_s: float,
         budget: Budget | None = None,
         *,
-        now_ms: Callable[[], int] = wall_clock_ms,
+        clock: XClock | None = None,
     ) -> None:
+        self.clock = clock or XClock()
         self._client = tweepy.Client(
             credentials.bearer_token,
             credentials.consumer_key,
@@ -61,7 +60,7 @@ class XClient:
         for client, way in ((self._client, self._way), (self._rules, Endpoint(base_url, timeout_s))):
             client.session = way.session()
             client.session.hooks["response"].append(refuse)
-        self._asking = Asking(budget or Budget(), now_ms)
+        self._asking = Asking(budget or Budget(), self.clock)
         self._own_id: int | None = None
 
     def close(self) -> None:
@@ -70,7 +69,8 @@ class XClient:
         self._rules.session.close()
 
     def check_keys(self) -> None:
-        """Use both kinds of keys once, so that wrong ones are known before the first auction. Raises XUnavailable."""
+        """Use both kinds of keys, so that wrong ones are known before an auction, and X's clock is read. Raises
+        XUnavailable."""
         self._asking.ask("rules", self._rules.get_rules)
         self._who_am_i()
 
@@ -138,7 +138,7 @@ class XClient:
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
         """Post once; the post's id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post never left)."""
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
-        sent_ms, begun = self._asking.now_ms(), self._way.begun
+        sent_s, begun = self.clock.steady_s(), self._way.begun
         try:
             answer = self._asking.send("post", post)
         except Refusal as fault:
@@ -155,7 +155,7 @@ class XClient:
             post_id = read_id(msgspec.json.decode(answer)["data"]["id"])
         except (ValueError, LookupError, TypeError, RecursionError) as fault:
             raise PostOutcomeUnknown(f"the answer cannot be read: {fault}") from fault
-        _compare_clocks(offset_ms(post_id, sent_ms, self._asking.now_ms()))
+        self.clock.read(time_of(post_id), time_of(post_id), sent_s)
         return post_id
 
     def own_posts(self, since_ms: int) -> list[tuple[int, str]]:
@@ -212,12 +212,3 @@ def _slice(since_id: int, end_ms: int) -> dict[str, Any]:
     """The parameters that ask for the posts after an id, made before a time."""
     # X refuses ids together with start_time and end_time. As ids both bounds are exact to the ms.
     return {**POST_PARAMETERS, "since_id": since_id, "until_id": first_id(end_ms), "max_results": BATCH}
-
-
-def _compare_clocks(ahead_ms: int) -> None:
-    metrics.x_clock_offset_seconds.set(ahead_ms / 1000)
-    if abs(ahead_ms) > WORST_OFFSET_MS:
-        which = "ahead of" if ahead_ms > 0 else "behind"
-        alarms.sound("clock", f"our clock is {abs(ahead_ms) / 1000:.1f} s {which} X's: synchronise it (NTP)")
-    else:
-        alarms.clear("clock")

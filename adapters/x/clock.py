@@ -1,12 +1,25 @@
-"""Times: ours, and those that the ids of posts carry."""
+"""Times: the machine's, those that the ids of posts carry, and X's own, by which an auction opens and closes.
 
+Whose time counts is X's: bids are ordered and cut off by it. The machine's clock may be off by any amount and jump; so
+it is only looked at until X has answered, and to tell how far it is off.
+"""
+
+import threading
 import time
+from collections.abc import Callable
+
+from adapters import alarms, metrics
 
 _X_EPOCH_MS = 1288834974657
+# A steady clock is wrong by less than a thousandth. Carried on by a thousandth too little, X's time is never overtaken.
+_CARRIED = 0.999
+# Clocks further apart than the first are an alarm, which names the greatest that they exceed: so it is told once, and
+# not in other words with every answer.
+_OFFSETS_S = (2, 10, 60, 600, 3_600)
 
 
 def wall_clock_ms() -> int:
-    """UTC in ms."""
+    """UTC in ms, by this machine."""
     return time.time_ns() // 1_000_000
 
 
@@ -20,11 +33,57 @@ def first_id(at_ms: int) -> int:
     return max(at_ms - _X_EPOCH_MS, 1) << 22
 
 
-def offset_ms(post_id: int, sent_ms: int, answered_ms: int) -> int:
-    """How far our clock is ahead of X's, at the least, as a post shows that was asked for and answered at these times.
+class XClock:
+    """X's time as its answers have shown it, carried on by the machine's steady clock, which no setting of the time
+    moves. It never runs ahead of X. For any thread."""
 
-    Negative: behind. 0 where the post was made between the two, as it should be: however slow the answer was, it is
-    not taken for a fault of the clocks.
-    """
-    made_ms = time_of(post_id)
-    return max(sent_ms - made_ms, 0) or min(answered_ms - made_ms, 0)
+    def __init__(
+        self, machine_ms: Callable[[], int] = wall_clock_ms, steady_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._machine_ms, self.steady_s = machine_ms, steady_s
+        self._begun = machine_ms(), steady_s()
+        self._read: tuple[int, float] | None = None
+        self._read_at_s = float("-inf")
+        self._lock = threading.Lock()
+
+    def reached_ms(self) -> int | None:
+        """The time (UTC ms) that X's clock has reached at least; None until X has shown it."""
+        read = self._read
+        return None if read is None else self._carried_on(read)
+
+    def now_ms(self) -> int:
+        """The time as far as it is known (UTC ms): X's, and until X has shown it what this machine took it for when
+        it began. It says when to ask and what to write down; nothing is decided by it."""
+        return self._carried_on(self._read or self._begun)
+
+    def unread_s(self) -> float:
+        """For how many seconds X has not shown its time."""
+        return self.steady_s() - self._read_at_s
+
+    def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:
+        """X's clock stood between these two times at some moment since `asked_s` of the steady clock."""
+        now_s = self.steady_s()
+        took_ms = round((now_s - asked_s) * 1000)
+        with self._lock:
+            self._read_at_s = now_s
+            reached_ms = self.reached_ms()
+            if reached_ms is None or not from_ms <= reached_ms <= to_ms + took_ms:
+                self._read = (from_ms, now_s)
+        machine_ms = self._machine_ms()
+        _tell_offset(machine_ms - took_ms - to_ms, machine_ms - from_ms)
+
+    def _carried_on(self, read: tuple[int, float]) -> int:
+        at_ms, at_s = read
+        return at_ms + int((self.steady_s() - at_s) * 1000 * _CARRIED)
+
+
+def _tell_offset(least_ms: int, most_ms: int) -> None:
+    """How far the machine's clock is ahead of X's lies between these two; behind is below 0."""
+    certain_ms = max(least_ms, 0) or min(most_ms, 0)
+    metrics.x_clock_offset_seconds.set(certain_ms / 1000)
+    exceeded_s = [offset_s for offset_s in _OFFSETS_S if abs(certain_ms) > offset_s * 1000]
+    if exceeded_s:
+        which = "ahead of" if certain_ms > 0 else "behind"
+        alarms.sound("clock", f"our clock is more than {exceeded_s[-1]} s {which} X's: synchronise it (NTP)")
+    elif max(-least_ms, most_ms) <= _OFFSETS_S[0] * 1000:
+        alarms.clear("clock")

@@ -1,6 +1,7 @@
 """What an answer of X says about when to come again, and what a refusal says at all. Reading only; `budget` counts."""
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 import msgspec
 import requests
@@ -26,6 +27,14 @@ def retry_after_header_ms(headers: Mapping[str, str]) -> int | None:
     """The wait that the Retry-After header asks for (ms), at most LONGEST_WAIT_MS."""
     after = number(headers, "retry-after")
     return None if after is None else min(after * 1000, LONGEST_WAIT_MS)
+
+
+def date_ms(headers: Mapping[str, str]) -> int | None:
+    """The Date of an answer, UTC ms on a full second; None where it has none that can be read."""
+    try:
+        return int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 def describe(response: requests.Response) -> str:

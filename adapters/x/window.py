@@ -4,9 +4,8 @@ Where both differ the lower number holds. Times are UTC ms of our clock; X's are
 """
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
-from adapters.x.limits import number
+from adapters.x.limits import date_ms, number
 
 QUARTER_MS = 15 * 60_000
 _MARGIN_MS = 1_000  # X tells its times in whole seconds
@@ -70,13 +69,6 @@ class Window:
         self._answered = True
 
     def _end_ms(self, reset_s: int, headers: Mapping[str, str], now_ms: int) -> int:
-        x_now_ms = _date_ms(headers)
+        x_now_ms = date_ms(headers)
         left_ms = reset_s * 1000 - (now_ms if x_now_ms is None else x_now_ms)
         return now_ms + min(max(left_ms, 0), self._length_ms) + _MARGIN_MS
-
-
-def _date_ms(headers: Mapping[str, str]) -> int | None:
-    try:
-        return int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None

@@ -10,6 +10,7 @@ import requests
 
 from actors.auction import Auction
 from adapters.x import Credentials, XClient
+from adapters.x.clock import XClock
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
 from simulator.x import settings
@@ -24,6 +25,19 @@ CREDENTIALS = Credentials(
     access_token=settings.ACCESS_TOKEN,
     access_token_secret=settings.ACCESS_TOKEN_SECRET,
 )
+
+
+class StageClock(XClock):
+    """X's clock stands where the stage's does: what is to have been posted long ago has only just been."""
+
+    def reached_ms(self) -> int:
+        return self._machine_ms()
+
+    now_ms = reached_ms
+
+    def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:
+        """It knows already."""
+        self._read_at_s = self.steady_s()
 
 
 @pytest.fixture
@@ -56,7 +70,7 @@ def x_client(x: SimulatedX, stage: Stage) -> Iterator[Callable[..., XClient]]:
     clients: list[XClient] = []
 
     def make(kind: type[XClient] = XClient, credentials: Credentials = CREDENTIALS, **more: Any) -> XClient:
-        clients.append(kind(x.base_url, credentials, 10, now_ms=stage.clock, **more))
+        clients.append(kind(x.base_url, credentials, 10, **{"clock": StageClock(stage.clock), **more}))
         return clients[-1]
 
     yield make

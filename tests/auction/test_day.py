@@ -8,7 +8,7 @@ from auction.lifecycle import TRANSITIONS, IllegalTransition, advance
 from auction.record import DayState
 from messages.base import Outcome, Phase, Refusal
 from messages.codec import pack, unpack
-from messages.commands import AuctionCommand, WithdrawBid
+from messages.commands import AuctionCommand, HoldBid, WithdrawBid
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
@@ -284,6 +284,19 @@ def test_a_close_that_waits_too_long_calls_for_an_operator_once() -> None:
     day.tick(CLOSES_MS + RULES.delivery_allowance_ms)
     assert kinds(day.tick(CLOSES_MS + RULES.close_bound_ms)) == [CloseOverdue]
     assert day.tick(CLOSES_MS + RULES.close_bound_ms + 1) == []
+
+
+@pytest.mark.requirement("BID-4", "BID-5")
+def test_a_held_bid_has_until_x_s_time_has_passed_the_bound_whatever_our_clock_says() -> None:
+    day = opened_day()
+    held = reply(10, 1, "0.5")
+    hold = HoldBid(message_id="hold", by="eve", why="?", said_at_ms=OPENS_MS + 20, post_id=held.post_id)
+    day.decide([held, hold], OPENS_MS + 20)
+    day.tick(CLOSES_MS + RULES.delivery_allowance_ms)
+    bound_ms = CLOSES_MS + RULES.close_bound_ms
+    assert kinds(day.decide([swept(CLOSES_MS)], bound_ms + 1)) == [WatermarkMoved]
+    assert day.tick(bound_ms - 1) == []
+    assert kinds(day.tick(bound_ms)) == [ResultNamed]
 
 
 @pytest.mark.requirement("BID-5")

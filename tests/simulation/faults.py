@@ -11,7 +11,7 @@ from enum import StrEnum
 from tests.simulation.world import World
 
 SHORT_MS = 900  # shorter than any request may live
-LARGEST_SKEW_MS = 400  # how far the process's clock may be off
+LARGEST_SKEW_MS = 3_600_000  # how far the process's clock may be off, and jump
 
 
 class Fault(StrEnum):
@@ -85,6 +85,8 @@ class Faults:
         self._writing = [intensity * _RATES[kind][0] / 10_000 for kind in self.kinds]
         self._reading = [intensity * _RATES[kind][1] / 10_000 for kind in self.kinds]
         self._any_writing, self._any_reading = sum(self._writing), sum(self._reading)
+        skew = world.random("skew")
+        self.skew_ms = 0.0 if calm or skew.random() < 0.5 else skew.uniform(-LARGEST_SKEW_MS, LARGEST_SKEW_MS)
         self.strikes = [] if calm else self._draw_strikes()
 
     def draw(self, writes: bool) -> Fault | None:

@@ -246,6 +246,7 @@ class House(supervisor.Process, Host):
         self._embedded = None
         self._hub = Hub(outside.watch)  # type: ignore[assignment]
         self._token = f"token-{number}"
+        self._clock = supervisor.XClock(outside.clock_ms)
         self._x_budget = Budget({})
         self._store = StoreAccess(self._connect, self.keys, self._token)  # type: ignore[arg-type]
         self.supervisor = Tree(self, self.groups())  # type: ignore[assignment]
@@ -256,7 +257,7 @@ class House(supervisor.Process, Host):
         return StoreClient(self._wire, outside.store, outside.store_link, outside.watch.answered)
 
     def _x(self) -> Client:  # type: ignore[override]
-        return Client(self.outside.x, self._wire, self.outside.clock_ms)
+        return Client(self.outside.x, self._wire, self._clock)
 
     def start(self, steal: bool = True) -> None:
         """Takes the marathon and begins. Raises StoreError when that cannot be."""
@@ -293,7 +294,7 @@ class House(supervisor.Process, Host):
 def make_stream(outside: Outside) -> Any:
     """What stands in for `PostStream`: the stream of the process whose actor asks for one."""
 
-    def make(_base_url: str, _token: str, *callbacks: Any, budget: Any) -> Stream:
+    def make(_base_url: str, _token: str, *callbacks: Any, **_: Any) -> Stream:
         return Stream(outside.world, outside.x, outside.faults, outside.at_work[-1][0], *callbacks)
 
     return make

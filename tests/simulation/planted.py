@@ -204,11 +204,11 @@ def deletions_not_looked_up() -> AbstractContextManager[None]:
 def result_named_without_watermark() -> AbstractContextManager[None]:
     decide = AuctionDay._decide_result
 
-    def plant(self: Any, now_ms: int, order: Any = None) -> Any:
+    def plant(self: Any, *args: Any, **options: Any) -> Any:
         known = self.watermark_ms, self.looked_again_ms
         self.watermark_ms = self.looked_again_ms = 2**62
         try:
-            return decide(self, now_ms, order)
+            return decide(self, *args, **options)
         finally:
             self.watermark_ms, self.looked_again_ms = known
 

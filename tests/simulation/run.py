@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ import supervisor
 from actors.scheduler import DayPlan
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
+from adapters.x.clock import XClock
 from auction.calendar import Window
 from messages.base import Lot, Phase, Wei
 from settings import Settings, load
@@ -115,6 +116,7 @@ class Run:
             (actors.listener, "READS_A_TURN"): self.random.choice((1, 16)),
             (adapters.redis.journal, "TAIL_CHUNK"): self.random.choice((1, 3, 64)),
             (supervisor, "clock_ms"): self.outside.clock_ms,
+            (supervisor, "XClock"): partial(XClock, steady_s=lambda: world.now_ms / 1000),
             (supervisor, "PostStream"): make_stream(self.outside),
         }
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.x.answers import Lookup, Users
+from adapters.x.clock import XClock, time_of
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from adapters.x.payload import Page, read_payload
 from adapters.x.stream import EndCause, StreamEnd
@@ -181,16 +182,17 @@ def _iso(at_ms: int) -> str:
 
 
 class Client:
-    """What the actors use of `XClient`. `now_ms` is the process's own clock."""
+    """What the actors use of `XClient`. `clock` is read from answers, as the process has it."""
 
-    def __init__(self, x: X, wire: Wire, now_ms: Callable[[], int]) -> None:
-        self._x, self._wire, self._now_ms = x, wire, now_ms
+    def __init__(self, x: X, wire: Wire, clock: XClock) -> None:
+        self._x, self._wire, self.clock = x, wire, clock
 
     def close(self) -> None:
         """Nothing to give back."""
 
     def check_keys(self) -> None:
         """They are right."""
+        self._ask("check_keys", lambda: None)
 
     def set_rules(self, rules: Mapping[str, str]) -> None:
         followed = frozenset(int(value.removeprefix("conversation_id:")) for value in rules.values())
@@ -207,7 +209,7 @@ class Client:
 
     def _found(self, conversation_id: int, end_ms: int, start_ms: int) -> Page:
         posts = self._x.search(conversation_id, start_ms, end_ms)
-        found = [read_payload(payload(post), "search", self._now_ms()) for post in posts]
+        found = [read_payload(payload(post), "search", self.clock.now_ms()) for post in posts]
         return Page([post for post in found if post is not None], [])
 
     def lookup(self, ids: Iterable[int]) -> Lookup:
@@ -239,7 +241,10 @@ class Client:
                 raise unavailable()
             return self._x.create(text, reply_to_id)
 
-        return self._wire.call("create_post", do, Refusals(unavailable, unavailable, unknown), on_its_way=True)
+        asked_s = self.clock.steady_s()
+        post_id = self._wire.call("create_post", do, Refusals(unavailable, unavailable, unknown), on_its_way=True)
+        self.clock.read(time_of(post_id), time_of(post_id), asked_s)
+        return post_id
 
     def _ask(self, what: str, do: Callable[[], Any]) -> Any:
         def unavailable() -> Exception:
@@ -248,12 +253,15 @@ class Client:
         def limited() -> Exception:
             return XUnavailable(f"{what}: HTTP 429", 1_000, 429)
 
-        def tried() -> Any:
+        def tried() -> tuple[Any, int]:
             if self._x.link.closed:
                 raise unavailable()
-            return do()
+            return do(), self._x._world.utc_ms() // 1000 * 1000
 
-        return self._wire.call(what, tried, Refusals(unavailable, limited, unavailable))
+        asked_s = self.clock.steady_s()
+        answer, date_ms = self._wire.call(what, tried, Refusals(unavailable, limited, unavailable))
+        self.clock.read(date_ms, date_ms + 999, asked_s)
+        return answer
 
 
 class Stream:
