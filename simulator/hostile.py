@@ -119,10 +119,11 @@ class Hostile:
 
     async def _hush(self) -> None:
         self._server.close()
-        at_work = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in at_work:
-            task.cancel()
-        await asyncio.gather(*at_work, return_exceptions=True)
+        # Again and again: a connection that is just being accepted is served by a task that is not there yet.
+        while at_work := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in at_work:
+                task.cancel()
+            await asyncio.gather(*at_work, return_exceptions=True)
         await asyncio.sleep(0)  # then what they have closed is closed
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
