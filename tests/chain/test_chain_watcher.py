@@ -14,9 +14,10 @@ import pytest
 from actors.chain_watcher import BLOCKS_A_TURN, WRITER, ChainWatcher, WrongChain
 from adapters.redis.errors import NotOwner
 from adapters.shape.node import Node, NodeUnavailable
+from settings import load
 from simulator.hostile import Hostile, Mood
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
-from supervisor import CONDITIONS
+from supervisor import CONDITIONS, NODE_S
 from tests.chain.anvil import CONTRACT, OTHER_CONTRACT, PATIENCE_S, ROOT, SAFE_LAG, Anvil
 from tests.chain.watch import NOW_MS, Watch, access, seen, tokens, watched
 from tests.conftest import Store
@@ -336,6 +337,24 @@ def test_a_node_that_drips_is_waited_for_and_never_taken_for_a_hang(anvil: Anvil
         supervisor.stop()
         assert supervisor.wait(PATIENCE_S) is not None
         hostile.stop()
+
+
+def test_no_turn_asks_more_questions_than_may_hang_before_it_counts_as_hung(
+    anvil: Anvil, watch: MakeWatch, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = watch(anvil.url)
+    it.poll()
+    it.stop()
+    anvil.transfer(1)
+    asked, really = [], Node._asked
+    monkeypatch.setattr(Node, "_asked", lambda node, ask: (asked.append(ask), really(node, ask))[1])
+    successor, turns = watch(anvil.url), []
+    while tokens(store) != [1]:
+        successor.turn()
+        turns.append(len(asked))
+        asked.clear()
+    assert turns == [2, 3]
+    assert max(turns) * NODE_S < load(None, {}).supervision.hang_ms / 1000
 
 
 def test_a_wrong_chain_is_no_reason_to_end_the_auctions() -> None:

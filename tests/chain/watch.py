@@ -33,6 +33,7 @@ class Watch:
     def __init__(self, store: StoreAccess, url: str | None, what: Watched, timeout_s: float = PATIENCE_S) -> None:
         launched: list[Actor] = []
         self._now_s = 0.0
+        self._has_met = url is None
         self._mailbox = Mailbox(10)
         self.sent: list[str] = []
         self.died_of: BaseException | None = None
@@ -44,12 +45,19 @@ class Watch:
         self._life = launched[0].life()
 
     def poll(self, times: int = 1) -> None:
-        """Lets it look at the node; what it dies of is raised here."""
+        """Lets it look at the node, with which it first makes acquaintance; what it dies of is raised here."""
+        if not self._has_met:
+            self._has_met = True
+            self.turn()
         for _ in range(times):
-            next(self._life, None)
-            self._now_s += POLL_MS / 1000
-            if self.died_of is not None:
-                raise self.died_of
+            self.turn()
+
+    def turn(self) -> None:
+        """Lets it take one turn; what it dies of is raised here."""
+        next(self._life, None)
+        self._now_s += POLL_MS / 1000
+        if self.died_of is not None:
+            raise self.died_of
 
     def crash(self) -> None:
         """Lets it die of an injected crash before it looks again."""
