@@ -68,7 +68,8 @@ class Hostile:
         drip_s: float = 0.25,
         flood_bytes: int = 300 * 2**20,
     ) -> None:
-        self._upstream, self._honest, self._drip_s, self._flood_bytes = upstream, honest, drip_s, flood_bytes
+        self._upstream, self._honest, self._flood_bytes = upstream, honest, flood_bytes
+        self.drip_s = drip_s
         self.mood = Mood.HONEST
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -166,7 +167,7 @@ class Hostile:
             await writer.drain()
             if mood is Mood.DRIP:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(turned.wait(), self._drip_s)
+                    await asyncio.wait_for(turned.wait(), self.drip_s)
         if mood is Mood.HANG_UP:
             raise ConnectionError
         if mood not in (Mood.HONEST, Mood.DRIP):

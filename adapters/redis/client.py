@@ -4,6 +4,7 @@ redis-py would by default send a command again when no answer came; a mutation w
 retries are off, and whoever asked is told what is known (`errors`).
 """
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from adapters.redis.parsers import AsyncBoundedParser, BoundedParser
-from adapters.redis.translation import OtherServer, translated
+from adapters.redis.translation import OtherServer, failed_before, translated
 
 MAX_CONNECTIONS = 50
 
@@ -27,25 +28,31 @@ def socket_url(path: str) -> str:
 def connect(url: str, timeout_s: float = 5.0, password: str | None = None, one_server: bool = False) -> redis.Redis:
     """A client for all threads (close it in the end). Connects when first used; raises nothing before.
 
-    `timeout_s` bounds connecting, each answer as a whole, and the wait for a free connection; a blocking read may ask
-    for half of it at most. With `one_server`, a client that comes to another server process than before refuses
-    one command (StoreUnavailable): whoever asks may know what that one has lost, and has to read anew.
+    `timeout_s` bounds connecting, the handshake as a whole, each answer as a whole, and the wait for a free connection;
+    a blocking read may ask for half of it at most. With `one_server`, a client that comes to another server process
+    than before refuses one command (StoreUnavailable): whoever asks may know what that one has lost, and has to read
+    anew.
     """
-    options = _limits(timeout_s, password, BoundedParser) | (
-        {"redis_connect_func": _SameServer()} if one_server else {}
-    )
+    options = _limits(timeout_s, password, BoundedParser, _Greeting(timeout_s, one_server))
     pool = redis.BlockingConnectionPool.from_url(url, **options, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
 
 
-class _SameServer:
-    """Looks, on each new connection of one client, whether the server process is the one of before."""
+class _Greeting:
+    """What is said first on each new connection of one client, in `timeout_s` as a whole, and with `one_server` whether
+    the server process is the one of before. Nothing else has been sent by then."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float, one_server: bool) -> None:
+        self._timeout_s, self._one_server = timeout_s, one_server
         self._run_id = ""
 
     def __call__(self, connection: Any) -> None:
-        connection.on_connect()
+        with failed_before(), connection._parser.all_within(self._timeout_s):
+            connection.on_connect()
+            if self._one_server:
+                self._look_who(connection)
+
+    def _look_who(self, connection: Any) -> None:
         connection.send_command("INFO", "server")
         answer: bytes = connection.read_response()
         found = dict(line.split(b":", 1) for line in answer.splitlines() if b":" in line)
@@ -57,19 +64,27 @@ class _SameServer:
 
 def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.asyncio.Redis:
     """The same for an asyncio loop (await its aclose() in the end)."""
-    pool = redis.asyncio.BlockingConnectionPool.from_url(
-        url, **_limits(timeout_s, password, AsyncBoundedParser), retry=AsyncRetry(NoBackoff(), 0)
-    )
+
+    async def greet(connection: Any) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await connection.on_connect()
+        except TimeoutError:
+            raise redis.TimeoutError("Timeout connecting to server") from None
+
+    options = _limits(timeout_s, password, AsyncBoundedParser, greet)
+    pool = redis.asyncio.BlockingConnectionPool.from_url(url, **options, retry=AsyncRetry(NoBackoff(), 0))
     return redis.asyncio.Redis.from_pool(pool)
 
 
-def _limits(timeout_s: float, password: str | None, parser: Any) -> dict[str, Any]:
+def _limits(timeout_s: float, password: str | None, parser: Any, greet: Any) -> dict[str, Any]:
     # A password that is None would still be sent, in place of one that stands in the URL.
     return ({"password": password} if password else {}) | {
         "max_connections": MAX_CONNECTIONS,
         "timeout": timeout_s,
         "socket_timeout": timeout_s,
         "parser_class": parser,
+        "redis_connect_func": greet,
         "socket_connect_timeout": timeout_s,
         # A connection that was idle is asked first, so that its death is found out before a commit is sent on
         # it.

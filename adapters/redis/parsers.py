@@ -4,6 +4,8 @@ The parsers are redis-py's own, on hiredis; tests/redis/test_store_bounds.py hol
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -18,6 +20,14 @@ class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a varia
     """Raises redis.TimeoutError where an answer is not whole within the socket's time-out."""
 
     _reader: Any
+    _all_by_s = float("inf")
+
+    @contextmanager
+    def all_within(self, timeout_s: float) -> Iterator[None]:
+        """All that is read in this context together is there in time."""
+        self._all_by_s = time.monotonic() + timeout_s
+        yield
+        self._all_by_s = float("inf")
 
     def on_connect(self, connection: Any, **options: Any) -> None:
         super().on_connect(connection, **options)
@@ -26,11 +36,12 @@ class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a varia
     def read_response(self, *args: Any, **options: Any) -> Any:
         if self._reader is not None:
             self._reader.begin_anew()
-        self._whole_by_s = time.monotonic() + (self._socket_timeout or float("inf"))
+        self._whole_by_s = min(self._all_by_s, time.monotonic() + (self._socket_timeout or float("inf")))
         return super().read_response(*args, **options)
 
     def read_from_socket(self, timeout: Any = SENTINEL, raise_on_timeout: bool = True) -> Any:
-        if timeout is SENTINEL and self._reader is not None and self._reader.has_begun:
+        has_begun = self._reader is not None and self._reader.has_begun
+        if timeout is SENTINEL and (has_begun or self._all_by_s < float("inf")):
             timeout = self._whole_by_s - time.monotonic()
             if timeout <= 0:
                 raise redis.TimeoutError("no whole answer in time")

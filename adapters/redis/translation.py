@@ -37,8 +37,23 @@ _OURS: dict[str, type[StoreError]] = {
 }
 
 
-class OtherServer(redis.ConnectionError):
-    """A client that had spoken with one server process was connected to another one. Nothing was sent there yet."""
+class NotConnected(redis.ConnectionError):
+    """The server was called, but the connection cannot be used. Nothing was sent on it yet."""
+
+
+class OtherServer(NotConnected):
+    """A client that had spoken with one server process was connected to another one."""
+
+
+@contextmanager
+def failed_before() -> Iterator[None]:
+    """What is lost or late in this context was so before any command was sent. Raises NotConnected."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as fault:
+        if isinstance(fault, NotConnected) or fault.status_code:  # the server has said why
+            raise
+        raise NotConnected(f"{fault}") from fault
 
 
 @contextmanager
@@ -76,4 +91,5 @@ def _never_sent(fault: redis.RedisError) -> bool:
     """Whether the command cannot have left: there was no connection to send it on. In doubt, it was sent."""
     # redis-py raises one class for a connection that is refused and one that is lost. Its words tell them
     # apart; the chain of causes would not, since it goes on into whatever the caller was just handling.
-    return isinstance(fault, redis.sentinel.MasterNotFoundError | OtherServer) or bool(_NO_CONNECTION.match(str(fault)))
+    before = isinstance(fault, redis.sentinel.MasterNotFoundError | NotConnected)
+    return before or bool(_NO_CONNECTION.match(str(fault)))

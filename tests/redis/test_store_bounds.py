@@ -13,7 +13,7 @@ from redis.connection import DefaultParser
 from adapters.redis import parsers
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import OutcomeUnknown, StoreError
+from adapters.redis.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from simulator.hostile import Hostile, Mood
 from tests.conftest import Store
 
@@ -60,6 +60,43 @@ def test_whatever_stands_in_front_of_the_store_a_command_fails_as_one_of_the_sto
         execute(client, "GET", "long")
     with pytest.raises(StoreError):  # and so does one that has to connect first
         execute(client, "GET", "long")
+
+
+@pytest.mark.parametrize("one_server", [False, True])
+def test_a_handshake_whose_answers_drip_in_is_over_in_time_as_one_and_nothing_was_written(
+    between: Hostile, one_server: bool
+) -> None:
+    client = connect(f"redis://127.0.0.1:{between.port}", timeout_s=1.0, one_server=one_server)
+    between.drip_s = 0.12  # an answer takes 0.6 s, the first two more than they may together
+    between.turn(Mood.DRIP)
+    with pytest.raises(StoreUnavailable, match="cannot be reached: "):
+        execute(client, "SET", "written", "yes")
+    between.turn(Mood.HONEST)
+    assert execute(client, "EXISTS", "written") == 0
+    client.close()
+
+
+@pytest.mark.parametrize("mood", [Mood.SILENT, Mood.STALL, Mood.HANG_UP, Mood.OTHER_JSON, Mood.EMPTY])
+def test_what_goes_wrong_before_a_command_is_sent_has_written_nothing(
+    between: Hostile, client: redis.Redis, mood: Mood
+) -> None:
+    between.turn(mood)
+    with pytest.raises(StoreUnavailable):
+        execute(client, "SET", "written", "yes")
+    between.turn(Mood.HONEST)
+    assert execute(client, "EXISTS", "written") == 0
+
+
+def test_on_a_loop_a_handshake_is_over_in_time_as_one(between: Hostile) -> None:
+    async def ask() -> None:
+        client = connect_async(f"redis://127.0.0.1:{between.port}", timeout_s=1.0)
+        between.drip_s = 0.12
+        between.turn(Mood.DRIP)
+        with pytest.raises(redis.TimeoutError, match="connecting"):
+            await client.get("long")
+        await client.aclose()
+
+    asyncio.run(ask())
 
 
 def test_an_answer_larger_than_any_of_ours_is_not_collected(

@@ -93,7 +93,7 @@ def does(error: Exception) -> str:
 
 
 @contextmanager
-def on(server: EmbeddedServer, url: str) -> Iterator[Place]:
+def on(server: EmbeddedServer, url: str, answer_s: float = ANSWER_S) -> Iterator[Place]:
     """The marathon `m` on the server at this URL, which is empty then."""
     client = connect(url, timeout_s=5)
     client.flushall()
@@ -102,7 +102,7 @@ def on(server: EmbeddedServer, url: str) -> Iterator[Place]:
     lease = Lease(client, keys, token, ttl_ms=600_000)
     assert lease.take()
     stage = Stage(Store(url, client, keys, token, lease), Clock(OPENS_MS + 60_000))
-    stage.access = access(url, token)
+    stage.access = access(url, token, answer_s)
     try:
         yield Place(server, stage)
     finally:
@@ -110,8 +110,8 @@ def on(server: EmbeddedServer, url: str) -> Iterator[Place]:
         client.close()
 
 
-def access(url: str, token: str) -> StoreAccess:
-    return StoreAccess(lambda: connect(url, ANSWER_S), Keys("m"), token)
+def access(url: str, token: str, answer_s: float = ANSWER_S) -> StoreAccess:
+    return StoreAccess(lambda: connect(url, answer_s), Keys("m"), token)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +178,9 @@ def answer_lost(place: Place) -> Healing:
     relay = Relay(path, str(place.server.socket))
     place.stage.access = access(socket_url(str(path)), straight.token)
     place.auction = place.stage.auction()
+    pool = place.auction._client.connection_pool
+    for each in [pool.get_connection(), pool.get_connection()]:  # for the commit, and what is read meanwhile
+        pool.release(each)
 
     def no_answers_any_more() -> None:
         relay.deaf = True
@@ -254,7 +257,7 @@ ROWS: dict[str, tuple[Callable[[Place], Healing], type[StoreError], type[StoreEr
     ),
     "no answer in time": (paused, OutcomeUnknown, OutcomeUnknown, WAITS),
     "kill -9 in the commit": (killed_in_the_commit, OutcomeUnknown, StoreUnavailable, WAITS),
-    "an answer lost": (answer_lost, OutcomeUnknown, OutcomeUnknown, WAITS),
+    "an answer lost": (answer_lost, OutcomeUnknown, StoreUnavailable, WAITS),
     "shut down": (shut_down, StoreUnavailable, StoreUnavailable, WAITS),
     "another has the lease": (lease_taken, NotOwner, NotOwner, STOPS),
     "another incarnation": (another_incarnation, NotOwner, None, STOPS),
@@ -371,7 +374,7 @@ def test_a_server_that_still_reads_its_files_is_waited_for(own_server: EmbeddedS
         folder = Path(name)
         with server_of(folder) as (process, url):
             until(lambda: answers(url))
-            with on(own_server, url) as place:
+            with on(own_server, url, 5.0) as place:  # while it reads, it answers now and then
                 place.bid()
                 with place.client.pipeline(transaction=False) as pipeline:
                     for number in range(6_000):
