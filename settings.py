@@ -248,7 +248,7 @@ class ChainSettings(Section, frozen=True, kw_only=True):
 
 class SupervisionSettings(Section, frozen=True, kw_only=True):
     hang_ms: Annotated[int, _duration("1 s", "10 min")] = parse_duration("30 s")
-    shutdown_ms: Annotated[int, _duration("100 ms", "5 min")] = parse_duration("5 s")
+    shutdown_ms: Annotated[int, _duration("100 ms", "5 min")] = parse_duration("20 s")
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ class ChildSpec:
     supervisor's thread and must not block. `shutdown_s` is how long it may take to end when asked, `hang_s`
     how long one handler, its `setup` or its `teardown` may take. `mailbox_size` bounds the messages that wait
     for it. Where one that is `essential` hangs again or exceeds the restart budget, everything ends; another one is
-    parked: left alone for a while and tried again.
+    parked: left alone for a while and tried again. Where one that is not does not end when asked, it is left behind.
     """
 
     name: str

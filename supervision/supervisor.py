@@ -109,7 +109,7 @@ class Supervisor:
         self._said.put(_StopAll())
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """The exit code, once all has ended: 0 as asked and in time, 70 otherwise. None: not yet."""
+        """The exit code, once all has ended: 0 as asked, all that is essential in time; 70 otherwise. None: not yet."""
         self._ended.wait(timeout_s)
         return self._code
 

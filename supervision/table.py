@@ -287,7 +287,8 @@ class ChildTable:
         was_ready, stop_wanted, child.stop_wanted = child.state is State.READY, child.stop_wanted, False
         if self._ending is not None:
             self._retire(child, State.HUNG)
-            self._ending = (GAVE_UP, f"{self._ending[1]}, but {child.last_error}")
+            if child.spec.essential:  # whoever speaks with the outside may be waiting for it, which is no fault of ours
+                self._ending = (GAVE_UP, f"{self._ending[1]}, but {child.last_error}")
         elif child.hangs > MOST_HANGS and child.spec.essential:
             self._retire(child, State.HUNG)
             self.end(GAVE_UP, f"hung again: {child.last_error}")

@@ -130,6 +130,23 @@ def test_a_child_that_does_not_stop_in_time_holds_nobody_up_but_shows_in_the_exi
     stuck.release.set()
 
 
+def test_who_only_speaks_with_the_outside_and_does_not_stop_in_time_leaves_the_end_an_orderly_one(
+    supervise: Supervise, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck = Blocker()
+    supervisor = supervise(
+        Group("g", children=[player("a"), player("b", spec={"shutdown_s": 0.05, "essential": False})])
+    )
+    supervisor.start()
+    supervisor.send("b", stuck)
+    stuck.wait_entered()
+    supervisor.stop()
+    assert supervisor.wait(PATIENCE_S) == 0
+    assert states(supervisor) == {"a": "STOPPED", "b": "HUNG"}
+    assert "b#1 did not stop within 0.05 s" in caplog.text
+    stuck.release.set()
+
+
 def test_rest_for_one_goes_on_past_a_sibling_that_does_not_stop(supervise: Supervise) -> None:
     stuck = Blocker()
     spec = {"shutdown_s": 0.05}
