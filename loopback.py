@@ -32,10 +32,10 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def ask(port: int, method: str, path: str, body: Any = None, *, within_s: float) -> tuple[int, Any]:
+def exchange(port: int, method: str, path: str, body: Any = None, *, within_s: float) -> tuple[int, Any]:
     """Status and JSON of the answer to one question. Raises NoAnswer."""
     with Connection(port, within_s) as connection:
-        return connection.ask(method, path, body)
+        return connection.exchange(method, path, body)
 
 
 class Connection:
@@ -64,7 +64,7 @@ class Connection:
     ) -> None:
         self._http.close()
 
-    def ask(
+    def exchange(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any]:
         """Status and JSON of the answer; `body` is sent as JSON. Raises NoAnswer."""

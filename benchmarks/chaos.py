@@ -7,7 +7,6 @@ because it reads /proc. Exit code 1 when it does not hold.
 import argparse
 import json
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from rich.progress import Progress
 
 import loopback
 from adapters import process_file
+from benchmarks.measuring import begin, end
 from commands.simulated import end_simulated_x
 from loopback import NoAnswer
 from simulator.launch import port_of
@@ -84,7 +84,7 @@ def play(folder: Path, seed: int, days: int, day_seconds: float) -> Chaos:
     command = [sys.executable, str(ROOT / "supervisor.py"), "demo", "--once"]
     command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
     with (folder / "log").open("w+", encoding="utf-8") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)  # noqa: S603
+        process = begin(command, cwd=folder, stdout=log, stderr=log)
         try:
             chaos = _crash_on(process, data_dir, seed, days * day_seconds)
             if process.wait(DEADLINE_S) not in (0, 1) or not report.exists():
@@ -92,8 +92,7 @@ def play(folder: Path, seed: int, days: int, day_seconds: float) -> Chaos:
             right = json.loads(report.read_bytes())["right"]
             return msgspec.structs.replace(chaos, right=right and process.returncode == 0)
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(DEADLINE_S)
+            end(process, DEADLINE_S)
             if (port := port_of(data_dir)) is not None:
                 end_simulated_x(data_dir, port)
 
@@ -138,7 +137,7 @@ def _ask(data_dir: Path, method: str, path: str, body: Any = None) -> Any:
     found = process_file.read(data_dir)
     if found is None:
         raise NoAnswer("nobody has listened there yet")
-    status, content = loopback.ask(found.private_port, method, path, body, within_s=10)
+    status, content = loopback.exchange(found.private_port, method, path, body, within_s=10)
     if status >= 300:
         raise NoAnswer(f"{method} {path}: {content}")
     return content

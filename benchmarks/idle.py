@@ -6,7 +6,6 @@ supervisor's own resident set; the server and the simulator are processes of the
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from adapters.redis.embedded import EmbeddedServer
-from benchmarks.measuring import BUILD, ROOT, Measure, is_ready, resident_mb
+from benchmarks.measuring import BUILD, ROOT, Measure, begin, end, is_ready, resident_mb
 from commands.simulated import end_simulated_x
 from simulator.launch import port_of
 
@@ -55,7 +54,7 @@ def measure() -> IdleRun:
         data_dir = Path(folder)
         ports = {"AUCTION_MANAGER__HTTP__PUBLIC_PORT": "0", "AUCTION_MANAGER__HTTP__PRIVATE_PORT": "0"}
         began_s = time.monotonic()
-        process = subprocess.Popen(  # noqa: S603
+        process = begin(
             [sys.executable, str(ROOT / "supervisor.py"), "run", "--data-dir", folder],
             env={**os.environ, **ports},
             stderr=subprocess.DEVNULL,
@@ -70,8 +69,7 @@ def measure() -> IdleRun:
             server = EmbeddedServer(data_dir)
             return IdleRun(ready_s, resident_mb(process.pid), resident_mb(server.process_id() or 0))
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(DEADLINE_S)
+            end(process, DEADLINE_S)
             if (port := port_of(data_dir)) is not None:
                 end_simulated_x(data_dir, port)
 

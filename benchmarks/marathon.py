@@ -9,7 +9,6 @@ less than `MOST_KB_A_DAY`. The server keeps the log, so it grows. The picture is
 import argparse
 import logging
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from rich.progress import track
 import supervisor
 from adapters.redis import recent
 from adapters.redis.embedded import EmbeddedServer
-from benchmarks.measuring import BUILD, ROOT, resident_mb
+from benchmarks.measuring import BUILD, ROOT, begin, end, resident_mb
 from benchmarks.picture import draw_series
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.follow import Follower
@@ -71,9 +70,9 @@ def play(data_dir: Path, days: int, day_seconds: float) -> int:
     opens_at_ms = supervisor.clock_ms() + START_MS
     plan = DemoPlan(seed=1, days=days, day_seconds=day_seconds, bidders=BIDDERS, first_opens_at_ms=opens_at_ms)
     settings = demo_settings(load(None, {}), plan, data_dir, 0)
-    port, _ = simulated_x(data_dir, x_options(settings, plan))
+    port, abandon = simulated_x(data_dir, x_options(settings, plan))
     surroundings = supervisor.Surroundings(
-        base_url(port), CREDENTIALS, days_of(settings, plan), further_of(settings, plan)
+        base_url(port), CREDENTIALS, days_of(settings, plan), further_of(settings, plan), abandon=abandon
     )
     follower, reports = Follower(settings, Console(quiet=True)), list[Report]()
 
@@ -96,7 +95,7 @@ def watch(folder: Path, days: int, day_seconds: float) -> tuple[list[Sample], Re
     command = [sys.executable, "-m", "benchmarks.marathon", "--play", str(data_dir)]
     command += ["--days", str(days), "--day-seconds", str(day_seconds)]
     with (folder / "report.json").open("w+b") as out, (folder / "words").open("w+b") as words:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=words)  # noqa: S603
+        process = begin(command, cwd=ROOT, stdout=out, stderr=words)
         server = EmbeddedServer(data_dir)  # only asked
         try:
             # On a machine that is too slow days are not held in time, and their lots come again: as many days more.
@@ -108,8 +107,7 @@ def watch(folder: Path, days: int, day_seconds: float) -> tuple[list[Sample], Re
                 if (server_id := server.process_id()) is not None:
                     samples.append(look(process.pid, server_id))
         finally:
-            process.kill()
-            process.wait()
+            end(process, END_S)
         out.seek(0)
         words.seek(0)
         said = out.read()

@@ -89,14 +89,14 @@ def ask(
     try:
         with Connection(port, ANSWER_S, settings.http.private_host) as there:
             nonce = secrets.token_hex(32)
-            known = there.ask("GET", f"/proof?nonce={nonce}")[1]
+            known = there.exchange("GET", f"/proof?nonce={nonce}")[1]
             said = str(known.get("proof")) if isinstance(known, dict) else ""
             wanted = proof(process.secret, nonce, process.marathon_id, port)
             if not process.secret or not hmac.compare_digest(said.encode(), wanted.encode()):
                 raise CommandError(f"not the supervisor of {settings.data_dir} answers on port {port}; is it running?")
             if method == "POST":
                 path += f"?marathon={process.marathon_id}"
-            return there.ask(method, path, body, {"Authorization": f"Bearer {token}"} if token else {})
+            return there.exchange(method, path, body, {"Authorization": f"Bearer {token}"} if token else {})
     except NoAnswer as fault:
         raise CommandError(
             f"nobody answers on port {port} ({fault}); is the supervisor of {settings.data_dir} running?"

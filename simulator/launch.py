@@ -80,7 +80,7 @@ def _start_alone(data_dir: Path, options: Sequence[str]) -> "subprocess.Popen[by
 def ask_x(port: int, method: str, path: str, body: Any = None) -> Any:
     """The JSON answer of the simulator's control plane. Raises SimulatorFailed."""
     try:
-        status, content = loopback.ask(port, method, path, body, within_s=ANSWER_S)
+        status, content = loopback.exchange(port, method, path, body, within_s=ANSWER_S)
     except NoAnswer as fault:
         raise SimulatorFailed(f"the simulated X on port {port} does not answer: {fault}") from None
     if status != HTTPStatus.OK:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 import loopback
-from loopback import Connection, NoAnswer, ask, is_loopback
+from loopback import Connection, NoAnswer, exchange, is_loopback
 from simulator.hostile import Hostile, Mood
 from simulator.launch import SimulatorFailed, ask_x
 
@@ -26,25 +26,25 @@ def test_who_does_not_answer_as_he_should_is_not_waited_for(mood: Mood, hostile:
     hostile.turn(mood)
     begun_s = time.monotonic()
     with pytest.raises(NoAnswer):
-        ask(hostile.port, "GET", "/", within_s=0.5)
+        exchange(hostile.port, "GET", "/", within_s=0.5)
     assert time.monotonic() - begun_s < 20, "dripped, the answer takes 42 s"
 
 
 def test_all_that_is_asked_on_a_connection_has_one_deadline(hostile: Hostile) -> None:
     with Connection(hostile.port, 0.5) as connection:
-        assert connection.ask("GET", "/") == (200, "yes")
+        assert connection.exchange("GET", "/") == (200, "yes")
         hostile.turn(Mood.SILENT)
         for _ in range(2):
             with pytest.raises(NoAnswer):
-                connection.ask("POST", "/", {"a": 1})
+                connection.exchange("POST", "/", {"a": 1})
 
 
 def test_an_answer_larger_than_any_of_ours_is_not_collected(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loopback, "ANSWER_BYTES", len(BODY))
-    assert ask(hostile.port, "GET", "/", within_s=10) == (200, "yes")
+    assert exchange(hostile.port, "GET", "/", within_s=10) == (200, "yes")
     monkeypatch.setattr(loopback, "ANSWER_BYTES", len(BODY) - 1)
     with pytest.raises(NoAnswer, match="more than 1004 bytes"):
-        ask(hostile.port, "GET", "/", within_s=10)
+        exchange(hostile.port, "GET", "/", within_s=10)
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
@@ -52,13 +52,13 @@ def test_a_proxy_of_the_environment_is_not_asked(
     hostile: Hostile, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "http://127.0.0.1:1")
-    assert ask(hostile.port, "GET", "/", within_s=10) == (200, "yes")
+    assert exchange(hostile.port, "GET", "/", within_s=10) == (200, "yes")
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])
 def test_what_is_no_port_is_no_answer(port: int) -> None:
     with pytest.raises(NoAnswer):
-        ask(port, "GET", "/", within_s=10)
+        exchange(port, "GET", "/", within_s=10)
 
 
 def test_a_simulated_x_that_drips_has_failed_in_time(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:

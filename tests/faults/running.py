@@ -117,7 +117,7 @@ class House:
         found = process_file.read(self.data_dir)
         if found is None:
             raise NoAnswer("it does not listen yet")
-        return loopback.ask(found.private_port, "GET", path, within_s=ANSWER_S)
+        return loopback.exchange(found.private_port, "GET", path, within_s=ANSWER_S)
 
     def is_ready(self) -> bool:
         self.must_live()
