@@ -39,7 +39,7 @@ class Completed(msgspec.Struct, frozen=True):
 
 
 class _Search(msgspec.Struct):
-    """The search for one author: `hopeless` once X has said that there is nothing to be found."""
+    """The search for one author: `hopeless` once X has said twice that there is nothing to be found."""
 
     attempts: int = 0
     not_before_ms: int = 0
@@ -52,8 +52,9 @@ class _Search(msgspec.Struct):
 
 
 def lacks_author(post: FoundPost) -> bool:
-    """Whether X has not said who its author is, or since when."""
-    return post.bid.author_created_at_ms is None or not post.bid.author_handle
+    """Whether X has not said who its author is, since when, or how many follow him."""
+    bid = post.bid
+    return bid.author_created_at_ms is None or bid.author_followers is None or not bid.author_handle
 
 
 class Authors:
@@ -108,12 +109,14 @@ class Authors:
             else:
                 self._failed(user_ids, str(fault), fault.retry_after_ms or 0, hopeless=fault.status == 400)
         else:
-            for user_id in answer.found.keys() & set(user_ids):
+            whole = {user_id for user_id in user_ids if _is_whole(answer.found.get(user_id))}
+            for user_id in whole:
                 self._remember(user_id, answer.found[user_id])
-            for user_id in answer.missing.keys() & set(user_ids):
-                self._failed([user_id], answer.missing[user_id], 0, hopeless=True)
-            unsaid = set(user_ids) - answer.found.keys() - answer.missing.keys()
-            self._failed(unsaid, "X says nothing about the author", 0)
+            missing = answer.missing.keys() & set(user_ids)
+            for user_id in missing:
+                # One answer proves no absence, two do.
+                self._failed([user_id], answer.missing[user_id], 0, self._searches[user_id].attempts > 0)
+            self._failed(set(user_ids) - whole - missing, "X says nothing about the author", 0)
 
     def _failed(self, user_ids: Collection[int], error: str, least_ms: int, hopeless: bool = False) -> None:
         for user_id in user_ids:
@@ -131,6 +134,10 @@ class Authors:
         self._known[user_id] = author
         while len(self._known) > KNOWN:
             del self._known[next(iter(self._known))]
+
+
+def _is_whole(author: Author | None) -> bool:
+    return author is not None and None not in (author.created_at_ms, author.followers) and author.handle != ""
 
 
 def _with(post: FoundPost, author: Author) -> FoundPost:

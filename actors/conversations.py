@@ -1,5 +1,6 @@
 """Conversations below auction posts: which ones are worth following, and what a post found in one has to say."""
 
+from collections.abc import Container
 from typing import Any
 
 import redis
@@ -7,7 +8,7 @@ import redis.asyncio
 
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
-from adapters.x.payload import FoundPost
+from adapters.x.payload import PARENT, FoundPost
 from messages.base import Phase
 from messages.commands import PlaceBid, WithdrawBid
 
@@ -41,6 +42,20 @@ def _open(days: list[Any]) -> dict[int, tuple[str, Phase]]:
         if post_id and Phase(phase.decode()) in (Phase.ACTIVE, Phase.PROCESSING):
             found[int(post_id)] = (auction_id.decode(), Phase(phase.decode()))
     return found
+
+
+def belongs_below(post_id: int, found: FoundPost) -> bool:
+    """Whether the post was made below this auction post, or may have been: where X does not say where it was made."""
+    where = (found.conversation_id, found.bid.replied_to_id)
+    return post_id in where or where == (None, None)
+
+
+def is_whole(found: FoundPost, auction_posts: Container[int]) -> bool:
+    """Whether this sight of a post says all that a verdict needs: one that does not is left to the sweeps.
+
+    Whoever replies to an auction post itself replies to no other version of it.
+    """
+    return not found.lacks or (found.lacks == PARENT and found.bid.replied_to_id in auction_posts)
 
 
 def commands_for(found: FoundPost) -> list[PlaceBid | WithdrawBid]:

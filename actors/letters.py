@@ -62,10 +62,14 @@ def _read(data: bytes, found_at_ms: int, why: str) -> FoundPost | WithdrawBid:
     """A push, a line of the stream, or a post of a search's page."""
     for payload in (data, b'{"data":%b}' % data):
         try:
-            if found := read_push(payload, SOURCE, found_at_ms):
-                return found
+            found = read_push(payload, SOURCE, found_at_ms)
         except UnreadablePost as fault:
             why = str(fault)
+            continue
+        if isinstance(found, FoundPost) and found.lacks:
+            why = f"it does not say {found.lacks}"
+        elif found:
+            return found
     raise HopelessLetter(f"it still cannot be read: {why}")
 
 

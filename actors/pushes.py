@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from redis.asyncio import Redis
 
 from actors.authors import lacks_author
-from actors.conversations import commands_for, open_conversations_async
+from actors.conversations import commands_for, is_whole, open_conversations_async
 from actors.ports import Clock
 from adapters import metrics
 from adapters.http.views import Refused
@@ -62,9 +62,6 @@ class Pushes:
         metrics.webhook_pushes.labels(outcome).inc()
 
     async def _queue_reply(self, found: FoundPost) -> str:
-        if found.bid.replied_to_id is None:
-            # It would be refused for good as no reply. A sweep asks for the fields that this push has left out.
-            return "incomplete"
         auction_id = None if self._is_old else self._auction_of(found)
         if auction_id is None:
             # Its auction may have opened a moment ago.
@@ -72,6 +69,8 @@ class Pushes:
             auction_id = self._auction_of(found)
         if auction_id is None:
             return "not_ours"
+        if not is_whole(found, self._open):
+            return "incomplete"  # a sweep asks for what this push has left out
         if lacks_author(found):
             await self._check_room(self._keys.queue(self._keys.nameless))
             await append_packed_async(self._client, self._keys, self._keys.nameless, pack(found))

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from actors.authors import Authors, lacks_author
-from actors.conversations import commands_for, open_conversations
+from actors.conversations import commands_for, is_whole, open_conversations
 from actors.nameless import Nameless
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from adapters import metrics
@@ -234,7 +234,9 @@ class TwitterIngest(Actor):
                 continue
             if found.bid.replied_to_id not in self._auctions:
                 found = direct_reply(found, first_versions(raw))
-            if lacks_author(found):
+            if not is_whole(found, self._auctions):
+                log.info("post %s came without %s: it is left to a sweep", found.bid.post_id, found.lacks)
+            elif lacks_author(found):
                 self._nameless.hold(auction_id, found)
             else:
                 found_for[auction_id] += commands_for(found)

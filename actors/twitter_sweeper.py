@@ -8,7 +8,8 @@ from http import HTTPStatus
 import msgspec
 
 from actors.authors import Authors, GivenUp
-from actors.conversations import commands_for, open_conversations
+from actors.conversations import belongs_below, commands_for, is_whole, open_conversations
+from actors.first_sights import FirstSights, Sights
 from actors.listener import VERDICTS, LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.second_look import SecondLook, pause_for
@@ -16,7 +17,7 @@ from actors.sweeps import Sweep
 from adapters import alarms, metrics
 from adapters.redis.client import execute
 from adapters.redis.queue import DeadLetter, Queue
-from adapters.x.client import XClient
+from adapters.x.client import BATCH, XClient
 from adapters.x.errors import TooManyPages, UnreadablePost, XUnavailable
 from adapters.x.payload import FoundPost
 from auction.catch_up import HOUSE, LEAST_OUTAGE_MS
@@ -51,6 +52,7 @@ class Conversation(msgspec.Struct):
     post_id: int
     sweep: Sweep
     second_look: SecondLook
+    sights: FirstSights
     closing: bool = False
     next_pass_ms: int = 0
     settled: set[int] = msgspec.field(default_factory=set)  # queued or given up, of what is not proven yet
@@ -105,7 +107,9 @@ class TwitterSweeper(LogListener):
                 conversation = self._conversations[writer]
                 conversation.closing, conversation.next_pass_ms = True, 0
             case ResultNamed() if event.auction_id in self._conversations:
-                self._conversations.pop(event.auction_id).second_look.forget()
+                conversation = self._conversations.pop(event.auction_id)
+                conversation.second_look.forget()
+                self._watch_sights(conversation, [])
                 alarms.clear(_post_alarm(event.auction_id))
 
     def tick(self) -> None:
@@ -179,8 +183,8 @@ class TwitterSweeper(LogListener):
     def _follow(self, auction_id: str, post_id: int, closing: bool = False) -> None:
         if auction_id not in self._conversations:
             look = SecondLook(self._client, self.keys, self._x, auction_id, post_id, self._timing.lag_ms)
-            sweep = Sweep(self._timing.lag_ms)
-            self._conversations[auction_id] = Conversation(auction_id, post_id, sweep, look, closing)
+            sweep, sights = Sweep(self._timing.lag_ms), FirstSights(post_id, self._timing.lag_ms)
+            self._conversations[auction_id] = Conversation(auction_id, post_id, sweep, look, sights, closing)
 
     # ---- a pass
 
@@ -191,21 +195,23 @@ class TwitterSweeper(LogListener):
         if self._queue.is_full(conversation.auction_id):
             log.warning("%s is not swept: it has enough to decide, and nothing is lost on X", conversation.auction_id)
             return
-        found = self._find(conversation, swept_to_ms)
-        known = self._authors.complete(
-            [post for post_id, post in sorted(found.items()) if post_id not in conversation.settled]
-        )
+        sights = self._find(conversation, swept_to_ms, now_ms)
+        self._watch_sights(conversation, sights.stuck)
+        known = self._authors.complete([post for post in sights.whole if post.bid.post_id not in conversation.settled])
+        waiting = sorted(post.bid.post_id for post in [*sights.waiting, *known.waiting])
         commands: list[AuctionCommand] = [command for post in known.ready for command in commands_for(post)]
         looked = conversation.second_look.look(now_ms, swept_to_ms if conversation.closing else None)
         commands += looked.commands
         commands += self._watch_auction_post(conversation, looked.auction_post, now_ms)
-        if known.waiting:
-            # The pass proves nothing from the first post on whose author is not known yet.
-            swept_to_ms = min(swept_to_ms, posted_at_ms(known.waiting[0].bid.post_id))
+        if waiting:
+            # The pass proves nothing from the first post on of which something is not known yet.
+            swept_to_ms = min(swept_to_ms, posted_at_ms(waiting[0]))
             conversation.next_pass_ms = min(conversation.next_pass_ms, now_ms + RETRY_X_MS)
         for given_up in known.given_up:
             self._give_up(conversation.auction_id, given_up)
-        marked_ms = conversation.sweep.record(now_ms, swept_to_ms, found)
+        marked_ms = conversation.sweep.record(
+            now_ms, swept_to_ms, {post.bid.post_id for post in [*sights.whole, *sights.waiting]}
+        )
         if marked_ms is not None:
             commands.append(
                 MarkSwept(
@@ -217,12 +223,13 @@ class TwitterSweeper(LogListener):
         if commands:
             self._queue.append(conversation.auction_id, commands)
             self.context.send(conversation.auction_id, QueueGrew())
-        settled = found.keys() - {post.bid.post_id for post in known.waiting}
+        settled = {post.bid.post_id for post in sights.whole} - set(waiting)
         # A pass never looks behind what is proven: what was settled there need not be remembered.
         conversation.settled = {one for one in settled if posted_at_ms(one) >= conversation.sweep.proven_ms}
 
-    def _find(self, conversation: Conversation, swept_to_ms: int) -> dict[int, FoundPost]:
-        """What the search finds of the conversation, and what it does not but the mentions of the account do."""
+    def _find(self, conversation: Conversation, swept_to_ms: int, now_ms: int) -> Sights:
+        """What the search finds of the conversation, and what it does not but the mentions of the account do; what both
+        show only in part is looked up too."""
         # What is proven need not be searched again: a pass stays short, however long the conversation gets.
         post_id, proven_ms = conversation.post_id, conversation.sweep.proven_ms
         pages = [
@@ -231,12 +238,36 @@ class TwitterSweeper(LogListener):
         ]
         for unreadable in (fault for page in pages for fault in page.unreadable):
             self._keep_unreadable(conversation, unreadable)
-        return {
-            post.bid.post_id: post
-            for page in reversed(pages)
-            for post in page.posts
-            if post_id in (post.conversation_id, post.bid.replied_to_id)
-        }
+        found = [post for page in pages for post in page.posts if belongs_below(post_id, post)]
+        whole = {post.bid.post_id for post in found if is_whole(post, (post_id,))}
+        parts = {post.bid.post_id for post in found} - whole - conversation.settled
+        undecided = self._undecided(conversation.auction_id, sorted(parts))
+        again = self._x.posts(undecided[:BATCH]).posts if undecided else []
+        # What has a verdict needs no other sight, and what turns out to stand elsewhere none at all.
+        passed = parts - set(undecided) | {post.bid.post_id for post in again if not belongs_below(post_id, post)}
+        sights = [post for post in [*found, *again] if post.bid.post_id not in passed]
+        return conversation.sights.take(now_ms, sights)
+
+    def _undecided(self, auction_id: str, post_ids: list[int]) -> list[int]:
+        """Which of these posts have no verdict yet: another source may have shown the whole of them before."""
+        if not post_ids:
+            return []
+        members = [f"{post_id:020d}" for post_id in post_ids]
+        scores = execute(self._client, "ZMSCORE", self.keys.bids(auction_id), *members)
+        return [post_id for post_id, score in zip(post_ids, scores, strict=True) if score is None]
+
+    def _watch_sights(self, conversation: Conversation, stuck: list[FoundPost]) -> None:
+        """A post of which X keeps something back holds up the close, and an operator knows it."""
+        alarm = f"half_a_post:{conversation.auction_id}"
+        if not stuck:
+            alarms.clear(alarm)
+            return
+        first = stuck[0]
+        alarms.sound(
+            alarm,
+            f"X does not say {first.lacks} of post {first.bid.post_id} ({len(stuck)} such posts): "
+            f"{conversation.auction_id} is not closed before it does, or an operator names the result",
+        )
 
     def _watch_auction_post(self, conversation: Conversation, what_became: str, now_ms: int) -> list[AuctionCommand]:
         """A day whose auction post is gone is paused, once; an operator decides how it goes on."""

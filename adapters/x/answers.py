@@ -60,10 +60,9 @@ def read_lookup(answer: Any) -> tuple[set[int], dict[int, str]]:
     for post in items(answer, "data"):
         for post_id in ids([post], "id"):
             versions = post.get("edit_history_tweet_ids") or post.get("edit_history_post_ids")
-            later = isinstance(versions, list) and any(
-                version > post_id for version in ids([{"id": one} for one in versions], "id")
-            )
-            if later:
+            if not isinstance(versions, list):
+                continue  # it was asked for: without it nobody knows whether the post was edited
+            if any(version > post_id for version in ids([{"id": one} for one in versions], "id")):
                 gone[post_id] = "edited"
             else:
                 present.add(post_id)

@@ -19,7 +19,7 @@ from adapters.x.clock import XClock, first_id, time_of
 from adapters.x.credentials import Credentials
 from adapters.x.endpoint import Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
-from adapters.x.fields import POST_PARAMETERS, USER_FIELDS
+from adapters.x.fields import EDIT_HISTORY, POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
 from adapters.x.payload import FoundPost, Page, direct_reply, first_versions, read_id, read_page
 
@@ -101,7 +101,7 @@ class XClient:
             f"conversation_id:{conversation_id}",
             **_slice(max(conversation_id, first_id(start_ms) - 1), end_ms),
         )
-        return self._found("search", lambda token: ask(next_token=token))
+        return self._found("search", lambda token: ask(next_token=token), conversation_id)
 
     def mentions(self, since_id: int, end_ms: int, start_ms: int = 0) -> Page:
         """The posts after `since_id` that name the account, as each reply to it does, otherwise like `search`.
@@ -122,11 +122,16 @@ class XClient:
         gone: dict[int, str] = {}
         for first in range(0, len(asked), BATCH):
             batch = asked[first : first + BATCH]
-            there, missing = read_lookup(self._asking.ask_object("lookup", partial(self._client.get_tweets, batch)))
+            ask = partial(self._client.get_tweets, batch, tweet_fields=[EDIT_HISTORY])
+            there, missing = read_lookup(self._asking.ask_object("lookup", ask))
             present |= there
             gone |= missing
         present.intersection_update(asked)
         return Lookup(frozenset(present), {one: gone[one] for one in asked if one in gone and one not in present})
+
+    def posts(self, post_ids: Iterable[int]) -> Page:
+        """These posts, as far as they are there, BATCH of them at most: a third source. Raises XUnavailable."""
+        return self._found("lookup", lambda _: self._client.get_tweets(sorted(set(post_ids)), **POST_PARAMETERS))
 
     def users(self, user_ids: Iterable[int]) -> Users:
         """Who these accounts are; BATCH of them at most. Raises XUnavailable."""
@@ -177,12 +182,15 @@ class XClient:
                 found.update((post_id, written_text(post)) for post_id in ids([post], "id"))
         return sorted(found.items(), reverse=True)
 
-    def _found(self, kind: str, ask: Callable[[str | None], requests.Response]) -> Page:
+    def _found(
+        self, kind: str, ask: Callable[[str | None], requests.Response], conversation_id: int | None = None
+    ) -> Page:
+        """All pages; what does not name its conversation was found in this one."""
         posts: dict[int, FoundPost] = {}
         unreadable: list[UnreadablePost] = []
         for raw in self._asking.pages(kind, ask):
             try:
-                page = read_page(raw, kind, self._asking.now_ms())
+                page = read_page(raw, kind, self._asking.now_ms(), conversation_id)
             except UnreadablePost as fault:
                 raise XUnavailable(f"{kind}: the page cannot be read: {fault}") from fault
             unreadable += page.unreadable

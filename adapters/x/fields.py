@@ -1,5 +1,6 @@
 """What we ask X for with every post: the fields and expansions that a `PlaceBid` is made of."""
 
+EDIT_HISTORY = "edit_history_tweet_ids"
 EXPANSIONS = ["author_id", "in_reply_to_user_id", "referenced_tweets.id", "edit_history_tweet_ids"]
 TWEET_FIELDS = [
     "created_at",

@@ -1,8 +1,10 @@
 """From X's JSON to `PlaceBid`: the line of the stream, and the page of a search.
 
-Old and new spellings are read alike, and only what is needed is looked at. Whether a post is a bid is not asked.
+Old and new spellings are read alike, and only what is needed is looked at. Whether a post is a bid is not asked; what a
+verdict needs and X has left out this time is named (`FoundPost.lacks`).
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,10 +14,16 @@ import msgspec
 
 from adapters.x.errors import UnreadablePost
 from messages.commands import PlaceBid
+from messages.post_weight import POST_LIMIT, weight
 
 TEXT_CHARACTERS = 125_000  # X's longest post, each character escaped
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AUTHORS_REMEMBERED = 20_000
+
+AUTHOR, TEXT, REFERENCE = "its author", "its text", "what it replies to"
+PARENT = "whether it replies to an edited version"  # where it does not reply to the first post of its conversation
+REST = "the rest of its text"
+"""What a sight of a post may lack."""
 _Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
 T = TypeVar("T")
 
@@ -24,12 +32,15 @@ class FoundPost(msgspec.Struct, frozen=True, gc=False):
     """A post as it was found.
 
     `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this
-    post had before it was edited, oldest first: they are withdrawn, this one was posted at its own time.
+    post had before it was edited, oldest first: they are withdrawn, this one was posted at its own time. `lacks` is
+    what a verdict needs and X has left out, empty for a whole sight. The author's facts are another matter: they are
+    looked up (`actors/authors`).
     """
 
     bid: PlaceBid
     conversation_id: int | None
     earlier_versions: tuple[int, ...] = ()
+    lacks: str = ""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -55,8 +66,8 @@ def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
     return _found(line.data, line.includes, source, found_at_ms, raw)
 
 
-def read_page(raw: bytes, source: str, found_at_ms: int) -> Page:
-    """One page of a search. A post that cannot be read does not spoil the others.
+def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | None = None) -> Page:
+    """One page of a search, in the conversation of this id. A post that cannot be read does not spoil the others.
 
     Raises UnreadablePost where the page itself cannot be read.
     """
@@ -65,34 +76,43 @@ def read_page(raw: bytes, source: str, found_at_ms: int) -> Page:
     unreadable: list[UnreadablePost] = []
     for item in page.data or ():
         try:
-            posts.append(_found(_decode(_posts, bytes(item)), page.includes, source, found_at_ms, bytes(item)))
+            post = _decode(_posts, bytes(item))
+            post.conversation_id = post.conversation_id or conversation_id
+            posts.append(_found(post, page.includes, source, found_at_ms, bytes(item)))
         except UnreadablePost as fault:
             unreadable.append(fault)
     return Page(posts, unreadable)
 
 
 def first_versions(raw: bytes) -> dict[int, int]:
-    """Of a line or a page: for each edited post that it refers to, by the id of any version, the id of the first one.
+    """Of a line or a page: for each post that it refers to, by the id of any version, the id of the first one.
 
-    An edit makes a new post, and whoever replies then replies to that one. Nothing is raised: what cannot be read is
-    not known. Apart from `read_payload`, since next to nobody replies to a post that was edited.
+    An edit makes a new post, and whoever replies then replies to that one. A post that is gone, so that X shows an
+    error in its place, stands for itself. Nothing is raised: what cannot be read is not known. Apart from
+    `read_payload`, since hardly anybody replies to anything but the first post of a conversation.
     """
     try:
-        included = _parents.decode(raw).includes
+        read = _parents.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
-    firsts: dict[int, int] = {}
+    unseen = [error.resource_id for error in read.errors or ()]
+    firsts = {read_id(one): read_id(one) for one in unseen if _is_id(one)}
+    included = read.includes
     for parent in [*(included.tweets or ()), *(included.posts or ())] if included else ():
-        versions = parent.edit_history_tweet_ids or parent.edit_history_post_ids or ()
-        if len(versions) > 1:
+        if versions := parent.edit_history_tweet_ids or parent.edit_history_post_ids:
             firsts.update(dict.fromkeys((*versions, parent.id), min(versions)))
     return firsts
 
 
 def direct_reply(post: FoundPost, firsts: Mapping[int, int]) -> FoundPost:
     """The post, where it replies to a later version taken for a reply to the first one (see `first_versions`)."""
-    first = firsts.get(post.bid.replied_to_id or 0)
+    replied_to = post.bid.replied_to_id
+    if replied_to is None or replied_to == post.conversation_id:
+        return post
+    first = firsts.get(replied_to)
     if first is None:
+        return msgspec.structs.replace(post, lacks=post.lacks or PARENT)
+    if first == replied_to:
         return post
     return msgspec.structs.replace(post, bid=msgspec.structs.replace(post.bid, replied_to_id=first))
 
@@ -158,8 +178,13 @@ class _Parents(msgspec.Struct):
     posts: list[_Parent] | None = None
 
 
+class _Error(msgspec.Struct):
+    resource_id: int | str | None = None
+
+
 class _WithParents(msgspec.Struct):
     includes: _Parents | None = None
+    errors: list[_Error] | None = None
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -191,10 +216,15 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
     note = post.note_tweet or post.note_post
     text, entities = (note.text, note.entities) if note else (post.text, post.entities)
     post_id, author_id = post.id, post.author_id
-    if post_id is None or author_id is None or text is None:
-        raise UnreadablePost("the post lacks its id, its author or its text", raw)
-    if len(text) > TEXT_CHARACTERS:
+    if post_id is None:
+        raise UnreadablePost("the post lacks its id", raw)
+    if text is not None and len(text) > TEXT_CHARACTERS:
         raise UnreadablePost(f"the text is longer than {TEXT_CHARACTERS} characters", raw)
+    references = post.referenced_tweets or post.referenced_posts
+    lacks = ""
+    if author_id is None or text is None or not references or (note is None and _ELLIPSIS in text[-_CUT_CHARACTERS:]):
+        lacks = _lacking(post, text, references, note)
+        author_id, text = author_id or 0, text or ""
     author = _author(includes, author_id)
     bid = PlaceBid(
         message_id=f"tweet:{post_id}",
@@ -203,7 +233,7 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
         author_handle=author.username if author else "",
         author_created_at_ms=time_ms(author.created_at) if author else None,
         author_followers=author.public_metrics.followers_count if author and author.public_metrics else None,
-        replied_to_id=_replied_to(post.referenced_tweets or post.referenced_posts),
+        replied_to_id=_replied_to(references),
         text=text,
         hashtags=None if entities is None else tuple([found.tag for found in entities.hashtags or ()]),
         source=source,
@@ -213,7 +243,31 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
     earlier: tuple[int, ...] = ()
     if versions and versions != [post_id]:
         earlier = tuple(sorted(version for version in versions if version < post_id))
-    return FoundPost(bid, post.conversation_id, earlier)
+    return FoundPost(bid, post.conversation_id, earlier, lacks)
+
+
+_ELLIPSIS = "…"
+_CUT_CHARACTERS = 26  # an ellipsis, and the link to the whole post that may stand behind it
+_LINK_AT_END = re.compile(r"\s*https?://\S*\Z")
+
+
+def _lacking(post: _Post, text: str | None, references: list[_Reference] | None, note: _Note | None) -> str:
+    """What of the post X has left out. Each post of a conversation replies to something, but the first one with all its
+    versions."""
+    if post.author_id is None:
+        return AUTHOR
+    if text is None:
+        return TEXT
+    versions = post.edit_history_tweet_ids or post.edit_history_post_ids or ()
+    if not references and post.conversation_id not in (post.id, *versions):
+        return REFERENCE
+    return REST if note is None and _is_cut(text) else ""
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a text looks like one that X has cut: as long as a short post may be, with an ellipsis at its end. Its
+    author may have written that too."""
+    return weight(text) >= POST_LIMIT - _CUT_CHARACTERS and _LINK_AT_END.sub("", text).endswith(_ELLIPSIS)
 
 
 def _author(includes: _Includes | None, author_id: int) -> _User | None:

@@ -34,6 +34,7 @@ def post_by(author_id: int, post_id: int = 0, handle: str = "", created_at_ms: i
         author_id=author_id,
         author_handle=handle,
         author_created_at_ms=created_at_ms,
+        author_followers=5 if handle else None,
         replied_to_id=7,
         text="1 ETH #AuctionDay",
         hashtags=("AuctionDay",),
@@ -101,12 +102,35 @@ def test_a_failing_look_up_is_tried_three_times_more_each_after_a_longer_wait() 
 
 
 @pytest.mark.requirement("QUE-2")
-def test_who_does_not_exist_is_given_up_at_once_and_a_poisonous_id_alone_is_found() -> None:
-    x = Directory(known=range(1, 101), gone=[200], poison=[50])
-    done = Authors(x, Clock(0)).complete([post_by(n) for n in [*range(1, 101), 200]])
-    assert {each.post.bid.author_id: each.attempts for each in done.given_up} == {50: 1, 200: 1}
+def test_who_does_not_exist_is_given_up_when_it_is_said_again_and_a_poisonous_id_alone_is_found() -> None:
+    x, clock = Directory(known=range(1, 101), gone=[200, 201], poison=[50]), Clock(0)
+    authors = Authors(x, clock)
+    posts = [post_by(n) for n in [*range(1, 101), 200, 201]]
+    done = authors.complete(posts)
+    assert {each.post.bid.author_id: each.attempts for each in done.given_up} == {50: 1}
     assert len(done.ready) == 99
     assert len(x.asked) <= 2 * 8
+    assert ids(done.waiting) == [200, 201], "one answer proves no absence"
+    x.gone.discard(201), x.known.add(201)
+    clock.goes_on(2_000)
+    done = authors.complete([post for post in posts if post.bid.author_id in (200, 201)])
+    assert {each.post.bid.author_id: each.attempts for each in done.given_up} == {200: 2}
+    assert ids(done.ready) == [201]
+
+
+@pytest.mark.requirement("BID-6", "QUE-2")
+@pytest.mark.parametrize("partly", [Author("", 1_000, 1), Author("user1", None, 1), Author("user1", 1_000, None)])
+def test_an_author_of_whom_x_says_only_a_part_is_asked_for_again(partly: Author) -> None:
+    class Partly(Directory):
+        def users(self, user_ids: Iterable[int]) -> Users:
+            return Users({1: partly if not self.asked else Author("user1", 1_000, 1)}, super().users(user_ids).missing)
+
+    x, clock = Partly(), Clock(0)
+    authors = Authors(x, clock)
+    assert ids(authors.complete([post_by(1)]).waiting) == [1]
+    clock.goes_on(2_000)
+    x.asked = [[1]]
+    assert [post.bid.author_followers for post in authors.complete([post_by(1)]).ready] == [1]
 
 
 @pytest.mark.requirement("QUE-4")
@@ -123,9 +147,12 @@ def test_no_more_posts_are_held_than_there_is_room_for(stage: Stage) -> None:
 @pytest.mark.requirement("X-2", "QUE-1", "QUE-2")
 def test_pushed_posts_wait_on_disk_until_they_are_settled_and_one_hopeless_one_holds_up_nobody(stage: Stage) -> None:
     x = Directory(known=[1], gone=[2])
-    held = Nameless(Authors(x, Clock(0)), stage.queues, stage.keys.nameless)
+    clock = Clock(0)
+    held = Nameless(Authors(x, clock), stage.queues, stage.keys.nameless)
     for author_id in (1, 2, 3):
         stage.queues.append_packed(stage.keys.nameless, pack(post_by(author_id)))
+    held.pushed()
+    clock.goes_on(2_000)
     ready, settled = held.pushed()
     assert [(post.bid.author_id, post.bid.author_handle) for post in ready] == [(1, "user1")]
     again, _ = Nameless(Authors(x, Clock(0)), stage.queues, stage.keys.nameless).pushed()
@@ -273,9 +300,11 @@ def test_a_reply_to_a_later_version_of_the_auction_post_is_a_direct_one(
     stage.until(lambda: made in bids(stage), actor)
     stage.step(auction)
     assert stage.current()["leader_post_id"] == str(made)
-    other = line(made + 4096, made)  # a reply to a reply stays one
-    actor.context.mailbox.offer(
-        RawPosts(other.replace(b'"conversation_id": "%d"' % made, b'"conversation_id": "%d"' % post))
-    )
+    other = line(made + 4096, made).replace(b'"conversation_id": "%d"' % made, b'"conversation_id": "%d"' % post)
+    actor.context.mailbox.offer(RawPosts(other))
     stage.step(actor)
-    assert [command.replied_to_id for command in stage.queued("m-01")] == [made]
+    assert stage.queued("m-01") == [], "X does not show what it replies to: that may be a version of the auction post"
+    shown = b'"includes": {"tweets": [{"id": "%d", "edit_history_tweet_ids": ["%d"]}], ' % (made, made)
+    actor.context.mailbox.offer(RawPosts(other.replace(b'"includes": {', shown)))
+    stage.step(actor)
+    assert [command.replied_to_id for command in stage.queued("m-01")] == [made], "a reply to a reply stays one"

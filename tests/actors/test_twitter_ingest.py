@@ -87,7 +87,12 @@ def line(post_id: int, replied_to: int, **more: Any) -> bytes:
         "conversation_id": str(replied_to),
         "referenced_tweets": [{"type": "replied_to", "id": str(replied_to)}],
     }
-    author = {"id": "77", "username": "ann", "created_at": "2020-01-01T00:00:00.000Z"}
+    author = {
+        "id": "77",
+        "username": "ann",
+        "created_at": "2020-01-01T00:00:00.000Z",
+        "public_metrics": {"followers_count": 10},
+    }
     return json.dumps({"data": post | more, "includes": {"users": [author]}}).encode()
 
 
@@ -144,8 +149,6 @@ UNREADABLE = {
     "no JSON": b"<html>",
     "no UTF-8": b'{"data": {"id": "5", "text": "\xff"}}',
     "another type": b'{"data": 5}',
-    "no text": b'{"data": {"id": "5", "author_id": "7"}}',
-    "no author": b'{"data": {"id": "5", "text": "1 ETH"}}',
     "an id that is none": line(5, 4, id="-5"),
     "an id beyond all ids": line(5, 4, id="9" * 30),
     "half a character": rb'{"data": {"id": "5", "author_id": "7", "text": "\ud800 ETH"}}',

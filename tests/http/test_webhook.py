@@ -46,7 +46,16 @@ def reply(number: int = 1, **changed: Any) -> dict[str, Any]:
         "referenced_tweets": [{"type": "replied_to", "id": str(AUCTION_POST)}],
         "edit_history_tweet_ids": [str(post_id)],
     }
-    includes = {"users": [{"id": "7", "username": "ann", "created_at": "2020-01-01T00:00:00Z"}]}
+    includes = {
+        "users": [
+            {
+                "id": "7",
+                "username": "ann",
+                "created_at": "2020-01-01T00:00:00Z",
+                "public_metrics": {"followers_count": 10},
+            }
+        ]
+    }
     return {"data": {"event_type": "post.reply.create", "payload": post | changed, "includes": includes}}
 
 
@@ -140,7 +149,9 @@ def test_a_push_without_its_author_waits_on_disk_for_him(desk: Desk) -> None:
 @pytest.mark.requirement("X-2")
 def test_the_shape_of_the_stream_is_taken_as_well_with_who_has_posted_it(desk: Desk) -> None:
     desk.opens()
-    users = [{"id": "7", "username": "ann", "created_at": "2020-01-01T00:00:00Z"}]
+    users = [
+        {"id": "7", "username": "ann", "created_at": "2020-01-01T00:00:00Z", "public_metrics": {"followers_count": 10}}
+    ]
     assert desk.push({"data": reply()["data"]["payload"], "includes": {"users": users}, "matching_rules": []})[0] == 200
     [bid] = desk.queued()
     assert (bid.author_handle, bid.author_created_at_ms) == ("ann", 1_577_836_800_000)

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.x import FoundPost, UnreadablePost, read_page, read_payload
+from adapters.x.payload import AUTHOR as NO_AUTHOR
+from adapters.x.payload import PARENT, REFERENCE, REST, TEXT, direct_reply, first_versions
 
 AUTHOR = {"id": "2244994945", "username": "alice", "created_at": "2013-12-14T04:35:55.000Z"}
 
@@ -114,6 +116,75 @@ def test_a_post_that_is_no_reply_and_has_no_conversation_is_read_all_the_same() 
     assert found.conversation_id is None
 
 
+CUT = "@house " + "0.3 ETH #AuctionDay " + "x" * 254 + "…"
+CONVERSATION = "1699999999999999999"
+
+
+@pytest.mark.requirement("X-1", "BID-2")
+@pytest.mark.parametrize(
+    ("changed", "lacks"),
+    [
+        ({}, ""),
+        ({"author_id": None}, NO_AUTHOR),
+        ({"text": None}, TEXT),
+        ({"referenced_tweets": None}, REFERENCE),
+        ({"referenced_tweets": []}, REFERENCE),
+        ({"referenced_tweets": None, "conversation_id": None}, REFERENCE),
+        ({"referenced_tweets": [{"type": "quoted", "id": "7"}]}, ""),  # a post, but no reply
+        # The auction post itself, as it was edited: the only one of its conversation that replies to nothing.
+        ({"referenced_tweets": None, "edit_history_tweet_ids": [CONVERSATION, "1700000000000000001"]}, ""),
+        ({"text": CUT}, REST),
+        ({"text": CUT + " https://t.co/AbC123"}, REST),
+        ({"text": CUT, "note_tweet": {"text": CUT[:-1] + " or 0.5 ETH"}}, ""),
+        ({"text": "0.5 ETH #AuctionDay, let us see …"}, ""),  # too short to have been cut
+        ({"text": CUT.replace("…", ".")}, ""),
+        ({"text": "一" * 139 + "…"}, REST),
+    ],
+)
+def test_what_a_verdict_needs_and_x_has_left_out_is_named(changed: dict[str, Any], lacks: str) -> None:
+    whole = post()
+    for name, value in changed.items():
+        whole.pop(name, None)
+        if value is not None:
+            whole[name] = value
+    assert read(line(whole)).lacks == lacks
+    [found] = read_page(line([whole]), "search", 5).posts
+    assert found.lacks == lacks
+
+
+@pytest.mark.requirement("X-1", "BID-1")
+@pytest.mark.parametrize(
+    ("includes", "errors", "replied_to", "lacks"),
+    [
+        ({}, [], 55, PARENT),
+        ({"tweets": [{"id": "55"}]}, [], 55, PARENT),  # without its versions
+        ({"tweets": [{"id": "55", "edit_history_tweet_ids": ["55"]}]}, [], 55, ""),
+        ({"tweets": [{"id": "55", "edit_history_tweet_ids": ["44", "55"]}]}, [], 44, ""),
+        ({}, [{"resource_id": "55", "resource_type": "tweet"}], 55, ""),  # it is gone
+        ({}, [{"resource_id": "nobody"}, {}], 55, PARENT),
+    ],
+)
+def test_a_reply_further_down_needs_the_versions_of_what_it_replies_to(
+    includes: Any, errors: Any, replied_to: int, lacks: str
+) -> None:
+    data = post(referenced_tweets=[{"type": "replied_to", "id": "55"}])
+    raw = json.dumps({"data": data, "includes": includes, "errors": errors}).encode()
+    found = direct_reply(read(raw), first_versions(raw))
+    assert (found.bid.replied_to_id, found.lacks) == (replied_to, lacks)
+    first = json.dumps({"data": post(), "includes": includes}).encode()
+    assert direct_reply(read(first), first_versions(first)) == read(first), "the first post has no earlier version"
+
+
+@pytest.mark.requirement("X-3")
+def test_what_a_search_finds_is_of_its_conversation_whether_it_says_so_or_not() -> None:
+    bare = post()
+    del bare["conversation_id"]
+    [found] = read_page(line([bare]), "search", 5, 99).posts
+    assert found.conversation_id == 99
+    [found] = read_page(line([post()]), "search", 5, 99).posts
+    assert found.conversation_id == int(CONVERSATION)
+
+
 @pytest.mark.requirement("X-1")
 def test_an_edited_post_names_its_earlier_versions() -> None:
     history = ["1700000000000000001", "1699999999999999998", "1699999999999999997"]
@@ -151,10 +222,8 @@ def test_what_is_no_post_is_passed_over(raw: bytes) -> None:
         b"\xff\xfe",
         b'{"data":{"id":"1","text":"\xff","author_id":"2"}}',
         b'{"data":' + b"[" * 100_000,
-        line(post(text=None)),
         line(post(text=5)),
         line(post(text="x" * 125_001)),
-        line(post(author_id=None)),
         line(post(author_id="٥٥")),
         line(post(id="-1")),
         line(post(id="1_0")),
