@@ -21,6 +21,7 @@ import msgspec
 from adapters.config_file import Form, ListOf, Reading, Secret, Section, forms, masked_toml, read_toml
 from auction.calendar import Window, marathon_calendar
 from auction.money import format_eth, parse_eth
+from auction.rules import RULES_VERSION
 from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
 from loopback import is_loopback
 from messages.base import Lot, Rules, Wei
@@ -162,6 +163,10 @@ class RulesSettings(Section, frozen=True, kw_only=True):
     closing_soon_ms: Annotated[tuple[int, ...], _DURATIONS] = (1_200_000, 600_000, 60_000)
 
 
+class SettlementSettings(Section, frozen=True, kw_only=True):
+    runner_up_share_basis_points: Annotated[int, _percentage("0 %", "100 %")] = parse_percentage("80 %")
+
+
 class LotSettings(Section, frozen=True, kw_only=True):
     """The lot of one day; `reserve_wei` and `increment_wei`, where given, replace those of the rules."""
 
@@ -260,6 +265,7 @@ class Settings(Section, frozen=True, kw_only=True):
     lots: Annotated[tuple[LotSettings, ...], ListOf(LotSettings)]
     marathon: MarathonSettings
     rules: RulesSettings = RulesSettings()
+    settlement: SettlementSettings = SettlementSettings()
     x: XSettings = XSettings()
     redis: RedisSettings = RedisSettings()
     http: HttpSettings = HttpSettings()
@@ -310,6 +316,8 @@ class Settings(Section, frozen=True, kw_only=True):
             rate_limit_window_ms=rules.rate_limit_window_ms,
             hold_above_wei=rules.hold_above_wei,
             closing_soon_ms=rules.closing_soon_ms,
+            version=RULES_VERSION,
+            runner_up_basis_points=self.settlement.runner_up_share_basis_points,
         )
 
     def _lot(self, day: int) -> LotSettings:

@@ -14,6 +14,10 @@ class Absences:
         self._lag_ms = lag_ms
         self._missed_ms: dict[int, int] = {}
 
+    def missed_ms(self, post_id: int) -> int:
+        """When this post was missed first (UTC ms), of those that were not found by the last look at them."""
+        return self._missed_ms[post_id]
+
     def gone(self, now_ms: int, present: Iterable[int], absent: Set[int]) -> set[int]:
         """Take in a look; those of the `absent` posts that are gone by now. A post that it found begins anew."""
         for post_id in present:

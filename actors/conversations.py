@@ -9,6 +9,7 @@ import redis.asyncio
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
 from adapters.x.payload import PARENT, FoundPost
+from auction.rules import posted_at_ms
 from messages.base import Phase
 from messages.commands import PlaceBid, WithdrawBid
 
@@ -67,7 +68,9 @@ def commands_for(found: FoundPost) -> list[PlaceBid | WithdrawBid]:
         return []
     if not found.earlier_versions:
         return [found.bid]
+    edited_at_ms = posted_at_ms(found.bid.post_id)
     edited = [
-        WithdrawBid(message_id=f"gone:{post_id}", post_id=post_id, cause="edited") for post_id in found.earlier_versions
+        WithdrawBid(message_id=f"gone:{post_id}", post_id=post_id, cause="edited", missed_at_ms=edited_at_ms)
+        for post_id in found.earlier_versions
     ]
     return [*edited, found.bid]

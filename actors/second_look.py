@@ -76,7 +76,12 @@ class SecondLook:
         gone = self._absences.gone(now_ms, present, causes.keys() - present)
         what_became = causes[self._post_id] if self._post_id in gone else ""
         changes: list[WithdrawBid | RestoreBid] = [
-            WithdrawBid(message_id=f"gone:{one}", post_id=one, cause=causes[one])
+            WithdrawBid(
+                message_id=f"gone:{one}",
+                post_id=one,
+                cause=causes[one],
+                missed_at_ms=now_ms if one in edited else self._absences.missed_ms(one),
+            )
             for one in sorted((gone | edited) - withdrawn.keys() - {self._post_id})
         ]
         changes += [

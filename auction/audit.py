@@ -206,7 +206,12 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
         case AuctionOpened():
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
         case BidWithdrawn():
-            return WithdrawBid(message_id=event.message_id, post_id=event.post_id, cause=event.cause)
+            return WithdrawBid(
+                message_id=event.message_id,
+                post_id=event.post_id,
+                cause=event.cause,
+                missed_at_ms=event.missed_at_ms,
+            )
         case BidRestored():
             return RestoreBid(message_id=event.message_id, post_id=event.post_id)
         case WatermarkMoved():

@@ -76,6 +76,10 @@ class Controls(msgspec.Struct, array_like=True):
                 until_ms += pause.until_ms - max(pause.from_ms, at_ms)
         return until_ms
 
+    def stood_at(self, at_ms: int) -> int:
+        """Where the auction's own clock stood at this time: while a pause lasts, at its beginning."""
+        return min(at_ms, self.pauses[-1].from_ms) if self.paused else at_ms
+
     # ---- what an order changes
 
     def pause(self, from_ms: int, by_house: bool = False) -> None:

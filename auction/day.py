@@ -11,6 +11,7 @@ from operator import attrgetter
 from auction.catch_up import HOUSE, close_when_opened
 from auction.eligibility import AuthorFacts
 from auction.fold import Bid, Verdict
+from auction.lost_leads import binds, end_after_loss
 from auction.orders import is_news, order_event
 from auction.record import DayRecord
 from auction.replies import leader_of, read_reply, verdict_event
@@ -18,7 +19,10 @@ from auction.rules import posted_at_ms, rules_hash
 from messages.base import Outcome, Phase, Refusal
 from messages.commands import (
     AuctionCommand,
+    BarBidder,
     ConfirmAuctionPost,
+    HoldBid,
+    InvalidateBid,
     MarkSwept,
     NameResult,
     OpenAuction,
@@ -49,6 +53,8 @@ from messages.events import (
 )
 
 EDITED = "edited"  # the cause of a withdrawal that is no strike: a later version of the post stands in its place
+# Orders after which a bid that has led may count no more.
+TAKING_OUT = InvalidateBid, HoldBid, BarBidder, PauseAuction
 
 
 class AuctionDay(DayRecord):
@@ -118,7 +124,7 @@ class AuctionDay(DayRecord):
             case ConfirmAuctionPost():
                 return self.prepared is not None and self.phase is Phase.PENDING
             case RestoreBid():
-                return self.result is None and command.post_id in self.tombstones
+                return self.result is None and self.is_gone(command.post_id)
             case MarkSwept():
                 known_ms = self.looked_again_ms if command.looked_again else self.watermark_ms
                 return self.standings is not None and command.swept_to_ms > known_ms
@@ -187,14 +193,10 @@ class AuctionDay(DayRecord):
     def _decide_bids(self, replies: Sequence[PlaceBid], gone: Sequence[WithdrawBid], now_ms: int) -> list[AuctionEvent]:
         if not replies and not gone:
             return []
-        leader = self.standings.leader.bid if self.standings and self.standings.leader else None
-        events: list[AuctionEvent] = []
-        withdrawn = {command.post_id: command for command in gone if command.post_id not in self.tombstones}
-        for command in withdrawn.values():
-            message_id = f"withdrawn:{command.post_id}"
-            events.append(
-                BidWithdrawn(message_id=message_id, at_ms=now_ms, post_id=command.post_id, cause=command.cause)
-            )
+        leader = self._leading()
+        withdrawals = self._decide_withdrawals(gone, now_ms)
+        events: list[AuctionEvent] = [*withdrawals]
+        withdrawn = [event.post_id for event in withdrawals if not event.binds]
         found: dict[int, PlaceBid] = {}
         bids: list[Bid] = []
         # In the order in which the log will have them, so that who was seen first is the same in a replay.
@@ -212,30 +214,76 @@ class AuctionDay(DayRecord):
             if known is None:
                 self.facts[reply.author_id] = facts
             bids.append(bid)
-        # Who edits his bid has made another one, and has taken nothing back.
-        taken_back = withdrawn.get(leader.post_id) if leader and self.result is None else None
-        if leader and taken_back and taken_back.cause != EDITED:
-            events.append(self._strike(leader, now_ms))
-        verdicts, revised_from = self.take_in(bids, list(withdrawn))
+        revised: list[int | None] = []
+        if leader and leader.post_id in withdrawn and self.result is None:
+            (taken_back,) = [event for event in withdrawals if event.post_id == leader.post_id]
+            if taken_back.cause != EDITED:  # who edits his bid has made another one, and has taken nothing back
+                events.append(self._strike(leader, now_ms))
+            if extended := self._after_loss(leader, now_ms, max(taken_back.missed_at_ms, now_ms)):
+                # What is told is also how it is found again: first the withdrawals, then the end, then the bids.
+                revised += [self.take_in((), withdrawn)[1], self.take_order(extended)]
+                events.append(extended)
+                withdrawn = []
+        verdicts, revised_from = self.take_in(bids, withdrawn)
         events += [self.tell(found[verdict.bid.post_id], verdict, now_ms) for verdict in verdicts]
-        if revised_from is not None:
-            events.append(self._revision(revised_from, now_ms))
-        events += self._decide_extension(now_ms)
+        return events + self._decide_revision([*revised, revised_from], now_ms) + self._decide_extension(now_ms)
+
+    def _decide_withdrawals(self, gone: Sequence[WithdrawBid], now_ms: int) -> list[BidWithdrawn]:
+        news = {command.post_id: command for command in gone if not self.is_gone(command.post_id)}
+        events = []
+        for command in news.values():
+            missed_at_ms = command.missed_at_ms or now_ms
+            binding = self.standings is not None and binds(
+                self.standings.rules,
+                self.standings.controls,
+                self.standings.ends_at_ms,
+                missed_at_ms,
+                max(missed_at_ms, now_ms),
+            )
+            if binding:
+                self.bound.add(command.post_id)
+            events.append(
+                BidWithdrawn(
+                    message_id=f"withdrawn:{command.post_id}",
+                    at_ms=now_ms,
+                    post_id=command.post_id,
+                    cause=command.cause,
+                    missed_at_ms=command.missed_at_ms,
+                    binds=binding,
+                )
+            )
         return events
 
     def _decide_restored(self, command: RestoreBid, now_ms: int) -> list[AuctionEvent]:
         """The bid counts again, at its own time, and costs no strike."""
-        post_id = command.post_id
+        post_id, leader = command.post_id, self._leading()
         events: list[AuctionEvent] = [BidRestored(message_id=f"restored:{post_id}", at_ms=now_ms, post_id=post_id)]
         if bidder_id := self.struck.pop(post_id, 0):
             lifted = StrikeLifted(
                 message_id=f"strike-lifted:{post_id}", at_ms=now_ms, bidder_id=bidder_id, post_id=post_id
             )
             events.append(lifted)
-        revised_from = self.restore(post_id)
-        if revised_from is not None:
-            events.append(self._revision(revised_from, now_ms))
-        return events + self._decide_extension(now_ms)
+        revised = [self.restore(post_id)]
+        if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
+            revised.append(self.take_order(extended))
+            events.append(extended)
+        return events + self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
+
+    def _after_loss(self, lost: Bid, now_ms: int, known_at_ms: int) -> EndExtended | None:
+        """How the end moves because it is known that this bid leads no more, though nobody has outbid it."""
+        assert self.standings is not None, "only an opened auction has a leader"
+        ends_at_ms = end_after_loss(
+            self.standings.rules, self.standings.controls, self.standings.ends_at_ms, known_at_ms
+        )
+        if ends_at_ms == self.standings.ends_at_ms:
+            return None
+        return EndExtended(
+            message_id=self._id(f"extended:{ends_at_ms}"),
+            at_ms=now_ms,
+            ends_at_ms=ends_at_ms,
+            by_post_id=lost.post_id,
+            lead_lost=True,
+        )
 
     def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
         """What the reply bids, whatever others do."""
@@ -266,12 +314,16 @@ class AuctionDay(DayRecord):
 
     def _decide_order(self, command: OperatorCommand, now_ms: int) -> list[AuctionEvent]:
         assert self.controls is not None, "an order to a day that is not prepared was left out before"
+        # Once bidding is over, no order moves the end.
+        takes_out = isinstance(command, TAKING_OUT) and now_ms < self.ends_at_ms
+        leader = self._leading() if takes_out else None
         ordered = order_event(command, self.controls, self.ends_at_ms, now_ms)
-        revised_from = self.take_order(ordered)
-        events = [ordered]
-        if revised_from is not None:
-            events.append(self._revision(revised_from, now_ms))
-        return events + self._decide_extension(now_ms) + self._decide_result(now_ms)
+        events, revised = [ordered], [self.take_order(ordered)]
+        if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
+            revised.append(self.take_order(extended))
+            events.append(extended)
+        events += self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
+        return events + self._decide_result(now_ms)
 
     def _decide_closing_soon(self, now_ms: int) -> list[AuctionEvent]:
         assert self.prepared is not None, "an active day was prepared"
@@ -327,6 +379,18 @@ class AuctionDay(DayRecord):
         )
 
     # ---- telling
+
+    def _leading(self) -> Bid | None:
+        return self.standings.leader.bid if self.standings and self.standings.leader else None
+
+    def _has_lost(self, leader: Bid) -> bool:
+        leads = self._leading()
+        return leads is None or leads.post_id != leader.post_id
+
+    def _decide_revision(self, revised: Sequence[int | None], now_ms: int) -> list[AuctionEvent]:
+        """What tells of the chain of leaders where it was revised from these posts on (None: not at all)."""
+        from_post_id = min((post_id for post_id in revised if post_id is not None), default=None)
+        return [] if from_post_id is None else [self._revision(from_post_id, now_ms)]
 
     def _revision(self, from_post_id: int, now_ms: int) -> StandingsRevised:
         assert self.standings is not None, "only an opened auction has standings to revise"

@@ -97,7 +97,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             case BidRefused() if event.reason not in UNANSWERED:
                 receipt = refused(event, self.auction_id, self.minimum_wei, self.ends_at_ms)
                 self._owe(receipt, event.at_ms)
-            case BidWithdrawn():
+            case BidWithdrawn() if not event.binds:
                 self._forget(event)
             case StandingsRevised():
                 self._lead(event.leader, event.minimum_wei, event.at_ms)

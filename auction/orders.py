@@ -114,7 +114,7 @@ def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int 
             controls.resume(event.until_ms, event.ends_at_ms)
             controls.pausing.add(event.correlation_id)
             return first_id_at(controls.pauses[-1].from_ms)
-        case EndExtended() if event.by:
+        case EndExtended() if event.is_ordered:
             controls.ends_at_ms = event.ends_at_ms
             if event.outage:
                 controls.outages.append(event.outage)

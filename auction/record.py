@@ -56,6 +56,7 @@ class DayState(msgspec.Struct, array_like=True):
     facts: dict[int, AuthorFacts] = {}
     closing_told_ms: int | None = None
     struck: dict[int, int] = {}  # posts whose withdrawal cost a strike, and whose they are
+    bound: list[int] = []
 
 
 class DayRecord:
@@ -73,7 +74,8 @@ class DayRecord:
         self.result = state.result
         self.left_out = 0  # replies without the hashtag: counted while this process lives, never judged
         self.overdue = state.overdue
-        self.tombstones = set(state.tombstones)
+        self.tombstones = set(state.tombstones)  # the posts that are gone, and whose bids do not count
+        self.bound = set(state.bound)  # those that are gone, and whose bids count all the same
         self.outside = {verdict.bid.post_id: verdict for verdict in state.outside}
         self.facts = dict(state.facts)
         self.closing_told_ms = state.closing_told_ms
@@ -105,6 +107,7 @@ class DayRecord:
             self.facts,
             self.closing_told_ms,
             self.struck,
+            sorted(self.bound),
         )
 
     # ---- the same state from the log
@@ -128,7 +131,10 @@ class DayRecord:
                     if bids:
                         self.take_in(bids, withdrawn)
                         bids, withdrawn = [], []
-                    withdrawn.append(event.post_id)
+                    if event.binds:
+                        self.bound.add(event.post_id)
+                    else:
+                        withdrawn.append(event.post_id)
                     continue
             self.take_in(bids, withdrawn)
             bids, withdrawn = [], []
@@ -141,7 +147,7 @@ class DayRecord:
                     self.restore(event.post_id)
                 case StrikeLifted():
                     self.struck.pop(event.post_id, None)
-                case EndExtended() if self.controls and not event.by:
+                case EndExtended() if self.controls and not event.is_ordered:
                     self.controls.ends_at_ms = event.ends_at_ms
                 case ClosingSoon():
                     self.closing_told_ms = event.left_ms
@@ -196,6 +202,7 @@ class DayRecord:
     def restore(self, post_id: int) -> int | None:
         """The post is there again. The post id from which the chain of leaders is another one now, or None."""
         self.tombstones.discard(post_id)
+        self.bound.discard(post_id)
         return self.standings.restore(post_id) if self.standings else None
 
     def take_in(self, bids: Sequence[Bid], withdrawn: Sequence[int]) -> tuple[list[Verdict], int | None]:
@@ -224,6 +231,10 @@ class DayRecord:
     def verdict(self, post_id: int) -> Verdict | None:
         """What is true of a reply as of now; None for one that is not known."""
         return self.outside.get(post_id) or (self.standings.verdict(post_id) if self.standings else None)
+
+    def is_gone(self, post_id: int) -> bool:
+        """Whether the post is known to be gone, whatever that means for its bid."""
+        return post_id in self.tombstones or post_id in self.bound
 
     def knows(self, post_id: int) -> bool:
         known = self.standings is not None and self.standings.knows(post_id)

@@ -20,5 +20,5 @@ def runner_up(day: DayRecord, passed: Collection[int]) -> Leader | None:
         return None
     bids = [verdict.bid for verdict in day.standings.verdicts()]
     without = Standings(day.prepared.rules, day.controls)
-    without.update([bid for bid in bids if bid.bidder_id not in passed and bid.post_id not in day.tombstones])
+    without.update([bid for bid in bids if bid.bidder_id not in passed and not day.is_gone(bid.post_id)])
     return leader_of(without.leader) if without.leader else None

@@ -2,7 +2,7 @@
 
 The winner is asked first; whoever lets his time pass or declines makes room for the next one, at that one's own bid.
 Facts go in as values, in the order in which they happened. Whether a payment is the right one is verified before; who
-comes next is `runner_up`'s to say, whose wallet a text names `wallets`'; what becomes of an unsold lot is the house's.
+comes next is `runner_up`'s to say, whose wallet a text names `wallets`'; that an unsold lot comes again is the house's.
 """
 
 from enum import IntEnum, StrEnum
@@ -54,12 +54,14 @@ class Level(IntEnum):
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a settlement goes by. Times in ms: each holds the naming of the wallet and the payment, and begins with the
-    announcement. `runners_up` is how many are asked after the winner at most."""
+    announcement. `runners_up` is how many are asked after the winner at most, and `runner_up_basis_points` the share of
+    the price that failed which such a one must have bid."""
 
     reserve_wei: Wei
     payment_ms: int
     acceptance_ms: int
     runners_up: int
+    runner_up_basis_points: int
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +247,15 @@ def _asked_next(settlement: Settlement, bidder: Leader | None) -> Settlement:
     _check_amount(settlement.terms, bidder)
     if any(bidder.bidder_id == before.bidder_id for before in settlement.asked):
         raise UnfitFact(f"bidder {bidder.bidder_id} was asked before")
+    if _is_far_below(settlement, bidder):
+        return _moved(settlement, Stage.UNSOLD)
     return _moved(settlement, Stage.AWAITING_WALLET, asked=(*settlement.asked, bidder), wallet="", left_ms=None)
+
+
+def _is_far_below(settlement: Settlement, bidder: Leader) -> bool:
+    """Whether he bid so much less than the price that has failed that the lot had better come again: a high bid that
+    nobody meant to pay may have kept others away."""
+    return bidder.amount_wei * 10_000 < settlement.buyer.amount_wei * settlement.terms.runner_up_basis_points
 
 
 def _check_amount(terms: Terms, bidder: Leader) -> None:

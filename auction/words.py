@@ -75,6 +75,8 @@ def host_line(event: AnyEvent) -> str | None:
             return f"{verdict_words(accepted(event, ''), bid)} {next_words(event.minimum_wei)}"
         case EndExtended(by=by) if by:
             return "The end has moved."
+        case EndExtended(lead_lost=True):
+            return "The bid that led counts no more: the end has moved, so that everybody can answer."
         case EndExtended():
             return "A bid in the last minutes: the end has moved."
         case ClosingSoon():
@@ -132,7 +134,7 @@ def _told(event: AnyEvent) -> str:
             required = f", {format_eth(event.required_wei)} is needed" if event.required_wei is not None else ""
             return f"refused   @{event.bidder_handle}{amount}: {event.reason}{required}"
         case BidWithdrawn():
-            return f"withdrawn {event.post_id} ({event.cause})"
+            return f"withdrawn {event.post_id} ({event.cause}{', but the bid binds' if event.binds else ''})"
         case BidRestored():
             return f"restored  {event.post_id}"
         case StandingsRevised():
@@ -166,7 +168,8 @@ def _told(event: AnyEvent) -> str:
         case EndExtended() if event.by:
             return f"{what} to {utc(event.ends_at_ms)}{_ordered(event)}"
         case EndExtended():
-            return f"{what} to {utc(event.ends_at_ms)} by {event.by_post_id}"
+            cause = "since the lead was lost by" if event.lead_lost else "by"
+            return f"{what} to {utc(event.ends_at_ms)} {cause} {event.by_post_id}"
         case ClosingSoon():
             return f"{what}: {event.left_ms // 1000} s or less to {utc(event.ends_at_ms)}"
         case AuctionPaused():

@@ -21,7 +21,7 @@ from auction.rules import posted_at_ms
 from commands.audit import audit
 from messages.base import Outcome, Refusal, Wei
 from messages.events import AuctionOpened, AuctionResumed, EndExtended, PostAttempted
-from simulator.oracle import judge
+from simulator.oracle import is_gone, judge
 
 ENTRIES_A_READ = 256
 UNCOUNTED = {Refusal.AFTER_CLOSE, Refusal.WITHDRAWN}
@@ -80,9 +80,11 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int)
     vouched_for = [verdict for verdict in day.standings.verdicts() if posted_at_ms(verdict.bid.post_id) < ends_at_ms]
     reasons = Counter(verdict.refusal for verdict in vouched_for)
     conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
-    in_time = [post for post in conversation if post["posted_at_ms"] < ends_at_ms]
+    # A post that is gone and was never found cannot count.
+    known = [post for post in conversation if day.knows(int(post["id"])) or not is_gone(post)]
+    in_time = [post for post in known if post["posted_at_ms"] < ends_at_ms]
     opened_at_ms = day.standings.controls.opened_at_ms
-    expected = judge(in_time, day.prepared.rules, {day.post_id}, opened_at_ms, ends_at_ms)
+    expected = judge(in_time, day.prepared.rules, {day.post_id}, opened_at_ms, ends_at_ms, day.bound)
     if not _end_is_explained(day, conversation, published_ms):
         expected["outcome"] = f"no bid explains the end at {ends_at_ms}"
     expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
@@ -113,7 +115,9 @@ def _published_ends(client: redis.Redis, keys: Keys) -> dict[str, int]:
     while entries := log.read(after, ENTRIES_A_READ):
         for entry in entries:
             for event in entry.events():
-                if isinstance(event, AuctionOpened | AuctionResumed) or (isinstance(event, EndExtended) and event.by):
+                if isinstance(event, AuctionOpened | AuctionResumed) or (
+                    isinstance(event, EndExtended) and event.is_ordered
+                ):
                     ends[entry.writer] = event.ends_at_ms
         after = entries[-1].last_seq
     return ends

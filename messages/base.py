@@ -6,6 +6,7 @@ It says nothing about how messages travel (`codec`) or what follows from them (`
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class Wei(int):
@@ -60,7 +61,11 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules of one day, frozen when its auction is prepared. Amounts in wei, durations in ms."""
+    """The rules of one day, frozen when its auction is prepared. Amounts in wei, durations in ms.
+
+    What came with a later version of the rules is not set in the days that were announced before, so that these are
+    decided, written and hashed as they were.
+    """
 
     hashtag: str
     reserve_wei: Wei
@@ -81,6 +86,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_window_ms: int = 60_000
     hold_above_wei: Wei = Wei(0)
     closing_soon_ms: tuple[int, ...] = ()
+    version: int | UnsetType = UNSET
+    runner_up_basis_points: int | UnsetType = UNSET  # of the price that failed: what a runner-up must have bid
+
+    @property
+    def bids_bind(self) -> bool:
+        """Whether a bid binds from the end on and a lost lead moves the end: since version 2."""
+        return self.version is not UNSET
 
 
 class Phase(StrEnum):

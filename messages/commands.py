@@ -44,10 +44,14 @@ class PlaceBid(Command, frozen=True, kw_only=True):
 
 
 class WithdrawBid(Command, frozen=True, kw_only=True):
-    """The post is gone (`cause`: deleted, suspended, edited). It may arrive before its post does."""
+    """The post is gone (`cause`: deleted, suspended, edited). It may arrive before its post does.
+
+    `missed_at_ms` (UTC ms, X's time) is when X was first seen without it; 0: when the day hears of it.
+    """
 
     post_id: int
     cause: str
+    missed_at_ms: int = 0
 
 
 class RestoreBid(Command, frozen=True, kw_only=True):

@@ -145,10 +145,15 @@ class BidRefused(Observed, frozen=True, kw_only=True):
 
 
 class BidWithdrawn(Event, frozen=True, kw_only=True):
-    """The post is gone, or was never to be found: its bid does not count (`cause`)."""
+    """The post is gone, or was never to be found (`cause`): its bid does not count, unless it `binds`.
+
+    `missed_at_ms` (UTC ms) is when it was first missed; 0: when this was decided.
+    """
 
     post_id: int
     cause: str
+    missed_at_ms: int = 0
+    binds: bool = False
 
 
 class BidRestored(Event, frozen=True, kw_only=True):
@@ -181,7 +186,8 @@ class StandingsRevised(Event, frozen=True, kw_only=True):
 class EndExtended(Event, frozen=True, kw_only=True):
     """The end has moved and is never taken back, whatever becomes of the bid that moved it.
 
-    `by_post_id` is 0 where an operator moved it (`by`, `why`), or the house for an `outage`.
+    `by_post_id` is the bid that took the lead or, with `lead_lost`, the one that has lost it to no bid; it is 0 where
+    an operator moved the end (`by`, `why`), or the house for an `outage`.
     """
 
     ends_at_ms: int
@@ -189,6 +195,12 @@ class EndExtended(Event, frozen=True, kw_only=True):
     by: str = ""
     why: str = ""
     outage: Outage | None = None
+    lead_lost: bool = False
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the end was moved by something else than a bid that took the lead: bids alone do not explain it."""
+        return bool(self.by) or self.lead_lost
 
 
 class WatermarkMoved(Event, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from typing import Any
 from messages.base import Refusal, Rules
 
 _X_EPOCH_MS = 1288834974657
-_GONE = ("deleted_at_ms", "suspended_at_ms", "edited_to")
 
 
 def judge(
@@ -18,10 +17,13 @@ def judge(
     auction_post_ids: Collection[int],
     opened_at_ms: int,
     ends_at_ms: int,
+    bound: Collection[int] = (),
 ) -> dict[str, Any]:
     """The outcome of the auction whose conversation `posts` are (as the simulated X's /_sim/truth lists them).
 
-    `ends_at_ms` is the final end, exclusive. Posts without a meaning (the auction's own) and without the hashtag are
+    `ends_at_ms` is the final end, exclusive. A post that is gone takes its bid with it only if it was gone before the
+    end, and if the log does not say that its bid binds, because X was seen without it too late (`bound`, their ids).
+    Posts without a meaning (the auction's own) and without the hashtag are
     left out; so is a post that was gone, or its author protected, before X had shown it to anybody. Returns `outcome`
     ("sold" or "unsold"), `winner` (handle or None), `amount_wei` (decimal string or None), `accepted` and `refused`
     ({reason: count}).
@@ -34,19 +36,20 @@ def judge(
         meaning = post["meaning"]
         if meaning is None or meaning.get("refusal") == Refusal.NO_HASHTAG:
             continue
-        is_gone = any(post.get(what) is not None for what in _GONE)
-        is_hidden = is_gone or post.get("protected_at_ms") is not None
+        gone_at_ms = _gone_at_ms(post)
+        is_taken_back = gone_at_ms is not None and gone_at_ms < ends_at_ms and int(post["id"]) not in bound
+        is_hidden = gone_at_ms is not None or post.get("protected_at_ms") is not None
         if is_hidden and not post.get("shown", True):
             continue
         needed_wei = int(rules.reserve_wei)
         if leader is not None:
             percent_wei = -(-leading_wei * rules.increment_basis_points // 10_000)
             needed_wei = leading_wei + max(int(rules.increment_wei), percent_wei, 1)
-        posted_at_ms = (int(post["id"]) >> 22) + _X_EPOCH_MS
+        posted_at_ms = _posted_at_ms(post["id"])
         age_ms = posted_at_ms - post["author_created_at_ms"]
         amount_wei = int(meaning.get("amount_wei") or 0)
 
-        if is_gone:
+        if is_taken_back:
             reason = Refusal.WITHDRAWN
         elif post["replied_to"] is None or int(post["replied_to"]) not in auction_post_ids:
             reason = Refusal.NOT_A_REPLY
@@ -74,3 +77,20 @@ def judge(
         "accepted": accepted,
         "refused": dict(sorted(refused.items())),
     }
+
+
+def is_gone(post: Mapping[str, Any]) -> bool:
+    """Whether the post is not to be found any more."""
+    return _gone_at_ms(post) is not None
+
+
+def _gone_at_ms(post: Mapping[str, Any]) -> int | None:
+    """Since when the post is not to be found any more; None where it is."""
+    times_ms = [post[what] for what in ("deleted_at_ms", "suspended_at_ms") if post.get(what) is not None]
+    if post.get("edited_to") is not None:
+        times_ms.append(_posted_at_ms(post["edited_to"]))
+    return min(times_ms, default=None)
+
+
+def _posted_at_ms(post_id: str) -> int:
+    return (int(post_id) >> 22) + _X_EPOCH_MS

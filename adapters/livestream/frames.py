@@ -164,6 +164,8 @@ class Stage:
                 return "bid", {"stage": changed, "bid": leader}
             case BidRefused():
                 return self._refused(event)
+            case BidWithdrawn() if event.binds:
+                return None
             case BidWithdrawn():
                 post_id = str(event.post_id)
                 self._bids = [bid for bid in self._bids if bid["post_id"] != post_id]

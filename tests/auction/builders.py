@@ -1,7 +1,7 @@
 """Builders of posts, rules and days for the tests of the core. Times are ms after the opening of a one-hour window."""
 
 from auction.day import AuctionDay
-from auction.rules import SNOWFLAKE_EPOCH_MS
+from auction.rules import RULES_VERSION, SNOWFLAKE_EPOCH_MS
 from messages.base import Lot, Rules, Wei
 from messages.commands import ConfirmAuctionPost, MarkSwept, OpenAuction, PlaceBid, RestoreBid, WithdrawBid
 
@@ -20,6 +20,8 @@ RULES = Rules(
     delivery_allowance_ms=30_000,
     close_bound_ms=1_800_000,
     minimum_account_age_ms=30 * 86_400_000,
+    version=RULES_VERSION,
+    runner_up_basis_points=8_000,
 )
 
 
@@ -56,8 +58,8 @@ def reply(
     )
 
 
-def gone(of: PlaceBid) -> WithdrawBid:
-    return WithdrawBid(message_id=f"gone:{of.post_id}", post_id=of.post_id, cause="deleted")
+def gone(of: PlaceBid, missed_at_ms: int = 0) -> WithdrawBid:
+    return WithdrawBid(message_id=f"gone:{of.post_id}", post_id=of.post_id, cause="deleted", missed_at_ms=missed_at_ms)
 
 
 def back(of: PlaceBid) -> RestoreBid:

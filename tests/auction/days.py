@@ -41,13 +41,14 @@ from messages.events import (
     AuctionOpened,
     AuctionResumed,
     BidRefused,
+    BidRestored,
     BidWithdrawn,
     EndExtended,
     ResultNamed,
 )
 from tests.auction import oracle
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply, swept
-from tests.auction.random_days import CUTS, FREEZES, MEANING, days, said
+from tests.auction.random_days import CUTS, FREEZES, MEANING, days, happened_ms, said
 from tests.auction.script import told_leader
 
 Log = list[list[AuctionEvent]]
@@ -58,7 +59,7 @@ def check_day(
 ) -> None:
     """Hold such a day, in batches of any size, and assert all that must be true of it and of its log."""
     rules, arrivals = made
-    day, log = held(rules, arrivals, cuts, frozen_before)
+    day, log = held(rules, arrivals, cuts, frozen_before, is_timely=bool(shuffled % 2))
     assert_ends_only_grow_up_to_their_cap(rules, log)
     assert_listeners_know_who_leads(day, log)
     assert_the_oracle_agrees(rules, arrivals, day, log)
@@ -69,17 +70,22 @@ def check_day(
 
 
 def held(
-    rules: Rules, arrivals: Sequence[AuctionCommand], cuts: list[int], frozen_before: int | None
+    rules: Rules, arrivals: Sequence[AuctionCommand], cuts: list[int], frozen_before: int | None, is_timely: bool
 ) -> tuple[AuctionDay, Log]:
-    """The day once everything has arrived, in batches that end at `cuts`; the end may be frozen before one of them."""
+    """The day once everything has arrived, in batches that end at `cuts`; the end may be frozen before one of them.
+
+    The clock goes by what arrives where that `is_timely`, and hardly at all where it is not.
+    """
     prepare, confirm = OPENING
     day, log = AuctionDay(AUCTION), Log()
     log.append(day.decide([msgspec.structs.replace(prepare, rules=rules), confirm], OPENS_MS))
+    now_ms = OPENS_MS
     edges = sorted({0, len(arrivals), *(cut % (len(arrivals) + 1) for cut in cuts)})
     for place, (start, end) in enumerate(pairwise(edges)):
         if place == frozen_before:
             log.append(day.tick(day.ends_at_ms + rules.delivery_allowance_ms))
-        log.append(day.decide(arrivals[start:end], OPENS_MS + place))
+        now_ms = max([now_ms + 1, *(map(happened_ms, arrivals[start:end]) if is_timely else ())])
+        log.append(day.decide(arrivals[start:end], now_ms))
     return day, log
 
 
@@ -107,16 +113,24 @@ def verdicts(day: AuctionDay) -> dict[int, str]:
 
 def assert_the_oracle_agrees(rules: Rules, arrivals: Sequence[AuctionCommand], day: AuctionDay, log: Log) -> None:
     seen = [command for command in arrivals if isinstance(command, PlaceBid)]
-    withdrawn = [command for command in arrivals if isinstance(command, WithdrawBid | RestoreBid)]
     found = verdicts(day)
+    events = [event for batch in log for event in batch]
+    lost = [(at, e.ends_at_ms) for at, e in enumerate(events) if oracle.by_loss(e) and isinstance(e, EndExtended)]
+    assert lost == oracle.ends_by_lost_leads(rules, events)
+    for place, event in enumerate(events):
+        if isinstance(event, BidWithdrawn):
+            assert event.binds == oracle.binding(rules, events[:place], event)
+    looked = {command.post_id: command for command in arrivals if isinstance(command, WithdrawBid | RestoreBid)}
+    heard = {event.post_id: event for event in events if isinstance(event, BidWithdrawn | BidRestored)}
+    gone = {post for post, last in looked.items() if isinstance(last, WithdrawBid)}
+    assert gone == {post for post, last in heard.items() if isinstance(last, BidWithdrawn)}
     # A day goes by an author's age as first seen, the oracle by that of each post: those with two ages are left out.
     ages: dict[int, set[int]] = {}
     for bid in seen:
         ages.setdefault(bid.author_id, set()).add((bid.author_created_at_ms or 0) // 86_400_000)
     if all(len(days) == 1 for days in ages.values()):
-        events = [event for batch in log for event in batch]
         meaning = {bid.post_id: MEANING[bid.text] for bid in seen}
-        assert found == oracle.verdicts(rules, events, seen, withdrawn, meaning)
+        assert found == oracle.verdicts(rules, events, seen, meaning)
     assert day.standings is not None
     assert [link.bid.post_id for link in day.standings.chain] == [p for p in sorted(found) if found[p] == "ACCEPTED"]
     assert day.standings.held == {post for post, verdict in found.items() if verdict == "HELD"}
@@ -141,7 +155,7 @@ def assert_arrival_does_not_matter(day: AuctionDay, random: Random) -> None:
 def assert_one_result(rules: Rules, day: AuctionDay, log: Log) -> ResultNamed:
     """Whatever stands in the way of a result goes away, and there is exactly one: the leader's, or nobody's."""
     if day.controls and day.controls.paused:
-        log.append(day.decide([said(ResumeAuction, 4_000)], OPENS_MS + 99))
+        log.append(day.decide([said(ResumeAuction, 9_000)], OPENS_MS + 99))
     end_ms = day.ends_at_ms
     log.append(day.tick(end_ms + rules.delivery_allowance_ms))
     log.append(day.decide([swept(end_ms)], end_ms + rules.delivery_allowance_ms))

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from auction.rules import posted_at_ms
 from messages.base import Refusal, Rules, Wei
 from messages.commands import (
     AuctionCommand,
@@ -16,11 +17,13 @@ from messages.commands import (
     ExtendAuction,
     HoldBid,
     InvalidateBid,
+    OperatorCommand,
     PauseAuction,
     PlaceBid,
     ReleaseBid,
     ResumeAuction,
     UnbarBidder,
+    WithdrawBid,
 )
 from tests.auction.builders import ETH, OPENS_MS, RULES, back, gone, reply
 
@@ -55,6 +58,7 @@ REPLIES = st.builds(
 )
 # A bid war at the close: each bid is larger than all before, so that most of them lead and extend.
 WARS = st.lists(st.tuples(st.integers(60, 290), st.integers(1, 5)), min_size=4, max_size=len(RISING))
+MISSED_AFTER = st.none() | st.integers(1, 400)  # s after the post was made that it was first missed, where that is said
 CUTS = st.lists(st.integers(0, 60), max_size=6)
 FREEZES = st.none() | st.integers(0, 6)
 
@@ -74,6 +78,19 @@ def bid_war(steps: list[tuple[int, int]]) -> list[PlaceBid]:
     ]
 
 
+def happened_ms(command: AuctionCommand) -> int:
+    """When that was which the command tells of; 0 where it does not say."""
+    match command:
+        case PlaceBid():
+            return posted_at_ms(command.post_id)
+        case WithdrawBid():
+            return command.missed_at_ms
+        case OperatorCommand():
+            return command.said_at_ms
+        case _:
+            return 0
+
+
 @st.composite
 def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
     """The rules and all that arrives: bids (some twice, some gone) and an operator's orders, in any order."""
@@ -86,10 +103,9 @@ def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
     if bids:
         posts = st.sampled_from(bids)
         arrivals += draw(st.lists(posts, max_size=4))
-        for bid in draw(st.lists(posts, max_size=3)):
-            arrivals += draw(
-                st.sampled_from([[gone(bid)], [gone(bid)], [gone(bid), back(bid)], [gone(bid), gone(bid)]])
-            )
+        for bid, later in draw(st.lists(st.tuples(posts | st.sampled_from(bids[-3:]), MISSED_AFTER), max_size=4)):
+            missed = gone(bid, posted_at_ms(bid.post_id) + later * 1000 if later else 0)
+            arrivals += draw(st.sampled_from([[missed], [missed], [missed, back(bid)], [missed, gone(bid)]]))
         for kind in (InvalidateBid, HoldBid, ReleaseBid):
             arrivals += [
                 said(kind, second, post_id=bid.post_id)
@@ -107,4 +123,5 @@ def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
         arrivals += [said(PauseAuction, second), said(ResumeAuction, second + length)]
     for second in draw(st.lists(st.integers(3_600, 5_000), max_size=1)):
         arrivals.append(said(ExtendAuction, second, ends_at_ms=OPENS_MS + second * 1000))
-    return draw(st.sampled_from([RULES, RICH, SHORT])), draw(st.permutations(arrivals))
+    rules = draw(st.sampled_from([RULES, RICH, SHORT]))
+    return rules, sorted(arrivals, key=happened_ms) if draw(st.booleans()) else draw(st.permutations(arrivals))

@@ -1,7 +1,8 @@
 """Days told as text, so that a case reads as what happened. Times are minutes and seconds of a one-hour window.
 
     10:00 ann bids 0.5                  a post of that time, found now
-    59:10 ann deletes 10:00             and: restores, where the post is there again
+    59:10 ann deletes 10:00             known now, and missed now, unless it says: missed 59:00
+    59:20 ann restores 10:00            the post is there again
     20:00 pause                         and: resume, void, name-result, extend 70:00, ban bob 15:00, unban bob,
     20:00 hold ann 10:00                     invalidate, hold and release, each of a bid
     60:30 tick                          the clock says so
@@ -71,8 +72,9 @@ def read(line: str) -> AuctionCommand:
     match words:
         case [name, "bids", amount]:
             return reply(after_ms(time), BIDDERS[name], amount, BIDDERS[name])
-        case [name, "deletes", posted]:
-            return gone(reply(after_ms(posted), BIDDERS[name], "0", BIDDERS[name]))
+        case [name, "deletes", posted, *missed]:
+            missed_at_ms = OPENS_MS + after_ms(missed[1]) if missed else 0
+            return gone(reply(after_ms(posted), BIDDERS[name], "0", BIDDERS[name]), missed_at_ms)
         case [name, "restores", posted]:
             return back(reply(after_ms(posted), BIDDERS[name], "0", BIDDERS[name]))
         case ["swept"]:

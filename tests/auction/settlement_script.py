@@ -42,7 +42,13 @@ from tests.auction.builders import ETH
 
 HOUR_MS = 3_600_000
 BIDDERS = {"ann": 1, "bob": 2, "eve": 3, "zoe": 4}
-TERMS = Terms(reserve_wei=Wei(ETH), payment_ms=24 * HOUR_MS, acceptance_ms=12 * HOUR_MS, runners_up=2)
+TERMS = Terms(
+    reserve_wei=Wei(ETH),
+    payment_ms=24 * HOUR_MS,
+    acceptance_ms=12 * HOUR_MS,
+    runners_up=2,
+    runner_up_basis_points=8_000,
+)
 
 
 def bidder(name: str, eth: str) -> Leader:

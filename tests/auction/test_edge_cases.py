@@ -14,7 +14,7 @@ from auction.bid_text import bid_line
 from auction.calendar import marathon_calendar
 from auction.catch_up import late_close
 from auction.money import format_eth, parse_eth
-from auction.rules import minimum_bid
+from auction.rules import minimum_bid, rules_hash
 from messages.base import Rules, Wei
 from tests.auction.builders import CLOSES_MS, ETH, OPENS_MS, RULES
 from tests.auction.script import Played
@@ -29,11 +29,11 @@ SHILLS = {
         59:00 bob bids 0.6
         then bob leads with 0.6 until 64:00
         59:10 bob deletes 59:00
-        then this was said: BidWithdrawn StrikeGiven StandingsRevised
-        then ann leads with 0.5 until 64:00
+        then this was said: BidWithdrawn StrikeGiven EndExtended StandingsRevised
+        then ann leads with 0.5 until 64:10
         then strikes: bob
-        63:59 eve bids 0.6
-        then eve leads with 0.6 until 68:59
+        64:09 eve bids 0.6
+        then eve leads with 0.6 until 69:09
     """,
     "deletes in a chain of extensions: he takes nobody with him": """
         59:00 ann bids 0.5
@@ -51,20 +51,166 @@ SHILLS = {
         63:00 bob bids 0.6
         67:00 ann bids 0.7
         67:10 ann deletes 67:00
-        then bob leads with 0.6 until 72:00
+        then bob leads with 0.6 until 72:10
         71:59 eve bids 0.7
         then eve leads with 0.7 until 76:59
         then strikes: ann
     """,
-    "bids high, deletes before the close: he has kept nobody away, and wins nothing for his friend": """
+    "bids high, deletes long before the close: he has kept nobody away, and wins nothing for his friend": """
         01:00 ann bids 0.5
         02:00 eve bids 90
         30:00 bob bids 0.6
         then bob 30:00 is BELOW_MINIMUM
-        59:59 eve deletes 02:00
+        50:00 eve deletes 02:00
         then bob leads with 0.6 until 60:00
         then bob 30:00 is ACCEPTED
         then strikes: eve
+    """,
+    "shielding: leads all day and deletes after the end: his bid binds, and is no strike": """
+        01:00 ann bids 0.4
+        02:00 eve bids 50
+        60:03 eve deletes 02:00 missed 60:02
+        then this was said: BidWithdrawn
+        then eve leads with 50 until 60:00
+        then strikes:
+        60:30 tick
+        61:00 swept
+        then eve wins with 50
+    """,
+    "shielding: missed at the very end, which is exclusive: his bid binds": """
+        01:00 ann bids 0.4
+        02:00 eve bids 50
+        61:00 eve deletes 02:00 missed 60:00
+        then eve leads with 50 until 60:00
+    """,
+    "shielding: deletes a second before the end: everybody has a soft close to answer his friend": """
+        01:00 ann bids 0.4
+        02:00 eve bids 50
+        60:20 eve deletes 02:00 missed 59:59
+        then ann leads with 0.4 until 65:20
+        then strikes: eve
+        60:30 tick
+        then nothing was said
+        65:19 bob bids 0.5
+        then bob leads with 0.5 until 70:19
+    """,
+    "shielding: what was refused as too late in between counts under the end that has moved": """
+        01:00 ann bids 0.4
+        02:00 eve bids 50
+        60:10 bob bids 60
+        then bob 60:10 is AFTER_CLOSE
+        60:20 eve deletes 02:00 missed 59:59
+        then this was said: BidWithdrawn StrikeGiven EndExtended StandingsRevised
+        then bob leads with 60 until 65:20
+    """,
+    "shielding: missed in time and certain only when the end is frozen: his bid binds": """
+        01:00 ann bids 0.4
+        02:00 eve bids 50
+        60:30 tick
+        then this was said: EndFrozen
+        60:50 eve deletes 02:00 missed 59:50
+        61:00 swept
+        then eve wins with 50
+    """,
+    "shielding: an accomplice bids in the same breath: the lead was lost all the same": """
+        01:00 ann bids 0.4
+        02:00 eve bids 50
+        59:30 eve deletes 02:00 & 59:20 bob bids 0.45
+        then bob leads with 0.45 until 64:30
+    """,
+    "shielding: what is found only after its post was missed in time does not count": """
+        01:00 ann bids 0.4
+        59:50 eve deletes 02:00
+        02:00 eve bids 50
+        then eve 02:00 is WITHDRAWN
+        then ann leads with 0.4 until 60:00
+    """,
+    "sniping and walking away: bids with a second left, deletes with the end: it binds": """
+        10:00 ann bids 0.4
+        59:59 eve bids 50
+        then eve leads with 50 until 64:59
+        65:01 eve deletes 59:59 missed 64:59
+        then eve leads with 50 until 64:59
+    """,
+    "sock puppets: each deletes in the soft close in turn: each time everybody has a soft close": """
+        10:00 ann bids 0.4
+        58:00 bob bids 40
+        58:30 eve bids 50
+        then eve leads with 50 until 63:30
+        63:00 eve deletes 58:30
+        then bob leads with 40 until 68:00
+        67:30 bob deletes 58:00
+        then ann leads with 0.4 until 72:30
+        then strikes: eve bob
+    """,
+    "sock puppets: those who delete together give way together": """
+        10:00 ann bids 0.4
+        58:00 bob bids 40
+        58:30 eve bids 50
+        63:00 eve deletes 58:30 & 63:00 bob deletes 58:00
+        then ann leads with 0.4 until 68:00
+        then strikes: eve
+    """,
+    "sock puppets: one deletes in time and one does not: the one binds": """
+        10:00 ann bids 0.4
+        20:00 bob bids 40
+        30:00 eve bids 50
+        50:00 eve deletes 30:00
+        60:01 bob deletes 20:00
+        then bob leads with 40 until 60:00
+        then strikes: eve
+    """,
+    "several withdrawals of those who do not lead: nothing moves": """
+        10:00 ann bids 0.4
+        20:00 bob bids 0.5
+        30:00 eve bids 0.6
+        59:50 ann deletes 10:00 & 59:50 bob deletes 20:00
+        then eve leads with 0.6 until 60:00
+        then strikes:
+    """,
+    "the only bid of the day is deleted in the soft close: nobody leads, and everybody may": """
+        10:00 ann bids 0.4
+        59:00 ann deletes 10:00
+        then nobody leads until 64:00
+        63:00 bob bids 0.1
+        then bob leads with 0.1 until 68:00
+    """,
+    "a second look finds him gone again: he is not lost twice": """
+        10:00 ann bids 0.4
+        20:00 eve bids 50
+        59:00 eve deletes 20:00
+        59:30 eve deletes 20:00
+        then nothing was said
+        then ann leads with 0.4 until 64:00
+        then strikes: eve
+    """,
+    "a lead lost while the day is paused: everybody has a soft close of running time": """
+        10:00 ann bids 0.4
+        20:00 eve bids 50
+        59:00 pause
+        65:00 eve deletes 20:00
+        then ann leads with 0.4 until 64:00
+        70:00 resume
+        then ann leads with 0.4 until 75:00
+    """,
+    "an operator takes the leader out in the soft close: the lead is lost as well": """
+        10:00 ann bids 0.4
+        20:00 eve bids 50
+        59:00 invalidate eve 20:00
+        then this was said: BidInvalidated EndExtended StandingsRevised
+        then ann leads with 0.4 until 64:00
+    """,
+    "an operator takes the winner out once bidding is over: the end stays": """
+        10:00 ann bids 0.4
+        20:00 eve bids 50
+        60:10 invalidate eve 20:00
+        then ann leads with 0.4 until 60:00
+    """,
+    "what is taken out and did not lead moves nothing": """
+        10:00 ann bids 0.4
+        20:00 eve bids 50
+        59:00 ban ann 09:00
+        then eve leads with 50 until 60:00
     """,
     "deletes before he is found: his bid never leads, and is no strike": """
         10:00 ann bids 0.5
@@ -128,6 +274,72 @@ def test_a_shill_gains_nothing(script: str) -> None:
     Played(LIMITED).play(script)
 
 
+CAPPED = {
+    "at the cap of the extensions nobody could answer any more: the bid binds": """
+        10:00 ann bids 0.4
+        59:00 eve bids 50
+        63:00 bob bids 60
+        then bob leads with 60 until 66:00
+        61:01 bob deletes 63:00 missed 61:01
+        then bob leads with 60 until 66:00
+        then strikes:
+    """,
+    "up to a soft close before the cap he may still take it back": """
+        10:00 ann bids 0.4
+        59:00 eve bids 50
+        61:00 eve deletes 59:00
+        then ann leads with 0.4 until 66:00
+        then strikes: eve
+    """,
+    "beyond the cap, where an operator has moved the end, everybody can answer": """
+        10:00 ann bids 0.4
+        20:00 eve bids 50
+        59:00 extend 80:00
+        70:00 eve deletes 20:00
+        then ann leads with 0.4 until 80:00
+        75:01 ann deletes 10:00
+        then ann leads with 0.4 until 80:00
+    """,
+    "an operator takes the leader out at the cap: the end goes no further": """
+        10:00 ann bids 0.4
+        59:00 eve bids 50
+        63:00 invalidate eve 59:00
+        then ann leads with 0.4 until 66:00
+    """,
+}
+
+
+@pytest.mark.requirement("BID-8", "LIFE-5")
+@pytest.mark.parametrize("script", CAPPED.values(), ids=CAPPED)
+def test_a_shill_gains_nothing_at_the_cap_of_the_soft_close(script: str) -> None:
+    Played(msgspec.structs.replace(RULES, soft_close_cap_ms=360_000)).play(script)
+
+
+FIRST_RULES = {
+    "a bid may be taken back until the result is named, and a lead that is lost moves nothing": """
+        01:00 ann bids 0.4
+        02:00 eve bids 50
+        59:50 invalidate ann 01:00
+        60:40 eve deletes 02:00
+        then this was said: BidWithdrawn StrikeGiven StandingsRevised
+        then nobody leads until 60:00
+    """,
+}
+
+
+@pytest.mark.requirement("LIFE-7", "RED-5")
+@pytest.mark.parametrize("script", FIRST_RULES.values(), ids=FIRST_RULES)
+def test_a_day_that_was_announced_under_the_first_rules_is_held_and_audited_under_them(script: str) -> None:
+    first = msgspec.structs.replace(RULES, version=msgspec.UNSET, runner_up_basis_points=msgspec.UNSET)
+    Played(first).play(script)
+
+
+def test_the_hash_of_the_first_rules_is_what_it_was() -> None:
+    first = msgspec.structs.replace(RULES, version=msgspec.UNSET, runner_up_basis_points=msgspec.UNSET)
+    assert rules_hash(first) == "20aca777f371577cdb0c97531c35e88a0ae82997121c638f61044bd72a890342"
+    assert rules_hash(first) != rules_hash(RULES)
+
+
 DAYS = {
     "a refused bid does not extend, however many there are": """
         10:00 ann bids 0.5
@@ -182,8 +394,9 @@ DAYS = {
     "taking a bid out does not take back the end that was shown": """
         10:00 ann bids 0.5
         59:00 bob bids 0.6
+        58:30 extend 66:00
         59:30 invalidate bob 59:00
-        then ann leads with 0.5 until 64:00
+        then ann leads with 0.5 until 66:00
     """,
     "taking one bid out has no other consequence": """
         10:00 ann bids 0.5
@@ -260,7 +473,7 @@ SETTLEMENTS = {
         0h announced
         1h declined
         1h gone
-        1h next bob 2
+        1h next bob 2.5
         then bob is AWAITING_WALLET
         2h announced
         14h
@@ -285,7 +498,7 @@ SETTLEMENTS = {
         1h offered
         24h
         24h gone
-        24h next bob 2
+        24h next bob 2.5
         25h ann paid unsafe
         then refused: bidder 1 is not the one who is asked, 2
         then bob is AWAITING_WALLET
@@ -302,7 +515,7 @@ SETTLEMENTS = {
         0h announced
         1h named
         1h offered
-        24h next bob 2
+        24h next bob 2.5
         then refused: a settlement that is EXPIRED cannot become AWAITING_WALLET
     """,
     "it waits for nobody to click": """

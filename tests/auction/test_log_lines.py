@@ -26,6 +26,9 @@ LINES = {
     "AuctionPrepared": (
         "AuctionPrepared 1: Harbour at Dusk, until 2027-03-01 21:00:00.000Z, reserve 0.1 ETH, rules abababababababab"
     ),
+    "AuctionPrepared, of version 2 of the rules": (
+        "AuctionPrepared 1: Harbour at Dusk, until 2027-03-01 21:30:00.000Z, reserve 0.1 ETH, rules abababababababab"
+    ),
     "AuctionPrepared, opened late": (
         "AuctionPrepared 1: Harbour at Dusk, until 2027-03-01 21:30:00.000Z, reserve 0.1 ETH, rules abababababababab"
     ),
@@ -35,10 +38,14 @@ LINES = {
     "BidRefused": "refused   @alice 18.446744073709551616 ETH: BELOW_MINIMUM, 21 ETH is needed",
     "BidRefused, not for money": "refused   @bob: NO_AMOUNT",
     "BidWithdrawn": "withdrawn 1900000000000000001 (suspended)",
+    "BidWithdrawn, too late": "withdrawn 1900000000000000001 (suspended, but the bid binds)",
     "BidRestored": "restored  1900000000000000001",
     "StandingsRevised": "revised   @alice leads with 20 ETH",
     "StandingsRevised, nobody leads": "revised   nobody leads",
     "EndExtended": "EndExtended to 2027-03-01 21:05:00.000Z by 1900000000000000001",
+    "EndExtended, since the lead was lost": (
+        "EndExtended to 2027-03-01 21:05:00.000Z since the lead was lost by 1900000000000000001"
+    ),
     "EndExtended, by an operator": "EndExtended to 2027-03-01 21:06:40.000Z (ordered by alice: a storm)",
     "EndExtended, for an outage": "EndExtended to 2027-03-01 21:08:00.000Z (ordered by house: X was down for 600 s)",
     "ClosingSoon": "ClosingSoon: 300 s or less to 2027-03-01 21:05:00.000Z",

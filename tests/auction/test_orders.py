@@ -338,7 +338,7 @@ BANS = {
         10:00 ann bids 0.5
         59:00 bob bids 0.6
         59:10 ban bob 50:00
-        then ann leads with 0.5 until 64:00
+        then ann leads with 0.5 until 64:10
         then strikes:
     """,
     "once it is lifted he counts again from then on, and what he posted meanwhile does not": """
@@ -353,8 +353,8 @@ BANS = {
         10:00 ann bids 0.5
         59:00 bob bids 0.6
         59:10 invalidate bob 59:00
-        then this was said: BidInvalidated StandingsRevised
-        then ann leads with 0.5 until 64:00
+        then this was said: BidInvalidated EndExtended StandingsRevised
+        then ann leads with 0.5 until 64:10
         then bob 59:00 is INVALIDATED
         then strikes:
     """,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -69,12 +70,12 @@ LADDERS = {
         24h
         then ann is EXPIRED
         then strikes:
-        24h next bob 2
+        24h next bob 2.5
         then refused: a settlement that is EXPIRED cannot become AWAITING_WALLET
         25h gone
         then it is NEXT_BIDDER
         then strikes: ann
-        25h next bob 2
+        25h next bob 2.5
         then bob is AWAITING_WALLET
         26h announced
         then bob is AWAITING_WALLET until 38h
@@ -85,12 +86,12 @@ LADDERS = {
         0h announced
         1h declined
         1h gone
-        1h next bob 2
+        1h next bob 2.5
         2h announced
         3h declined
         then bob is DECLINED
         3h gone
-        3h next eve 1
+        3h next eve 2
         3h announced
         15h
         then eve is EXPIRED
@@ -105,16 +106,50 @@ LADDERS = {
         0h next bob 3
         0h declined
         0h gone
-        0h next eve 2
+        0h next eve 2.5
         0h declined
         0h gone
-        0h next zoe 1
+        0h next zoe 2
+        then it is UNSOLD
+    """,
+    "a runner-up far below the price that failed is not asked: the lot comes again": """
+        0h declined
+        0h gone
+        0h next bob 2.39
+        then it is UNSOLD
+        then strikes: ann
+    """,
+    "shielding: the accomplice far below gets nothing, since the high bid binds and is not paid": """
+        0h announced
+        24h
+        24h gone
+        24h next bob 0.4
+        then refused: below the reserve
+        24h next bob 1
+        then it is UNSOLD
+    """,
+    "each runner-up is measured by the price that failed last": """
+        0h declined
+        0h gone
+        0h next bob 2.4
+        0h declined
+        0h gone
+        0h next eve 1.92
+        then eve is AWAITING_WALLET
+    """,
+    "sock puppets in steps: the third is too far below the second": """
+        0h declined
+        0h gone
+        0h next bob 2.4
+        0h declined
+        0h gone
+        0h next eve 1.91
         then it is UNSOLD
     """,
     "a runner-up pays at his own bid": """
         0h declined
         0h gone
-        0h next bob 2
+        0h next bob 2.5
         1h announced
         2h named
         3h offered
@@ -206,7 +241,7 @@ LADDERS = {
         24h
         24.1h offered
         then ann is EXPIRED
-        24.1h next bob 2
+        24.1h next bob 2.5
         then refused: cannot become AWAITING_WALLET
         25h gone
         then it is NEXT_BIDDER
@@ -267,7 +302,7 @@ LADDERS = {
         0h next bob 0.99
         then refused: below the reserve
         then it is NEXT_BIDDER
-        0h next bob 1
+        0h next bob 2.4
         then bob is AWAITING_WALLET
     """,
     "nobody is asked twice": """
@@ -275,7 +310,7 @@ LADDERS = {
         0h gone
         0h next ann 2
         then refused: bidder 1 was asked before
-        0h next bob 2
+        0h next bob 2.5
         0h declined
         0h gone
         0h next ann 2
@@ -316,15 +351,16 @@ def leader(number: int, amount_wei: int) -> Leader:
 def possible(settlement: Settlement) -> list[Callable[..., Fact]]:
     """What may be told next, still without its time: mostly of who is asked, so that a walk of these gets far."""
     who, before = settlement.buyer.bidder_id, settlement.asked[0].bidder_id
+    failed_wei = settlement.buyer.amount_wei
     return [
         *(partial(kind, bidder_id=who) for kind in (Announced, Declined, OfferMade, OfferGone, OfferGone)),
         *(partial(kind, bidder_id=before) for kind in (Declined, OfferMade, PaymentReorged)),
         *(partial(WalletNamed, bidder_id=who, wallet=wallet) for wallet in ("a", "b")),
         *(partial(PaymentSeen, bidder_id=who, level=level) for level in Level),
         *(partial(kind, what=what) for kind in (WentDown, CameBack) for what in ("X", "chain")),
-        partial(NextChosen, bidder=leader(who + 1, ETH)),
+        partial(NextChosen, bidder=leader(who + 1, failed_wei * 9 // 10)),
         partial(NextChosen, bidder=leader(who + 1, ETH - 1)),
-        partial(NextChosen, bidder=leader(before, ETH)),
+        partial(NextChosen, bidder=leader(before, failed_wei)),
         TimePassed,
     ]
 
@@ -362,6 +398,7 @@ def test_whatever_happens_one_at_a_time_is_offered_the_lot_above_the_reserve_and
         ids = [asked.bidder_id for asked in settlement.asked]
         assert len(ids) == len(set(ids)) <= 1 + TERMS.runners_up
         assert all(asked.amount_wei >= TERMS.reserve_wei for asked in settlement.asked)
+        assert all(after.amount_wei * 5 >= failed.amount_wei * 4 for failed, after in pairwise(settlement.asked))
         if settlement.stage in (Stage.OFFERED, Stage.PAID, Stage.FINAL):
             assert settlement.wallet
         if settlement.down:
@@ -381,7 +418,7 @@ def test_whatever_happens_one_at_a_time_is_offered_the_lot_above_the_reserve_and
         at_ms += TERMS.payment_ms
         tell(TimePassed(at_ms=at_ms))
         tell(OfferGone(at_ms=at_ms, bidder_id=who))
-        tell(NextChosen(at_ms=at_ms, bidder=leader(number, ETH)))
+        tell(NextChosen(at_ms=at_ms, bidder=leader(number, settlement.buyer.amount_wei)))
     assert settlement.stage in (Stage.FINAL, Stage.UNSOLD)
 
 

@@ -27,6 +27,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if issubclass(kind, msgspec.Struct):
         return st.builds(kind, **{name: values(hint) for name, hint in get_type_hints(kind).items()})
     plain = {Wei: AMOUNTS, int: INTEGERS, str: TEXTS, bool: st.booleans(), NoneType: st.none()}
+    plain[msgspec.UnsetType] = st.just(msgspec.UNSET)
     return plain[kind]
 
 

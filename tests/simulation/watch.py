@@ -58,7 +58,7 @@ class DayWatch:
         self.auditor = Auditor(auction_id)
         self.events: list[AuctionEvent] = []
         self.decided: dict[int, BidAccepted | BidRefused] = {}
-        self.withdrawn: set[int] = set()
+        self.bound: set[int] = set()  # what was deleted too late to be taken back
         self.published_end_ms = self.opened_end_ms = 0
         self.made_up_ends: set[int] = set()
         self.named: dict[str, str] | None = None
@@ -205,11 +205,11 @@ class Watch:
                         self.wrong(f"post {event.post_id} was decided twice")
                     its.decided[event.post_id] = event
                 case BidWithdrawn() if its.named is None:
-                    its.withdrawn.add(event.post_id)
+                    self._check_withdrawal(its, event)
                 case AuctionOpened():
                     its.opened_end_ms = its.published_end_ms = event.ends_at_ms
                 case EndExtended():
-                    if event.outage:
+                    if event.outage or event.lead_lost:
                         its.made_up_ends.add(event.ends_at_ms)
                     self._check_end(its, event.ends_at_ms)
                 case EndFrozen() if event.ends_at_ms != max(its.published_end_ms, self._closes_at_ms(its)):
@@ -220,6 +220,20 @@ class Watch:
                     its.named = self._final(its)
             if named_before and not _may_come_late(event):
                 self.wrong(f"{type(event).__name__} of {its.day.auction_id} after its result was named")
+
+    def _check_withdrawal(self, its: DayWatch, gone: BidWithdrawn) -> None:
+        """Nobody is taken for gone who was not, and nothing that was deleted after the end is taken out."""
+        deleted_ms = self._x.posts[gone.post_id].deleted_ms
+        if deleted_ms is None:
+            self.wrong(f"post {gone.post_id} was withdrawn and is not gone")
+        elif gone.binds:
+            its.bound.add(gone.post_id)
+        elif (
+            its.published_end_ms
+            and deleted_ms + START_MS >= its.published_end_ms
+            and not (its.day.controls and its.day.controls.paused)
+        ):
+            self.wrong(f"post {gone.post_id} was deleted after the end, and withdrawn")
 
     def _check_end(self, its: DayWatch, ends_at_ms: int) -> None:
         prepared = its.day.prepared
@@ -338,9 +352,9 @@ class Watch:
             self.wrong(f"no post explains the end of {day.auction_id}")
         # The watermark vouches for what was posted before the end; what was posted later may have been found or not.
         posts = [post for post in self._conversation(its) if posted_at_ms(post.id) < ends_at_ms]
-        truth = [self._truth(its, post, ends_at_ms) for post in posts]
+        truth = [self._truth(its, post) for post in posts]
         opened_at_ms, winner = day.standings.controls.opened_at_ms, day.result.winner
-        expected = judge(truth, rules, {day.post_id}, opened_at_ms, ends_at_ms)
+        expected = judge(truth, rules, {day.post_id}, opened_at_ms, ends_at_ms, its.bound)
         expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
         verdicts = [each for each in day.standings.verdicts() if posted_at_ms(each.bid.post_id) < ends_at_ms]
         reasons = Counter(verdict.refusal for verdict in verdicts)
@@ -357,11 +371,11 @@ class Watch:
             )
             self.wrong(f"{day.auction_id} came to {ours}, but what was posted makes it {true}")
 
-    def _truth(self, its: DayWatch, post: Post, ends_at_ms: int) -> dict[str, Any]:
-        """The post as the oracle is told of it. Who deletes after the end may or may not be found out in time."""
-        gone = post.deleted_ms is not None and (
-            post.deleted_ms + START_MS < ends_at_ms or post.id in its.withdrawn or post.id not in its.decided
-        )
+    def _truth(self, its: DayWatch, post: Post) -> dict[str, Any]:
+        """The post as the oracle is told of it. One that is gone before it was ever found cannot count."""
+        deleted_at_ms = None
+        if post.deleted_ms is not None:
+            deleted_at_ms = START_MS + post.deleted_ms if post.id in its.decided else posted_at_ms(post.id)
         meaning = post.meaning
         barred = its.day.controls.barred(post.author_id, posted_at_ms(post.id)) if its.day.controls else None
         if barred and meaning and "amount_wei" in meaning:
@@ -369,7 +383,7 @@ class Watch:
         return {
             "id": post.id,
             "meaning": meaning,
-            "deleted_at_ms": post.deleted_ms if gone else None,
+            "deleted_at_ms": deleted_at_ms,
             "shown": post.shown,
             "replied_to": post.parent.id if post.parent else None,
             "author": post.author,

@@ -60,7 +60,7 @@ YOUNG_MS = OPENED_MS + 10 - 30 * DAY_MS
         (post(10, "ann", 1_000, deleted_at_ms=OPENED_MS + 20), "WITHDRAWN"),
         (post(10, "ann", "COMMA", deleted_at_ms=OPENED_MS + 20, replied_to="7"), "WITHDRAWN"),
         (post(10, "ann", 1_000, suspended_at_ms=OPENED_MS + 20), "WITHDRAWN"),
-        (post(10, "ann", 1_000, edited_to="44"), "WITHDRAWN"),
+        (post(10, "ann", 1_000, edited_to=str((OPENED_MS + 20 - EPOCH_MS) << 22)), "WITHDRAWN"),
         (post(-1, "ann", "COMMA", replied_to="7"), "NOT_A_REPLY"),
         (post(10, "ann", 1_000, replied_to=None), "NOT_A_REPLY"),
         (post(-1, "ann", "COMMA"), "BEFORE_OPEN"),
@@ -105,6 +105,25 @@ def test_a_bid_that_was_taken_back_leaves_the_others_as_if_it_had_never_been() -
     ann, bob = post(0, "ann", 1_000), post(2, "bob", 1_050)
     gone = post(1, "cid", 9_000, deleted_at_ms=OPENED_MS + 5)
     assert judged(ann, gone, bob) == ("bob", "1050", 2, {"WITHDRAWN": 1})
+
+
+@pytest.mark.requirement("BID-8")
+@pytest.mark.parametrize(
+    ("gone", "bound", "winner"),
+    [
+        ({"deleted_at_ms": ENDS_MS - 1}, (), "ann"),
+        ({"deleted_at_ms": ENDS_MS}, (), "cid"),
+        ({"suspended_at_ms": ENDS_MS + 2_500}, (), "cid"),
+        ({"edited_to": str((ENDS_MS - EPOCH_MS) << 22)}, (), "cid"),
+        ({"deleted_at_ms": ENDS_MS - 1}, (int(post(1, "cid", 1)["id"]),), "cid"),
+        ({"deleted_at_ms": ENDS_MS + 5, "suspended_at_ms": ENDS_MS - 5}, (), "ann"),
+    ],
+)
+def test_a_bid_binds_that_was_there_at_the_end_or_missed_too_late(
+    gone: dict[str, Any], bound: tuple[int, ...], winner: str
+) -> None:
+    posts = [post(0, "ann", 1_000), post(1, "cid", 9_000, **gone)]
+    assert judge(posts, RULES, {AUCTION}, OPENED_MS, ENDS_MS, bound)["winner"] == winner
 
 
 @pytest.mark.requirement("BID-8")
