@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import settings
+from auction.rules import RULES_VERSION
 from messages.base import Lot, Rules, Wei
 from settings import Secret, Settings, load, masked
 
@@ -94,6 +95,8 @@ def test_a_lot_may_have_a_reserve_and_an_increment_of_its_own(read):
         rate_limit_window_ms=60_000,
         hold_above_wei=Wei(1000 * 10**18),
         closing_soon_ms=(1_200_000, 600_000, 60_000),
+        version=RULES_VERSION,
+        runner_up_basis_points=8_000,
     )
     assert (small.rules_for(2).reserve_wei, small.rules_for(2).increment_wei) == (2 * 10**18, 5 * 10**17)
     assert small.lot_for(2) == Lot(token_id=2, title="Two")
@@ -123,6 +126,7 @@ def test_images_are_found_beside_the_file(read, tmp_path):
         ("AUCTION_MANAGER__RULES__RESERVE", "0.3 ETH", "rules.reserve_wei", 3 * 10**17),
         ("AUCTION_MANAGER__RULES__SOFT_CLOSE", "90 s", "rules.soft_close_ms", 90_000),
         ("AUCTION_MANAGER__RULES__INCREMENT_PERCENT", "2.5 %", "rules.increment_percent_basis_points", 250),
+        ("AUCTION_MANAGER__SETTLEMENT__RUNNER_UP_SHARE", "0 %", "settlement.runner_up_share_basis_points", 0),
         ("AUCTION_MANAGER__RULES__LEADER_MAY_REBID", "true", "rules.leader_may_rebid", True),
         ("AUCTION_MANAGER__REDIS__URL", "redis://store:6379/0", "redis.url", "redis://store:6379/0"),
         ("AUCTION_MANAGER__HTTP__INJECT_ENABLED", "false", "http.inject_enabled", False),

@@ -67,6 +67,11 @@ FAULTS = [
     ("days = 2", "days = 0", "marathon.days: 0 is below the least allowed, 1"),
     ("days = 2", "days = 367", "marathon.days: 367 is above the most allowed, 366"),
     ("[rules]", '[rules]\nsoft_close = "7 h"', "rules.soft_close: 7 h is above the most allowed, 6 h"),
+    (
+        "[rules]",
+        '[settlement]\nrunner_up_share = "101 %"\n[rules]',
+        "settlement.runner_up_share: 101 % is above the most allowed, 100 %",
+    ),
     ("[rules]", "[http]\npublic_port = 65536\n[rules]", "http.public_port: 65536 is above the most allowed, 65535"),
     ("[rules]", "[livestream]\nmax_viewers = 0\n[rules]", "livestream.max_viewers: 0 is below the least allowed, 1"),
     # Dates, times, zones, words.

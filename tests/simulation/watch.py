@@ -223,16 +223,13 @@ class Watch:
 
     def _check_withdrawal(self, its: DayWatch, gone: BidWithdrawn) -> None:
         """Nobody is taken for gone who was not, and nothing that was deleted after the end is taken out."""
-        deleted_ms = self._x.posts[gone.post_id].deleted_ms
+        deleted_ms, controls = self._x.posts[gone.post_id].deleted_ms, its.day.controls
+        is_running = its.published_end_ms and controls and not controls.paused
         if deleted_ms is None:
             self.wrong(f"post {gone.post_id} was withdrawn and is not gone")
         elif gone.binds:
             its.bound.add(gone.post_id)
-        elif (
-            its.published_end_ms
-            and deleted_ms + START_MS >= its.published_end_ms
-            and not (its.day.controls and its.day.controls.paused)
-        ):
+        elif is_running and START_MS + deleted_ms >= its.published_end_ms:
             self.wrong(f"post {gone.post_id} was deleted after the end, and withdrawn")
 
     def _check_end(self, its: DayWatch, ends_at_ms: int) -> None:
