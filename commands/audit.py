@@ -28,6 +28,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import Head, LogReader, verify_chain
 from auction.audit import Auditor, Texts
 from auction.day import AuctionDay
+from auction.words import one_line
 from commands.common import CommandError, add_config, settings_of
 from commands.reading_ahead import Readers
 from commands.store import store_of
@@ -161,7 +162,7 @@ def _replay(
 
     broken = verify_chain(checked(), heads, every_writer=not only_writer)
     if broken and not found.difference:
-        found.difference = f"seq {broken.seq} ({broken.writer}): {broken.what}"
+        found.difference = one_line(f"seq {broken.seq} ({broken.writer}): {broken.what}")
     found.days = {name: auditor.day for name, auditor in auditors.items()}
     return found
 

@@ -94,7 +94,7 @@ def test_a_suspended_leader_is_withdrawn_and_a_protected_one_is_flagged_only(
 
 
 @pytest.mark.requirement("X-6", "BID-8")
-def test_a_suspended_bidder_who_was_never_seen_leading_keeps_nobody_out(
+def test_what_is_missed_only_after_the_end_binds_and_the_close_does_not_wait_for_it(
     stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
 ) -> None:
     auction, post = open_on_x()
@@ -107,8 +107,8 @@ def test_a_suspended_bidder_who_was_never_seen_leading_keeps_nobody_out(
     stage.clock.goes_on(HOUR_MS)
     for _ in range(6):
         goes_on(stage, auction, sweeper, ms=TIMING.lag_ms + 30_000)
-    assert [(event.post_id, event.cause) for event in stage.logged(BidWithdrawn)] == [(made[1], "suspended")]
-    assert [link.bid.post_id for link in auction._day.standings.chain] == [made[0], made[2], made[3]]
+    assert [(event.post_id, event.binds) for event in stage.logged(BidWithdrawn)] == [(made[1], True)]
+    assert [link.bid.post_id for link in auction._day.standings.chain] == [made[0], made[1], made[3]]
     assert len(stage.logged(ResultNamed)) == 1
 
 

@@ -168,7 +168,7 @@ def posted_before_the_end(stage: Stage, x: SimulatedX, post: int, *amounts: str)
 
 
 @pytest.mark.requirement("X-6", "BID-5", "BID-8")
-def test_who_is_gone_at_the_close_is_withdrawn_before_the_mark_that_names_the_winner(
+def test_who_is_gone_only_after_the_end_is_bound_and_the_close_goes_on(
     stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
 ) -> None:
     auction, post = open_on_x()
@@ -185,10 +185,10 @@ def test_who_is_gone_at_the_close_is_withdrawn_before_the_mark_that_names_the_wi
     for _ in range(3):
         stage.step(actor, auction)
         stage.clock.goes_on(TIMING.lag_ms)
-    causes = {event.post_id: event.cause for event in stage.logged(BidWithdrawn)}
-    assert causes == {made[3]: "deleted", made[2]: "suspended"}
+    found = {event.post_id: (event.cause, event.binds) for event in stage.logged(BidWithdrawn)}
+    assert found == {made[3]: ("deleted", True), made[2]: ("suspended", True)}
     [result] = stage.logged(ResultNamed)
-    assert result.winner.post_id == made[1]
+    assert result.winner.post_id == made[3]
 
 
 @pytest.mark.requirement("X-4", "X-6", "BID-5")
@@ -219,7 +219,7 @@ def test_while_nobody_can_say_who_is_gone_no_mark_is_given(
     for _ in range(3):
         stage.step(actor, auction)
         stage.clock.goes_on(TIMING.lag_ms)
-    assert stage.logged(ResultNamed)[0].winner.post_id == made[0]
+    assert stage.logged(ResultNamed)[0].winner.post_id == made[1], "it stood at the end"
 
 
 @pytest.mark.requirement("SUP-3", "X-3", "BID-5", "LIFE-3")

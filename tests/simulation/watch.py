@@ -351,7 +351,7 @@ class Watch:
         posts = [post for post in self._conversation(its) if posted_at_ms(post.id) < ends_at_ms]
         truth = [self._truth(its, post) for post in posts]
         opened_at_ms, winner = day.standings.controls.opened_at_ms, day.result.winner
-        expected = judge(truth, rules, {day.post_id}, opened_at_ms, ends_at_ms, its.bound)
+        expected = judge(truth, rules, {day.post_id}, opened_at_ms, ends_at_ms, its.bound & its.decided.keys())
         expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
         verdicts = [each for each in day.standings.verdicts() if posted_at_ms(each.bid.post_id) < ends_at_ms]
         reasons = Counter(verdict.refusal for verdict in verdicts)
