@@ -537,7 +537,7 @@ def run(
 ) -> int:
     """Be the process, until a signal, until `is_over`, or until it has to give up. The exit code."""
     # What lives long here are bids, which hold no other objects: looking through the rest so often finds nothing.
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(10_000, 10, 10)
     process = Process(settings, surroundings)
     with end_signals.noted():
         try:

@@ -26,12 +26,14 @@ ANSWER_S = 20.0  # for an answer to be taken
 LINGER_S = 1.0  # for the rest of a body that nobody reads
 HEAD_BYTES = 32_768
 # What a WebSocket's viewer may say in a minute, who has nothing to say: many a frame is no message, and costs as much.
-TALK_BYTES, MINUTE_S = 65_536, 60.0
+TALK_BYTES, MINUTE_S = 4_096, 60.0
 # Connections that wait, in the system's hands: beyond these it forgets some, and they try again a second later.
 BACKLOG = 4_096
 ACCEPTED_A_TURN = 128
 # Of what nobody reads the system keeps megabytes for each connection, unless it is told how much.
 SEND_BUFFER_BYTES = 131_072
+# asyncio allocates this much for each read before it knows how much there is; its own 256 KiB tear holes into the heap.
+READ_BYTES = 16_384
 REST_S = 0.1
 
 _OF_STRANGERS = HttpProcessingError, web.RequestPayloadError, ConnectionError
@@ -52,6 +54,10 @@ class Connection(web.RequestHandler):
         self._on_end = on_end
         self._head_bytes = 0
         self._talk_bytes, self._minute_ends_s = 0, 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

@@ -112,7 +112,8 @@ def test_nothing_is_proven_beyond_what_x_has_reached(
     clock = FarFromX()
     client = x_client(clock=clock)
     make = lambda context: TwitterSweeper(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler")  # noqa: E731
-    x.tell("faults", kind="http_503", count=1, path="/2/tweets/search/stream/rules")
+    for path in ("/2/tweets/search/stream/rules", "/2/users/me"):
+        x.tell("faults", kind="http_503", count=1, path=path)
     sweeper = stage.enter("sweeper", make)
     stage.step(sweeper)
     assert clock.reached_ms() is None

@@ -13,7 +13,7 @@ import pytest
 from adapters.http.server import SHUTDOWN_S
 from adapters.livestream import hub, viewers
 from adapters.livestream.hub import FeedLimits
-from adapters.livestream.viewers import MESSAGES_FORGIVEN
+from adapters.livestream.viewers import MESSAGE_BYTES, MESSAGES_FORGIVEN
 from tests.staged import House, accepted, frozen, named, opened, prepared, refused, serving
 
 WAIT_S = 30.0
@@ -329,7 +329,7 @@ def test_an_oversized_message_ends_the_viewer() -> None:
 
         async def scenario(viewer: Watcher) -> None:
             await viewer.next("snapshot")
-            await viewer.socket.send_bytes(b"x" * 100_000)
+            await viewer.socket.send_bytes(b"x" * (MESSAGE_BYTES + 1))
             async with asyncio.timeout(WAIT_S):
                 await viewer.socket.receive()
             assert viewer.socket.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG

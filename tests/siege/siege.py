@@ -270,7 +270,7 @@ class Siege:
                 "delivery_ms": [0],
             }
             async with session.post(f"http://127.0.0.1:{x_port}/_sim/post", json=body) as made:
-                made.raise_for_status()
+                assert made.ok, await made.text()
 
     async def _hear(self) -> None:
         """The verdicts, as the log has them."""
