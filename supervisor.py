@@ -416,13 +416,17 @@ class Process:
             log.error("the embedded server is left behind: %s", fault)
 
     def fault(self) -> str:
-        """Why the process cannot go on, or nothing: here the loop's thread is watched, as actors are elsewhere."""
+        """Why the process cannot go on, or nothing: here the loop's thread is watched, as actors are elsewhere, and the
+        supervisor's own."""
         metrics.event_loop_lag_seconds.set(self._loop.beat_age_ms() / 1000)
-        if not self._loop.fault(self._hang_s):
+        if not self._standstill():
             return ""
         # After a pause of the whole process everything looks hung: give it the time of some beats to come round.
         time.sleep(4 * BEAT_S)
-        return self._loop.fault(self._hang_s)
+        return self._standstill()
+
+    def _standstill(self) -> str:
+        return self.supervisor.fault() or self._loop.fault(self._hang_s)
 
     @property
     def _hang_s(self) -> float:
@@ -555,10 +559,9 @@ def run(
                     break
         finally:
             process.supervisor.stop()
-            code = process.supervisor.wait()
+            code = process.supervisor.wait(0 if process.supervisor.fault() else None)
             process.stop()
     if fault:
         log.critical("gave up: %s", fault)
         return GAVE_UP
-    assert code is not None, "it was waited for"
-    return code
+    return GAVE_UP if code is None else code

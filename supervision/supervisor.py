@@ -51,7 +51,8 @@ class Supervisor:
     `conditions` names exception types that say "not now" rather than "broken" (a store that is away): who
     dies of one is tried again with back-off, outside the restart budget, and shows that name meanwhile. Who
     dies of a `fatal` type ends everything at once, with the `exit_code` that the exception has, or 70.
-    `last_resort_s` ends the process when the supervisor itself cannot run for so long (None: never; for tests).
+    `last_resort_s` ends the process when the supervisor itself cannot run for so long (None: never; for tests), by
+    itself where that takes the processor's time, through `fault` where it only blocks.
     Raises `ValueError` when a name occurs twice.
     """
 
@@ -69,6 +70,7 @@ class Supervisor:
         self._said: queue.SimpleQueue[Ready | Exit | _StartChild | _Hurry | _StopAll] = queue.SimpleQueue()
         self._table = ChildTable(groups, conditions or {}, fatal, backoff or Backoff(), self._said.put)
         self._last_resort = LastResort(last_resort_s)
+        self._turned_s = time.monotonic()
         self._code: int | None = None
         self._started = threading.Event()
         self._ended = threading.Event()
@@ -113,6 +115,16 @@ class Supervisor:
         self._ended.wait(timeout_s)
         return self._code
 
+    def fault(self) -> str:
+        """Why nobody is watched any more, or nothing: the supervisor has not come round for `last_resort_s`.
+
+        So it is too, for a moment, after a pause of the whole process: whoever acts on it looks twice.
+        """
+        after_s = self._last_resort.after_s
+        if after_s is None or self._ended.is_set() or time.monotonic() - self._turned_s <= after_s:
+            return ""
+        return f"the supervisor did not come round within {after_s:g} s"
+
     def tree(self) -> list[ChildStatus]:
         """How every child stands now, in start order."""
         now_s = time.monotonic()
@@ -136,7 +148,7 @@ class Supervisor:
 
     def _turn(self) -> None:
         self._last_resort.arm()
-        now_s = time.monotonic()
+        now_s = self._turned_s = time.monotonic()
         self._table.advance(now_s)
         if self._table.is_settled(now_s):
             self._started.set()

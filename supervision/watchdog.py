@@ -2,8 +2,7 @@
 behind.
 
 A hung actor is found by the supervisor, which leaves it behind. When the supervisor itself is kept from
-running, because something holds the interpreter's lock or a factory blocks, the last resort ends the process
-from outside of Python.
+running, because something holds the interpreter's lock, the last resort ends the process from outside of Python.
 """
 
 import faulthandler
@@ -13,15 +12,13 @@ import time
 import traceback
 
 STANDARD_ERROR = 2
-BLOCKED = 10
 
 
 class LastResort:
     """Ends the process with a dump of all stacks when not re-armed for `after_s` seconds; None: never.
 
-    These seconds are the processor's: what holds the interpreter's lock uses them up, a process that was stopped does
-    not. For what blocks without working there is a second time, ten times as long, by the clock. The first ends the
-    process by SIGPROF, the second with faulthandler's own exit code, 1.
+    These seconds are the processor's: what holds the interpreter's lock uses them up. A process that was stopped, or
+    whose machine slept, does not, however long: no timer by a clock tells it from one that hangs. It ends by SIGPROF.
     """
 
     def __init__(self, after_s: float | None) -> None:
@@ -35,13 +32,11 @@ class LastResort:
             self._armed_at_s = now_s
             faulthandler.register(signal.SIGPROF, file=STANDARD_ERROR, all_threads=True, chain=True)
             signal.setitimer(signal.ITIMER_PROF, self.after_s)
-            faulthandler.dump_traceback_later(BLOCKED * self.after_s, exit=True, file=STANDARD_ERROR)
 
     def disarm(self) -> None:
         """Nothing will happen any more."""
         if self.after_s is not None:
             signal.setitimer(signal.ITIMER_PROF, 0.0)
-            faulthandler.cancel_dump_traceback_later()
 
 
 def stack_of(thread_id: int | None) -> str:

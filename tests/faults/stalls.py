@@ -53,9 +53,9 @@ class Outcome:
     wrong: str
 
 
-def stall_of(seed: int) -> Stall:
+def stall_of(seed: int, lengths_s: Sequence[float] = LENGTHS_S) -> Stall:
     """Each combination comes in turn; the moment is drawn."""
-    combinations = [(victim, length_s) for length_s, victim in product(LENGTHS_S, Victim)]
+    combinations = [(victim, length_s) for length_s, victim in product(lengths_s, Victim)]
     victim, length_s = combinations[seed % len(combinations)]
     return Stall(victim, length_s, random.Random(seed).uniform(0.0, DAY_S))
 
@@ -119,13 +119,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
+    parser.add_argument("--length", type=float, help="of every stop, in s: 3600 is an hour; else 1 to 63")
     args = parser.parse_args()
     console = Console(stderr=True)
     outcomes: list[Outcome] = []
 
     def one(seed: int) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="stalls-") as folder:
-            return play(Path(folder), seed, [stall_of(seed)])
+            lengths_s = LENGTHS_S if args.length is None else (args.length,)
+            return play(Path(folder), seed, [stall_of(seed, lengths_s)])
 
     with Progress(console=console) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
         task = progress.add_task("stalls", total=args.runs)

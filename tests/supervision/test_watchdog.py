@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from supervision import ChildSpec, Group, Supervisor
 from supervision.watchdog import stack_of
-from tests.supervision.stage import Blocker
+from tests.supervision.stage import Blocker, eventually
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
@@ -46,11 +47,25 @@ def test_a_process_that_was_stopped_for_longer_goes_on() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
         process.send_signal(signal.SIGSTOP)
-        time.sleep(1.0)  # the time that passes is what is proved to cost nothing
+        time.sleep(3.0)  # the time that passes is what is proved to cost nothing
         process.send_signal(signal.SIGCONT)
         process.stdin.write(b"\n")
         process.stdin.close()
         assert process.wait(60) == 0
+
+
+def test_a_supervisor_that_a_factory_blocks_is_told_until_it_comes_round_again() -> None:
+    blocker = Blocker()
+    supervisor = Supervisor([Group("g", children=[])], last_resort_s=0.2)
+    supervisor.start()
+    assert supervisor.fault() == ""
+    supervisor.start_child("g", ChildSpec("a", blocker))
+    eventually(supervisor.fault)
+    blocker.release.set()
+    eventually(lambda: not supervisor.fault())
+    supervisor.stop()
+    assert supervisor.wait(20) is not None
+    assert supervisor.fault() == ""
 
 
 def test_a_supervisor_that_runs_or_has_ended_is_left_alone() -> None:
