@@ -9,7 +9,7 @@ from aiohttp import web
 from simulator.x.clock import now_ms
 from simulator.x.connection import reset
 from simulator.x.faults import Faults, Kind
-from simulator.x.problems import Problem, credits_depleted
+from simulator.x.problems import Problem, credits_depleted, forbidden
 from simulator.x.rates import Rates
 from simulator.x.world import WorldFull
 
@@ -46,6 +46,8 @@ class Answers:
             return web.Response(status=503, text=text, content_type=content_type)
         if self._faults.strikes(Kind.HTTP_402, request.method, request.path):
             raise credits_depleted()
+        if self._faults.strikes(Kind.HTTP_403, request.method, request.path):
+            raise forbidden("You are not permitted to perform this action.")
         if limited := self._faults.strikes(Kind.HTTP_429, request.method, request.path):
             reset_s = None if limited.reset_s is None else now_ms() // 1000 + limited.reset_s
             self._rates.told(request, reset_s)

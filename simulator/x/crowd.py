@@ -11,6 +11,7 @@ from random import Random
 from messages.base import Refusal, Wei
 from simulator.x import wording
 from simulator.x.clock import now_ms
+from simulator.x.faults import Faults, Kind
 from simulator.x.plan import Act, Step, plan_day
 from simulator.x.settings import ACCOUNT_ID, CrowdOptions, Settings
 from simulator.x.texts import hashtags
@@ -26,14 +27,17 @@ MAX_DAYS_AT_ONCE = 100
 class Crowd:
     """All bidders. `options` may be replaced at any time; the next auction post goes by the new ones."""
 
-    def __init__(self, world: World, settings: Settings, options: CrowdOptions) -> None:
+    def __init__(self, world: World, settings: Settings, options: CrowdOptions, faults: Faults) -> None:
         self.options = options
         self.day = 0
         self._world = world
         self._settings = settings
         self._started_ms = now_ms()
         self._days: set[asyncio.Task[None]] = set()
+        self._faults = faults
+        self._newest: _Day | None = None
         world.on_post.append(self._notice)
+        faults.on_add.append(self._edit)
 
     @property
     def busy(self) -> bool:
@@ -65,7 +69,7 @@ class Crowd:
             task.result()
 
     async def _play(self, auction: Post, steps: list[Step], options: CrowdOptions) -> None:
-        day = _Day(self._world, auction, options, self._account)
+        day = self._newest = _Day(self._world, auction, options, self._account)
         start_ms = auction.posted_at_ms
         to_go: list[tuple[int, int, Post]] = []
         todo = [(step.at_ms, step) for step in reversed(steps)]
@@ -91,6 +95,10 @@ class Crowd:
             if made and step.gone_after_ms is not None:
                 to_go.append((step.at_ms + step.gone_after_ms, step.choice, made))
                 to_go.sort(key=lambda entry: entry[0])
+
+    def _edit(self) -> None:
+        if self._newest and self._faults.strikes(Kind.EDITED):
+            self._newest.edit(self._settings.stream_latency_ms)
 
     def _take_away(self, post: Post, choice: int) -> None:
         """Whoever takes a bid back has an account for it alone (`plan`), so that it may go as well."""
@@ -145,9 +153,24 @@ class _Day:
             heappush(self._standing, (-meaning, post.id, post))
         return post
 
+    def edit(self, delivery_ms: int) -> None:
+        """The leader edits his post: from now on he bids more, in a post of its own id; the old one is gone. After the
+        close nobody edits: the result would hang on who looks when."""
+        leading = self._leading()
+        is_over = now_ms() - self._auction.posted_at_ms >= self._options.window_ms
+        if leading is None or not isinstance(leading.meaning, Wei) or is_over:
+            return
+        amount = Wei(leading.meaning + _NEAT_WEI)
+        meaning, text = amount, wording.bid(amount, self._options.hashtag, leading.id)
+        delivery = (delivery_ms,)
+        post = self._world.post(
+            leading.author, text, parent=leading.parent, meaning=meaning, delivery_ms=delivery, edits=leading
+        )
+        heappush(self._standing, (-amount, post.id, post))
+
     def _leading(self) -> Post | None:
         """The highest standing bid, the earlier of two equal ones."""
-        while self._standing and self._standing[0][2].gone:
+        while self._standing and (self._standing[0][2].gone or not self._standing[0][2].is_newest):
             heappop(self._standing)
         return self._standing[0][2] if self._standing else None
 

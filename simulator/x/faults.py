@@ -44,9 +44,16 @@ class Kind(StrEnum):
     NO_MILLISECONDS = "no_milliseconds"
     NUMBER_IDS = "number_ids"
     NEW_NAMES = "new_names"
+    NO_REFERENCES = "no_references"
+    NO_AUTHOR = "no_author"
+    NO_ENTITIES = "no_entities"
+    NO_NOTE = "no_note"
+    NO_HISTORY = "no_history"
+    NO_USER_DETAILS = "no_user_details"
 
     # Of an answer.
     HTTP_402 = "http_402"
+    HTTP_403 = "http_403"
     HTTP_429 = "http_429"
     HTTP_503 = "http_503"
     REPLY_NOT_ALLOWED = "reply_not_allowed"
@@ -56,6 +63,11 @@ class Kind(StrEnum):
     NO_ANSWER = "no_answer"
     INDEX_LAG = "index_lag"
     TIMELINE_LAG = "timeline_lag"
+    NOT_FOUND = "not_found"
+
+    # Of what others do: somebody with our keys replaces the stream's rules, a bidder edits the post that leads.
+    FOREIGN_RULES = "foreign_rules"
+    EDITED = "edited"
 
     # Of a push to a webhook, which has the path `/webhooks`: this, and those of a delivery.
     BAD_SIGNATURE = "bad_signature"
@@ -64,8 +76,9 @@ class Kind(StrEnum):
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One command: `count` times from now on, or with `rate` each time; a rate of 0 ends an earlier rate.
 
-    `method` and `path` (a prefix) narrow down the faults of answers and of forms. `ms` is how late, how slow, or for
-    how long; `reset_s` how long after now the window of a 429 ends, None for a 429 that does not say.
+    `method` and `path` (a prefix, or all of it where it ends with `$`) narrow down the faults of answers and of forms.
+    `ms` is how late, how slow, or for how long; `reset_s` how long after now the window of a 429 ends, None for a 429
+    that does not say.
     """
 
     kind: Kind
@@ -105,7 +118,7 @@ class Faults:
     def strikes(self, kind: Kind, method: str = "", path: str = "/2/") -> Fault | None:
         """The fault that happens now, if one does; asking uses it up."""
         for fault in self._ordered:
-            if fault.kind is not kind or not path.startswith(fault.path) or fault.method not in ("", method):
+            if fault.kind is not kind or not f"{path}$".startswith(fault.path) or fault.method not in ("", method):
                 continue
             if fault.count:
                 fault.count -= 1

@@ -33,6 +33,7 @@ class Reads:
         self._settings = settings
         self._authentication = authentication
         self._faults = faults
+        self._missed: set[int] = set()  # what was not found once is found the next time
 
     async def search(self, request: web.Request) -> web.Response:
         """GET /2/tweets/search/recent: the last seven days, newest first, behind the index's lag."""
@@ -96,6 +97,9 @@ class Reads:
                 errors.append(not_found("tweet", value, parameter))
             elif post.gone:
                 errors.append(gone_error(post, parameter))
+            elif post.id not in self._missed and self._faults.strikes(Kind.NOT_FOUND, request.method, request.path):
+                self._missed.add(post.id)
+                errors.append(not_found("tweet", value, parameter))
             else:
                 found.append(post)
         answer = self._page(request, found)

@@ -93,6 +93,11 @@ class Rules:
         summary = {"deleted": len(gone), "not_deleted": max(0, len(ids) + len(values) - len(gone))}
         return {"meta": {"sent": timestamp(now_ms()), "summary": summary}}
 
+    def replace(self, value: str, tag: str) -> None:
+        """Another program with the same keys sets its rule and removes all others."""
+        self.remove(list(self._rules), [], dry_run=False)
+        self.add([(value, tag)], dry_run=False)
+
     def matching(self, post: Post) -> list[dict[str, str]]:
         """`matching_rules` of a post, by the rules that were in effect when it was made."""
         at_ms = post.posted_at_ms

@@ -14,8 +14,21 @@ import msgspec
 from msgspec import Meta
 
 from simulator.x.faults import Fault, Faults, Kind
+from simulator.x.settings import ACCOUNT_ID
 
 _STREAM = "/2/tweets/search/stream"
+# Each endpoint that a client needs to find bids, and by which ways it is refused for a while.
+_ENDPOINTS = {
+    "/2/tweets/search/recent$": "GET",
+    f"/2/users/{ACCOUNT_ID}/mentions$": "GET",
+    f"/2/users/{ACCOUNT_ID}/tweets$": "GET",
+    "/2/users/me$": "GET",
+    "/2/users$": "GET",
+    "/2/tweets$": "GET",
+    f"{_STREAM}$": "GET",
+    f"{_STREAM}/rules$": "",
+}
+_REFUSALS = (Kind.HTTP_403, Kind.HTTP_429, Kind.HTTP_503)
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,12 +48,14 @@ class Step(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """What `share` of the schedules have: up to `most` times, or with up to `rate` of the chances for a while."""
+    """What `share` of the schedules have: up to `most` times, with up to `rate` of the chances for a while, or `always`
+    for a while."""
 
     kind: Kind
     share: float
     most: int = 0
     rate: float = 0.0
+    always: bool = False
     method: str = ""
     path: str = "/2/"
 
@@ -81,6 +96,27 @@ _TROUBLES = (
     _Trouble(Kind.HTTP_503, 0.2, most=1, method="POST"),
     _Trouble(Kind.RESPONSE_LOST, 0.3, most=2, method="POST"),
     _Trouble(Kind.NO_ANSWER, 0.2, most=1, method="POST"),
+    _Trouble(Kind.NOT_FOUND, 0.4, rate=1.0, method="GET"),
+    _Trouble(Kind.LOST, 0.2, always=True),  # the stream is connected and deaf
+    _Trouble(Kind.FOREIGN_RULES, 0.2, most=2),
+    _Trouble(Kind.EDITED, 0.3, most=2),
+    *(
+        _Trouble(kind, 0.04, always=True, method=method, path=path)
+        for path, method in _ENDPOINTS.items()
+        for kind in _REFUSALS
+    ),
+    *(
+        _Trouble(kind, 0.1, rate=0.5, path=path)
+        for kind in (
+            Kind.NO_REFERENCES,
+            Kind.NO_AUTHOR,
+            Kind.NO_ENTITIES,
+            Kind.NO_NOTE,
+            Kind.NO_HISTORY,
+            Kind.NO_USER_DETAILS,
+        )
+        for path in (f"{_STREAM}$", "/2/")
+    ),
 )
 
 
@@ -94,10 +130,11 @@ def plan_faults(order: Order) -> list[Step]:
 
 
 def _steps(trouble: _Trouble, order: Order, random: Random) -> Iterator[Step]:
-    if trouble.rate:
+    if trouble.rate or trouble.always:
         from_ms, to_ms = sorted(random.randrange(order.duration_ms) for _ in range(2))
         fault = _fault(trouble, order, random)
-        yield Step(from_ms, msgspec.structs.replace(fault, rate=round(random.uniform(0.05, trouble.rate), 2)))
+        rate = 1.0 if trouble.always else round(random.uniform(0.05, trouble.rate), 2)
+        yield Step(from_ms, msgspec.structs.replace(fault, rate=rate))
         yield Step(to_ms, msgspec.structs.replace(fault, rate=0.0))
     for _ in range(random.randint(1, trouble.most) if trouble.most else 0):
         fault = _fault(trouble, order, random)

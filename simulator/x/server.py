@@ -49,7 +49,7 @@ class Server:
         self._stream = Stream(settings, rules, self._faults)
         world.on_post.append(self._stream.publish)
         self._webhooks = Webhooks(world, settings, authentication, self._faults, rules)
-        self._crowd = Crowd(world, settings, options)
+        self._crowd = Crowd(world, settings, options, self._faults)
         reads = Reads(world, settings, authentication, self._faults)
         writes = Writes(world, settings, authentication, self._faults, rules, self._stream)
         parts = Parts(world, settings, self._crowd, self._faults, self._schedule, rates, self._stream)

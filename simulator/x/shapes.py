@@ -56,6 +56,24 @@ def _new_names(body: Object) -> None:
                 found[new] = found.pop(old)
 
 
+def _without(*names: str) -> Callable[[Object], None]:
+    """Takes these fields out, under their old names and their new ones, of whatever has them."""
+    every = {*names, *(_RENAMED[name] for name in names if name in _RENAMED)}
+
+    def change(body: Object) -> None:
+        for found in _objects(body):
+            for name in every & found.keys():
+                del found[name]
+
+    return change
+
+
+def _no_user_details(body: Object) -> None:
+    for user in body.get("includes", {}).get("users", ()):
+        for name in ("created_at", "public_metrics", "protected"):
+            user.pop(name, None)
+
+
 def _objects(value: Any) -> Iterator[Object]:
     if isinstance(value, dict):
         # What is inside comes first, so that an object may be changed when its turn has come.
@@ -74,4 +92,10 @@ _CHANGES: dict[Kind, Callable[[Object], None]] = {
     Kind.NO_MILLISECONDS: _no_milliseconds,
     Kind.NUMBER_IDS: _number_ids,
     Kind.NEW_NAMES: _new_names,
+    Kind.NO_REFERENCES: _without("referenced_tweets"),
+    Kind.NO_AUTHOR: _without("author_id"),
+    Kind.NO_ENTITIES: _without("entities"),
+    Kind.NO_NOTE: _without("note_tweet"),
+    Kind.NO_HISTORY: _without("edit_history_tweet_ids"),
+    Kind.NO_USER_DETAILS: _no_user_details,
 }

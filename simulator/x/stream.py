@@ -57,7 +57,9 @@ class Stream:
         connection.put(post, msgspec.json.encode(body) + b"\r\n")
 
     def _look(self) -> None:
-        # A fault has been commanded: the open connection looks at once whether it is meant.
+        # A fault has been commanded: the rules and the open connection look at once whether they are meant.
+        if self._faults.strikes(Kind.FOREIGN_RULES):
+            self._rules.replace("cats", "someone-else")
         if self.connection:
             self.connection.woken.set()
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,3 +124,20 @@ def test_the_crowd_comes_for_an_auction_post_and_bids_by_the_ground_truth(tmp_pa
         *("WITHDRAWN", "NOT_A_REPLY", "AFTER_CLOSE", "ACCOUNT_TOO_YOUNG", "ALREADY_LEADING"),
         *("BELOW_RESERVE", "BELOW_MINIMUM"),
     }
+
+
+@pytest.mark.requirement("TST-1", "TST-2")
+def test_the_leading_bidder_edits_his_post_and_bids_more(tmp_path: Path) -> None:
+    with simulated_x(tmp_path, bids=20, window_ms=2_000, after_close_ms=0) as x:
+        auction = create(x, "Lot 1 #AuctionDay")
+
+        def edited() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+            x.tell("faults", kind="edited", count=1)
+            posts = x.ask(f"truth?conversation_id={auction}")["posts"]
+            by_id = {post["id"]: post for post in posts}
+            return [(post, by_id[post["edited_to"]]) for post in posts if post["edited_to"]]
+
+        old, new = until(edited)[0]
+    assert int(new["id"]) > int(old["id"])
+    assert (new["author"], new["replied_to"]) == (old["author"], old["replied_to"])
+    assert int(new["meaning"]["amount_wei"]) > int(old["meaning"]["amount_wei"])

@@ -18,7 +18,7 @@ STREAM = "/2/tweets/search/stream"
 BEARER = {"Authorization": f"Bearer {BEARER_TOKEN}"}
 ALL_FIELDS = {
     "expansions": "author_id",
-    "tweet.fields": "author_id,conversation_id,created_at,referenced_tweets,in_reply_to_user_id",
+    "tweet.fields": "author_id,conversation_id,created_at,entities,note_tweet,referenced_tweets,in_reply_to_user_id",
     "user.fields": "created_at",
 }
 
@@ -151,6 +151,12 @@ FORMS: list[tuple[str, Callable[[dict[str, Any]], bool]]] = [
     ("no_milliseconds", lambda line: json.dumps(line).count(".000Z") == 2),
     ("number_ids", lambda line: isinstance(line["data"]["id"], str) and isinstance(line["data"]["author_id"], str)),
     ("new_names", lambda line: "referenced_tweets" in line["data"] and "edit_history_tweet_ids" in line["data"]),
+    ("no_references", lambda line: "referenced_tweets" in line["data"]),
+    ("no_author", lambda line: "author_id" in line["data"]),
+    ("no_entities", lambda line: "entities" in line["data"]),
+    ("no_note", lambda line: "note_tweet" in line["data"]),
+    ("no_history", lambda line: "edit_history_tweet_ids" in line["data"]),
+    ("no_user_details", lambda line: "created_at" in line["includes"]["users"][0]),
 ]
 
 
@@ -164,7 +170,7 @@ def test_posts_come_in_another_form_once_and_only_where_commanded(
     is_usual: Callable[[dict[str, Any]], bool],
 ) -> None:
     x.tell("faults", kind=kind, count=1, path=STREAM)
-    replies = [x.reply("ann", f"{amount} ETH #AuctionDay", auction) for amount in (1, 2)]
+    replies = [x.reply("ann", f"{amount} ETH #AuctionDay {'and on ' * 50}", auction) for amount in (1, 2)]
     lines = [next_line(stream) for _ in range(2)]
     assert [is_usual(line) for line in lines] == [False, True]
     assert [str(line["data"]["id"]) for line in lines] == [str(reply) for reply in replies]
@@ -182,6 +188,32 @@ def test_a_503_is_a_page_or_a_line_of_text_and_a_402_says_that_credits_are_gone(
     broke = ask(x, "/2/tweets", ids=1)
     assert (broke.status_code, broke.json()["title"]) == (402, "CreditsDepleted")
     assert ask(x, "/2/tweets", ids=1).status_code == 200
+
+
+@pytest.mark.requirement("X-4", "TST-2")
+def test_a_fault_of_one_endpoint_leaves_those_below_it_alone(x: SimulatedX) -> None:
+    x.tell("faults", kind="http_403", rate=1, path="/2/users$")
+    refused = ask(x, "/2/users", ids=1)
+    assert (refused.status_code, refused.json()["title"]) == (403, "Forbidden")
+    assert ask(x, f"/2/users/{ACCOUNT_ID}/mentions").status_code == 200
+    x.tell("faults", kind="http_403", rate=0, path="/2/users$")
+    assert ask(x, "/2/users", ids=1).status_code == 200
+
+
+@pytest.mark.requirement("BID-9", "TST-2")
+def test_a_post_that_is_there_is_not_found_once(x: SimulatedX, auction: int) -> None:
+    x.tell("faults", kind="not_found", rate=1)
+    seen = [ask(x, "/2/tweets", ids=auction).json() for _ in range(2)]
+    x.tell("faults", kind="not_found", rate=0)
+    assert [(answer.get("data", []) != [], "errors" in answer) for answer in seen] == [(False, True), (True, False)]
+    assert seen[0]["errors"][0]["type"].endswith("resource-not-found")
+
+
+@pytest.mark.requirement("X-1", "TST-2")
+def test_somebody_else_replaces_the_rules_of_the_stream(x: SimulatedX, auction: int) -> None:
+    x.tell("faults", kind="foreign_rules", count=1)
+    rules = ask(x, f"{STREAM}/rules").json()["data"]
+    assert [(rule["value"], rule["tag"]) for rule in rules] == [("cats", "someone-else")]
 
 
 @pytest.mark.requirement("X-4", "TST-2")

@@ -1,15 +1,16 @@
 """One compressed day of the real system beside the simulated X as its own process, with a seeded schedule of faults.
 
 The supervisor runs in this process, with its embedded store, real tweepy clients and all actors, as in a demo. What is
-drawn from the seed is the crowd, the schedule and how tight X's limits are; the clock is the wall's, so that a replay
-has the same faults, but not the same microseconds.
+drawn from the seed is the crowd, the schedule, how tight X's limits are, how wrong this process's clock is and whether
+it is started again in between. Time itself is real, so a replay has the same faults, but not the same microseconds.
 """
 
 import io
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -19,13 +20,16 @@ import msgspec
 from rich.console import Console
 
 import supervisor
+from adapters import alarms
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.follow import Follower
 from commands.report import Report
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
+from messages.base import Outcome as DayOutcome
 from messages.events import AnyEvent, PostMade
 from settings import Settings, load
 from simulator.launch import ask_x
+from simulator.oracle import judge
 
 DAY_S = 5.0
 BIDDERS = 8
@@ -34,6 +38,8 @@ REQUEST_MS = 800
 TROUBLE_MS = START_MS + round(DAY_S * 800)  # somewhat longer than the window is open
 LONGEST_MS = 400  # of a fault: shorter than a request may last, and than what a sweep makes up for
 LAST_JOB = "marathon-ended"
+FARTHEST_MS = 3_600_000  # from the right time, of this process's clock
+NO_REASON_TO_WAIT = {"clock"}  # alarms that say nothing of what a day waits for
 
 # How tight a limit may be, per window of about a second: enough for a day, and seldom enough not to be met.
 TIGHT = {
@@ -46,11 +52,13 @@ TIGHT = {
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a seed. Right where there are no `differences`; `log` is what was said meanwhile."""
+    """What became of a seed. Right where there are no `differences`; where a day was not over in time, `waits` are the
+    alarms that say why. `log` is what was said meanwhile."""
 
     seed: int
     seconds: float
     differences: list[str]
+    waits: list[str] = []
     verdicts: int = 0
     log: str = ""
 
@@ -58,12 +66,22 @@ class Outcome(msgspec.Struct, frozen=True):
 class Watcher(Follower):
     """Follows the day until all is said, on X and in the log."""
 
-    def __init__(self, settings: Settings, console: Console, x_port: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        console: Console,
+        x_port: int,
+        closes_at_ms: int,
+        leave_at_s: float,
+        with_ends: bool,
+    ) -> None:
         super().__init__(settings, console)
+        self._with_ends = with_ends
         self.made: list[PostMade] = []
         self.differences: list[str] | None = None
+        self.waits: list[str] = []
         self.verdicts = 0
-        self._x_port = x_port
+        self._x_port, self._closes_at_ms, self._leave_at_s = x_port, closes_at_ms, leave_at_s
         # The last fault may be that X cannot be reached, and then nothing can be asked of it.
         self._not_before_s = time.monotonic() + (TROUBLE_MS + 2 * LONGEST_MS) / 1000
         self._not_after_s = time.monotonic() + DEADLINE_S
@@ -80,6 +98,8 @@ class Watcher(Follower):
     def is_over(self) -> bool:
         """Whether there is nothing more to come; then `differences` says what is not as it must be."""
         self.look()
+        if time.monotonic() >= self._leave_at_s:
+            return True
         if time.monotonic() < self._not_before_s:
             return False
         truth = ask_x(self._x_port, "GET", "/_sim/truth")
@@ -87,6 +107,11 @@ class Watcher(Follower):
         is_late = time.monotonic() > self._not_after_s
         if not is_late and not (self.ended and self._has_said_all(on_x)):
             return False
+        if is_late and not self._days_ended:
+            self.waits = [what for name, what in alarms.sounding().items() if name not in NO_REASON_TO_WAIT]
+        if self.waits:
+            self.differences = []
+            return True
         self.differences = [f"not everything was said after {DEADLINE_S:g} s"] if is_late else []
         self.differences += self._compare(on_x)
         return True
@@ -100,6 +125,8 @@ class Watcher(Follower):
         for day in report.days:
             if not day.right:
                 yield f"day {day.day} is {msgspec.json.encode(day).decode()}"
+            if self._with_ends and day.outcome != DayOutcome.VOID:
+                yield from self._owed_end(self._closes_at_ms + day.moved_ms)
         for what, found in (("audit", report.audit), ("posts", report.posts)):
             if found != "ok":
                 yield f"{what}: {found}"
@@ -111,9 +138,45 @@ class Watcher(Follower):
             if child.restarts:
                 yield f"{child.name} has died {child.restarts} times"
 
+    def _owed_end(self, ends_at_ms: int) -> Iterator[str]:
+        """The leads that were won so late that they must have moved the end, and have not."""
+        rules = self._settings.rules_for(1)
+        latest_ms = self._closes_at_ms + rules.soft_close_cap_ms
+        truth = ask_x(self._x_port, "GET", "/_sim/truth")["posts"]
+        posts = [post for post in truth if post["posted_at_ms"] < ends_at_ms]
+        own = {int(post["conversation_id"]) for post in posts}
+        accepted = 0
+        for count, post in enumerate(posts, 1):
+            judged = judge(posts[:count], rules, own, posts[0]["posted_at_ms"], ends_at_ms)["accepted"]
+            owed_ms = min(post["posted_at_ms"] + rules.soft_close_ms, latest_ms)
+            if judged > accepted and owed_ms > ends_at_ms:
+                yield f"the end owes {owed_ms - ends_at_ms} ms to {post['text']!r}"
+            accepted = judged
 
-def play(seed: int, suspended: float = 0.5) -> Outcome:
-    """A day with the faults of this seed; `suspended` is an option of the crowd.
+
+@contextmanager
+def _clock_of(seed: int, console: Console) -> Iterator[None]:
+    """The machine's clock is wrong from the start, or right, and is set now and then; that of X is always right."""
+    random = Random(f"{seed}:clock")
+    offsets = [random.choice((0, 12_000, random.randint(-FARTHEST_MS, FARTHEST_MS)))]
+    offsets += [random.randint(-FARTHEST_MS, FARTHEST_MS) for _ in range(random.choice((0, 0, 1, 3)))]
+    began_s, right_ns = time.monotonic(), time.time_ns
+    jumps_s = sorted(random.uniform(0, START_MS / 1000 + DAY_S) for _ in offsets[1:])
+    console.print({"our clock is ahead by (ms)": offsets, "jumps_s": jumps_s})
+
+    def wrong_ns() -> int:
+        passed_s = time.monotonic() - began_s
+        return right_ns() + offsets[sum(at_s <= passed_s for at_s in jumps_s)] * 1_000_000
+
+    time.time_ns = wrong_ns
+    try:
+        yield
+    finally:
+        time.time_ns = right_ns
+
+
+def play(seed: int, suspended: float = 0.5, with_ends: bool = False) -> Outcome:
+    """A day with the faults of this seed; `suspended` is an option of the crowd, `with_ends` compares the end too.
 
     To be called in the main thread, because it takes the process's signals.
     """
@@ -123,16 +186,17 @@ def play(seed: int, suspended: float = 0.5) -> Outcome:
     logging.getLogger().addHandler(handler)
     try:
         with TemporaryDirectory(prefix="oracle-") as folder:
-            differences, verdicts = _day(seed, suspended, Path(folder) / "day", Console(file=said, width=200))
+            watcher = _day(seed, suspended, with_ends, Path(folder) / "day", Console(file=said, width=200))
+            differences, waits, verdicts = watcher.differences or [], watcher.waits, watcher.verdicts
     except Exception as fault:  # whatever it is, it is this seed's: the others go on
         logging.getLogger().exception("the day could not be played")
-        differences, verdicts = [f"{type(fault).__name__}: {fault}"], 0
+        differences, waits, verdicts = [f"{type(fault).__name__}: {fault}"], [], 0
     finally:
         logging.getLogger().removeHandler(handler)
-    return Outcome(seed, time.monotonic() - began_s, differences, verdicts, said.getvalue())
+    return Outcome(seed, time.monotonic() - began_s, differences, waits, verdicts, said.getvalue())
 
 
-def _day(seed: int, suspended: float, data_dir: Path, console: Console) -> tuple[list[str], int]:
+def _day(seed: int, suspended: float, with_ends: bool, data_dir: Path, console: Console) -> Watcher:
     plan = DemoPlan(seed=seed, days=1, day_seconds=DAY_S, bidders=BIDDERS, first_opens_at_ms=0)
     settings = demo_settings(load(None, {}), plan, data_dir, port=0)
     settings = msgspec.structs.replace(settings, x=msgspec.structs.replace(settings.x, request_timeout_ms=REQUEST_MS))
@@ -140,13 +204,26 @@ def _day(seed: int, suspended: float, data_dir: Path, console: Console) -> tuple
     try:
         _make_trouble(seed, port, console)
         plan = msgspec.structs.replace(plan, first_opens_at_ms=supervisor.clock_ms() + START_MS)
-        surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
-        watcher = Watcher(settings, console, port)
-        code = supervisor.run(settings, surroundings, watcher.begin, watcher.is_over)
-        ended = [f"the process ended with {code}"] if code or watcher.differences is None else []
-        return [*ended, *(watcher.differences or ())], watcher.verdicts
+        days = days_of(settings, plan)
+        surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days, begin_late=True)
+        with _clock_of(seed, console):
+            for leave_at_s in (*_restarts_s(seed), float("inf")):
+                watcher = Watcher(settings, console, port, days[0].window.closes_at_ms, leave_at_s, with_ends)
+                code = supervisor.run(settings, surroundings, watcher.begin, watcher.is_over)
+                if code:
+                    watcher.differences = [f"the process ended with {code}", *(watcher.differences or ())]
+                if watcher.differences is not None:
+                    break
+        return watcher
     finally:
         end_simulated_x(data_dir, port)
+
+
+def _restarts_s(seed: int) -> Sequence[float]:
+    """When the process leaves, to be started again at once."""
+    random = Random(f"{seed}:restarts")
+    leaves = [random.uniform(0, START_MS / 1000 + DAY_S) for _ in range(random.choice((0, 0, 1)))]
+    return [time.monotonic() + leave_s for leave_s in sorted(leaves)]
 
 
 def _make_trouble(seed: int, port: int, console: Console) -> None:

@@ -1,6 +1,7 @@
 """Many compressed days, each with the faults of a seed, held against the simulator's ground truth. `make x-oracle`.
 
-Exit code 1 where a day did not end as it must: the seed, the differences, and the command that plays it again.
+A day that is not over in time waits for something, which an alarm must say; whatever else is not as it must be is a
+difference. Exit code 1 where there are any: the seed, the differences, and the command that plays it again.
 """
 
 import argparse
@@ -23,33 +24,41 @@ def main() -> int:
     parser.add_argument(
         "--suspended", type=float, default=0.5, help="the share of bids that go with their account (default 0.5)"
     )
+    parser.add_argument(
+        "--ends", action="store_true", help="compare also the end, with what leads that were won late must have moved"
+    )
     parser.add_argument("--verbose", action="store_true", help="show what was said in each day")
     args = parser.parse_args()
     began_s = time.monotonic()
     console = Console(stderr=True, highlight=False)
-    wrong, verdicts = 0, 0
+    wrong, waiting, verdicts = 0, 0, 0
     seeds = range(args.seed, args.seed + args.runs)
     # A process for each day, forked from one that has imported everything and started nothing.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.x.oracle_run"])
     with context.Pool(args.jobs, maxtasksperchild=1) as pool, Progress(console=console) as progress:
         task = progress.add_task("days with faults", total=args.runs)
-        for outcome in pool.imap_unordered(partial(play, suspended=args.suspended), seeds):
+        for outcome in pool.imap_unordered(partial(play, suspended=args.suspended, with_ends=args.ends), seeds):
             progress.advance(task)
             verdicts += outcome.verdicts
             wrong += bool(outcome.differences)
+            waiting += bool(outcome.waits and not outcome.differences)
             _tell(console, outcome, args)
     took_s = time.monotonic() - began_s
-    print(f"{args.runs - wrong} of {args.runs} days right, {verdicts} verdicts compared, {took_s:.0f} s")
+    print(
+        f"{args.runs - wrong - waiting} of {args.runs} days right, {waiting} waiting with an alarm, {wrong} different, "
+        f"{verdicts} verdicts compared, {took_s:.0f} s"
+    )
     return int(wrong > 0)
 
 
 def _tell(console: Console, outcome: Outcome, args: argparse.Namespace) -> None:
     if args.verbose:
         console.print(outcome.log, markup=False, soft_wrap=True)
-    if outcome.differences:
+    if outcome.differences or outcome.waits:
         lines = [f"seed {outcome.seed} ({outcome.seconds:.1f} s)", *outcome.differences]
-        options = f"--runs 1 --seed {outcome.seed} --suspended {args.suspended:g} --verbose"
+        lines += [f"waits: {what}" for what in outcome.waits]
+        options = f"--runs 1 --seed {outcome.seed} --suspended {args.suspended:g} {'--ends ' * args.ends}--verbose"
         lines.append(f"again: python -m tests.x.oracle_runs {options}")
         console.print("\n  ".join(lines), markup=False, soft_wrap=True)
 
