@@ -105,7 +105,7 @@ CHAIN = "chain_watcher"
 # They only speak with the outside and decide nothing: where one of them hangs or fails, the auctions go on.
 SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, SWEEPER, INGEST)
 AUCTIONS = "auctions"
-LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SWEEPER, SCHEDULER)
+LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SCHEDULER)
 INGEST_COMMAND = (sys.executable, ingest_process.__file__)
 STOP_S = 10.0
 ENSURE_S = 1.0

@@ -114,14 +114,16 @@ class Auction(Actor):
     def _work(self) -> None:
         self._take_read()
         # Asked before the queue is read to its end: what the house orders to make up for an outage then stands in it.
-        due_ms = self._due_ms()
+        due_ms, searched_ms = self._due_ms(), self._searched_ms()
         more = all(self._work_off() for _ in range(COMMITS_A_TURN))
         self._settle()
         if more:
             # Let what came for this actor meanwhile have its turn first.
             self.context.send(self.context.name, QueueGrew())
             return
-        if due_ms is not None and (events := self._day.tick(due_ms)):
+        if due_ms is None or (self._day.waits_for_a_sweep(due_ms) and searched_ms < self._day.ends_at_ms):
+            return
+        if events := self._day.tick(due_ms):
             self._commit(events)
 
     def _work_off(self) -> bool:
@@ -153,6 +155,13 @@ class Auction(Actor):
         if x_ms is None or (self._day.is_at_its_end(x_ms) and not self._is_vouched_for(x_ms)):
             return None
         return x_ms
+
+    def _searched_ms(self) -> int:
+        """Up to when (UTC ms) a search has found what stands in the queue by now; 0 where that does not matter yet."""
+        x_ms = self._x_time()
+        if x_ms is None or not self._day.waits_for_a_sweep(x_ms):
+            return 0
+        return int(execute(self._client, "GET", self._store.keys.searched(self.auction_id)) or 0)
 
     def _is_vouched_for(self, now_ms: int) -> bool:
         """Whether no outage is still to be made up for: the house is at work, and X is not known to be away."""

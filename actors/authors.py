@@ -19,28 +19,31 @@ RETRIES = 3
 FIRST_WAIT_MS = 2_000  # before the first retry; four times as long before each further one
 KNOWN = 20_000
 MOST_WAITING = 10_000
-BATCHES_A_TURN = 3  # an actor is not kept longer than this many requests live, and a few more to find a poisonous id
 
 
 class GivenUp(msgspec.Struct, frozen=True):
-    """A post whose author could not be found out: why, and how often it was tried."""
+    """A post whose author could not be found out: why. `hopeless` where X has said that there is nothing to find."""
 
     post: FoundPost
     error: str
-    attempts: int
+    hopeless: bool
 
 
 class Completed(msgspec.Struct, frozen=True):
-    """Posts in the order in which they were given: those with all that can be known, those that have to wait."""
+    """Posts in the order in which they were given: those with all that can be known, those that have to wait, those
+    that were given up; and whether X was asked."""
 
     ready: list[FoundPost]
     waiting: list[FoundPost]
     given_up: list[GivenUp]
+    has_asked: bool
 
 
 class _Search(msgspec.Struct):
-    """The search for one author: `hopeless` once X has said twice that there is nothing to be found."""
+    """The search for one author: `hopeless` once X has said twice that there is nothing to be found. He is asked for
+    among `together` authors at the most."""
 
+    together: int = BATCH
     attempts: int = 0
     not_before_ms: int = 0
     error: str = ""
@@ -66,10 +69,11 @@ class Authors:
         self._searches: dict[int, _Search] = {}
 
     def complete(self, posts: Sequence[FoundPost]) -> Completed:
-        """The posts with their authors, as far as they can be named now. Raises nothing of X's."""
+        """The posts with their authors, as far as they can be named now: after one request at the most, so that nobody
+        waits for long. Raises nothing of X's."""
         lacking = {post.bid.author_id for post in posts if lacks_author(post)}
-        self._ask_for([user_id for user_id in sorted(lacking) if user_id not in self._known])
-        done = Completed([], [], [])
+        has_asked = self._ask_for([user_id for user_id in sorted(lacking) if user_id not in self._known])
+        done = Completed([], [], [], has_asked)
         for post in posts:
             user_id = post.bid.author_id
             search = self._searches.get(user_id)
@@ -78,23 +82,24 @@ class Authors:
             elif user_id in self._known:
                 done.ready.append(_with(post, self._known[user_id]))
             elif search is not None and search.over:
-                done.given_up.append(GivenUp(post, search.error, search.attempts))
+                done.given_up.append(GivenUp(post, search.error, search.hopeless))
             else:
                 done.waiting.append(post)
         for each in done.given_up:
             self._searches.pop(each.post.bid.author_id, None)  # a later post of his is tried anew
         return done
 
-    def _ask_for(self, user_ids: Sequence[int]) -> None:
+    def _ask_for(self, user_ids: Sequence[int]) -> bool:
         now_ms = self._clock()
         due = []
         for user_id in user_ids[:MOST_WAITING]:
             if self._searches.setdefault(user_id, _Search()).not_before_ms <= now_ms:
                 due.append(user_id)
-        for first in range(0, min(len(due), BATCHES_A_TURN * BATCH), BATCH):
-            self._ask(due[first : first + BATCH])
+        if due:
+            self._ask(due[: self._searches[due[0]].together])
         while len(self._searches) > MOST_WAITING:
             del self._searches[next(iter(self._searches))]
+        return bool(due)
 
     def _ask(self, user_ids: Sequence[int]) -> None:
         try:
@@ -104,8 +109,8 @@ class Authors:
         except XUnavailable as fault:
             if fault.status == 400 and len(user_ids) > 1:
                 # One of them spoils the question for all: it is found by halving.
-                self._ask(user_ids[: len(user_ids) // 2])
-                self._ask(user_ids[len(user_ids) // 2 :])
+                for user_id in user_ids:
+                    self._searches[user_id].together = len(user_ids) // 2
             else:
                 self._failed(user_ids, str(fault), fault.retry_after_ms or 0, hopeless=fault.status == 400)
         else:

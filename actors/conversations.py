@@ -1,7 +1,7 @@
 """Conversations below auction posts: which ones are worth following, and what a post found in one has to say."""
 
 from collections.abc import Container
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 import redis.asyncio
@@ -9,15 +9,29 @@ import redis.asyncio
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
 from adapters.x.payload import PARENT, FoundPost
+from auction.catch_up import HOUSE
 from auction.rules import posted_at_ms
 from messages.base import Phase
 from messages.commands import PlaceBid, WithdrawBid
 
-_FIELDS = ("post_id", "auction_id", "phase")
+_FIELDS = ("post_id", "auction_id", "phase", "hashtag", "paused", "ends_at_ms", "watermark_ms", "leader_post_id")
 
 
-def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, tuple[str, Phase]]:
-    """The auctions on X that have no result yet, as the store has them: auction post id to (auction id, phase).
+class OpenDay(NamedTuple):
+    """An auction on X that has no result yet, as its day stands in the store. Times in UTC ms."""
+
+    post_id: int
+    auction_id: str
+    phase: Phase
+    hashtag: str
+    is_paused_by_house: bool
+    ends_at_ms: int
+    watermark_ms: int
+    leader_post_id: int  # 0 where nobody leads
+
+
+def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, OpenDay]:
+    """The auctions on X that have no result yet, by the id of the auction post.
 
     Raises StoreUnavailable, OutcomeUnknown.
     """
@@ -28,7 +42,7 @@ def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, 
         return _open(pipeline.execute())
 
 
-async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days: int) -> dict[int, tuple[str, Phase]]:
+async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days: int) -> dict[int, OpenDay]:
     """The same for an asyncio loop, with the same errors."""
     async with client.pipeline(transaction=False) as pipeline:
         for day in range(1, days + 1):
@@ -37,11 +51,23 @@ async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days
             return _open(await pipeline.execute())
 
 
-def _open(days: list[Any]) -> dict[int, tuple[str, Phase]]:
+def _open(days: list[Any]) -> dict[int, OpenDay]:
     found = {}
-    for post_id, auction_id, phase in days:
-        if post_id and Phase(phase.decode()) in (Phase.ACTIVE, Phase.PROCESSING):
-            found[int(post_id)] = (auction_id.decode(), Phase(phase.decode()))
+    for post_id, *texts, ends_at_ms, watermark_ms, leader_post_id in days:
+        if not post_id:
+            continue
+        auction_id, phase, hashtag, paused = (text.decode() for text in texts)
+        if Phase(phase) in (Phase.ACTIVE, Phase.PROCESSING):
+            found[int(post_id)] = OpenDay(
+                int(post_id),
+                auction_id,
+                Phase(phase),
+                hashtag,
+                paused == HOUSE,
+                int(ends_at_ms),
+                int(watermark_ms),
+                int(leader_post_id or 0),
+            )
     return found
 
 

@@ -8,7 +8,8 @@ fits in some 32 MB, however many bids they have (a day whose checkpoints are dam
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import redis
 
@@ -24,6 +25,7 @@ ENTRIES_A_READ = 16
 LONGEST_S = 2.0  # that one question may take, and may wait for others; the next one goes on from there
 # Events behind a checkpoint, until a newer one is looked for: twice what an auction leaves between two of them.
 TAIL_MOST = 65_536
+T = TypeVar("T")
 
 
 class StillReading(Exception):
@@ -42,15 +44,44 @@ class Histories:
 
     def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Receipt | None]:
         """What is true of these posts as of now; None for one that got no verdict. Raises StillReading too."""
+
+        def read(record: DayRecord) -> list[Receipt | None]:
+            verdicts = [record.verdict(post_id) for post_id in post_ids]
+            return [receipt_of(record, verdict) if verdict else None for verdict in verdicts]
+
+        return self._read_day(auction_id, read)
+
+    def contenders(self, auction_id: str) -> tuple[list[int], list[int]]:
+        """The posts whose going, and the withdrawn ones whose coming back could change who wins, as of now
+        (`Standings.contenders`). What is gone and binds is not among them. Raises StillReading too."""
+
+        def read(day: DayRecord) -> tuple[list[int], list[int]]:
+            standing, withdrawn = day.standings.contenders() if day.standings else ([], [])
+            return [one for one in standing if one not in day.bound], withdrawn
+
+        return self._read_day(auction_id, read)
+
+    def gone(self, auction_id: str) -> list[int]:
+        """The posts that are known to be gone as of now, in order. Raises StillReading too."""
+        return self._read_day(auction_id, lambda day: sorted(day.tombstones | day.bound))
+
+    def bidder(self, auction_id: str, post_id: int) -> int | None:
+        """The id of who has made this post; None for one that got no verdict. Raises StillReading too."""
+
+        def read(record: DayRecord) -> int | None:
+            verdict = record.verdict(post_id)
+            return verdict.bid.bidder_id if verdict else None
+
+        return self._read_day(auction_id, read)
+
+    def _read_day(self, auction_id: str, read: Callable[[DayRecord], T]) -> T:
         if not self._asking.acquire(timeout=LONGEST_S):
             raise StillReading("others are being answered: please ask again")
         try:
             give_up_s = time.monotonic() + LONGEST_S
             for _ in ("as it is known", "as it lies in the store now"):
                 try:
-                    record = self._day(auction_id, give_up_s).record
-                    verdicts = [record.verdict(post_id) for post_id in post_ids]
-                    return [receipt_of(record, verdict) if verdict else None for verdict in verdicts]
+                    return read(self._day(auction_id, give_up_s).record)
                 except NotAsWritten:
                     self._days.pop(auction_id, None)
                     self._shelf.forget()

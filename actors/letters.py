@@ -1,25 +1,30 @@
-"""Dead letters: where one that is tried again belongs, and what the log is told of one that is discarded.
+"""Dead letters: where one that is tried again belongs, what the log is told of one that is discarded, and which of them
+hold up the close of an auction.
 
 The two are orders of an operator, given on the command line; that a letter goes out as they take effect is the store's
 to see to (`adapters/redis/queue`).
 """
 
+from collections.abc import Callable, Iterator
+
+import msgspec
 import redis
 
 from actors.conversations import commands_for, open_conversations
 from actors.day_plan import stored_plan
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
-from adapters.redis.queue import DeadLetter
+from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.x.errors import UnreadablePost
-from adapters.x.payload import FoundPost
+from adapters.x.payload import FoundPost, read_id
 from adapters.x.webhook import read_push
 from messages.base import Phase
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
-from messages.commands import DiscardLetter, WithdrawBid
+from messages.commands import DiscardLetter, PlaceBid, WithdrawBid
 from messages.events import LetterDiscarded
 
 SOURCE = "dead letter"
+LETTERS_A_READ = 100
 
 
 class HopelessLetter(ValueError):
@@ -48,7 +53,7 @@ def _destination_of_payload(client: redis.Redis, keys: Keys, letter: DeadLetter,
         return letter.auction_id, pack_batch(commands)
     # A number is a place in the calendar, and some may be left out.
     days = max((day.window.day for day in stored_plan(keys, execute(client, "GET", keys.config))), default=0)
-    auctions = {post: auction for post, (auction, _) in open_conversations(client, keys, days).items()}
+    auctions = {post: day.auction_id for post, day in open_conversations(client, keys, days).items()}
     if isinstance(found, WithdrawBid):  # it does not say what the post has replied to
         auction_id = auctions.get(max((post for post in auctions if post < found.post_id), default=0))
     else:
@@ -71,6 +76,33 @@ def _read(data: bytes, found_at_ms: int, why: str) -> FoundPost | WithdrawBid:
         elif found:
             return found
     raise HopelessLetter(f"it still cannot be read: {why}")
+
+
+def open_letters(queue: Queue, auction_id: str, is_judged: Callable[[int], bool]) -> list[str]:
+    """The ids of the auction's letters that hold something that was not decided otherwise meanwhile.
+
+    A line of the stream or a push that cannot be read belongs to no auction: sweeps find such a post again.
+    """
+    found: list[str] = []
+    after = START
+    while letters := queue.dead_letters(after, LETTERS_A_READ):
+        after = letters[-1][0]
+        for letter_id, letter in letters:
+            if letter.auction_id == auction_id and not all(map(is_judged, _posts_in(letter.data))):
+                found.append(letter_id)
+    return found
+
+
+def _posts_in(data: bytes) -> Iterator[int]:
+    """The posts of a letter; 0, which nobody has judged, for whatever else it holds."""
+    try:
+        for command in unpack_commands(data):
+            yield command.post_id if isinstance(command, PlaceBid) else 0
+    except UnreadableMessage:
+        try:
+            yield read_id(msgspec.json.decode(data)["id"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            yield 0
 
 
 def discard_order(letter_id: str, letter: DeadLetter, by: str, why: str, now_ms: int) -> DiscardLetter:

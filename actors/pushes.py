@@ -97,7 +97,7 @@ class Pushes:
     async def _look(self) -> None:
         began_s = time.monotonic()
         found = await open_conversations_async(self._client, self._keys, self._days)
-        self._open = {post_id: auction_id for post_id, (auction_id, _) in found.items()}
+        self._open = {post_id: day.auction_id for post_id, day in found.items()}
         self._looked_at_s = began_s
 
     async def _append(self, auction_id: str, commands: Sequence[PlaceBid | WithdrawBid]) -> None:

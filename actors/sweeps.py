@@ -1,39 +1,102 @@
-"""Proving that every post up to a time was found: two equal passes over a slice, a configured lag apart.
+"""Proving that every post up to a time was found: which page of a search comes next, and what is proven by now.
 
-The stream alone proves nothing (X delivers late, twice, or not at all). Bookkeeping only; `twitter_sweeper` searches.
+The stream alone proves nothing (X delivers late, twice, or not at all). A slice of time is proven by two equal looks, a
+configured lag apart. Slices follow each other from the earliest on, so that what is proven stays so whatever happens
+later; one with too many pages is halved, so that little is read again where a look fails. Bookkeeping of one source of
+one conversation, without I/O: `twitter_sweeper` asks X. Times in UTC ms.
 """
 
 from collections.abc import Iterable
 
+import msgspec
+
 from auction.rules import posted_at_ms
+
+PAGES_A_LOOK = 10  # of 100 posts
+FEW_PAGES = 3  # after so many or fewer the next slice may be twice as long
+LONGEST_SLICE_MS = 24 * 3_600_000
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A page of the posts made at or after `from_ms` and before `to_ms`; `token` is the page's, None of the first."""
+
+    from_ms: int
+    to_ms: int
+    token: str | None = None
+
+
+class _Slice(msgspec.Struct):
+    """A stretch of time that was looked at: when the last look ended, and what it has seen."""
+
+    from_ms: int
+    to_ms: int
+    looked_at_ms: int
+    seen: frozenset[int]
+    is_proven: bool = False
 
 
 class Sweep:
-    """The passes over one auction's conversation. Times in UTC ms."""
+    """The looks from `from_ms` on. Everything before `reached_ms` was looked at once, before `proven_ms` twice."""
 
-    def __init__(self, lag_ms: int) -> None:
+    def __init__(self, lag_ms: int, from_ms: int) -> None:
+        self.proven_ms = self.reached_ms = from_ms
         self._lag_ms = lag_ms
-        self._earlier: tuple[int, int, frozenset[int]] | None = None  # when, up to when, which posts
-        self.proven_ms = 0
+        self._slices: list[_Slice] = []  # from `proven_ms` to `reached_ms`, without a gap
+        self._longest_ms = LONGEST_SLICE_MS
+        self._next_page: Ask | None = None
+        self._pages = 0
+        self._seen: set[int] = set()  # on the pages so far
 
-    def record(self, passed_at_ms: int, swept_to_ms: int, post_ids: Iterable[int]) -> int | None:
-        """Take in a pass that saw `post_ids`, all made before `swept_to_ms`; the newly proven time, or None.
+    def next(self, now_ms: int, to_ms: int) -> Ask | None:
+        """The page to ask for, None where nothing is due. First looks reach `to_ms` at the most.
 
-        The earlier pass stays until one comes late enough to be held against it, so passes may be as frequent as one
-        likes. A slice whose two passes differ is not proven; the later pass is then the one to be equalled.
+        What is due again comes first: it moves what a restart does not have to look at again.
         """
-        here = frozenset(post_ids)
-        if self._earlier is None:
-            self._earlier = (passed_at_ms, swept_to_ms, here)
+        if self._next_page:
+            return self._next_page
+        for each in self._slices:
+            if not each.is_proven and now_ms >= each.looked_at_ms + self._lag_ms:
+                return Ask(each.from_ms, each.to_ms)
+        if to_ms <= self.reached_ms:
             return None
-        earlier_at_ms, to_ms, there = self._earlier
-        if passed_at_ms < earlier_at_ms + self._lag_ms:
-            return None
-        self._earlier = (passed_at_ms, swept_to_ms, here)
-        if to_ms <= self.proven_ms or self._slice(here, to_ms) != self._slice(there, to_ms):
-            return None
-        self.proven_ms = to_ms
-        return to_ms
+        return Ask(self.reached_ms, min(to_ms, self.reached_ms + self._longest_ms))
 
-    def _slice(self, post_ids: Iterable[int], to_ms: int) -> set[int]:
-        return {post_id for post_id in post_ids if self.proven_ms <= posted_at_ms(post_id) < to_ms}
+    def read(self, asked: Ask, post_ids: Iterable[int], token: str | None, now_ms: int) -> None:
+        """Take in the page that was asked for: its posts, and the token of the page behind it."""
+        if asked.token is None:
+            self._pages, self._seen = 0, set()
+        self._pages += 1
+        # A source is free to answer with more than it was asked for.
+        self._seen.update(post_id for post_id in post_ids if asked.from_ms <= posted_at_ms(post_id) < asked.to_ms)
+        self._next_page = None
+        if token is None:
+            self._end_look(asked, now_ms)
+        elif self._pages >= PAGES_A_LOOK and asked.to_ms - asked.from_ms > 1:
+            self._halve(asked)
+        else:
+            self._next_page = msgspec.structs.replace(asked, token=token)
+
+    def begin_again(self) -> None:
+        """The look that is under way cannot go on: its next page is not to be had."""
+        self._next_page = None
+
+    def _end_look(self, asked: Ask, now_ms: int) -> None:
+        seen = frozenset(self._seen)
+        if asked.from_ms == self.reached_ms:
+            self._slices.append(_Slice(asked.from_ms, asked.to_ms, now_ms, seen))
+            self.reached_ms = asked.to_ms
+            if self._pages <= FEW_PAGES:
+                self._longest_ms = min(2 * self._longest_ms, LONGEST_SLICE_MS)
+            return
+        looked_at = next(each for each in self._slices if each.from_ms == asked.from_ms)
+        # A slice whose two looks differ is not proven; the later look is then the one to be equalled.
+        looked_at.is_proven = seen == looked_at.seen
+        looked_at.seen, looked_at.looked_at_ms = seen, now_ms
+        while self._slices and self._slices[0].is_proven:
+            self.proven_ms = self._slices.pop(0).to_ms
+
+    def _halve(self, asked: Ask) -> None:
+        """Look at half as much at a time, from here on. Later slices are looked at anew: that is rare, and simple."""
+        self._longest_ms = (asked.to_ms - asked.from_ms) // 2
+        self._slices = [each for each in self._slices if each.to_ms <= asked.from_ms]
+        self.reached_ms = asked.from_ms

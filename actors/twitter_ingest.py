@@ -23,7 +23,7 @@ from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
 from adapters.x.errors import UnreadablePost, XUnavailable
 from adapters.x.payload import FoundPost, direct_reply, first_versions, read_payload
-from adapters.x.stream import PostStream, StreamEnd
+from adapters.x.stream import EndCause, PostStream, StreamEnd
 from messages.base import Hint
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew, SweepNow
@@ -38,6 +38,9 @@ POLL_S = 0.01
 LINES_A_MESSAGE = 512
 # What of the stream may wait in the mailbox, beside the number of messages: a post can have a megabyte.
 WAITING_BYTES = 2**26
+
+# How often the stream's rules are looked at while an auction is open: somebody else may have changed them.
+RULES_MS = 60_000
 
 # A stream that held so long, in ms, was well: what ends it is not counted to the failures before.
 STABLE_MS = 180_000
@@ -101,7 +104,8 @@ class TwitterIngest(Actor):
         self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
         self._days, self._sweeper = days, sweeper
         self._stream: PostStream | None = None
-        self._rules: frozenset[int] = frozenset()
+        self._rules: frozenset[int] | None = None  # None: what a predecessor has left is not known
+        self._rules_due_ms = 0
         self._not_before_ms = self._connected_ms = self._failures = 0
         # The stream's thread alone changes the one, the actor's the other: so they need no lock.
         self._bytes_in = self._bytes_out = 0
@@ -123,21 +127,15 @@ class TwitterIngest(Actor):
 
     def _look(self) -> None:
         conversations = open_conversations(self._client, self._store.keys, self._days)
-        self._auctions = {post_id: auction_id for post_id, (auction_id, _) in conversations.items()}
+        self._auctions = {post_id: day.auction_id for post_id, day in conversations.items()}
 
     def tick(self) -> None:
         self._look()
         self._queue_named()
         wanted = frozenset(self._auctions)
-        if not wanted or self._clock() < self._not_before_ms:
-            return
-        try:
-            if wanted != self._rules:
-                self._x.set_rules({f"auction-{post_id}": f"conversation_id:{post_id}" for post_id in wanted})
-                self._rules = wanted
-        except XUnavailable as unavailable:
-            log.warning("the stream's rules could not be set: %s", unavailable)
-            self._not_before_ms = self._clock() + (unavailable.retry_after_ms or RETRY_X_MS)
+        if not wanted and self._stream:
+            self._stream.stop(0.0)  # what it brings would be paid for
+        if self._clock() < self._not_before_ms or not self._has_rules(wanted) or not wanted:
             return
         if self._stream is None and not any(map(self._queue.is_full, self._auctions.values())):
             stream = self._make_stream(self._on_raw, self._on_connected, self._on_ended)
@@ -147,6 +145,22 @@ class TwitterIngest(Actor):
                 self._not_before_ms = self._clock() + (unavailable.retry_after_ms or RETRY_X_MS)
                 return
             self._stream = stream
+
+    def _has_rules(self, wanted: frozenset[int]) -> bool:
+        """Whether the stream's rules are those that are wanted, which is looked at now and then."""
+        now_ms = self._clock()
+        if wanted == self._rules and (not wanted or now_ms < self._rules_due_ms):
+            return True
+        mark = f"{self._store.keys.marathon_id}-auction-"
+        try:
+            is_done = self._x.set_rules(mark, {f"{mark}{post_id}": f"conversation_id:{post_id}" for post_id in wanted})
+        except XUnavailable as unavailable:
+            log.warning("the stream's rules could not be set: %s", unavailable)
+            self._not_before_ms = now_ms + (unavailable.retry_after_ms or RETRY_X_MS)
+            return False
+        if is_done:
+            self._rules, self._rules_due_ms = wanted, now_ms + RULES_MS
+        return is_done
 
     # ---- called by the stream's thread
 
@@ -187,7 +201,11 @@ class TwitterIngest(Actor):
         self.context.send(self.context.name, StreamEnded(end, self.context.incarnation))
 
     def _reconnect_later(self, end: StreamEnd) -> None:
-        """X says how long to wait before the next connection; a stream that has held for a while begins anew."""
+        """X says how long to wait before the next connection; a stream that has held for a while begins anew, and one
+        that was given up has not failed."""
+        if end.cause is EndCause.STOPPED:
+            self._stream, self._connected_ms = None, 0
+            return
         now_ms = self._clock()
         if self._connected_ms and now_ms - self._connected_ms > STABLE_MS:
             self._failures = 0

@@ -228,6 +228,13 @@ class DayRecord:
             return False
         return self.ends_at_ms <= now_ms < self.controls.latest_end_ms
 
+    def waits_for_a_sweep(self, now_ms: int) -> bool:
+        """Whether bidding is over and a sweep has to reach the end before it is frozen: a bid that it finds may move
+        the end. For as long as the close may take, then an operator decides."""
+        if self.phase is not Phase.ACTIVE or self.prepared is None or self.controls is None or self.controls.paused:
+            return False
+        return self.ends_at_ms <= now_ms < self.ends_at_ms + self.prepared.rules.close_bound_ms
+
     def verdict(self, post_id: int) -> Verdict | None:
         """What is true of a reply as of now; None for one that is not known."""
         return self.outside.get(post_id) or (self.standings.verdict(post_id) if self.standings else None)

@@ -81,6 +81,11 @@ class Segment:
         """What `sealed` packed."""
         return self._open().packed().data
 
+    @property
+    def leaders(self) -> Sequence[int]:
+        """The posts of the bids within that have led, in order."""
+        return self._open().leaders if self.accepted else ()
+
     def has_led(self, post_id: int) -> bool:
         """Whether this bid has led."""
         return self.accepted > 0 and _place(self._open().leaders, post_id) is not None

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 
+import msgspec
+
 from auction.controls import Controls
 from auction.fold import Bid, Link, Verdict, effective_end, fold, judge, link_to
 from auction.segments import BIDS_A_SEGMENT, Segment, sealed
@@ -78,6 +80,22 @@ class Standings:
         """How many of them have led: the length of the whole chain."""
         return len(self.chain) + sum(segment.accepted for segment in self.segments)
 
+    def contenders(self) -> tuple[list[int], list[int]]:
+        """The posts whose going could change who wins, and the withdrawn ones whose coming back could: what an operator
+        may still release and the chain of leaders in order, and what would have led in its place."""
+        packed = [post_id for segment in self.segments for post_id in segment.leaders]
+        chain = packed + [link.bid.post_id for link in self.chain]
+        return [*sorted(self.held), *chain], [one for one in sorted(self._withdrawn) if self._would_lead(one)]
+
+    def _would_lead(self, post_id: int) -> bool:
+        """Whether a withdrawn bid would have led, or waited for an operator, were it there."""
+        bid = self._bid(post_id)
+        if bid is None:
+            return False
+        there = msgspec.structs.replace(bid, withdrawn=False)
+        verdict = judge(self.rules, self.controls, self._link_before(post_id), there, self._own_posts_up_to(bid))
+        return verdict.refusal in (None, Refusal.HELD)
+
     def knows(self, post_id: int) -> bool:
         """Whether this bid was found before."""
         if post_id >= self._at_hand_from:  # nearly always
@@ -96,9 +114,7 @@ class Standings:
         bid = self._bid(post_id)
         if bid is None:
             return None
-        place = self._links_before(post_id)
-        leader = self.chain[place - 1] if place else self._packed_link_before(post_id)
-        return judge(self.rules, self.controls, leader, bid, self._own_posts_up_to(bid))
+        return judge(self.rules, self.controls, self._link_before(post_id), bid, self._own_posts_up_to(bid))
 
     def update(
         self, found: Sequence[Bid], withdrawn: Sequence[int] = (), changed: Sequence[int] = ()
@@ -190,6 +206,11 @@ class Standings:
         if bid:
             bid.withdrawn = bid.withdrawn or post_id in self._withdrawn
         return bid
+
+    def _link_before(self, post_id: int) -> Link | None:
+        """Who leads where this post comes."""
+        place = self._links_before(post_id)
+        return self.chain[place - 1] if place else self._packed_link_before(post_id)
 
     def _packed_link_before(self, post_id: int) -> Link | None:
         """The last link of the chain's packed part that is earlier than this post."""

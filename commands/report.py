@@ -1,7 +1,8 @@
 """The report of a demo: what the manager made of the days, beside what the simulator's ground truth makes of them.
 
 Both sides count the posts made before the effective end, for which the watermark vouches. Later ones are `AFTER_CLOSE`
-whether or not they were found, and posts that are gone may never have been found: neither is counted.
+whether or not they were found; posts that are gone may never have been found, and one that never led is not asked for
+again: neither is counted.
 """
 
 from collections import Counter
@@ -21,7 +22,7 @@ from auction.rules import posted_at_ms
 from commands.audit import audit
 from messages.base import Outcome, Refusal, Wei
 from messages.events import AuctionOpened, AuctionResumed, EndExtended, PostAttempted
-from simulator.oracle import is_gone, judge
+from simulator.oracle import is_gone, is_taken_back, judge
 
 ENTRIES_A_READ = 256
 UNCOUNTED = {Refusal.AFTER_CLOSE, Refusal.WITHDRAWN}
@@ -77,12 +78,13 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int)
     if day.standings is None or day.post_id is None:
         return DayReport(number, None, None, None, 0, {}, {})
     ends_at_ms = day.standings.ends_at_ms
-    vouched_for = [verdict for verdict in day.standings.verdicts() if posted_at_ms(verdict.bid.post_id) < ends_at_ms]
-    reasons = Counter(verdict.refusal for verdict in vouched_for)
     conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
     # A post that is gone and was never found cannot count.
     known = [post for post in conversation if day.knows(int(post["id"])) or not is_gone(post)]
     in_time = [post for post in known if post["posted_at_ms"] < ends_at_ms]
+    taken_back = {int(post["id"]) for post in in_time if is_taken_back(post, ends_at_ms, day.bound)}
+    vouched_for = [verdict for verdict in day.standings.verdicts() if posted_at_ms(verdict.bid.post_id) < ends_at_ms]
+    reasons = Counter(one.refusal for one in vouched_for if one.refusal is None or one.bid.post_id not in taken_back)
     opened_at_ms = day.standings.controls.opened_at_ms
     expected = judge(in_time, day.prepared.rules, {day.post_id}, opened_at_ms, ends_at_ms, day.bound)
     if not _end_is_explained(day, conversation, published_ms):

@@ -15,7 +15,7 @@ OWN_READ = 1_000  # a mention of the account
 MOST_POSTS_A_SECOND = 250  # that the stream delivers
 MOST_POSTS_A_MONTH = 3_000_000
 _PAGE = 100
-_LOOKS_AT_A_POST = 2  # two passes prove a slice
+_LOOKS = 2  # prove a slice
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,15 +54,16 @@ def most_replies(plan: Plan) -> int:
 
 def costs(plan: Plan, replies: int) -> Costs:
     """What a day with so many replies costs at the most: each by another author, each read in every way there is."""
-    passes = -(-plan.longest_ms // plan.sweep_interval_ms) + -(-plan.close_bound_ms // plan.sweep_lag_ms)
-    pages = _LOOKS_AT_A_POST * -(-replies // _PAGE)
+    # One more ends at the end of the day.
+    slices = -(-(plan.longest_ms + plan.close_bound_ms) // plan.sweep_interval_ms) + 1
+    sweeps = _LOOKS * (slices + -(-replies // _PAGE))
     posts = max(plan.posts_a_day, plan.announcements)
     requests = {
         "post": posts,
-        "search": passes + pages,
-        "mentions": passes + pages,
-        # While the day is open a handful, at its close every post in every pass.
-        "lookup": passes + -(-plan.close_bound_ms // plan.sweep_lag_ms) * -(-replies // _PAGE),
+        "search": sweeps,
+        "mentions": sweeps,
+        # While the day is open the last leaders, at its close all that ever led, and what is open each lag again.
+        "lookup": slices + -(-plan.close_bound_ms // plan.sweep_lag_ms) + -(-replies // (_PAGE - 1)),
         "users": -(-replies // _PAGE),
     }
     paid = posts * POST_MADE + replies * (POST_READ + USER_READ + OWN_READ)

@@ -36,9 +36,7 @@ def judge(
         meaning = post["meaning"]
         if meaning is None or meaning.get("refusal") == Refusal.NO_HASHTAG:
             continue
-        gone_at_ms = _gone_at_ms(post)
-        is_taken_back = gone_at_ms is not None and gone_at_ms < ends_at_ms and int(post["id"]) not in bound
-        is_hidden = gone_at_ms is not None or post.get("protected_at_ms") is not None
+        is_hidden = is_gone(post) or post.get("protected_at_ms") is not None
         if is_hidden and not post.get("shown", True):
             continue
         needed_wei = int(rules.reserve_wei)
@@ -49,7 +47,7 @@ def judge(
         age_ms = posted_at_ms - post["author_created_at_ms"]
         amount_wei = int(meaning.get("amount_wei") or 0)
 
-        if is_taken_back:
+        if is_taken_back(post, ends_at_ms, bound):
             reason = Refusal.WITHDRAWN
         elif post["replied_to"] is None or int(post["replied_to"]) not in auction_post_ids:
             reason = Refusal.NOT_A_REPLY
@@ -82,6 +80,12 @@ def judge(
 def is_gone(post: Mapping[str, Any]) -> bool:
     """Whether the post is not to be found any more."""
     return _gone_at_ms(post) is not None
+
+
+def is_taken_back(post: Mapping[str, Any], ends_at_ms: int, bound: Collection[int]) -> bool:
+    """Whether the post takes its bid with it: gone before the end, and not among those that bind."""
+    gone_at_ms = _gone_at_ms(post)
+    return gone_at_ms is not None and gone_at_ms < ends_at_ms and int(post["id"]) not in bound
 
 
 def _gone_at_ms(post: Mapping[str, Any]) -> int | None:

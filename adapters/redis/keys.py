@@ -73,6 +73,11 @@ class Keys:
         """The name under which replies that X pushed without their author wait in an input queue, to be looked up."""
         return "nameless"
 
+    def searched(self, auction_id: str) -> str:
+        """String: up to when (UTC ms) the conversation was searched at least once; what was found waits in the queue or
+        is decided."""
+        return f"searched:{auction_id}"
+
     def segment(self, auction_id: str, number: int) -> str:
         """String: older bids of the auction, packed away; which of them belong together its checkpoint knows."""
         return f"segment:{auction_id}:{number}"
@@ -146,6 +151,7 @@ class Keys:
         kinds |= {self.current: "hash", self.dead: "stream"}
         for auction_id, day in days.items():
             kinds |= {self.day(day): "hash", self.bids(auction_id): "zset", self.queue(auction_id): "stream"}
+            kinds[self.searched(auction_id)] = "string"
         for name in ("house", self.nameless):
             kinds[self.queue(name)] = "stream"
         for writer in writers:

@@ -21,7 +21,7 @@ from adapters.x.endpoint import Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
 from adapters.x.fields import EDIT_HISTORY, POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
-from adapters.x.payload import FoundPost, Page, direct_reply, first_versions, read_id, read_page
+from adapters.x.payload import Page, direct_reply, first_versions, read_id, read_page
 
 BATCH = 100  # ids of a lookup, posts of a page: X's maximum
 
@@ -76,64 +76,67 @@ class XClient:
         finally:  # where that endpoint alone fails, the other one's answer still shows X's time
             self._who_am_i()
 
-    def set_rules(self, rules: Mapping[str, str]) -> None:
-        """Make these (tag to value) the rules of the stream: adds what is missing, removes what is too much.
+    def set_rules(self, mark: str, rules: Mapping[str, str]) -> bool:
+        """Make these (tag to value) the rules of the stream whose tags begin with `mark`; others' are left alone.
 
-        X takes some 20 s to follow. Raises XUnavailable, also for a rule that X does not accept.
+        One change at a time, so that nobody waits for long: whether there is none left to be made. X takes some 20 s to
+        follow. Raises XUnavailable, also for a rule that X does not accept.
         """
         wanted = set(rules.items())
         answer = self._asking.ask_object("rules", self._rules.get_rules)
-        present = {str(rule.get("id")): (rule.get("tag"), rule.get("value")) for rule in items(answer, "data")}
-        surplus = [rule_id for rule_id, rule in present.items() if rule not in wanted]
+        present = {str(rule.get("id")): (str(rule.get("tag")), rule.get("value")) for rule in items(answer, "data")}
+        surplus = [one for one, rule in present.items() if rule[0].startswith(mark) and rule not in wanted]
         missing = [tweepy.StreamRule(value, tag) for tag, value in sorted(wanted - set(present.values()))]
         # Removing comes first: X refuses a value that is there already, under whatever tag.
         if surplus:
             self._change_rules(partial(self._rules.delete_rules, surplus))
-        if missing:
+        elif missing:
             self._change_rules(partial(self._rules.add_rules, missing))
+        return not (surplus and missing)
 
-    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> Page:
-        """The posts of the conversation made at or after `start_ms` and before `end_ms`, in the order of their ids.
+    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0, token: str | None = None) -> Page:
+        """A page of the conversation's posts made at or after `start_ms` and before `end_ms`; the newest come first.
 
         X finds nothing of the last 30 s for sure, nothing older than 7 days, and its index may lag: search again.
-        Raises XUnavailable; TooManyPages where the slice is too long for one call.
+        Raises XUnavailable; with status 400 where X does not take the token any more.
         """
-        ask = partial(
-            self._client.search_recent_tweets,
-            f"conversation_id:{conversation_id}",
-            **_slice(max(conversation_id, first_id(start_ms) - 1), end_ms),
+        return self._page(
+            "search",
+            partial(
+                self._client.search_recent_tweets,
+                f"conversation_id:{conversation_id}",
+                **_slice(max(conversation_id, first_id(start_ms) - 1), end_ms),
+                next_token=token,
+            ),
+            conversation_id,
         )
-        return self._found("search", lambda token: ask(next_token=token), conversation_id)
 
-    def mentions(self, since_id: int, end_ms: int, start_ms: int = 0) -> Page:
-        """The posts after `since_id` that name the account, as each reply to it does, otherwise like `search`.
+    def mentions(self, since_id: int, end_ms: int, start_ms: int = 0, token: str | None = None) -> Page:
+        """A page of the posts after `since_id` that name the account, as each reply to it does; else like `search`.
 
         A second source: X has been seen not to find a reply by its conversation. It goes back 800 posts at most.
         """
-        ask = partial(
-            self._client.get_users_mentions,
-            self._who_am_i(),
-            **_slice(max(since_id, first_id(start_ms) - 1), end_ms),
+        return self._page(
+            "mentions",
+            partial(
+                self._client.get_users_mentions,
+                self._who_am_i(),
+                **_slice(max(since_id, first_id(start_ms) - 1), end_ms),
+                pagination_token=token,
+            ),
         )
-        return self._found("mentions", lambda token: ask(pagination_token=token))
 
     def lookup(self, asked_ids: Iterable[int]) -> Lookup:
-        """Which of these posts are still there. Raises XUnavailable."""
+        """Which of these posts are still there; BATCH of them at most. Raises XUnavailable."""
         asked = sorted(set(asked_ids))
-        present: set[int] = set()
-        gone: dict[int, str] = {}
-        for first in range(0, len(asked), BATCH):
-            batch = asked[first : first + BATCH]
-            ask = partial(self._client.get_tweets, batch, tweet_fields=[EDIT_HISTORY])
-            there, missing = read_lookup(self._asking.ask_object("lookup", ask))
-            present |= there
-            gone |= missing
-        present.intersection_update(asked)
+        ask = partial(self._client.get_tweets, asked, tweet_fields=[EDIT_HISTORY])
+        present, gone = read_lookup(self._asking.ask_object("lookup", ask))
+        present &= set(asked)
         return Lookup(frozenset(present), {one: gone[one] for one in asked if one in gone and one not in present})
 
     def posts(self, post_ids: Iterable[int]) -> Page:
         """These posts, as far as they are there, BATCH of them at most: a third source. Raises XUnavailable."""
-        return self._found("lookup", lambda _: self._client.get_tweets(sorted(set(post_ids)), **POST_PARAMETERS))
+        return self._page("lookup", lambda: self._client.get_tweets(sorted(set(post_ids)), **POST_PARAMETERS))
 
     def users(self, user_ids: Iterable[int]) -> Users:
         """Who these accounts are; BATCH of them at most. Raises XUnavailable."""
@@ -184,21 +187,16 @@ class XClient:
                 found.update((post_id, written_text(post)) for post_id in ids([post], "id"))
         return sorted(found.items(), reverse=True)
 
-    def _found(
-        self, kind: str, ask: Callable[[str | None], requests.Response], conversation_id: int | None = None
-    ) -> Page:
-        """All pages; what does not name its conversation was found in this one."""
-        posts: dict[int, FoundPost] = {}
-        unreadable: list[UnreadablePost] = []
-        for raw in self._asking.pages(kind, ask):
-            try:
-                page = read_page(raw, kind, self._asking.now_ms(), conversation_id)
-            except UnreadablePost as fault:
-                raise XUnavailable(f"{kind}: the page cannot be read: {fault}") from fault
-            unreadable += page.unreadable
-            firsts = first_versions(raw)
-            posts.update((post.bid.post_id, direct_reply(post, firsts)) for post in page.posts)
-        return Page([posts[post_id] for post_id in sorted(posts)], unreadable)
+    def _page(self, kind: str, ask: Callable[[], requests.Response], conversation_id: int | None = None) -> Page:
+        """One page, in the order of ids; what does not name its conversation was found in this one."""
+        raw = self._asking.ask(kind, ask)
+        try:
+            page = read_page(raw, kind, self._asking.now_ms(), conversation_id)
+        except UnreadablePost as fault:
+            raise XUnavailable(f"{kind}: the page cannot be read: {fault}") from fault
+        firsts = first_versions(raw)
+        posts = {post.bid.post_id: direct_reply(post, firsts) for post in page.posts}
+        return msgspec.structs.replace(page, posts=[posts[post_id] for post_id in sorted(posts)])
 
     def _who_am_i(self) -> int:
         if self._own_id is None:

@@ -44,10 +44,11 @@ class FoundPost(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What a search or one page of it has found: the posts, and what could not be read."""
+    """A page of a search: its posts, what could not be read, and the token of the next page."""
 
     posts: list[FoundPost]
     unreadable: list[UnreadablePost]
+    next_token: str | None = None
 
 
 def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
@@ -81,7 +82,7 @@ def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | 
             posts.append(_found(post, page.includes, source, found_at_ms, bytes(item)))
         except UnreadablePost as fault:
             unreadable.append(fault)
-    return Page(posts, unreadable)
+    return Page(posts, unreadable, page.meta.next_token)
 
 
 def first_versions(raw: bytes) -> dict[int, int]:
@@ -192,9 +193,14 @@ class _Line(msgspec.Struct, gc=False):
     includes: _Includes | None = None
 
 
+class _Meta(msgspec.Struct, frozen=True):
+    next_token: str | None = None
+
+
 class _Page(msgspec.Struct):
     data: list[msgspec.Raw] | None = None
     includes: _Includes | None = None
+    meta: _Meta = _Meta()
 
 
 # Not strict, so that an id may be a string.

@@ -103,11 +103,15 @@ class Stage:
             self.leave(name)
 
     def step(self, *actors: Actor) -> None:
-        """One after the other handles what waits for it, and then does what is due."""
+        """One after the other handles what waits for it, does what is due, and what it has told itself to do next."""
         for actor in actors:
-            while letters := actor.context.mailbox.take(actor.batch_max):
-                actor.handle_batch([letter.message for letter in letters])
+            self._read(actor)
             actor.tick()
+            self._read(actor)
+
+    def _read(self, actor: Actor) -> None:
+        while letters := actor.context.mailbox.take(actor.batch_max):
+            actor.handle_batch([letter.message for letter in letters])
 
     def until(self, condition: Callable[[], Any], *actors: Actor) -> Any:
         """Steps them until it holds; what comes from outside (bytes of a stream) takes its own time."""
@@ -157,8 +161,9 @@ class Stage:
     # ---- an auction, as most tests need one
 
     def auction(self, day: int = 1) -> Auction:
-        """The actor of the day's auction."""
+        """The actor of the day's auction. Its end waits for no sweep, since most tests have none."""
         auction_id = f"m-{day:02d}"
+        self.client.set(self.keys.searched(auction_id), 2**62)
         return self.enter(auction_id, lambda context: Auction(context, auction_id, self.access, self.clock, ()))
 
     def prepared(self, day: int = 1, rules: Rules = RULES) -> Auction:

@@ -10,12 +10,14 @@ from actors.authors import RETRIES, Authors
 from actors.nameless import MOST, Nameless
 from actors.twitter_ingest import RawPosts
 from actors.twitter_sweeper import TwitterSweeper
+from adapters import alarms
 from adapters.redis.queue import START
 from adapters.x import FoundPost, Users, XClient, XUnavailable
 from adapters.x.answers import Author
-from messages.codec import pack, unpack, unpack_commands
-from messages.commands import MarkSwept, PlaceBid
-from tests.actors.stage import Clock, Stage
+from messages.codec import pack, unpack
+from messages.commands import PlaceBid
+from messages.events import ResultNamed
+from tests.actors.stage import HOUR_MS, Clock, Stage
 from tests.actors.test_twitter_ingest import Entrance, line
 from tests.actors.test_twitter_sweeper import TIMING, ahead, bids, marks
 from tests.simulator.x_process import SimulatedX
@@ -67,12 +69,16 @@ def ids(posts: Iterable[FoundPost]) -> list[int]:
 
 
 @pytest.mark.requirement("QUE-2")
-def test_authors_are_asked_for_a_hundred_at_a_time_and_once() -> None:
+def test_authors_are_asked_for_a_hundred_at_a_time_and_once_in_one_request_a_turn() -> None:
     x, clock = Directory(known=range(1, 400)), Clock(1)
     authors = Authors(x, clock)
     posts = [post_by(n) for n in range(1, 151)] + [post_by(500, handle="known", created_at_ms=5)]
     done = authors.complete(posts)
-    assert [len(asked) for asked in x.asked] == [100, 50]
+    assert ([len(asked) for asked in x.asked], done.has_asked) == ([100], True)
+    assert len(done.waiting) == 50
+    done = authors.complete(posts)
+    assert ([len(asked) for asked in x.asked], done.has_asked) == ([100, 50], True)
+    assert not authors.complete(posts).has_asked
     assert ids(done.ready) == ids(posts)
     first = done.ready[0].bid
     assert (first.author_handle, first.author_created_at_ms, first.author_followers) == ("user1", 1_000, 1)
@@ -95,8 +101,9 @@ def test_a_failing_look_up_is_tried_three_times_more_each_after_a_longer_wait() 
         done = authors.complete(posts)
         assert len(x.asked) == number + 1
     assert done.waiting == []
-    assert done.given_up[0].attempts == RETRIES + 1
+    assert len(x.asked) == RETRIES + 1
     assert "503" in done.given_up[0].error
+    assert not done.given_up[0].hopeless
     x.down = None
     assert ids(authors.complete([post_by(1, post_id=5)]).ready) == [1], "a later post of his is tried anew"
 
@@ -105,16 +112,20 @@ def test_a_failing_look_up_is_tried_three_times_more_each_after_a_longer_wait() 
 def test_who_does_not_exist_is_given_up_when_it_is_said_again_and_a_poisonous_id_alone_is_found() -> None:
     x, clock = Directory(known=range(1, 101), gone=[200, 201], poison=[50]), Clock(0)
     authors = Authors(x, clock)
-    posts = [post_by(n) for n in [*range(1, 101), 200, 201]]
-    done = authors.complete(posts)
-    assert {each.post.bid.author_id: each.attempts for each in done.given_up} == {50: 1}
-    assert len(done.ready) == 99
+    waiting, given_up = [post_by(n) for n in [*range(1, 101), 200, 201]], []
+    has_asked = True
+    while has_asked:
+        turns = len(x.asked)
+        done = authors.complete(waiting)
+        waiting, given_up, has_asked = done.waiting, given_up + done.given_up, done.has_asked
+        assert len(x.asked) == turns + has_asked, "one request a turn"
     assert len(x.asked) <= 2 * 8
-    assert ids(done.waiting) == [200, 201], "one answer proves no absence"
+    assert ids(waiting) == [200, 201], "one answer proves no absence"
     x.gone.discard(201), x.known.add(201)
     clock.goes_on(2_000)
-    done = authors.complete([post for post in posts if post.bid.author_id in (200, 201)])
-    assert {each.post.bid.author_id: each.attempts for each in done.given_up} == {200: 2}
+    done = authors.complete(waiting)
+    given_up += done.given_up
+    assert {each.post.bid.author_id: each.hopeless for each in given_up} == {50: True, 200: True}
     assert ids(done.ready) == [201]
 
 
@@ -234,39 +245,66 @@ class CannotNameAnn(XClient):
 
 
 @pytest.mark.requirement("QUE-2", "BID-5")
-def test_no_mark_passes_a_post_whose_author_is_not_known_and_in_the_end_it_is_a_dead_letter(
+def test_a_post_whose_author_nobody_can_name_is_asked_for_until_he_is_and_the_auction_is_not_closed_before(
     stage: Stage,
     x: SimulatedX,
     open_on_x: OpenOnX,
     sweeper: Callable[..., TwitterSweeper],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, post = open_on_x()
+    auction, post = open_on_x()
     before = x.reply("bob", "0.2 ETH #AuctionDay", post)
     ahead(stage)
     actor = sweeper(CannotNameAnn)
     stage.step(actor)
     monkeypatch.setattr(CannotNameAnn, "silent", True)
     x.tell("faults", **NO_INCLUDES)
-    nameless = x.reply("ann", "0.3 ETH #AuctionDay", post)
+    nameless = x.reply("ann", "0.5 ETH #AuctionDay", post)
     posted_ms = (nameless >> 22) + 1288834974657
-    while not dead_letters(stage):
-        stage.clock.goes_on(5_000)
-        stage.step(actor)
-        assert max(marks(stage), default=0) <= posted_ms or dead_letters(stage)
-        assert bids(stage) == [before]
-    [letter] = dead_letters(stage)
-    assert (letter.auction_id, letter.attempts) == ("m-01", RETRIES + 1)
-    assert "503" in letter.error
-    [command] = unpack_commands(letter.data)
-    assert isinstance(command, PlaceBid)
-    assert command.post_id == nameless
-    for _ in range(3):
+    for _ in range(2 * HOUR_MS // TIMING.interval_ms):
         stage.clock.goes_on(TIMING.interval_ms)
-        stage.step(actor)
-    assert max(marks(stage)) > posted_ms, "then it blocks nothing any more"
-    assert len(dead_letters(stage)) == 1
-    assert not [command for command in stage.queued("m-01") if isinstance(command, MarkSwept) and command.looked_again]
+        stage.step(actor, auction)
+        assert max(marks(stage), default=0) <= posted_ms
+    assert bids(stage) == []
+    assert str(nameless) in alarms.sounding()["authors:m-01"]
+    assert dead_letters(stage) == []
+    assert stage.current()["leader_post_id"] == str(before)
+    assert stage.logged(ResultNamed) == []
+    monkeypatch.setattr(CannotNameAnn, "silent", False)
+    for _ in range(4):
+        stage.clock.goes_on(TIMING.interval_ms)
+        stage.step(actor, auction)
+    assert "authors:m-01" not in alarms.sounding()
+    [result] = stage.logged(ResultNamed)
+    assert result.winner.post_id == nameless
+
+
+@pytest.mark.requirement("BID-6", "BID-5")
+def test_a_post_whose_author_x_does_not_know_stands_with_his_id_alone(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX
+) -> None:
+    class KnowsNobody(XClient):
+        """X names no author, and says of each that there is none."""
+
+        def users(self, user_ids: Iterable[int]) -> Users:
+            return Users({}, dict.fromkeys(user_ids, "Could not find user"))
+
+    auction, post = open_on_x()
+    x.tell("faults", **NO_INCLUDES)
+    made = x.reply("ann", "0.5 ETH #AuctionDay", post)
+    ahead(stage)
+    actor = stage.enter(
+        "sweeper",
+        lambda context: TwitterSweeper(
+            context, stage.access, stage.clock, x_client(KnowsNobody), TIMING, 3, "scheduler"
+        ),
+    )
+    stage.step(actor)
+    assert bids(stage) == [], "one answer proves no absence"
+    stage.clock.goes_on(TIMING.interval_ms)
+    stage.step(actor, auction)
+    assert stage.current()["leader_post_id"] == str(made)
+    assert dead_letters(stage) == []
 
 
 @pytest.mark.requirement("QUE-2", "X-1")

@@ -1,106 +1,216 @@
-"""When a sweep proves something: never because of one look, never across a post that came up late."""
+"""What looks prove: never because of one look, never across a post that came up late, and a page at a time."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.sweeps import Sweep
-from auction.rules import SNOWFLAKE_EPOCH_MS
+from actors.sweeps import PAGES_A_LOOK, Ask, Sweep
+from auction.rules import SNOWFLAKE_EPOCH_MS, posted_at_ms
 
 LAG_MS = 60
+SEARCH_LAG_MS = 30
+POSTS_A_PAGE = 2
 T0 = 1_800_000_000_000
 
 
-def made_at(ms: int) -> int:
+def made_at(ms: int, number: int = 0) -> int:
     """The id of a post made so many ms after T0."""
-    return (T0 + ms - SNOWFLAKE_EPOCH_MS) << 22
+    return ((T0 + ms - SNOWFLAKE_EPOCH_MS) << 22) + number
 
 
-# Each pass: when, up to when, which posts (by their times) it saw, and the time that it proves (None: nothing).
-Pass = tuple[int, int, list[int], int | None]
-STORIES: dict[str, list[Pass]] = {
-    "two equal passes, a lag apart": [(100, 70, [10, 20], None), (160, 130, [10, 20], 70)],
+def look(sweep: Sweep, now: int, to: int, seen: Iterable[int]) -> int | None:
+    """Whatever is due at this time is asked, each look is one page; up to when it is proven now."""
+    posts = [made_at(ms) for ms in seen]
+    while ask := sweep.next(T0 + now, T0 + to):
+        sweep.read(ask, posts, None, T0 + now)
+    return sweep.proven_ms - T0 or None
+
+
+# Each turn: when, up to when the search knows, which posts (by their times) it shows, and what is proven then.
+Turn = tuple[int, int, list[int], int | None]
+STORIES: dict[str, list[Turn]] = {
+    "two equal looks, a lag apart": [(100, 70, [10, 20], None), (160, 70, [10, 20], 70)],
     "nobody replied": [(100, 70, [], None), (160, 130, [], 70), (220, 190, [], 130)],
-    "too early to prove anything": [(100, 70, [10], None), (159, 129, [10], None), (160, 130, [10], 70)],
-    "frequent passes wait for the lag": [(100, 70, [], None), (130, 100, [], None), (165, 135, [], 70)],
+    "too early to prove anything": [(100, 70, [10], None), (159, 70, [10], None), (160, 70, [10], 70)],
     "newer posts change nothing before": [(100, 70, [10], None), (160, 130, [10, 70, 90], 70)],
-    "one came up late": [(100, 70, [10], None), (160, 130, [10, 20], None), (220, 190, [10, 20], 130)],
-    "one is gone": [(100, 70, [10, 20], None), (160, 130, [10], None), (220, 190, [10], 130)],
-    "late, at the last ms of the slice": [(100, 70, [], None), (160, 130, [69], None)],
-    "at the end of the slice, which is exclusive": [(100, 70, [], None), (160, 130, [70], 70)],
-    "seen early and late, not in between": [(100, 70, [10], None), (160, 130, [], None), (220, 190, [10], None)],
-    "the clock went back": [(100, 70, [], None), (160, 130, [], 70), (90, 60, [], None), (220, 190, [], 130)],
+    "one came up late": [(100, 70, [10], None), (160, 70, [10, 20], None), (220, 70, [10, 20], 70)],
+    "one is gone": [(100, 70, [10, 20], None), (160, 70, [10], None), (220, 70, [10], 70)],
+    "late, at the last ms of the slice": [(100, 70, [], None), (160, 70, [69], None)],
+    "at the end of the slice, which is exclusive": [(100, 70, [], None), (160, 70, [70], 70)],
+    "seen early and late, not in between": [(100, 70, [10], None), (160, 70, [], None), (220, 70, [10], None)],
+    "a later slice is proven with the one before it": [
+        (100, 50, [10], None), (120, 90, [10, 60], None), (160, 90, [10, 20, 60], None), (180, 90, [10, 20, 60], None),
+        (220, 90, [10, 20, 60], 90),
+    ],
 }  # fmt: skip
 
 
 @pytest.mark.requirement("X-3", "BID-5")
 @pytest.mark.parametrize("story", STORIES)
-def test_what_passes_prove(story: str) -> None:
-    sweep = Sweep(LAG_MS)
-    for passed_at, swept_to, seen, proven in STORIES[story]:
-        told = sweep.record(T0 + passed_at, T0 + swept_to, [made_at(ms) for ms in seen])
-        assert told == (None if proven is None else T0 + proven), f"the pass at {passed_at}"
+def test_what_looks_prove(story: str) -> None:
+    sweep = Sweep(LAG_MS, T0)
+    for now, to, seen, proven in STORIES[story]:
+        assert look(sweep, now, to, seen) == proven, f"the look at {now}"
+
+
+@pytest.mark.requirement("X-3")
+def test_a_restart_goes_on_from_what_is_proven() -> None:
+    sweep = Sweep(LAG_MS, T0 + 70)
+    assert sweep.next(T0 + 100, T0 + 70) is None
+    assert sweep.next(T0 + 100, T0 + 90) == Ask(T0 + 70, T0 + 90)
+
+
+@pytest.mark.requirement("X-3")
+def test_a_slice_with_too_many_pages_is_halved_until_it_is_one_millisecond() -> None:
+    sweep, asked = Sweep(LAG_MS, T0), []
+    for _ in range(4 * PAGES_A_LOOK):
+        ask = sweep.next(T0, T0 + 5)
+        asked.append((ask.from_ms - T0, ask.to_ms - T0, ask.token))
+        sweep.read(ask, [], f"page {len(asked)}", T0)
+    assert asked[::PAGES_A_LOOK] == [(0, 5, None), (0, 2, None), (0, 1, None), (0, 1, f"page {3 * PAGES_A_LOOK}")]
+
+
+@pytest.mark.requirement("X-3", "BID-5")
+def test_a_second_look_with_too_many_pages_begins_anew_with_half_of_the_slice_and_leaves_no_gap() -> None:
+    sweep = Sweep(LAG_MS, T0)
+    look(sweep, 0, 40, [])
+    look(sweep, 10, 80, [])
+    for _ in range(PAGES_A_LOOK):
+        sweep.read(sweep.next(T0 + 60, T0 + 80), [], "more", T0 + 60)
+    assert sweep.next(T0 + 60, T0 + 80) == Ask(T0, T0 + 20)
+    assert look(sweep, 60, 80, []) is None
+    assert look(sweep, 120, 80, []) == 80
+
+
+@pytest.mark.requirement("X-3")
+def test_a_look_whose_next_page_is_not_to_be_had_begins_again() -> None:
+    sweep = Sweep(LAG_MS, T0)
+    sweep.read(sweep.next(T0, T0 + 5), [made_at(4)], "more", T0)
+    assert sweep.next(T0, T0 + 5).token == "more"
+    sweep.begin_again()
+    assert sweep.next(T0, T0 + 5).token is None
+    look(sweep, 0, 5, [])
+    assert look(sweep, LAG_MS, 5, []) == 5, "what was seen in the look that was not ended is not held against the next"
+
+
+# ---- a search that shows posts late and takes them away, page by page, beside the plain definition of what is proven
 
 
 @dataclass(frozen=True)
 class Visible:
     """A post that the search shows from `up_ms` on, until it is gone."""
 
-    at_ms: int
+    post_id: int
     up_ms: int
     gone_ms: int
 
 
+@dataclass
+class Search:
+    """X's search, and all whole looks that were made at it: begun, ended, from, to, seen."""
+
+    posts: list[Visible]
+    looks: list[tuple[int, int, int, int, frozenset[int]]] = field(default_factory=list)
+    pages: int = 0
+    _begun_ms: int = 0
+    _seen: set[int] = field(default_factory=set)
+
+    def answer(self, sweep: Sweep, ask: Ask, now_ms: int) -> None:
+        if ask.token is None:
+            self._begun_ms, self._seen, self.pages = now_ms, set(), 0
+        below = int(ask.token or 2**63)
+        hits = sorted(
+            (
+                post.post_id
+                for post in self.posts
+                if ask.from_ms <= posted_at_ms(post.post_id) < ask.to_ms
+                and post.post_id < below
+                and post.up_ms <= now_ms < post.gone_ms
+            ),
+            reverse=True,
+        )
+        page, self.pages = hits[:POSTS_A_PAGE], self.pages + 1
+        assert self.pages <= PAGES_A_LOOK or ask.to_ms - ask.from_ms == 1
+        self._seen.update(page)
+        token = str(page[-1]) if len(hits) > len(page) else None
+        if token is None:
+            self.looks.append((self._begun_ms, now_ms, ask.from_ms - T0, ask.to_ms - T0, frozenset(self._seen)))
+        sweep.read(ask, page, token, T0 + now_ms)
+
+    def proves(self, from_ms: int, to_ms: int) -> bool:
+        """Whether slices without a gap were each seen equal in two looks that follow each other, a lag apart."""
+        while from_ms < to_ms:
+            for slice_end in {look[3] for look in self.looks if look[2] == from_ms}:
+                looks = [look for look in self.looks if look[2:4] == (from_ms, slice_end)]
+                if any(b[0] >= a[1] + LAG_MS and a[4] == b[4] for a, b in pairwise(looks)):
+                    from_ms = slice_end
+                    break
+            else:
+                return False
+        return True
+
+
 POSTS = st.lists(
     st.builds(
-        lambda at_ms, late_ms, life_ms: Visible(at_ms, at_ms + late_ms, at_ms + late_ms + life_ms),
-        st.integers(0, 400),
-        st.integers(0, 200),
-        st.integers(1, 2_000),
+        lambda at_ms, number, late_ms, life_ms: Visible(
+            made_at(at_ms, number), at_ms + late_ms, at_ms + late_ms + life_ms
+        ),
+        st.one_of(st.integers(0, 400), st.integers(100, 103)),
+        st.integers(0, 100),
+        st.one_of(st.just(0), st.integers(0, 200)),
+        st.integers(200, 20_000),
     ),
-    max_size=8,
-    unique_by=lambda post: post.at_ms,
+    max_size=80,
+    unique_by=lambda post: post.post_id,
 )
-PASSES = st.lists(st.integers(1, 90), min_size=1, max_size=15)
-SEARCH_LAG_MS = 30
+# Before each request: how long it takes until the next one, and whether it fails.
+REQUESTS = st.lists(st.tuples(st.integers(0, 15), st.booleans()), min_size=1, max_size=120)
 
 
 @pytest.mark.requirement("X-3", "BID-5")
 @settings(deadline=None)
-@given(posts=POSTS, gaps=PASSES)
-def test_a_mark_is_never_given_across_a_post_that_only_the_later_pass_has_seen(
-    posts: list[Visible], gaps: list[int]
+@given(posts=POSTS, requests=REQUESTS)
+def test_a_time_is_proven_only_by_two_equal_looks_at_every_slice_before_it(
+    posts: list[Visible], requests: list[tuple[int, bool]]
 ) -> None:
-    sweep, passes, now_ms, last = Sweep(LAG_MS), [], 0, 0
-    for gap in gaps:
-        now_ms += gap
-        to_ms = now_ms - SEARCH_LAG_MS
-        seen = {post.at_ms for post in posts if post.up_ms <= now_ms < post.gone_ms and post.at_ms < to_ms}
-        passes.append((now_ms, to_ms, seen))
-        before = sweep.proven_ms - T0
-        proven = sweep.record(T0 + now_ms, T0 + to_ms, map(made_at, seen))
-        if proven is None:
+    sweep, search, now_ms, last_ms = Sweep(LAG_MS, T0), Search(posts), 0, 0
+    for gap_ms, fails in requests:
+        now_ms += gap_ms
+        ask = sweep.next(T0 + now_ms, T0 + now_ms - SEARCH_LAG_MS)
+        assert ask == sweep.next(T0 + now_ms, T0 + now_ms - SEARCH_LAG_MS), "what is next follows from the state"
+        if ask is None:
             continue
-        earlier = next(each for each in passes if T0 + each[1] == proven)
-        assert earlier[0] <= now_ms - LAG_MS
-        # What was proven before stays proven, whatever has gone since.
-        assert {at for at in seen if before <= at < earlier[1]} == {at for at in earlier[2] if before <= at}
-        assert sweep.proven_ms == proven > last
-        last = proven
+        if fails:
+            sweep.begin_again()
+            continue
+        search.answer(sweep, ask, now_ms)
+        proven_ms = sweep.proven_ms - T0
+        assert last_ms <= proven_ms <= sweep.reached_ms - T0
+        assert search.proves(0, proven_ms)
+        last_ms = proven_ms
 
 
-@pytest.mark.requirement("BID-5")
+@pytest.mark.requirement("X-3", "BID-5")
 @settings(deadline=None)
-@given(posts=POSTS, gaps=PASSES)
-def test_once_nothing_comes_up_any_more_everything_is_proven_soon(posts: list[Visible], gaps: list[int]) -> None:
-    sweep, now_ms = Sweep(LAG_MS), 0
-    for gap in gaps:
-        now_ms += gap
-        seen = [post.at_ms for post in posts if post.up_ms <= now_ms < post.gone_ms and post.at_ms < now_ms]
-        sweep.record(T0 + now_ms, T0 + now_ms, map(made_at, seen))
-    quiet_ms = max([now_ms, *(post.gone_ms for post in posts)])
-    for number in range(1, 5):
-        sweep.record(T0 + quiet_ms + number * LAG_MS, T0 + quiet_ms + number * LAG_MS, [])
-    assert sweep.proven_ms >= T0 + quiet_ms + LAG_MS
+@given(posts=POSTS, requests=REQUESTS)
+def test_once_nothing_changes_everything_is_proven_soon_in_few_requests(
+    posts: list[Visible], requests: list[tuple[int, bool]]
+) -> None:
+    sweep, search, now_ms = Sweep(LAG_MS, T0), Search(posts), 0
+    for gap_ms, _ in requests:
+        now_ms += gap_ms
+        if ask := sweep.next(T0 + now_ms, T0 + now_ms - SEARCH_LAG_MS):
+            search.answer(sweep, ask, now_ms)
+    now_ms = end_ms = max([now_ms, *(post.gone_ms for post in posts)])
+    search, asked = Search([Visible(post.post_id, 0, 2**40) for post in posts]), 0
+    while sweep.proven_ms < T0 + end_ms:
+        now_ms += 1
+        while ask := sweep.next(T0 + now_ms, T0 + end_ms):
+            search.answer(sweep, ask, now_ms)
+            asked += 1
+        assert now_ms <= end_ms + 5 * LAG_MS
+    assert asked <= 3 * (len(posts) + 10 * PAGES_A_LOOK)

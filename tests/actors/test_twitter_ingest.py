@@ -303,6 +303,50 @@ def test_the_rules_follow_the_open_conversations(
     assert len(entrance.streams) == 1
 
 
+@pytest.mark.requirement("X-1")
+def test_rules_that_somebody_else_has_deleted_are_set_again_and_others_are_left_alone(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, entrance: Entrance, open_on_x: OpenOnX
+) -> None:
+    def rules() -> set[str]:
+        listing = msgspec.json.decode(x_client()._rules.get_rules().content)
+        return {rule["value"] for rule in listing.get("data", [])}
+
+    _, post = open_on_x()
+    actor = entrance.enter()
+    entrance.connected()
+    assert x_client().set_rules("m-auction-", {})
+    assert x_client().set_rules("of others", {"of others": "from:ann"})
+    stage.step(actor)
+    assert rules() == {"from:ann"}
+    stage.clock.goes_on(twitter_ingest.RULES_MS)
+    stage.step(actor)
+    assert rules() == {"from:ann", f"conversation_id:{post}"}
+    assert x_client().set_rules("of others", {})
+
+
+@pytest.mark.requirement("X-1")
+def test_with_no_open_auction_the_stream_and_its_rules_are_given_up_and_come_back_with_the_next(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, entrance: Entrance, open_on_x: OpenOnX
+) -> None:
+    def is_idle() -> bool:
+        listing = msgspec.json.decode(x_client()._rules.get_rules().content)
+        return not x.ask("health")["stream_connected"] and "data" not in listing
+
+    open_on_x(1)
+    actor = entrance.enter()
+    entrance.connected()
+    stage.client.hset(stage.keys.day(1), "phase", Phase.COMPLETED)
+    stage.until(is_idle, actor)
+    _, second = open_on_x(2)
+    entrance.connected(times=2)
+    made = x.reply("ann", "0.2 ETH #AuctionDay", second)
+    stage.until(lambda: bids(stage, "m-02") == [made], actor)
+    stage.leave("ingest")
+    stage.client.hset(stage.keys.day(2), "phase", Phase.COMPLETED)
+    actor = entrance.enter()
+    stage.until(is_idle, actor)
+
+
 # ---- going on
 
 

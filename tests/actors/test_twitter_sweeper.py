@@ -1,18 +1,31 @@
 """Sweeps: what the stream did not bring is found, and the close has its proof, whoever dies on the way."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from actors.auction import Auction
 from actors.twitter_sweeper import Timing, TwitterSweeper
-from adapters.x import FoundPost, XClient
+from adapters import alarms
+from adapters.redis.queue import DeadLetter
+from adapters.x import Budget, Page, XClient
 from messages.base import Outcome, Phase
+from messages.codec import pack_batch
 from messages.commands import MakeUpFor, MarkSwept, PlaceBid
-from messages.events import BidAccepted, BidRefused, BidWithdrawn, EndFrozen, ResultNamed, WatermarkMoved
+from messages.events import (
+    BidAccepted,
+    BidRefused,
+    BidWithdrawn,
+    CloseOverdue,
+    EndFrozen,
+    ResultNamed,
+    WatermarkMoved,
+)
 from messages.hints import QueueGrew, SweepNow
 from tests.actors.stage import HOUR_MS, Stage
+from tests.auction.builders import RULES
 from tests.simulator.x_process import SimulatedX
 
 MakeClient = Callable[..., XClient]
@@ -27,9 +40,16 @@ class Counting(XClient):
 
     searches = 0
 
-    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> list[FoundPost]:
+    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0, token: str | None = None) -> Page:
         self.searches += 1
-        return super().search(conversation_id, end_ms, start_ms)
+        return super().search(conversation_id, end_ms, start_ms, token)
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    yield
+    for name in alarms.sounding():
+        alarms.clear(name)
 
 
 @pytest.fixture
@@ -116,11 +136,11 @@ def test_a_post_that_comes_up_late_is_found_and_no_mark_is_given_across_it(
     assert (bids(stage), marks(stage)) == ([late], [])
     stage.clock.goes_on(TIMING.interval_ms)
     stage.step(actor)
-    assert (bids(stage), marks(stage)) == ([late], [second_ms])
+    assert (bids(stage), marks(stage)) == ([late], [second_ms - TIMING.interval_ms, second_ms])
 
 
 @pytest.mark.requirement("X-3")
-def test_passes_are_as_frequent_as_configured_and_at_once_when_something_may_be_missing(
+def test_looks_are_as_frequent_as_configured_and_at_once_when_something_may_be_missing(
     stage: Stage, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
 ) -> None:
     open_on_x()
@@ -130,14 +150,19 @@ def test_passes_are_as_frequent_as_configured_and_at_once_when_something_may_be_
     assert client.searches == 0, "nothing is old enough to be found for sure"
     ahead(stage)
     stage.step(actor, actor)
-    stage.clock.goes_on(TIMING.interval_ms - 1)
-    stage.step(actor)
     assert client.searches == 1
+    stage.clock.goes_on(TIMING.interval_ms - 1)
+    stage.step(actor, actor)
+    assert client.searches == 2, "the second look"
     stage.clock.goes_on(1)
-    stage.step(actor)
-    actor.context.mailbox.offer(SweepNow())
     stage.step(actor, actor)
     assert client.searches == 3
+    stage.clock.goes_on(1)
+    stage.step(actor)
+    assert client.searches == 3
+    actor.context.mailbox.offer(SweepNow())
+    stage.step(actor, actor)
+    assert client.searches == 4
 
 
 @pytest.mark.requirement("X-3", "X-4", "BID-5")
@@ -192,7 +217,7 @@ def test_who_is_gone_only_after_the_end_is_bound_and_the_close_goes_on(
 
 
 @pytest.mark.requirement("X-4", "X-6", "BID-5")
-def test_while_nobody_can_say_who_is_gone_no_mark_is_given(
+def test_while_nobody_can_say_who_is_gone_all_is_found_and_no_result_is_named(
     stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
 ) -> None:
     auction, post = open_on_x()
@@ -212,9 +237,11 @@ def test_while_nobody_can_say_who_is_gone_no_mark_is_given(
 
     actor = sweeper(x_client(CannotLookUp))
     for _ in range(5):
-        stage.step(actor)
+        stage.step(actor, auction)
         stage.clock.goes_on(TIMING.interval_ms)
-    assert (marks(stage), stage.logged(WatermarkMoved)) == ([], [])
+    assert stage.logged(WatermarkMoved)[-1].watermark_ms >= stage.logged(EndFrozen)[0].ends_at_ms
+    assert not [event for event in stage.logged(WatermarkMoved) if event.looked_again]
+    assert stage.logged(ResultNamed) == []
     actor = sweeper()
     for _ in range(3):
         stage.step(actor, auction)
@@ -231,13 +258,17 @@ def test_a_day_is_closed_however_often_the_sweeper_starts_anew(
     stage.step(sweeper(), auction)
     stage.clock.goes_on(30_000)
     for _ in range(3):
-        # A life of two passes is the shortest that can prove anything; the first of these has one only.
+        # A life of two looks is the shortest that can prove anything; each of these has one only.
         stage.step(sweeper(), auction)
-    assert stage.logged(ResultNamed) == []
+    assert stage.logged(WatermarkMoved, ResultNamed) == []
     actor = sweeper()
     stage.step(actor, auction)
     stage.clock.goes_on(TIMING.lag_ms)
     stage.step(actor, auction)
+    assert stage.logged(WatermarkMoved)[-1].watermark_ms >= stage.logged(EndFrozen)[0].ends_at_ms
+    assert stage.logged(ResultNamed) == []
+    stage.step(sweeper(), auction)  # goes on from the watermark: nothing has to be proven again
+    stage.step(sweeper(), auction)
     [result] = stage.logged(ResultNamed)
     assert (result.outcome, result.winner.post_id) == (Outcome.SOLD, made[1])
     assert len(stage.logged(BidAccepted, BidRefused)) == 2
@@ -255,7 +286,7 @@ def test_a_day_with_a_result_is_not_swept_any_more(
     stage.clock.goes_on(30_000)
     stage.step(auction, actor)
     stage.clock.goes_on(TIMING.lag_ms)
-    stage.step(actor, auction)
+    stage.step(actor, auction, actor, auction)
     assert [type(event) for event in stage.logged(EndFrozen, ResultNamed)] == [EndFrozen, ResultNamed]
     searches = client.searches
     stage.step(actor)
@@ -304,3 +335,171 @@ def test_a_stumble_of_x_and_a_limit_of_our_own_are_no_outage(
     stage.step(sweeper())
     assert stage.queued("house") == []
     assert not stage.client.exists(stage.keys.x_away)
+
+
+class Counted(Budget):
+    """Knows how many requests were made of each endpoint."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.made: Counter[str] = Counter()
+
+    def spend(self, endpoint: str, now_ms: int) -> None:
+        super().spend(endpoint, now_ms)
+        self.made[endpoint] += 1
+
+
+@pytest.mark.requirement("X-3", "SUP-3")
+def test_each_turn_makes_one_request_however_many_have_replied(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    made = [x.reply(f"crowd{n % 9}", f"0.{n} ETH #AuctionDay", post, delivery_ms=[]) for n in range(1, 231)]
+    ahead(stage)
+    budget = Counted()
+    actor = sweeper(x_client(budget=budget))
+    actor.tick()
+    assert budget.made == {"rules": 1, "me": 1}, "the keys are looked at"
+    while letters := actor.context.mailbox.take(1):
+        before = budget.made.total()
+        actor.handle_batch([letter.message for letter in letters])
+        assert budget.made.total() <= before + 1
+    assert budget.made == {"rules": 1, "me": 1, "search": 3, "mentions": 3, "lookup": 1}
+    assert sorted(bids(stage)) == made, "each once, though both sources have it"
+
+
+@pytest.mark.requirement("X-4", "BID-5")
+@pytest.mark.parametrize(
+    ("kind", "fails"),
+    [
+        ("http_503", "/2/users/"),
+        ("http_402", "/2/users/"),
+        ("http_429", "/2/users/"),
+        ("http_402", "/2/tweets/search/recent"),
+    ],
+)
+def test_what_one_endpoint_finds_counts_while_another_one_fails_and_only_the_proof_waits(
+    kind: str, fails: str, stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    actor = sweeper()
+    stage.step(actor)
+    x.tell("faults", kind=kind, rate=1.0, method="GET", path=fails)
+    made = posted_before_the_end(stage, x, post, "0.2", "0.3")
+    for _ in range(6):
+        stage.step(actor, auction)
+        stage.clock.goes_on(TIMING.interval_ms)
+    assert [event.post_id for event in stage.logged(BidAccepted)] == made
+    assert (marks(stage), stage.logged(ResultNamed)) == ([], [])
+    assert not stage.client.exists(stage.keys.x_away), "X is there"
+    x.tell("faults", kind=kind, rate=0.0, method="GET", path=fails)
+    stage.clock.goes_on(HOUR_MS)
+    for _ in range(6):
+        stage.step(actor, auction)
+        stage.clock.goes_on(TIMING.interval_ms)
+    assert [event.winner.post_id for event in stage.logged(ResultNamed)] == [made[1]]
+
+
+@pytest.mark.requirement("LIFE-6", "X-4")
+def test_a_sweeper_that_has_asked_nothing_does_not_take_x_for_back(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    open_on_x()
+    stage.client.set(stage.keys.x_away, stage.clock() - HOUR_MS)
+    actor = sweeper()
+    stage.step(actor, actor)
+    assert stage.client.exists(stage.keys.x_away), "nothing is old enough to be asked for"
+    ahead(stage)
+    stage.step(actor)
+    [told] = stage.queued("house")
+    assert told.outage.to_ms == stage.clock()
+
+
+@pytest.mark.requirement("QUE-2", "BID-5")
+def test_an_auction_is_not_closed_while_a_post_of_it_lies_undecided_with_the_dead_letters(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    made = posted_before_the_end(stage, x, post, "0.2", "0.3")
+    actor = sweeper()
+    stage.step(actor, auction)
+
+    def letter(data: bytes, auction_id: str = "m-01") -> str:
+        about = {"auction_id": auction_id, "entry_id": "", "data": data, "error": "odd", "attempts": 1, "at_ms": 1}
+        return stage.queues.dead_letter(DeadLetter(**about))
+
+    letter(b'{"id": "%d"}' % made[0])  # has its verdict by now
+    letter(b"half a line of the stream", auction_id="")
+    holding_up = [letter(b'{"id": "5"}'), letter(b"\xc1")]
+    for _ in range(4):
+        stage.clock.goes_on(TIMING.lag_ms + 30_000)
+        stage.step(actor, auction)
+    assert stage.logged(ResultNamed) == []
+    assert f"({', '.join(holding_up)})" in alarms.sounding()["letters_of:m-01"]
+    for letter_id in holding_up:
+        assert stage.queues.settle(letter_id, "house", pack_batch([]))
+    for _ in range(2):
+        stage.clock.goes_on(TIMING.lag_ms)
+        stage.step(actor, auction)
+    assert stage.logged(ResultNamed)[0].winner.post_id == made[1]
+    stage.step(actor)
+    assert "letters_of:m-01" not in alarms.sounding()
+
+
+@pytest.mark.requirement("LIFE-5", "X-3", "BID-4")
+def test_a_bid_that_only_a_sweep_finds_moves_the_end_which_is_not_frozen_before_and_the_stream_is_told_to_be_deaf(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    actor = sweeper()
+    made = x.reply("ann", "0.2 ETH #AuctionDay", post)
+    x.reply("cid", "what a nice lot", post)
+    ahead(stage)
+    stage.client.delete(stage.keys.searched("m-01"))
+    ends_at_ms = int(stage.current()["ends_at_ms"])
+    stage.clock.now_ms = ends_at_ms + TIMING.search_lag_ms
+    stage.clock.goes_on(RULES.delivery_allowance_ms)
+    stage.step(auction)
+    assert stage.logged(EndFrozen) == []
+    assert "deaf_stream:m-01" not in alarms.sounding()
+    stage.step(actor)
+    assert int(stage.client.get(stage.keys.searched("m-01"))) >= ends_at_ms
+    assert alarms.sounding()["deaf_stream:m-01"].startswith("the stream has not brought 1 posts of m-01")
+    stage.step(auction)
+    assert [type(event) for event in stage.logged(BidAccepted, EndFrozen)] == [BidAccepted, EndFrozen]
+    assert stage.logged(BidAccepted)[0].post_id == made
+    for _ in range(3):
+        stage.clock.goes_on(TIMING.interval_ms)
+        stage.step(actor, auction, actor)
+    assert len(stage.logged(ResultNamed)) == 1
+    assert "deaf_stream:m-01" not in alarms.sounding()
+
+
+@pytest.mark.requirement("X-3", "X-1")
+def test_a_stream_that_brings_half_of_what_a_search_finds_is_not_deaf(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    for n in (2, 3):
+        x.reply("ann", f"0.{n} ETH #AuctionDay", post)
+    brought, _ = x_client().mentions(post, stage.clock() + 60_000).posts
+    stage.queues.append("m-01", [brought.bid])
+    stage.step(auction)
+    ahead(stage)
+    stage.step(sweeper())
+    assert len(bids(stage)) == 2
+    assert "deaf_stream:m-01" not in alarms.sounding()
+
+
+@pytest.mark.requirement("LIFE-5", "BID-5")
+def test_an_end_that_no_sweep_reaches_is_frozen_when_the_close_is_overdue_and_an_operator_decides(
+    stage: Stage, open_on_x: OpenOnX
+) -> None:
+    auction, _ = open_on_x()
+    stage.client.delete(stage.keys.searched("m-01"))
+    stage.clock.now_ms = int(stage.current()["ends_at_ms"]) + RULES.close_bound_ms - 1
+    stage.step(auction)
+    assert stage.logged(EndFrozen) == []
+    stage.clock.goes_on(1)
+    stage.step(auction)
+    assert [type(event) for event in stage.logged(EndFrozen, CloseOverdue)] == [EndFrozen, CloseOverdue]

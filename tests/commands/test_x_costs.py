@@ -20,13 +20,13 @@ def test_a_bid_war_is_paid_by_the_reply() -> None:
     assert costs(PLAN, 0) == Costs(
         replies=0,
         posts=100,
-        requests={"post": 100, "search": 90, "mentions": 90, "lookup": 90, "users": 0},
+        requests={"post": 100, "search": 152, "mentions": 152, "lookup": 106, "users": 0},
         posts_read=0,
         users_read=0,
         micro_dollars=1_500_000,
     )
     war = costs(PLAN, 1_001)
-    assert war.requests == {"post": 100, "search": 112, "mentions": 112, "lookup": 420, "users": 11}
+    assert war.requests == {"post": 100, "search": 174, "mentions": 174, "lookup": 117, "users": 11}
     assert war.micro_dollars == 1_500_000 + 1_001 * 16_000
 
 

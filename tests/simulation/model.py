@@ -217,6 +217,10 @@ class ModelStore:
         from_, to = self._bound(held, low, upper=False), self._bound(held, high, upper=True)
         return [member for _, member in held.order[from_:to]]
 
+    def _do_zmscore(self, key: bytes, *members: bytes) -> list[float | None]:
+        scores = self._get(key, SortedSet, SortedSet()).scores
+        return [scores.get(member) for member in members]
+
     @staticmethod
     def _bound(held: SortedSet, text: bytes, upper: bool) -> int:
         exclusive = text.startswith(b"(")

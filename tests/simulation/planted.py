@@ -19,7 +19,7 @@ from rich.progress import track
 from actors.announcer import Announcer
 from actors.auction import Auction
 from actors.second_look import Looked, SecondLook
-from actors.sweeps import Sweep
+from actors.sweeps import Ask, Sweep
 from adapters.redis.writes import Trim
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from auction.day import AuctionDay
@@ -183,22 +183,20 @@ def mark_overtakes_the_posts() -> AbstractContextManager[None]:
 
 
 def one_pass_is_proof() -> AbstractContextManager[None]:
-    def plant(self: Any, passed_at_ms: int, swept_to_ms: int, post_ids: Any) -> int | None:
-        if swept_to_ms <= self.proven_ms:
-            return None
-        self.proven_ms = swept_to_ms
-        return swept_to_ms
+    def plant(self: Any, asked: Ask, now_ms: int) -> None:
+        self.proven_ms = self.reached_ms = max(asked.to_ms, self.reached_ms)
 
-    return instead(Sweep, "record", plant)
+    return instead(Sweep, "_end_look", plant)
 
 
 def deletions_not_looked_up() -> AbstractContextManager[None]:
-    look = SecondLook.look
+    look = SecondLook._look
 
-    def plant(self: Any, now_ms: int, everything_before_ms: int | None) -> Looked:
-        return Looked([], True, look(self, now_ms, everything_before_ms).auction_post)
+    def plant(self: Any, post_ids: Any, now_ms: int) -> Looked:
+        self._there.update(post_ids)
+        return Looked([], look(self, post_ids, now_ms).auction_post)
 
-    return instead(SecondLook, "look", plant)
+    return instead(SecondLook, "_look", plant)
 
 
 def result_named_without_watermark() -> AbstractContextManager[None]:

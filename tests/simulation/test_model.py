@@ -149,6 +149,7 @@ class Caller:
                 ("HGETALL", hash_key),
                 ("ZRANGEBYSCORE", zset, "-inf", f"({self.random.randrange(9)}"),
                 ("ZRANGEBYSCORE", zset, self.random.randrange(9), "+inf"),
+                ("ZMSCORE", zset, "m1", "m2"),
                 ("ZRANGE", zset, 0, -1, "WITHSCORES"),
                 ("XLEN", stream),
                 ("XRANGE", stream, "-", "+", "COUNT", 10),

@@ -43,7 +43,7 @@ from messages.events import (
     ResultNamed,
     WatermarkMoved,
 )
-from simulator.oracle import judge
+from simulator.oracle import is_taken_back, judge
 from tests.simulation.model import ModelStore
 from tests.simulation.world import START_MS, World
 from tests.simulation.x import Post, X
@@ -353,8 +353,10 @@ class Watch:
         opened_at_ms, winner = day.standings.controls.opened_at_ms, day.result.winner
         expected = judge(truth, rules, {day.post_id}, opened_at_ms, ends_at_ms, its.bound & its.decided.keys())
         expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
+        # A post that never led and is gone changes nothing: whether it was withdrawn is not asked.
+        gone = {each["id"] for each in truth if is_taken_back(each, ends_at_ms, its.bound)}
         verdicts = [each for each in day.standings.verdicts() if posted_at_ms(each.bid.post_id) < ends_at_ms]
-        reasons = Counter(verdict.refusal for verdict in verdicts)
+        reasons = Counter(each.refusal for each in verdicts if each.refusal is None or each.bid.post_id not in gone)
         found = {
             "outcome": str(day.result.outcome),
             "winner": winner.bidder_handle if winner else None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 READS = frozenset(
-    {"GET", "HGET", "HMGET", "HGETALL", "XRANGE", "XLEN", "ZRANGEBYSCORE", "EXISTS", "TYPE", "TIME", "INFO"}
+    {"GET", "HGET", "HMGET", "HGETALL", "XRANGE", "XLEN", "ZRANGEBYSCORE", "ZMSCORE", "EXISTS", "TYPE", "TIME", "INFO"}
 )
 
 

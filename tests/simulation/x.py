@@ -194,14 +194,15 @@ class Client:
         """They are right."""
         self._ask("check_keys", lambda: None)
 
-    def set_rules(self, rules: Mapping[str, str]) -> None:
+    def set_rules(self, mark: str, rules: Mapping[str, str]) -> bool:
         followed = frozenset(int(value.removeprefix("conversation_id:")) for value in rules.values())
         self._ask("set_rules", lambda: self._x.set_rules(followed))
+        return True
 
-    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0) -> Page:
+    def search(self, conversation_id: int, end_ms: int, start_ms: int = 0, token: str | None = None) -> Page:
         return self._ask("search", lambda: self._found(conversation_id, end_ms, start_ms))
 
-    def mentions(self, since_id: int, end_ms: int, start_ms: int = 0) -> Page:
+    def mentions(self, since_id: int, end_ms: int, start_ms: int = 0, token: str | None = None) -> Page:
         return self._ask("mentions", lambda: self._found(since_id, end_ms, start_ms))
 
     def users(self, user_ids: Iterable[int]) -> Users:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,17 +14,7 @@ import rich.console
 from x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, wait_for
 
 from adapters import alarms
-from adapters.x import (
-    Budget,
-    HeldBack,
-    Lookup,
-    PostOutcomeUnknown,
-    PostRefused,
-    TooManyPages,
-    XClient,
-    XUnavailable,
-    asking,
-)
+from adapters.x import Budget, HeldBack, Lookup, Page, PostOutcomeUnknown, PostRefused, XClient, XUnavailable
 from adapters.x.clock import XClock
 
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
@@ -50,35 +41,48 @@ def rules_of(client: XClient) -> set[tuple[str, str]]:
 
 
 @pytest.mark.requirement("X-1")
-def test_rules_become_what_is_asked_for_and_stay_so(simulated_x: SimulatedX, client_of: Clients) -> None:
+def test_rules_become_what_is_asked_for_and_those_of_others_stay(simulated_x: SimulatedX, client_of: Clients) -> None:
     client = client_of(simulated_x.base_url)
+    assert client.set_rules("of others", {"of others": "from:ann"})
     for rules in (
         {"day 1": "conversation_id:11"},
         {"day 1": "conversation_id:11"},  # again: nothing to do
         {"day 1": "conversation_id:11", "day 2": "conversation_id:22"},
-        {"other": "conversation_id:22"},  # the same rule under another tag
+        {"day 3": "conversation_id:22"},  # the same rule under another tag
         {},
     ):
-        client.set_rules(rules)
-        assert rules_of(client) == set(rules.items())
+        while not client.set_rules("day ", rules):
+            pass
+        assert rules_of(client) == {("of others", "from:ann"), *rules.items()}
 
 
 @pytest.mark.requirement("X-1")
 def test_a_rule_that_x_does_not_take_is_told(simulated_x: SimulatedX, client_of: Clients) -> None:
     with pytest.raises(XUnavailable, match="rules"):
-        client_of(simulated_x.base_url).set_rules({"bad": "conversation_id:"})
+        client_of(simulated_x.base_url).set_rules("bad", {"bad": "conversation_id:"})
 
 
 # ---- search
 
 
+def all_pages(ask: Callable[..., Page]) -> list[Page]:
+    pages = [ask()]
+    while token := pages[-1].next_token:
+        pages.append(ask(token=token))
+    return pages
+
+
 @pytest.mark.requirement("X-3")
-def test_a_search_finds_all_pages_of_the_conversation_in_order(simulated_x: SimulatedX, client_of: Clients) -> None:
+def test_a_search_finds_the_conversation_page_by_page_the_newest_first(
+    simulated_x: SimulatedX, client_of: Clients
+) -> None:
     client = client_of(simulated_x.base_url)
     auction = client.create_post("The auction is open")
     made = [simulated_x.post(f"bidder{n % 7}", f"0.{n} ETH #AuctionDay", auction) for n in range(1, 231)]
     simulated_x.post("stranger", "9 ETH #AuctionDay")
-    found = client.search(auction, now_ms() + 1000).posts
+    pages = all_pages(partial(client.search, auction, now_ms() + 1000))
+    assert [len(page.posts) for page in pages] == [100, 100, 30]
+    found = [post for page in reversed(pages) for post in page.posts]
     assert [post.bid.post_id for post in found] == made
     assert {post.bid.replied_to_id for post in found} == {auction} == {post.conversation_id for post in found}
     assert all(post.bid.author_handle and post.bid.author_created_at_ms for post in found)
@@ -116,18 +120,6 @@ def test_what_the_stream_lost_is_found_by_search(simulated_x: SimulatedX, client
 
 
 @pytest.mark.requirement("X-3")
-def test_a_search_that_does_not_end_is_not_taken_for_complete(
-    bad_server: Serve, client_of: Clients, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(asking, "MAX_PAGES", 3)
-    server = bad_server(answer("200 OK", {"meta": {"next_token": "again"}}))
-    with pytest.raises(TooManyPages):
-        client_of(server.base_url).search(5, now_ms())
-    assert len(server.requests) == 3
-    assert b"next_token=again" in server.requests[1]
-
-
-@pytest.mark.requirement("X-3")
 def test_a_post_of_a_search_that_cannot_be_read_is_handed_out(bad_server: Serve, client_of: Clients) -> None:
     posts = [{"id": "7", "text": "a", "author_id": "1"}, {"id": "8", "text": 5}]
     server = bad_server(answer("200 OK", {"data": posts, "meta": {}}))
@@ -143,7 +135,7 @@ def test_a_post_of_a_search_that_cannot_be_read_is_handed_out(bad_server: Serve,
 def test_a_lookup_tells_what_is_there_and_why_the_rest_is_not(simulated_x: SimulatedX, client_of: Clients) -> None:
     client = client_of(simulated_x.base_url)
     auction = client.create_post("The auction is open")
-    kept = [simulated_x.post("bob", f"{n} ETH", auction) for n in range(1, 120)]
+    kept = [simulated_x.post("bob", f"{n} ETH", auction) for n in range(1, 98)]
     deleted = simulated_x.post("bob", "oops", auction)
     suspended = simulated_x.post("mallory", "1 ETH", auction)
     simulated_x.tell("delete", id=str(deleted))
@@ -151,7 +143,6 @@ def test_a_lookup_tells_what_is_there_and_why_the_rest_is_not(simulated_x: Simul
     found = client.lookup([*kept, deleted, suspended, deleted])
     assert found.present == set(kept)
     assert found.gone == {deleted: "deleted", suspended: "unavailable"}
-    assert client.lookup([]).present == frozenset()
 
 
 @pytest.mark.requirement("X-4")
@@ -197,7 +188,8 @@ def test_the_mentions_hold_every_reply_to_us_and_are_sliced_like_a_search(
     auction = client.create_post("The auction is open")
     made = [simulated_x.post("bob", f"0.{n} ETH #AuctionDay", auction) for n in range(1, 121)]
     wait_for(lambda: now_ms() > time_of(made[-1]))
-    found = client.mentions(auction, now_ms()).posts
+    pages = all_pages(partial(client.mentions, auction, now_ms()))
+    found = [post for page in reversed(pages) for post in page.posts]
     assert [post.bid.post_id for post in found] == made
     assert {(post.bid.replied_to_id, post.bid.source) for post in found} == {(auction, "mentions")}
     assert [post.bid.post_id for post in client.mentions(auction, time_of(made[50]), time_of(made[40])).posts] == [
@@ -486,7 +478,7 @@ def test_a_used_up_budget_says_when_to_come_back_and_is_not_asked_again(bad_serv
         lambda: client.search(5, now_ms()),
         lambda: client.lookup([1]),
         lambda: client.own_posts(now_ms()),
-        lambda: client.set_rules({"a": "b"}),
+        lambda: client.set_rules("a", {"a": "b"}),
     ]
     for _ in range(2):
         for call in calls:

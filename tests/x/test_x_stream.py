@@ -75,7 +75,7 @@ def auction_post(simulated_x: SimulatedX, client_of: Callable[..., XClient]) -> 
     """A post of the account, whose conversation is on the stream."""
     client = client_of(simulated_x.base_url)
     post_id = client.create_post("The auction is open")
-    client.set_rules({"auction": f"conversation_id:{post_id}"})
+    client.set_rules("auction", {"auction": f"conversation_id:{post_id}"})
     client.close()
     return post_id
 
