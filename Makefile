@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -76,6 +76,9 @@ simulate: .venv/dev  ## the whole system in virtual time, with faults, once for 
 
 x-oracle: .venv/dev  ## compressed days beside the simulated X with seeded faults, held against its truth; RUNS=200 ARGS="--seed 7"
 	$(PYTHON) -m tests.x.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
+
+leaders: .venv/dev  ## demo days of many seeds: no line of the host and no frame names a leader who does not lead; SEEDS=50
+	$(PYTHON) -m tests.demo.who_leads --seeds $(or $(SEEDS),50) $(ARGS)
 
 corruptions: .venv/dev  ## a data directory corrupted at random, found by the real process; RUNS=1000 ARGS="--seed 7"
 	$(PYTHON) -m tests.corruption --runs $(or $(RUNS),1000) $(ARGS)

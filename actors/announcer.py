@@ -108,7 +108,7 @@ class Announcer(LogListener):
                 self._tell(notice)
             return
         job = self._state.outbox[0]
-        if job.useless_from_ms and not job.first_attempt_ms and now_ms >= job.useless_from_ms:
+        if job.useless_from_ms and not job.unknown and now_ms >= job.useless_from_ms:
             self._give_up(job, "it would have come too late")
         elif job.unknown:
             self._look_up(job)

@@ -22,7 +22,7 @@ from auction.catch_up import HOUSE, LEAST_OUTAGE_MS
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
 from auction.segments import BIDS_A_SEGMENT
-from messages.base import Phase
+from messages.base import Outcome, Phase
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, Observed, ResultNamed
@@ -303,7 +303,7 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "amount_wei": leader.amount_wei if leader else "",
         "minimum_wei": standings.minimum_wei if standings else prepared.rules.reserve_wei,
         "opens_at_ms": standings.controls.opened_at_ms if standings else prepared.opens_at_ms,
-        "ends_at_ms": standings.ends_at_ms if standings else prepared.closes_at_ms,
+        "ends_at_ms": _ended_at_ms(day),
         "watermark_ms": day.watermark_ms,
         "winner_handle": result.winner.bidder_handle if result and result.winner else "",
         "accepted": accepted,
@@ -312,6 +312,13 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "provisional": "" if day.phase is Phase.COMPLETED else "1",
     }
     return {name: str(value) for name, value in fields.items()}
+
+
+def _ended_at_ms(day: AuctionDay) -> int:
+    """When bidding ends or has ended: for a day that was voided, then."""
+    if day.result and day.result.outcome is Outcome.VOID:
+        return day.result.at_ms
+    return day.ends_at_ms
 
 
 def _paused(day: AuctionDay) -> str:

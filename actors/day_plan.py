@@ -47,13 +47,15 @@ class DayPlan(msgspec.Struct, frozen=True):
             closes_at_ms=closes_at_ms,
         )
 
-    def void_view(self) -> dict[str, str]:
-        """The day as readers see it that is not held: flat strings like those of an auction's own view."""
+    def void_view(self, now_ms: int) -> dict[str, str]:
+        """The day as readers see it that is not held, as was decided now: flat strings like those of an auction's own
+        view."""
         return {
             "auction_id": self.auction_id,
             "day": str(self.window.day),
             "phase": Phase.COMPLETED,
             "outcome": Outcome.VOID,
+            "ends_at_ms": str(now_ms),
             "lot_title": self.lot.title,
             "lot_token_id": str(self.lot.token_id),
             "lot_image": self.lot.image,

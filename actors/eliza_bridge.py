@@ -7,12 +7,20 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.listener import LogListener
+from actors.listener import LEADS, LogListener
 from actors.ports import Clock, StoreAccess
 from auction.words import host_line
-from messages.base import Event
 from messages.codec import pack, reader_of
-from messages.events import AnyEvent, BidAccepted, BidRefused, CharacterSpoke
+from messages.events import (
+    AnyEvent,
+    AuctionEvent,
+    AuctionPrepared,
+    BidAccepted,
+    BidRefused,
+    CharacterSpoke,
+    ClosingSoon,
+    StandingsRevised,
+)
 from messages.hints import LogGrew
 from supervision import Context
 
@@ -20,13 +28,17 @@ WRITER = "eliza_bridge"
 
 
 class BridgeState(msgspec.Struct, array_like=True):
-    """Up to where the log has been talked about."""
+    """Up to where the log has been talked about; the auction on stage, and the post that was called its leading bid
+    last (0: none)."""
 
     position: int = 0
+    on_stage: str = ""
+    leader_post_id: int = 0
 
 
 class ElizaBridge(LogListener):
-    """Speaks about the log. Of the bids that were found together only the last is worth a line."""
+    """Speaks about the log, of each fact once: of who leads only as it stands after all that was heard together, and of
+    an auction only while it is on stage."""
 
     deaf_to = frozenset({BidRefused})
 
@@ -34,13 +46,14 @@ class ElizaBridge(LogListener):
         super().__init__(context, store)
         self._store, self._clock, self._listeners = store, clock, listeners
         self._lines: list[CharacterSpoke] = []
-        self._bid_line: CharacterSpoke | None = None
+        self._lead: tuple[int, BidAccepted | StandingsRevised] | None = None  # the newest, and its seq
 
     def setup(self) -> None:
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
         begun = self._journal.begin(reader_of(BridgeState))
-        self.position = (begun.checkpoint or BridgeState()).position
+        self._state = begun.checkpoint or BridgeState()
+        self.position = self._state.position
         for _, line in self._journal.tail():  # there is one only behind a damaged checkpoint
             if isinstance(line, CharacterSpoke):
                 self.position = max(self.position, line.about_seq)
@@ -50,29 +63,48 @@ class ElizaBridge(LogListener):
         self._client.close()
 
     def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+        if isinstance(event, AuctionPrepared):
+            self._state.on_stage, self._state.leader_post_id, self._lead = writer, 0, None
+        if isinstance(event, AuctionEvent) and self._state.on_stage not in ("", writer):
+            return
+        if isinstance(event, ClosingSoon) and self._clock() >= event.ends_at_ms:
+            return
+        if isinstance(event, LEADS):
+            self._lead = (seq, event)
+        elif line := self._line(seq, event):
+            self._lines.append(line)
+
+    def heard(self) -> None:
+        lines, self._lines = self._lines, []
+        if self._lead and (line := self._lead_line(*self._lead)):
+            lines.append(line)
+        self._lead = None
+        if lines:
+            # Position and lines move in one commit, so that each fact is spoken of once whatever happens.
+            lines.sort(key=lambda line: line.about_seq)
+            self._state.position = self.position
+            self._journal.commit(lines, checkpoint=pack(self._state))
+            for name in self._listeners:
+                self.context.send(name, LogGrew())
+
+    def _lead_line(self, seq: int, event: BidAccepted | StandingsRevised) -> CharacterSpoke | None:
+        """The line about who leads; None where that was said before."""
+        leads = event if isinstance(event, BidAccepted) else event.leader
+        post_id = leads.post_id if leads else 0
+        if post_id == self._state.leader_post_id:
+            return None
+        self._state.leader_post_id = post_id
+        return self._line(seq, event, post_id)
+
+    def _line(self, seq: int, event: AnyEvent, leader_post_id: int = 0) -> CharacterSpoke | None:
         text = host_line(event)
         if text is None:
-            return
-        line = CharacterSpoke(
+            return None
+        return CharacterSpoke(
             message_id=f"line:{seq}",
             correlation_id=event.message_id,
             at_ms=self._clock(),
             text=text,
             about_seq=seq,
+            leader_post_id=leader_post_id,
         )
-        if isinstance(event, BidAccepted):
-            self._bid_line = line
-        else:
-            self._lines.append(line)
-
-    def heard(self) -> None:
-        lines: list[Event] = [*self._lines]
-        if self._bid_line:
-            lines.append(self._bid_line)
-        self._lines, self._bid_line = [], None
-        if lines:
-            # Position and lines move in one commit, so that each fact is spoken of once whatever happens.
-            lines.sort(key=lambda line: line.about_seq)  # type: ignore[attr-defined]
-            self._journal.commit(lines, checkpoint=pack(BridgeState(self.position)))
-            for name in self._listeners:
-                self.context.send(name, LogGrew())

@@ -3,7 +3,7 @@
 A `LogGrew` is only a hint; the tick reads all the same. What is made of an event is the subclass's to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import redis
 
@@ -11,12 +11,15 @@ from actors.ports import StoreAccess
 from adapters.redis.entry import LogEntry
 from adapters.redis.errors import LogDamaged
 from adapters.redis.log import LogReader
-from messages.events import AnyEvent, BidAccepted, BidRefused
+from messages.events import AnyEvent, BidAccepted, BidRefused, StandingsRevised
 from messages.hints import LogGrew
 from supervision import Actor, Context
 
 ENTRIES_A_READ = 64
 READS_A_TURN = 16
+
+LEADS = BidAccepted | StandingsRevised
+"""What says who leads."""
 
 VERDICTS = frozenset({BidAccepted, BidRefused})
 """Nearly all of a log, and nothing to those who care for days rather than bids."""
@@ -100,3 +103,9 @@ class LogListener(Actor):
 
     def heard(self) -> None:
         """A batch of events was heard: the place to commit what follows from it, once."""
+
+
+def passing(commit: Iterable[tuple[int, AnyEvent]]) -> list[int]:
+    """The seqs of those events of a commit that say who leads, and not as it stands after the commit: only the last one
+    does."""
+    return [seq for seq, event in commit if isinstance(event, LEADS)][:-1]

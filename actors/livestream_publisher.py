@@ -2,7 +2,7 @@
 what a joining one has to know, so that a restarted process need not read the whole log to show what was shown.
 """
 
-from actors.listener import LogListener
+from actors.listener import LogListener, passing
 from actors.ports import StoreAccess
 from adapters.livestream.hub import FeedHub, FeedState
 from adapters.redis.entry import LogEntry
@@ -21,6 +21,7 @@ class LivestreamPublisher(LogListener):
         super().__init__(context, store)
         self._store, self._feed = store, feed
         self._heard: list[tuple[int, AnyEvent]] = []
+        self._passing: list[int] = []  # the seqs of leads that another one of the same commit follows
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -38,16 +39,17 @@ class LivestreamPublisher(LogListener):
     def hear_entry(self, entry: LogEntry) -> None:
         if AuctionPrepared in entry.kinds:
             self._on_stage = entry.writer
-        heard = entry.events_after(self.position)
+        heard = list(entry.events_after(self.position))
         # A day that is still being settled must not speak into the one that has taken the stage.
         if entry.writer == self._on_stage:
             self._heard += heard
+            self._passing += passing(heard)
         else:
             self._heard += [(seq, event) for seq, event in heard if not isinstance(event, AuctionEvent)]
 
     def heard(self) -> None:
-        heard, self._heard = self._heard, []
-        self._feed.publish(heard)
+        heard, passed, self._heard, self._passing = self._heard, self._passing, [], []
+        self._feed.publish(heard, frozenset(passed))
         if self.position - self._checkpointed >= EVENTS_BETWEEN_CHECKPOINTS:
             self._journal.commit([], checkpoint=pack(self._feed.state()))
             self._checkpointed = self.position

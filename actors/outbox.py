@@ -21,12 +21,14 @@ from auction.posts import (
 from messages.events import (
     AnyEvent,
     AuctionEvent,
+    AuctionPaused,
     AuctionPrepared,
     ClosingSoon,
     DayAdded,
     DayDelayed,
     DayVoided,
     EndExtended,
+    EndFrozen,
     MarathonEnded,
     PostAttempted,
     PostMade,
@@ -61,7 +63,7 @@ class Job(msgspec.Struct, array_like=True):
     unknown: bool = False
     looked_up: int = 0
     duplicates: int = 0
-    useless_from_ms: int = 0  # not worth a first attempt any more; 0: always worth it
+    useless_from_ms: int = 0  # not worth an attempt any more; 0: always worth it
 
     def attempted(self, at_ms: int) -> None:
         """One more attempt was made."""
@@ -87,6 +89,10 @@ class Outbox(msgspec.Struct, array_like=True):
                 self.days[event.auction_id] = DayNotices(event.auction_id, event.day, reserve_wei)
         elif writer in self.days and isinstance(event, AuctionEvent):
             self.days[writer].hear(event)
+        if isinstance(event, EndExtended | AuctionPaused | EndFrozen | ResultNamed):
+            for waiting in self.outbox:
+                if waiting.name.startswith(_closing(writer)):
+                    waiting.useless_from_ms = event.at_ms  # the end that it tells is not the end any more, or has come
         job = self._job(writer, event, time_zone)
         if job:
             self.outbox.append(job)
@@ -102,7 +108,9 @@ class Outbox(msgspec.Struct, array_like=True):
                 return Job(f"auction-post:{event.auction_id}", text, opens=event.auction_id)
             case ClosingSoon():
                 text = closing_post(self.prepared[writer], event, time_zone)
-                return Job(f"closing:{writer}:{event.left_ms}", text, useless_from_ms=event.ends_at_ms)
+                # Posted later, it would say another time than what is left.
+                useless_from_ms = (event.at_ms + event.ends_at_ms) // 2
+                return Job(f"{_closing(writer)}{event.left_ms}", text, useless_from_ms=useless_from_ms)
             case EndExtended(by=by) if by:
                 text = moved_post(self.prepared[writer], event, time_zone)
                 return Job(f"moved:{writer}:{event.ends_at_ms}", text, useless_from_ms=event.ends_at_ms)
@@ -144,3 +152,7 @@ class Outbox(msgspec.Struct, array_like=True):
         else:
             job.attempted(event.at_ms)
         return True
+
+
+def _closing(auction_id: str) -> str:
+    return f"closing:{auction_id}:"

@@ -201,7 +201,7 @@ class Scheduler(LogListener):
         message_id = f"{auction_id}:voided"
         voided = DayVoided(message_id=message_id, at_ms=now_ms, auction_id=auction_id, day=day, why=why, by=by)
         added, plan_writes = self._come_again(day)
-        view = HashSet(self.keys.day(day), sealed(plan.void_view()))
+        view = HashSet(self.keys.day(day), sealed(plan.void_view(now_ms)))
         self._commit([voided, *added], [view, *plan_writes])
 
     def _void_unopened(self, refused: PostRefused) -> None:

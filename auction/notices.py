@@ -92,7 +92,9 @@ class DayNotices(msgspec.Struct, array_like=True):
                     bidder_handle=event.bidder_handle,
                     amount_wei=event.amount_wei,
                 )
-                self._lead(leader, event.minimum_wei, event.at_ms)
+                # A late find is told here too: who leads after it says the revision that follows.
+                if self.leader is None or event.post_id > self.leader.post_id:
+                    self._lead(leader, event.minimum_wei, event.at_ms)
                 self._owe(accepted(event, self.auction_id), event.at_ms)
             case BidRefused() if event.reason not in UNANSWERED:
                 receipt = refused(event, self.auction_id, self.minimum_wei, self.ends_at_ms)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from auction.money import format_eth
 from auction.receipts import Receipt, moment, next_words, receipt_words
-from auction.words import time_left
+from auction.words import left_ms, time_left
 from messages.base import Outcome, Wei
 from messages.events import (
     AuctionPrepared,
@@ -45,7 +45,7 @@ def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
 
 def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str) -> str:
     """The post that says how long there is left to bid."""
-    left = time_left(closing.left_ms)
+    left = time_left(left_ms(closing))
     ends = moment(closing.ends_at_ms, time_zone, closing.at_ms)
     which = _which(prepared.auction_id, prepared.at_ms)
     return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" closes in {left}, at {ends}. ({which})")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from auction.money import format_eth
-from auction.receipts import accepted, next_words, verdict_words
+from auction.receipts import next_words
 from auction.standings import Standings
 from messages.base import Outcome, Wei
 from messages.events import (
@@ -35,6 +35,7 @@ from messages.events import (
     DayVoided,
     EndExtended,
     EndFrozen,
+    Leader,
     LetterDiscarded,
     MarathonEnded,
     MarathonStarted,
@@ -64,15 +65,19 @@ Ordered = (
 
 
 def host_line(event: AnyEvent) -> str | None:
-    """What the host says of a fact when no character answers; None for what is not worth a word."""
+    """What the host says of a fact when no character answers; None for what is not worth a word.
+
+    What it says of who leads holds after the commit of the fact, where no other of that commit says who leads.
+    """
     match event:
         case AuctionPrepared():
             return f"Day {event.day}: {event.lot.title}. The auction opens in a moment."
         case AuctionOpened():
             return "The auction is open. Reply to the auction post to bid."
         case BidAccepted():
-            bid = f"@{event.bidder_handle}'s bid"
-            return f"{verdict_words(accepted(event, ''), bid)} {next_words(event.minimum_wei)}"
+            return f"{_leads(event)} {next_words(event.minimum_wei)}"
+        case StandingsRevised(leader=leader):
+            return f"{_leads(leader) if leader else 'Nobody leads now.'} {next_words(event.minimum_wei)}"
         case EndExtended(by=by) if by:
             return "The end has moved."
         case EndExtended(lead_lost=True):
@@ -80,7 +85,7 @@ def host_line(event: AnyEvent) -> str | None:
         case EndExtended():
             return "A bid in the last minutes: the end has moved."
         case ClosingSoon():
-            return f"{time_left(event.left_ms)} left to bid."
+            return f"{time_left(left_ms(event))} left to bid."
         case AuctionPaused():
             return "The auction is paused. What is posted now does not count."
         case AuctionResumed():
@@ -97,6 +102,10 @@ def host_line(event: AnyEvent) -> str | None:
             return None
 
 
+def _leads(bid: BidAccepted | Leader) -> str:
+    return f"@{bid.bidder_handle}'s bid of {format_eth(bid.amount_wei)} leads so far."
+
+
 def log_line(event: AnyEvent) -> str:
     """A fact of the log in words, always one printable line, also when it carries what bidders wrote."""
     return one_line(_told(event))
@@ -105,6 +114,12 @@ def log_line(event: AnyEvent) -> str:
 def one_line(text: str) -> str:
     """The text with everything escaped that would break its line, hide in it or speak to the terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def left_ms(closing: ClosingSoon) -> int:
+    """What was left when it was told, to the next whole second: less than the distance that it is told for, where it is
+    told late."""
+    return min(closing.left_ms, -(-(closing.ends_at_ms - closing.at_ms) // 1000) * 1000)
 
 
 def time_left(left_ms: int) -> str:

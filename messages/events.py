@@ -341,10 +341,12 @@ class PostRefused(Event, frozen=True, kw_only=True):
 
 
 class CharacterSpoke(Event, frozen=True, kw_only=True):
-    """The host said this about the fact at `about_seq` of the log."""
+    """The host said this about the fact at `about_seq` of the log; `leader_post_id` is the bid that it calls leading,
+    0 where it calls none so."""
 
     text: str
     about_seq: int
+    leader_post_id: int = 0
 
 
 class ChainLogSeen(Event, frozen=True, kw_only=True):

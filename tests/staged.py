@@ -21,6 +21,7 @@ from messages.events import (
     EndFrozen,
     Leader,
     ResultNamed,
+    StandingsRevised,
 )
 
 OPENS_MS = 1_800_000_000_000
@@ -104,6 +105,20 @@ def leader(number: int) -> Leader:
         bidder_id=bid.bidder_id,
         bidder_handle=bid.bidder_handle,
         amount_wei=bid.amount_wei,
+    )
+
+
+def revised(number: int, *numbers: int, leads: int | None = None) -> StandingsRevised:
+    """From the bid `number` on these lead one after the other; in the end the last of them or, of before, `leads`."""
+    leaders = tuple(leader(n) for n in numbers)
+    last = leaders[-1] if leaders else leader(leads) if leads else None
+    return StandingsRevised(
+        message_id=f"revised:{number}",
+        at_ms=OPENS_MS,
+        from_post_id=post_id(number),
+        leaders=leaders,
+        leader=last,
+        minimum_wei=Wei(ETH),
     )
 
 

@@ -2,7 +2,8 @@
 
 An event makes one frame or none, so that a frame's seq says exactly how far a viewer has come. A log frame's body is
 `{"auction_id", "stage": {what changed}, ...}`: merging every `stage` into a snapshot's gives the next snapshot's;
-`bid` goes before a snapshot's `bids`, and `bids` takes their place.
+`bid` goes before a snapshot's `bids`, and `bids` and `character` take the place of theirs. Who leads is what stands
+after a commit, in every frame; a line of the host goes as soon as another one leads than it names.
 How amounts, bids and people stand in it is `showing`.
 """
 
@@ -126,15 +127,21 @@ class Stage:
             "character": self._character,
         }
 
-    def fold(self, seq: int, event: AnyEvent) -> Frame | None:
-        """Take the event in; its frame, or None where there is nothing to show. What was folded before is ignored."""
+    def fold(self, seq: int, event: AnyEvent, is_passing: bool = False) -> Frame | None:
+        """Take the event in; its frame, or None where there is nothing to show. What was folded before is ignored.
+
+        Who leads after a passing event leads no more after its commit, and is not shown.
+        """
         if seq <= self.seq:
             return None
         self.seq = seq
-        told = self._told(event)
+        told = self._told(event, is_passing)
         if told is None:
             return None
         kind, body = told
+        named = self._character.get("leader_post_id", "0") if self._character else "0"
+        if named != "0" and not self._leads(named):
+            body["character"] = self._character = None
         return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self._stage["auction_id"], **body})
 
     def pass_by(self, heard: Iterable[tuple[int, AnyEvent]]) -> list[int]:
@@ -151,17 +158,18 @@ class Stage:
         self._stage |= self._counts()
         return passed
 
-    def _told(self, event: AnyEvent) -> tuple[str, Json] | None:
+    def _told(self, event: AnyEvent, is_passing: bool) -> tuple[str, Json] | None:
         match event:
             case BidAccepted():
-                leader = bid_of(event.post_id, event.bidder_id, event.bidder_handle, event.amount_wei)
-                self._bids = [leader, *self._bids][:RECENT_BIDS]
+                bid = bid_of(event.post_id, event.bidder_id, event.bidder_handle, event.amount_wei)
+                self._bids = [bid, *self._bids][:RECENT_BIDS]
                 self._chain.append(event.post_id)
                 self._verdicts += 1
-                changed = self._change(
-                    leader=leader, ends_at_ms=event.ends_at_ms, **self._counts(), **minimum_of(event.minimum_wei)
-                )
-                return "bid", {"stage": changed, "bid": leader}
+                leads = {} if is_passing else {"leader": bid, **minimum_of(event.minimum_wei)}
+                return "bid", {
+                    "stage": self._change(ends_at_ms=event.ends_at_ms, **self._counts(), **leads),
+                    "bid": bid,
+                }
             case BidRefused():
                 return self._refused(event)
             case BidWithdrawn() if event.binds:
@@ -176,8 +184,9 @@ class Stage:
                 self._bids = [*leaders, *kept][:RECENT_BIDS]
                 del self._chain[bisect_left(self._chain, event.from_post_id) :]
                 self._chain.extend(link.post_id for link in event.leaders)
-                leads = leader_of(event.leader) if event.leader else None
-                changed = self._change(leader=leads, **self._counts(), **minimum_of(event.minimum_wei))
+                leader = leader_of(event.leader) if event.leader else None
+                leads = {} if is_passing else {"leader": leader, **minimum_of(event.minimum_wei)}
+                changed = self._change(**self._counts(), **leads)
                 return "revised", {"stage": changed, "withdrawn": None, "bids": list(self._bids)}
             case ResultNamed():
                 winner = leader_of(event.winner) if event.winner else None
@@ -189,9 +198,18 @@ class Stage:
                     overdue=False,
                     paused_from_ms=None,
                 )
+                if event.outcome is Outcome.VOID:
+                    changed |= self._change(ends_at_ms=event.at_ms)
                 return "winner", {"stage": changed}
+            case CharacterSpoke() if event.leader_post_id and not self._leads(str(event.leader_post_id)):
+                return None  # another one has taken the lead since
             case CharacterSpoke():
-                self._character = {"text": event.text, "about_seq": event.about_seq, "at_ms": event.at_ms}
+                self._character = {
+                    "text": event.text,
+                    "about_seq": event.about_seq,
+                    "leader_post_id": str(event.leader_post_id),
+                    "at_ms": event.at_ms,
+                }
                 return "character", {"stage": {}, "character": self._character}
             case DayVoided() if self._stage["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
                 return None  # a day to come is skipped: the one under way stays on stage
@@ -250,7 +268,9 @@ class Stage:
         self._refusals.clear()
         fields: Json = {**_EMPTY_DAY, "auction_id": event.auction_id, "day": event.day}
         if isinstance(event, DayVoided):
-            return self._change(**fields | {"phase": Phase.COMPLETED, "outcome": Outcome.VOID})
+            return self._change(
+                **fields | {"phase": Phase.COMPLETED, "outcome": Outcome.VOID, "ends_at_ms": event.at_ms}
+            )
         return self._change(
             **fields
             | {
@@ -263,6 +283,10 @@ class Stage:
                 **minimum_of(event.rules.reserve_wei),
             }
         )
+
+    def _leads(self, post_id: str) -> bool:
+        leader = self._stage["leader"]
+        return leader is not None and leader["post_id"] == post_id
 
     def _counts(self) -> Json:
         return {"accepted": len(self._chain), "refused": self._verdicts - len(self._chain)}

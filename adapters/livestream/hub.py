@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -128,14 +128,17 @@ class FeedHub:
             self._stage = Stage(state.stage)
             self._loop.call_soon_threadsafe(self._take, [self._stage.seq], [], self._stage.seq, self._stage.snapshot())
 
-    def publish(self, heard: Sequence[tuple[int, AnyEvent]]) -> None:
-        """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored."""
+    def publish(self, heard: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
+        """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored.
+
+        The lead of a `passing` one (its seq) is over before the commit that holds it has ended.
+        """
         with self._folding:
             # In a flood, and after a start, far more comes by here than anybody can watch: viewers get a snapshot then.
             worth_showing = len(heard) - self._afford(len(heard))
             passed = self._stage.pass_by(heard[:worth_showing])
-            told = [(seq, frame) for seq, event in heard[worth_showing:] if (frame := self._stage.fold(seq, event))]
-            kept = [(seq, frame.json()) for seq, frame in told]
+            frames = [self._stage.fold(seq, event, seq in passing) for seq, event in heard[worth_showing:]]
+            kept = [(frame.seq, frame.json()) for frame in frames if frame and frame.seq is not None]
             for _, event in heard:
                 if not isinstance(event, BidRefused):
                     self._programme = self._programme.after(event)

@@ -60,9 +60,9 @@ class Shown(FeedHub):
         super().__init__(asyncio.new_event_loop(), "generation")
         self.given: list[Any] = []
 
-    def publish(self, heard: Any) -> None:
+    def publish(self, heard: Any, passing: Any = ()) -> None:
         self.given += heard
-        super().publish(heard)
+        super().publish(heard, passing)
 
     def close(self) -> None:
         """Its loop is gone; nobody was watching."""

@@ -17,7 +17,7 @@ from auction.day import AuctionDay
 from auction.record import DayState
 from messages.base import Outcome, Phase, Refusal
 from messages.codec import pack, pack_batch, unpack
-from messages.commands import AuctionCommand, ConfirmAuctionPost, OpenAuction
+from messages.commands import AuctionCommand, ConfirmAuctionPost, OpenAuction, VoidAuction
 from messages.events import (
     AuctionOpened,
     AuctionPrepared,
@@ -437,3 +437,12 @@ def test_the_stage_belongs_to_the_day_that_opened_last_and_the_one_before_settle
     tell(stage, second, ConfirmAuctionPost(message_id="c", post_id=post_id(later - OPENS_MS + 5)))
     assert (stage.current()["auction_id"], stage.current()["leader_handle"]) == ("m-02", "")
     assert stage.current()["phase"] == Phase.ACTIVE
+
+
+@pytest.mark.requirement("LIFE-3", "LIV-3")
+def test_a_day_that_was_voided_ended_then(stage: Stage) -> None:
+    auction = stage.prepared()
+    stage.clock.goes_on(5_000)
+    stage.queues.append("m-01", [VoidAuction(message_id="v", by="olga", why="ill", said_at_ms=stage.clock())])
+    stage.step(auction)
+    assert (stage.current()["outcome"], stage.current()["ends_at_ms"]) == ("void", str(stage.clock()))

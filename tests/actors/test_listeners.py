@@ -18,6 +18,7 @@ from messages.events import (
     BidAccepted,
     BidRefused,
     CharacterSpoke,
+    ClosingSoon,
     DayStarted,
     EndFrozen,
     ResultNamed,
@@ -48,6 +49,18 @@ def happens(stage: Stage, *told: tuple[str, AnyEvent]) -> None:
         journal = stage.store.journal(writer)
         journal.begin()
         journal.commit([event])
+
+
+def happens_at_once(stage: Stage, *events: AnyEvent) -> None:
+    """These events of the auction are in the log, in one commit."""
+    journal = stage.store.journal("m-01")
+    journal.begin()
+    journal.commit(list(events))
+
+
+def said(stage: Stage) -> list[str]:
+    """The lines of the host."""
+    return [line.text for line in stage.logged(CharacterSpoke)]
 
 
 def spoken_of(stage: Stage) -> list[str]:
@@ -110,6 +123,47 @@ def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage, monke
     for _ in range(len(STORY)):
         stage.step(actor)
     assert len(spoken_of(stage)) == 6
+
+
+@pytest.mark.requirement("ELZ-3", "BID-4")
+def test_a_bid_that_does_not_lead_after_its_commit_is_not_called_leader(stage: Stage) -> None:
+    happens(stage, *STORY[1:3], ("m-01", staged.accepted(5)))
+    stage.step(bridge(stage))
+    happens_at_once(stage, staged.accepted(3), staged.revised(3, 3, 5))  # found late: it was outbid before
+    stage.step(bridge(stage))
+    assert said(stage)[2:] == ["@bidder_5's bid of 0.105 ETH leads so far. The next bid needs 0.115 ETH."]
+    happens_at_once(stage, staged.revised(5, leads=3))
+    stage.step(bridge(stage))
+    assert said(stage)[3:] == ["@bidder_3's bid of 0.103 ETH leads so far. The next bid needs 1 ETH."]
+    happens_at_once(stage, staged.revised(3))
+    stage.step(bridge(stage))
+    assert said(stage)[4:] == ["Nobody leads now. The next bid needs 1 ETH."]
+    assert [line.leader_post_id for line in stage.logged(CharacterSpoke)[2:]] == [
+        staged.post_id(5),
+        staged.post_id(3),
+        0,
+    ]
+
+
+@pytest.mark.requirement("ELZ-3", "LIFE-4")
+def test_the_host_speaks_of_the_auction_on_stage(stage: Stage) -> None:
+    happens(stage, *STORY[1:4])
+    stage.step(bridge(stage))
+    happens(stage, ("m-02", staged.prepared(2)), ("m-01", staged.accepted(7)), ("m-01", staged.named(7)))
+    stage.step(bridge(stage))
+    assert [line.correlation_id for line in stage.logged(CharacterSpoke)] == [
+        fact.message_id for fact in (staged.prepared(), staged.opened(), staged.accepted(1), staged.prepared(2))
+    ]
+
+
+@pytest.mark.requirement("ELZ-3")
+@pytest.mark.parametrize(("now_ms", "lines"), [(staged.ENDS_MS - 1, ["8 s left to bid."]), (staged.ENDS_MS, [])])
+def test_what_is_left_is_not_told_after_the_end(stage: Stage, now_ms: int, lines: list[str]) -> None:
+    soon = ClosingSoon(message_id="soon", at_ms=staged.ENDS_MS - 7_950, left_ms=60_000, ends_at_ms=staged.ENDS_MS)
+    happens(stage, *STORY[1:3], ("m-01", soon))
+    stage.clock.now_ms = now_ms
+    stage.step(bridge(stage))
+    assert said(stage)[2:] == lines
 
 
 # ---- the publisher

@@ -16,10 +16,13 @@ from auction.notices import QUIET_MS
 from auction.post_budget import RESERVED
 from messages.commands import PlaceBid
 from messages.events import (
+    AuctionEvent,
+    AuctionPaused,
     ClosingSoon,
     DayDelayed,
     DayVoided,
     EndExtended,
+    EndFrozen,
     MarathonEnded,
     PostAttempted,
     PostMade,
@@ -173,6 +176,47 @@ def test_what_is_announced_comes_before_all_notices_and_beyond_the_budget(
     kinds = [event.job.split(":")[0] for event in stage.logged(PostAttempted)]
     # The budget: two posts, of which the auction post and the closing one are both.
     assert kinds == ["auction-post", "closing"]
+
+
+def _closes_soon(stage: Stage, left_ms: int) -> ClosingSoon:
+    now_ms = stage.clock()
+    return ClosingSoon(message_id="soon", at_ms=now_ms, left_ms=left_ms, ends_at_ms=now_ms + left_ms)
+
+
+def _frozen(stage: Stage) -> EndFrozen:
+    return EndFrozen(message_id="frozen", at_ms=stage.clock(), ends_at_ms=stage.clock())
+
+
+def _extended(stage: Stage) -> EndExtended:
+    return EndExtended(message_id="x", at_ms=stage.clock(), ends_at_ms=stage.clock() + 700_000, by_post_id=5)
+
+
+def _paused(stage: Stage) -> AuctionPaused:
+    return AuctionPaused(message_id="p", at_ms=stage.clock(), from_ms=stage.clock(), by="olga", why="a storm")
+
+
+@pytest.mark.requirement("X-5", "X-7")
+@pytest.mark.parametrize("overtaken", [None, _frozen, _extended, _paused])
+def test_that_a_day_closes_soon_is_not_posted_once_it_is_not_so_any_more(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, overtaken: Callable[[Stage], AuctionEvent] | None
+) -> None:
+    auction, actor, _ = opened(stage, x_client())
+    stage.leave(auction.auction_id)
+    x.tell(
+        "faults", kind="http_429", count=1, reset_s=1, **POSTING
+    )  # nothing was posted, and the next attempt is later
+    tell(stage, "m-01", _closes_soon(stage, 8_000))
+    stage.step(actor)
+    stage.clock.goes_on(4_000 if overtaken is None else 2_000)
+    if overtaken:
+        tell(stage, "m-01", overtaken(stage))
+    stage.clock.goes_on(1_500)
+    for _ in range(3):
+        stage.step(actor)
+        stage.clock.goes_on(1_000)
+    assert [event.job for event in stage.logged(PostAttempted)].count("closing:m-01:8000") == 1
+    [given_up] = stage.logged(PostRefused)
+    assert (given_up.job, given_up.why) == ("closing:m-01:8000", "it would have come too late")
 
 
 @pytest.mark.requirement("X-5")

@@ -71,6 +71,7 @@ LINES = {
     "PostMade": "PostMade result:m-01 as 1900000000000000010",
     "PostRefused": "PostRefused result:m-01: 403: duplicate",
     "CharacterSpoke": "host      Sold!",
+    "CharacterSpoke, of who leads": "host      @alice's bid leads so far.",
     "ChainLogSeen": "ChainLogSeen 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456",
 }
 

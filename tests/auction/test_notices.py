@@ -128,6 +128,17 @@ def test_what_has_turned_back_before_it_was_said_is_not_said(told: Told) -> None
     assert told.due(13_000) == []
 
 
+@pytest.mark.requirement("BID-10", "BID-4")
+def test_a_bid_found_late_that_does_not_lead_takes_the_lead_from_nobody(told: Told) -> None:
+    told.happens(11_000, reply(10_000, 1, "0.5"))
+    told.happens(12_000, reply(5_000, 2, "0.2"))
+    assert told.notices.leader is not None
+    assert told.notices.leader.bidder_id == 1
+    assert told.notices.outbid == {}
+    assert told.said(12_000 + QUIET_MS, "standing:") == []
+    assert [text for text in told.said(12_000, "receipt:") if text.startswith("@user2")] == []
+
+
 @pytest.mark.requirement("BID-10", "BID-8")
 def test_below_a_post_that_is_gone_nobody_is_answered(told: Told) -> None:
     told.happens(1_100, first := reply(1_000, 1, "0.5"))

@@ -157,6 +157,8 @@ def test_an_end_on_another_day_names_its_date() -> None:
     closing = ClosingSoon(message_id="c", at_ms=prepared.closes_at_ms - 60_000, left_ms=60_000, ends_at_ms=0)
     closing = msgspec.structs.replace(closing, ends_at_ms=prepared.closes_at_ms)
     assert " closes in 1 min, at 04:00:00 UTC. " in posts.closing_post(prepared, closing, "UTC")
+    told_late = msgspec.structs.replace(closing, at_ms=prepared.closes_at_ms - 7_950)
+    assert " closes in 8 s, at 04:00:00 UTC. " in posts.closing_post(prepared, told_late, "UTC")
 
 
 @pytest.mark.requirement("X-7")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.livestream.frames import RECENT_BIDS, Stage
 from adapters.livestream.showing import shown_eth
 from auction.money import format_eth
-from messages.base import Refusal, Wei
+from messages.base import Refusal
 from messages.events import (
     BidWithdrawn,
     CharacterSpoke,
@@ -21,36 +21,22 @@ from messages.events import (
     MarathonEnded,
     MarathonStarted,
     PostMade,
-    StandingsRevised,
     WatermarkMoved,
 )
 from tests.staged import (
     ENDS_MS,
-    ETH,
     OPENS_MS,
     accepted,
     frozen,
-    leader,
     named,
     opened,
     post_id,
     prepared,
     refused,
+    revised,
 )
 
 pytestmark = pytest.mark.requirement("LIV-1")
-
-
-def revised(number: int, *numbers: int) -> StandingsRevised:
-    leaders = tuple(leader(n) for n in numbers)
-    return StandingsRevised(
-        message_id="revised",
-        at_ms=OPENS_MS,
-        from_post_id=post_id(number),
-        leaders=leaders,
-        leader=leaders[-1] if leaders else None,
-        minimum_wei=Wei(ETH),
-    )
 
 
 def told(stage: Stage, *events: Any) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from adapters.http.server import HttpSettings
 from adapters.livestream.programme import Programme, coming
-from messages.base import Lot, Wei
+from messages.base import Lot, Outcome, Wei
 from messages.events import (
     AuctionPaused,
     AuctionResumed,
@@ -215,7 +215,21 @@ def test_a_day_without_a_winner_says_why(visit: Visit) -> None:
         shows(page, badge="Not sold", label="Result", who="No bid reached the reserve")
         expect(page.locator(".amount")).not_to_be_visible()
         house.publish(DayVoided(message_id="v", at_ms=ENDS_MS, auction_id="m-02", day=2, why="the window had passed"))
-        shows(page, day="Day 2", badge="Void", who="Nothing is sold today", title="Day 2")
+        shows(
+            page, day="Day 2", badge="Void", who="Nothing is sold today", title="Day 2", note="Void since 09:00:00 UTC"
+        )
+
+
+@pytest.mark.requirement("LIV-3")
+def test_a_day_that_is_voided_shows_since_when_and_names_no_leader(visit: Visit) -> None:
+    with staging(Clock(OPENS_MS + 60_000)) as house:
+        house.publish(prepared(), opened(), accepted(1))
+        page = visit(house.public)
+        shows(page, badge="Live", who="@bidder_1")
+        void = replace(named(None), outcome=Outcome.VOID, at_ms=OPENS_MS + 60_000, by="olga", why="ill")
+        house.publish(void)
+        shows(page, badge="Void", label="Result", who="Nothing is sold today")
+        shows(page, note="Void since 08:01:00 UTC · 1 accepted bid")
 
 
 @pytest.mark.requirement("LIV-3")

@@ -92,11 +92,10 @@ function merge({ seq, type, body }) {
   } else if (type === "refused") {
     feed.refusal = body.refusal;
     feed.refusedAt = now();
-  } else if (type === "character") {
-    feed.character = body.character;
   } else if (body.bids) {
     feed.bids = body.bids;
   }
+  if (body.character !== undefined) feed.character = body.character;
 }
 
 // ---- the server's time: the viewer's own clock may be wrong, and may be set while the page is open

@@ -119,7 +119,7 @@ const WORDS = {
       amount: leader ? leader.amount : "",
       who: leader ? `@${leader.handle}` : "",
       note: stage.overdue
-        ? "This takes longer than usual; the operator has been called."
+        ? "This takes longer than usual; the operator decides how it goes on."
         : "Every post made before the end counts, however late it arrives.",
       timeLabel: `Ended ${clockTimeAndZone(stage.ends_at_ms)}`,
       time: "Checking the last bids",
@@ -130,7 +130,9 @@ const WORDS = {
 
   COMPLETED({ stage, next }) {
     const { winner } = stage;
-    const closed = stage.post_id ? `Closed at ${clockTimeAndZone(stage.ends_at_ms)}` : "";
+    const isVoid = stage.outcome === "void";
+    const ended = isVoid ? "Void since" : stage.post_id ? "Closed at" : "";
+    const closed = ended && `${ended} ${clockTimeAndZone(stage.ends_at_ms)}`;
     const count = stage.accepted ? `${stage.accepted} accepted bid${stage.accepted > 1 ? "s" : ""}` : "";
     const over = stage.over ? "The marathon is over. Thank you for being here." : "";
     const opens = next && { timeLabel: `Day ${next.day} opens in`, time: span(next.opens_at_ms - now()),
