@@ -135,13 +135,16 @@ class Reception:
         queue = self._keys.queue(current["auction_id"])
         entries = int(await self._client.xlen(queue))
         first: Any = await self._client.xrange(queue, count=1)
-        came_ms = int(first[0][0].partition(b"-")[0]) if first else now_ms
+        # An entry's id tells when it came by the server's clock, which need not be ours.
+        server_s, microseconds = await self._client.time()
+        server_ms = server_s * 1000 + microseconds // 1000
+        came_ms = int(first[0][0].partition(b"-")[0]) if first else server_ms
         waiting = current["phase"] in (Phase.ACTIVE, Phase.PROCESSING)
         numbers = StoreNumbers(
             log_seq,
             dead_letters,
             queue_entries=entries,
-            queue_oldest_ms=max(0, now_ms - came_ms),
+            queue_oldest_ms=max(0, server_ms - came_ms),
             phase=current["phase"],
             watermark_lag_ms=now_ms - (current["watermark_ms"] or current["opens_at_ms"]) if waiting else None,
         )

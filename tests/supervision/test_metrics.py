@@ -105,8 +105,9 @@ def test_the_log_the_queue_and_the_verdicts_are_counted(store: Store, supervise:
     house.until_empty()
     house.supervisor.stop()
     eventually(lambda: house.supervisor.wait(0) == 0)
-    entry_id = Queue(store.client, store.keys).append("m-01", [bid(5)])
-    seen = look(house.supervisor, store, now_ms=int(entry_id.partition("-")[0]) + 1_500)
+    Queue(store.client, store.keys).append("m-01", [bid(5)])
+    eventually(lambda: look(house.supervisor, store, now_ms=0)["queue_oldest_seconds",] > 0)
+    seen = look(house.supervisor, store, now_ms=0)  # the age is by the server's clock, whatever ours says
 
     def gained(*key: str) -> float:
         return seen.get(key, 0) - before.get(key, 0)
@@ -118,7 +119,8 @@ def test_the_log_the_queue_and_the_verdicts_are_counted(store: Store, supervise:
     assert gained("bid_decision_seconds_count") >= 2
     assert seen["log_seq",] == len(house.events())
     assert seen["phase", Phase.ACTIVE] == 1
-    assert (seen["queue_entries",], seen["queue_oldest_seconds",]) == (1, 1.5)
+    assert seen["queue_entries",] == 1
+    assert 0 < seen["queue_oldest_seconds",] < 60
     assert (seen["dead_letters",], seen["store_up",]) == (0, 1)
 
 
