@@ -67,7 +67,6 @@ x_window_limit = _gauge("x_window_limit", "Requests that X allows in a window.",
 x_window_left = _gauge("x_window_left", "Requests left in the present window, by X's word and our count.", "endpoint")
 x_clock_offset_seconds = _gauge("x_clock_offset_seconds", "How far our clock is ahead of X's, for certain.")
 x_unreadable_posts = _counter("x_unreadable_posts_total", "Posts of X that could not be read: dead letters.")
-x_posts_without_author = _counter("x_posts_without_author_total", "Posts given up since nobody could name the author.")
 
 # ---- livestream and HTTP
 livestream_viewers = _gauge("livestream_viewers", "Viewers connected.")
