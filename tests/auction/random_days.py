@@ -58,6 +58,8 @@ REPLIES = st.builds(
 )
 # A bid war at the close: each bid is larger than all before, so that most of them lead and extend.
 WARS = st.lists(st.tuples(st.integers(60, 290), st.integers(1, 5)), min_size=4, max_size=len(RISING))
+# So many s after it was made a bid of a war is missed; mostly it is not.
+SHIELDED_FOR = st.sampled_from([0, 0, 0]) | st.integers(1, 310)
 MISSED_AFTER = st.none() | st.integers(1, 400)  # s after the post was made that it was first missed, where that is said
 CUTS = st.lists(st.integers(0, 60), max_size=6)
 FREEZES = st.none() | st.integers(0, 6)
@@ -96,9 +98,12 @@ def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
     """The rules and all that arrives: bids (some twice, some gone) and an operator's orders, in any order."""
     fewest = draw(st.sampled_from([0, 8]))
     bids = draw(st.lists(REPLIES, min_size=fewest, max_size=25, unique_by=lambda bid: bid.post_id))
-    if draw(st.booleans()):
-        bids += bid_war(draw(WARS))
+    war = bid_war(draw(WARS)) if draw(st.booleans()) else []
+    bids += war
     arrivals: list[AuctionCommand] = [*bids]
+    for bid in war:
+        if later := draw(SHIELDED_FOR):
+            arrivals.append(gone(bid, posted_at_ms(bid.post_id) + later * 1000))
     seconds, bidders = st.integers(0, 4_000), st.integers(1, 5)
     if bids:
         posts = st.sampled_from(bids)
