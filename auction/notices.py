@@ -99,7 +99,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             case BidRefused() if event.reason not in UNANSWERED:
                 receipt = refused(event, self.auction_id, self.minimum_wei, self.ends_at_ms)
                 self._owe(receipt, event.at_ms)
-            case BidWithdrawn() if not event.binds:
+            case BidWithdrawn():
                 self._forget(event)
             case StandingsRevised():
                 self._lead(event.leader, event.minimum_wei, event.at_ms)
@@ -134,7 +134,7 @@ class DayNotices(msgspec.Struct, array_like=True):
         self.corrections = {who: one for who, one in self.corrections.items() if one.post_id != gone.post_id}
         for told in self.told.values():
             told.corrected = told.corrected or told.receipt.post_id == gone.post_id
-        if self.leader and self.leader.post_id == gone.post_id:
+        if self.leader and self.leader.post_id == gone.post_id and not gone.binds:
             self.leader = None
             self._changed(gone.at_ms)
 

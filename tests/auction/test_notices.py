@@ -55,6 +55,17 @@ def test_every_bidder_is_answered_below_his_own_post(told: Told) -> None:
     assert told.due(5_000) == []
 
 
+@pytest.mark.requirement("BID-8", "BID-10")
+def test_who_has_deleted_a_bid_that_binds_still_leads_and_is_not_answered_below_it(told: Told) -> None:
+    first, leading = reply(1_000, 1, "0.5"), reply(2_000, 2, "0.6")
+    told.happens(3_000, first, leading)
+    told.happens(3_600_000, gone(leading))
+    assert told.notices.leader is not None
+    assert told.notices.leader.post_id == leading.post_id
+    assert [notice.reply_to for notice in told.due(3_600_000 - 1) if notice.name.startswith("receipt")] == []
+    assert leading.post_id not in [waiting.receipt.post_id for waiting in told.notices.receipts.values()]
+
+
 @pytest.mark.requirement("BID-10")
 def test_a_receipt_says_what_is_true_when_it_is_sent(told: Told) -> None:
     told.happens(1_500, reply(1_000, 1, "0.5"))

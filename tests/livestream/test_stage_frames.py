@@ -93,6 +93,16 @@ def test_a_revision_takes_back_what_no_longer_leads() -> None:
     assert frame["body"]["stage"]["leader"]["handle"] == "bidder_5"
 
 
+@pytest.mark.requirement("BID-8")
+def test_a_bid_that_binds_stays_on_stage_although_its_post_is_gone() -> None:
+    stage = Stage()
+    told(stage, prepared(), opened(), accepted(1), accepted(3))
+    bids = stage.snapshot()["bids"]
+    gone = BidWithdrawn(message_id="w", at_ms=ENDS_MS, post_id=post_id(3), cause="deleted", binds=True)
+    assert told(stage, gone) == []
+    assert stage.snapshot()["bids"] == bids
+
+
 def test_a_bid_found_too_late_does_not_appear_on_the_next_auctions_stage() -> None:
     stage = Stage()
     told(stage, prepared(), opened(), named(None), prepared(2), opened(2))
