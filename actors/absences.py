@@ -18,6 +18,10 @@ class Absences:
         """When this post was missed first (UTC ms), of those that were not found by the last look at them."""
         return self._missed_ms[post_id]
 
+    def was_missed_before(self, post_id: int, before_ms: int) -> bool:
+        """Whether the last look at this post has not found it, and the first one that did not was before this time."""
+        return self._missed_ms.get(post_id, before_ms) < before_ms
+
     def gone(self, now_ms: int, present: Iterable[int], absent: Set[int]) -> set[int]:
         """Take in a look; those of the `absent` posts that are gone by now. A post that it found begins anew."""
         for post_id in present:

@@ -25,8 +25,13 @@ from auction.catch_up import HOUSE
 from auction.day import EDITED
 from messages.commands import AuctionCommand, PauseAuction, RestoreBid, ResumeAuction, WithdrawBid
 
+NEVER_MS = -(2**62)
 LEADERS = 5  # the last ones that were seen leading are looked at during the day
 WITHDRAWN = 90  # and so many of those withdrawn last, whether they are there again
+# From so many lags before the end on, so often in a lag: what is missed before the end is taken back, what is missed
+# after it binds.
+NEAR_LAGS = 10
+LOOKS_A_LAG = 6
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -38,8 +43,8 @@ class Looked(msgspec.Struct, frozen=True):
 
 
 class SecondLook:
-    """The looks at one auction's posts, a request at a time: each `interval_ms` while the day is open; at its close
-    until all is settled, at each post again `lag_ms` after a look that leaves it open.
+    """The looks at one auction's posts, a request at a time: each `interval_ms` while the day is open, and more often
+    near its end; at its close until all is settled, at each post again `lag_ms` after a look that leaves it open.
 
     Raises XUnavailable, StillReading and the store's errors.
     """
@@ -55,7 +60,7 @@ class SecondLook:
         self._leaders: dict[int, None] = {}  # post ids, the newest last
         self._withdrawn: dict[int, None] | None = None  # post ids, the newest last; None before they were read
         self._hidden: list[int] = []  # posts that X hides: their authors are asked for next
-        self._next_ms = 0
+        self._looked_ms = NEVER_MS
         self._closing = False
         # What was known to be there, and to be gone, by a look after the end; when the others are looked at again.
         self._there: set[int] = set()
@@ -64,7 +69,7 @@ class SecondLook:
 
     def hurry(self) -> None:
         """The next look of an open day is due."""
-        self._next_ms = 0
+        self._looked_ms = NEVER_MS
 
     def close(self) -> None:
         """The end is frozen: from now on all that could change who wins is looked at."""
@@ -90,13 +95,23 @@ class SecondLook:
         if self._closing:
             due = self._due_at_the_close(now_ms)
             looked = self._look(due[: BATCH - 1], now_ms) if due else None
-        elif now_ms >= self._next_ms:
+        elif now_ms >= self._looked_ms + self._wait_ms(day, now_ms):
             looked = self._look([*self._leaders, *list(self._read_withdrawn())[-WITHDRAWN:]], now_ms)
         else:
             looked = None
         if looked and looked.auction_post == "" and day.is_paused_by_house:
             looked.commands.append(_resume_for(self._auction_id, now_ms))
         return looked
+
+    def _wait_ms(self, day: OpenDay, now_ms: int) -> int:
+        """How long after a look of an open day the next one is due."""
+        is_near = now_ms >= day.ends_at_ms - NEAR_LAGS * self._lag_ms
+        return min(self._interval_ms, self._lag_ms // LOOKS_A_LAG) if is_near else self._interval_ms
+
+    def doubts(self, day: OpenDay) -> bool:
+        """Whether the leading post was missed before the end and may be gone: the end cannot be frozen before that is
+        known, since a lead that is lost moves it."""
+        return self._absences.was_missed_before(day.leader_post_id, day.ends_at_ms)
 
     def _due_at_the_close(self, now_ms: int) -> list[int]:
         standing, withdrawn = self._histories.contenders(self._auction_id)
@@ -106,7 +121,7 @@ class SecondLook:
 
     def _look(self, post_ids: list[int], now_ms: int) -> Looked:
         found = self._x.lookup({self._post_id, *post_ids})
-        self._next_ms = now_ms + self._interval_ms
+        self._looked_ms = now_ms
         self._again_ms.update(dict.fromkeys(post_ids, now_ms + self._lag_ms))
         unavailable = {one for one, cause in found.gone.items() if cause == "unavailable"}
         self._hidden = sorted(unavailable - {self._post_id})

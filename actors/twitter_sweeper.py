@@ -422,7 +422,8 @@ class TwitterSweeper(Actor):
             conversation.marked_ms = proven_ms
             # No look goes behind what is proven: what was settled of it need not be remembered.
             conversation.settled = {one for one in conversation.settled if posted_at_ms(one) >= proven_ms}
-        if conversation.reached_ms > conversation.searched_ms:
+        # The end is frozen once a search has reached it, and a lost lead still moves it until then.
+        if conversation.reached_ms > conversation.searched_ms and not conversation.second_look.doubts(day):
             conversation.searched_ms = conversation.reached_ms
             execute(self._client, "SET", self.keys.searched(day.auction_id), conversation.searched_ms)
 

@@ -100,6 +100,7 @@ def costs_of(settings: Settings) -> list[Costs]:
     window_ms = max(window.closes_at_ms - window.opens_at_ms for window in settings.windows())
     plan = Plan(
         longest_ms=window_ms + settings.rules.soft_close_cap_ms,
+        extension_ms=settings.rules.soft_close_cap_ms,
         close_bound_ms=settings.rules.close_bound_ms,
         sweep_interval_ms=settings.x.sweep_interval_ms,
         sweep_lag_ms=settings.x.sweep_lag_ms,

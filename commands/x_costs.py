@@ -5,6 +5,8 @@ Money is in millionths of a dollar. How many people reply is nobody's setting: c
 
 import msgspec
 
+from actors.second_look import LOOKS_A_LAG, NEAR_LAGS
+
 # X's prices of 2026-08-22 (pay-per-use), in millionths of a dollar. A post or user read is paid once a UTC day.
 PRICES_OF = "2026-08-22"
 POST_MADE = 15_000  # without a link; with one 200,000
@@ -19,10 +21,12 @@ _LOOKS = 2  # prove a slice
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One day as configured; durations in ms. `longest_ms` is the window with everything that may extend it,
-    `announcements` what is posted whatever happens, `posts_a_day` the limit that receipts have to fit below."""
+    """One day as configured; durations in ms. `longest_ms` is the window with everything that may extend it, which is
+    `extension_ms`; `announcements` what is posted whatever happens, `posts_a_day` the limit that receipts have to fit
+    below."""
 
     longest_ms: int
+    extension_ms: int
     close_bound_ms: int
     sweep_interval_ms: int
     sweep_lag_ms: int
@@ -58,12 +62,14 @@ def costs(plan: Plan, replies: int) -> Costs:
     slices = -(-(plan.longest_ms + plan.close_bound_ms) // plan.sweep_interval_ms) + 1
     sweeps = _LOOKS * (slices + -(-replies // _PAGE))
     posts = max(plan.posts_a_day, plan.announcements)
+    near_its_end_ms = NEAR_LAGS * plan.sweep_lag_ms + plan.extension_ms + plan.close_bound_ms
+    looks = slices + -(-LOOKS_A_LAG * near_its_end_ms // plan.sweep_lag_ms)
     requests = {
         "post": posts,
         "search": sweeps,
         "mentions": sweeps,
         # While the day is open the last leaders, at its close all that ever led, and what is open each lag again.
-        "lookup": slices + -(-plan.close_bound_ms // plan.sweep_lag_ms) + -(-replies // (_PAGE - 1)),
+        "lookup": looks + -(-plan.close_bound_ms // plan.sweep_lag_ms) + -(-replies // (_PAGE - 1)),
         "users": -(-replies // _PAGE),
     }
     paid = posts * POST_MADE + replies * (POST_READ + USER_READ + OWN_READ)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
-from actors.twitter_sweeper import TwitterSweeper
+from actors.twitter_sweeper import Timing, TwitterSweeper
 from adapters import alarms
 from adapters.redis.queue import START
 from adapters.x import Page, UnreadablePost, XClient
@@ -18,6 +19,8 @@ from messages.events import (
     BidRefused,
     BidRestored,
     BidWithdrawn,
+    EndExtended,
+    EndFrozen,
     ResultNamed,
     StrikeGiven,
     StrikeLifted,
@@ -112,6 +115,53 @@ def test_what_is_missed_only_after_the_end_binds_and_the_close_does_not_wait_for
     assert len(stage.logged(ResultNamed)) == 1
 
 
+@pytest.mark.requirement("X-6", "BID-8", "LIFE-5")
+def test_a_leader_who_deletes_just_before_the_end_is_missed_in_time_and_moves_the_end(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
+) -> None:
+    auction, post = open_on_x()
+    made = [x.reply("ann", "0.4 ETH #AuctionDay", post), x.reply("eve", "50 ETH #AuctionDay", post)]
+    ahead(stage)
+    stage.step(sweeper, auction)
+    ends_ms = int(stage.current()["ends_at_ms"])
+    goes_on(stage, sweeper, auction, ms=ends_ms - stage.clock() - 2_000)
+    x.tell("delete", id=str(made[1]))
+    goes_on(stage, sweeper, auction, ms=1_000)  # missed here, and certain a lag later
+    goes_on(stage, auction, sweeper, ms=2_000)
+    assert stage.current()["leader_post_id"] == str(made[1])
+    goes_on(stage, sweeper, auction, ms=TIMING.lag_ms)
+    assert stage.current()["leader_post_id"] == str(made[0])
+    [extended] = stage.logged(EndExtended)
+    assert (extended.lead_lost, extended.by_post_id) == (True, made[1])
+    assert extended.ends_at_ms > ends_ms + 200_000, "everybody has a soft close to answer"
+    assert stage.logged(EndFrozen) == []
+
+
+@pytest.mark.requirement("X-6", "BID-8", "LIFE-5")
+@pytest.mark.parametrize("is_back", [True, False])
+def test_no_end_is_frozen_while_a_leader_who_was_missed_before_it_may_be_gone(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, forgetful: Callable[..., TwitterSweeper], is_back: bool
+) -> None:
+    auction, post = open_on_x()
+    made = x.reply("eve", "50 ETH #AuctionDay", post)
+    forgotten: set[int] = set()
+    sweeper = forgetful(forgotten, msgspec.structs.replace(TIMING, lag_ms=60_000))
+    ahead(stage)
+    stage.step(sweeper, auction)
+    ends_ms = int(stage.current()["ends_at_ms"])
+    forgotten.add(made)
+    goes_on(stage, sweeper, auction, ms=ends_ms - stage.clock() - 1_000)
+    for _ in range(5):  # the searches reach the end meanwhile, and the delivery allowance is over
+        goes_on(stage, sweeper, auction, ms=10_000)
+    assert stage.logged(EndFrozen) == []
+    if is_back:
+        forgotten.clear()
+    for _ in range(3):
+        goes_on(stage, sweeper, auction, ms=10_000)
+    assert len(stage.logged(EndFrozen)) == is_back
+    assert [event.lead_lost for event in stage.logged(EndExtended)] == ([] if is_back else [True])
+
+
 @pytest.mark.requirement("LIFE-3", "X-6")
 def test_a_deleted_auction_post_pauses_the_day_once_and_sounds_an_alarm(
     stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
@@ -151,12 +201,12 @@ class Forgets(XClient):
 def forgetful(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
     """Puts a sweeper on the stage whose X does not find these posts; they can be changed."""
 
-    def make(forgotten: set[int]) -> TwitterSweeper:
+    def make(forgotten: set[int], timing: Timing = TIMING) -> TwitterSweeper:
         client = x_client(Forgets)
         client.forgotten = forgotten  # type: ignore[attr-defined]
         return stage.enter(
             "sweeper",
-            lambda context: TwitterSweeper(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
+            lambda context: TwitterSweeper(context, stage.access, stage.clock, client, timing, 3, "scheduler"),
         )
 
     return make

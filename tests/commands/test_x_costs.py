@@ -7,6 +7,7 @@ from commands.x_costs import Costs, Plan, costs, most_replies
 HOUR_MS = 3_600_000
 PLAN = Plan(
     longest_ms=2 * HOUR_MS,
+    extension_ms=HOUR_MS,
     close_bound_ms=HOUR_MS // 2,
     sweep_interval_ms=120_000,
     sweep_lag_ms=60_000,
@@ -20,13 +21,13 @@ def test_a_bid_war_is_paid_by_the_reply() -> None:
     assert costs(PLAN, 0) == Costs(
         replies=0,
         posts=100,
-        requests={"post": 100, "search": 152, "mentions": 152, "lookup": 106, "users": 0},
+        requests={"post": 100, "search": 152, "mentions": 152, "lookup": 706, "users": 0},
         posts_read=0,
         users_read=0,
         micro_dollars=1_500_000,
     )
     war = costs(PLAN, 1_001)
-    assert war.requests == {"post": 100, "search": 174, "mentions": 174, "lookup": 117, "users": 11}
+    assert war.requests == {"post": 100, "search": 174, "mentions": 174, "lookup": 717, "users": 11}
     assert war.micro_dollars == 1_500_000 + 1_001 * 16_000
 
 
