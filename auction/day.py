@@ -234,11 +234,7 @@ class AuctionDay(DayRecord):
         for command in news.values():
             missed_at_ms = command.missed_at_ms or now_ms
             binding = self.standings is not None and binds(
-                self.standings.rules,
-                self.standings.controls,
-                self.standings.ends_at_ms,
-                missed_at_ms,
-                max(missed_at_ms, now_ms),
+                self.standings.rules, self.standings.controls, missed_at_ms, max(missed_at_ms, now_ms)
             )
             if binding:
                 self.bound.add(command.post_id)
@@ -272,10 +268,9 @@ class AuctionDay(DayRecord):
     def _after_loss(self, lost: Bid, now_ms: int, known_at_ms: int) -> EndExtended | None:
         """How the end moves because it is known that this bid leads no more, though nobody has outbid it."""
         assert self.standings is not None, "only an opened auction has a leader"
-        ends_at_ms = end_after_loss(
-            self.standings.rules, self.standings.controls, self.standings.ends_at_ms, known_at_ms
-        )
-        if ends_at_ms == self.standings.ends_at_ms:
+        controls = self.standings.controls
+        ends_at_ms = end_after_loss(self.standings.rules, controls, known_at_ms)
+        if ends_at_ms == controls.ends_at_ms:
             return None
         return EndExtended(
             message_id=self._id(f"extended:{ends_at_ms}"),
