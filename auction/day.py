@@ -1,22 +1,19 @@
 """One auction day: commands in, events out.
 
 `decide` and `tick` change the day and return what has to be logged. The caller commits these events before anyone hears
-of them, and throws the day away when it could not: its state is found again in the log (`record`).
+of them, and throws the day away when it could not: its state is found again in the log (`record`). What bids, and posts
+that are gone, make of a day is `bidding`.
 """
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from operator import attrgetter
 
+from auction.bidding import Bidding
 from auction.catch_up import HOUSE, close_when_opened
-from auction.eligibility import AuthorFacts
-from auction.fold import Bid, Verdict
-from auction.lost_leads import binds, end_after_loss
 from auction.orders import is_news, order_event
-from auction.record import DayRecord
-from auction.replies import leader_of, read_reply, verdict_event
+from auction.replies import leader_of
 from auction.rules import posted_at_ms, rules_hash
-from messages.base import Outcome, Phase, Refusal
+from messages.base import Outcome, Phase
 from messages.commands import (
     AuctionCommand,
     BarBidder,
@@ -37,27 +34,18 @@ from messages.events import (
     AuctionEvent,
     AuctionOpened,
     AuctionPrepared,
-    BidAccepted,
-    BidRefused,
-    BidRestored,
-    BidWithdrawn,
     CloseOverdue,
     ClosingSoon,
-    EndExtended,
     EndFrozen,
     ResultNamed,
-    StandingsRevised,
-    StrikeGiven,
-    StrikeLifted,
     WatermarkMoved,
 )
 
-EDITED = "edited"  # the cause of a withdrawal that is no strike: a later version of the post stands in its place
 # Orders after which a bid that has led may count no more.
 TAKING_OUT = InvalidateBid, HoldBid, BarBidder, PauseAuction
 
 
-class AuctionDay(DayRecord):
+class AuctionDay(Bidding):
     """A day that is being held."""
 
     # ---- commands in, events out
@@ -190,113 +178,6 @@ class AuctionDay(DayRecord):
         self.open(opened)
         return [opened]
 
-    def _decide_bids(self, replies: Sequence[PlaceBid], gone: Sequence[WithdrawBid], now_ms: int) -> list[AuctionEvent]:
-        if not replies and not gone:
-            return []
-        leader = self._leading()
-        withdrawals = self._decide_withdrawals(gone, now_ms)
-        events: list[AuctionEvent] = [*withdrawals]
-        withdrawn = [event.post_id for event in withdrawals if not event.binds]
-        found: dict[int, PlaceBid] = {}
-        bids: list[Bid] = []
-        # In the order in which the log will have them, so that who was seen first is the same in a replay.
-        for reply in sorted(replies, key=attrgetter("post_id")):
-            post_id = reply.post_id
-            if post_id in found or self.knows(post_id):
-                continue
-            found[post_id] = reply
-            known = self.facts.get(reply.author_id)
-            facts = known or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
-            bid = self.read(reply, facts)
-            if bid.flaw is Refusal.NO_HASHTAG:
-                self.left_out += 1
-                continue
-            if known is None:
-                self.facts[reply.author_id] = facts
-            bids.append(bid)
-        revised: list[int | None] = []
-        if leader and leader.post_id in withdrawn and self.result is None:
-            (taken_back,) = [event for event in withdrawals if event.post_id == leader.post_id]
-            if taken_back.cause != EDITED:  # who edits his bid has made another one, and has taken nothing back
-                events.append(self._strike(leader, now_ms))
-            if extended := self._after_loss(leader, now_ms, max(taken_back.missed_at_ms, now_ms)):
-                # What is told is also how it is found again: first the withdrawals, then the end, then the bids.
-                revised += [self.take_in((), withdrawn)[1], self.take_order(extended)]
-                events.append(extended)
-                withdrawn = []
-        verdicts, revised_from = self.take_in(bids, withdrawn)
-        events += [self.tell(found[verdict.bid.post_id], verdict, now_ms) for verdict in verdicts]
-        return events + self._decide_revision([*revised, revised_from], now_ms) + self._decide_extension(now_ms)
-
-    def _decide_withdrawals(self, gone: Sequence[WithdrawBid], now_ms: int) -> list[BidWithdrawn]:
-        news = {command.post_id: command for command in gone if not self.is_gone(command.post_id)}
-        events = []
-        for command in news.values():
-            missed_at_ms = command.missed_at_ms or now_ms
-            binding = self.standings is not None and binds(
-                self.standings.rules, self.standings.controls, missed_at_ms, max(missed_at_ms, now_ms)
-            )
-            if binding:
-                self.bound.add(command.post_id)
-            events.append(
-                BidWithdrawn(
-                    message_id=f"withdrawn:{command.post_id}",
-                    at_ms=now_ms,
-                    post_id=command.post_id,
-                    cause=command.cause,
-                    missed_at_ms=command.missed_at_ms,
-                    binds=binding,
-                )
-            )
-        return events
-
-    def _decide_restored(self, command: RestoreBid, now_ms: int) -> list[AuctionEvent]:
-        """The bid counts again, at its own time, and costs no strike."""
-        post_id, leader = command.post_id, self._leading()
-        events: list[AuctionEvent] = [BidRestored(message_id=f"restored:{post_id}", at_ms=now_ms, post_id=post_id)]
-        if bidder_id := self.struck.pop(post_id, 0):
-            lifted = StrikeLifted(
-                message_id=f"strike-lifted:{post_id}", at_ms=now_ms, bidder_id=bidder_id, post_id=post_id
-            )
-            events.append(lifted)
-        revised = [self.restore(post_id)]
-        if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
-            revised.append(self.take_order(extended))
-            events.append(extended)
-        return events + self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
-
-    def _after_loss(self, lost: Bid, now_ms: int, known_at_ms: int) -> EndExtended | None:
-        """How the end moves because it is known that this bid leads no more, though nobody has outbid it."""
-        assert self.standings is not None, "only an opened auction has a leader"
-        controls = self.standings.controls
-        ends_at_ms = end_after_loss(self.standings.rules, controls, known_at_ms)
-        if ends_at_ms == controls.ends_at_ms:
-            return None
-        return EndExtended(
-            message_id=self._id(f"extended:{ends_at_ms}"),
-            at_ms=now_ms,
-            ends_at_ms=ends_at_ms,
-            by_post_id=lost.post_id,
-            lead_lost=True,
-        )
-
-    def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
-        """What the reply bids, whatever others do."""
-        return read_reply(reply, self.prepared.rules if self.prepared else None, self.post_id, facts)
-
-    def tell(self, reply: PlaceBid, verdict: Verdict, now_ms: int) -> BidAccepted | BidRefused:
-        """The verdict on the reply as the log has it."""
-        return verdict_event(reply, verdict, self.standings, now_ms)
-
-    def _decide_extension(self, now_ms: int) -> list[AuctionEvent]:
-        standings = self.standings
-        if standings is None or standings.leader is None or standings.ends_at_ms <= standings.controls.ends_at_ms:
-            return []
-        standings.publish_end()
-        ends_at_ms, by_post_id = standings.ends_at_ms, standings.leader.bid.post_id
-        message_id = self._id(f"extended:{ends_at_ms}")
-        return [EndExtended(message_id=message_id, at_ms=now_ms, ends_at_ms=ends_at_ms, by_post_id=by_post_id)]
-
     def _decide_watermark(self, command: MarkSwept, now_ms: int) -> list[AuctionEvent]:
         moved = WatermarkMoved(
             message_id=self._id(f"watermark:{command.swept_to_ms}"),
@@ -362,42 +243,3 @@ class AuctionDay(DayRecord):
         )
         self.name(result)
         return result
-
-    def _strike(self, leader: Bid, now_ms: int) -> StrikeGiven:
-        self.struck[leader.post_id] = leader.bidder_id
-        return StrikeGiven(
-            message_id=f"strike:{leader.post_id}",
-            at_ms=now_ms,
-            bidder_id=leader.bidder_id,
-            post_id=leader.post_id,
-            cause="took back a leading bid",
-        )
-
-    # ---- telling
-
-    def _leading(self) -> Bid | None:
-        return self.standings.leader.bid if self.standings and self.standings.leader else None
-
-    def _has_lost(self, leader: Bid) -> bool:
-        leads = self._leading()
-        return leads is None or leads.post_id != leader.post_id
-
-    def _decide_revision(self, revised: Sequence[int | None], now_ms: int) -> list[AuctionEvent]:
-        """What tells of the chain of leaders where it was revised from these posts on (None: not at all)."""
-        from_post_id = min((post_id for post_id in revised if post_id is not None), default=None)
-        return [] if from_post_id is None else [self._revision(from_post_id, now_ms)]
-
-    def _revision(self, from_post_id: int, now_ms: int) -> StandingsRevised:
-        assert self.standings is not None, "only an opened auction has standings to revise"
-        leaders = [leader_of(link) for link in self.standings.chain if link.bid.post_id >= from_post_id]
-        return StandingsRevised(
-            message_id=self._id(f"revised:{from_post_id}:{now_ms}"),
-            at_ms=now_ms,
-            from_post_id=from_post_id,
-            leaders=tuple(leaders),
-            leader=leader_of(self.standings.leader) if self.standings.leader else None,
-            minimum_wei=self.standings.minimum_wei,
-        )
-
-    def _id(self, what: str) -> str:
-        return f"{self.auction_id}:{what}"
