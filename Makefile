@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture starts disk-faults chaos simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture great-day starts disk-faults chaos simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -69,6 +69,9 @@ chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--s
 
 marathon: .venv/run  ## compressed days, one after the other: threads, descriptors and memory stay flat; DAYS=400
 	$(PYTHON) -m benchmarks.marathon --days $(or $(DAYS),400) $(ARGS)
+
+great-day: .venv/run  ## a day on which very many reply, killed twice while it is closed, held against the truth; REPLIES=10000
+	$(PYTHON) -m benchmarks.great_day --replies $(or $(REPLIES),150000) $(ARGS)
 
 SEEDS ?= 200
 simulate: .venv/dev  ## the whole system in virtual time, with faults, once for each seed; SEEDS=2000

@@ -25,6 +25,7 @@ from simulator.x.world import Meaning, Post, User, World
 from simulator.x.writes import read_body
 
 _YEAR_MS = 365 * 86_400_000
+TRUTH_PAGE = 10_000
 _Delay = Annotated[int, Meta(ge=0, le=10**9)]
 
 
@@ -190,9 +191,11 @@ class Control:
         return _json(self._parts.crowd.options)
 
     async def truth(self, request: web.Request) -> web.Response:
-        """Every post there ever was, or those of `?conversation_id=`."""
-        asked = request.query.get("conversation_id")
-        posts = self._world.truth(post_id("conversation_id", asked) if asked is not None else None)
+        """Every post there ever was, or those of `?conversation_id=`; with `?after=` a page of those after this id."""
+        asked, after = request.query.get("conversation_id"), request.query.get("after")
+        conversation_id = post_id("conversation_id", asked) if asked is not None else None
+        page = () if after is None else (post_id("after", after), TRUTH_PAGE)
+        posts = self._world.truth(conversation_id, *page)
         return _json({"now_ms": now_ms(), "account": self._parts.settings.account, "posts": posts})
 
     async def health(self, _request: web.Request) -> web.Response:

@@ -37,13 +37,13 @@ _HEADERS = "rate_headers"
 class Window:
     """What may be asked of one endpoint within `length_ms`; it begins with the first request after the last one.
 
-    `most` is the most that was ever used of one, `exceeded` how often it was asked beyond, `early` how often it was
-    asked although a 429 had told (by a fault) to wait.
+    `total` is what was used of all, `most` the most that was ever used of one, `exceeded` how often it was asked
+    beyond, `early` how often it was asked although a 429 had told (by a fault) to wait.
     """
 
     def __init__(self, prefix: str, limit: int, length_ms: int) -> None:
         self.prefix, self.limit, self.length_ms = prefix, limit, length_ms
-        self.used = self.most = self.exceeded = self.early = 0
+        self.used = self.total = self.most = self.exceeded = self.early = 0
         self.closed_until_ms = 0
         self._ends_at_ms = 0
 
@@ -57,6 +57,7 @@ class Window:
             self.exceeded += 1
             return False
         self.used += 1
+        self.total += 1
         self.most = max(self.most, self.used)
         return True
 
@@ -128,6 +129,7 @@ class Rates:
                     "window_ms": window.length_ms,
                     "limit": window.limit,
                     "used": window.used,
+                    "total": window.total,
                     "most": window.most,
                     "exceeded": window.exceeded,
                     "early": window.early,

@@ -175,9 +175,16 @@ class World:
             if post.is_newest and not post.gone:
                 yield post
 
-    def truth(self, conversation_id: int | None = None) -> list[dict[str, Any]]:
-        """Every post ever made (or those of one conversation), in the order of ids, as plain values."""
-        return [_plain(post) for post in self._order if conversation_id in (None, post.conversation_id)]
+    def truth(
+        self, conversation_id: int | None = None, after_id: int = 0, most: int = MAX_POSTS
+    ) -> list[dict[str, Any]]:
+        """The posts that were ever made after one (of one conversation), in the order of ids, `most` at the most, as
+        plain values."""
+        later = islice(self._order, bisect_left(self._order, after_id + 1, key=lambda post: post.id), None)
+        return [
+            _plain(post)
+            for post in islice((one for one in later if conversation_id in (None, one.conversation_id)), most)
+        ]
 
 
 def _implicit_mentions(author: User, written: str, parent: Post | None) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from actors.auction import Auction
+from adapters import alarms
 from adapters.x import Credentials, XClient
 from adapters.x.clock import XClock
 from messages.base import Phase
@@ -38,6 +39,14 @@ class StageClock(XClock):
     def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:
         """It knows already."""
         self._read_at_s = self.steady_s()
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    """No alarm of a test sounds in the next one."""
+    yield
+    for name in alarms.sounding():
+        alarms.clear(name)
 
 
 @pytest.fixture

@@ -81,13 +81,6 @@ def test_only_a_text_that_may_have_been_written_so_is_taken_as_it_stands_after_t
 # ---- with the real clients
 
 
-@pytest.fixture(autouse=True)
-def silence() -> Any:
-    yield
-    for name in alarms.sounding():
-        alarms.clear(name)
-
-
 def without(post: FoundPost, lacks: str) -> FoundPost:
     """The post as X shows it where it leaves this out."""
     match lacks:

@@ -1,6 +1,6 @@
 """What is looked at again: leading bids that are gone, accounts that hide, and the auction post itself."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -31,13 +31,6 @@ from tests.simulator.x_process import SimulatedX
 
 MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Any, int]]
-
-
-@pytest.fixture(autouse=True)
-def silence() -> Iterator[None]:
-    yield
-    for name in alarms.sounding():
-        alarms.clear(name)
 
 
 @pytest.fixture

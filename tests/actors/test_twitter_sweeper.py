@@ -1,7 +1,7 @@
 """Sweeps: what the stream did not bring is found, and the close has its proof, whoever dies on the way."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,13 +43,6 @@ class Counting(XClient):
     def search(self, conversation_id: int, end_ms: int, start_ms: int = 0, token: str | None = None) -> Page:
         self.searches += 1
         return super().search(conversation_id, end_ms, start_ms, token)
-
-
-@pytest.fixture(autouse=True)
-def silence() -> Iterator[None]:
-    yield
-    for name in alarms.sounding():
-        alarms.clear(name)
 
 
 @pytest.fixture
