@@ -23,7 +23,7 @@ from rich.progress import Progress
 import supervisor
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import StoreUnavailable
+from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from benchmarks.measuring import ROOT, begin, end
@@ -167,7 +167,7 @@ class House:
             raise RuntimeError(f"it has ended with {self._process.returncode}: {self.words()}")
         try:
             phase, *times = execute(self.client, "HMGET", self._keys.day(1), "phase", "watermark_ms", "ends_at_ms")
-        except StoreUnavailable:
+        except StoreError:  # it is not up yet, or gone with the process, which the next look tells
             return "", 0, 0
         return (phase or b"").decode(), *(int(each or 0) for each in times)  # type: ignore[return-value]  # two times
 

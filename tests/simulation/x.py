@@ -173,7 +173,12 @@ def payload(post: Post) -> bytes:
     if post.parent:
         data["referenced_tweets"] = [{"type": "replied_to", "id": str(post.parent.id)}]
     # Times with ms, unlike X's own: the age of an account is then the same here and for the oracle.
-    user = {"id": str(post.author_id), "username": post.author, "created_at": _iso(post.author_created_at_ms)}
+    user = {
+        "id": str(post.author_id),
+        "username": post.author,
+        "created_at": _iso(post.author_created_at_ms),
+        "public_metrics": {"followers_count": 10},
+    }
     return json.dumps({"data": data, "includes": {"users": [user]}}).encode()
 
 
