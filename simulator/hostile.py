@@ -73,6 +73,7 @@ class Hostile:
         self.mood = Mood.HONEST
         self.port = 0
         self._loop = asyncio.new_event_loop()
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hostile", daemon=True)
 
     def start(self) -> "Hostile":
@@ -128,6 +129,9 @@ class Hostile:
         await asyncio.sleep(0)  # then what they have closed is closed
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # asyncio holds a task weakly, and nothing else holds it once the other side has said its last.
+        task = asyncio.current_task()
+        self._serving.add(task)
         try:
             if self._upstream is None:
                 while await reader.read(PIECE_BYTES):
@@ -141,6 +145,8 @@ class Hostile:
             with suppress(OSError):
                 connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
+        finally:
+            self._serving.discard(task)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream: int | Path) -> None:
         real = (

@@ -1,6 +1,7 @@
 """The hostile neighbour does what each mood says, alone and in front of a real endpoint."""
 
 import contextlib
+import gc
 import http.client
 import socket
 import time
@@ -117,3 +118,15 @@ def test_a_turn_reaches_connections_that_are_open(in_front: Hostile) -> None:
         connection.settimeout(SOON_S)
         with pytest.raises(ConnectionResetError):
             connection.recv(1000)
+
+
+def test_who_has_said_his_last_is_answered_whatever_the_collector_does(hostile: Hostile, in_front: Hostile) -> None:
+    hostile.turn(Mood.DRIP)  # so that its relay waits for it
+    with socket.create_connection(("127.0.0.1", in_front.port), SOON_S) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        heard = connection.recv(1)
+        gc.collect()
+        while piece := connection.recv(1):
+            heard += piece
+    assert heard.endswith(b"true")
