@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from actors.listener import VERDICTS, LogListener
 from actors.outbox import DEFAULTS, Job, Outbox, Posting
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
-from adapters.redis.writes import Append, Write
+from adapters.redis.writes import Append, HashSet, Write
 from adapters.x.client import XClient
 from adapters.x.errors import PostOutcomeUnknown, XUnavailable
 from adapters.x.errors import PostRefused as RefusedByX
@@ -183,6 +183,8 @@ class Announcer(LogListener):
         if job.opens:
             confirm = ConfirmAuctionPost(message_id=f"tweet:{post_id}", post_id=post_id)
             writes.append(Append(self._store.keys.queue(job.opens), pack_batch([confirm])))
+        if job.tells_of:  # who replies to it is judged by that auction
+            writes.append(HashSet(self.keys.own_posts, {str(post_id): job.tells_of}))
         made = PostMade(message_id=f"made:{job.name}", at_ms=self._clock(), job=job.name, post_id=post_id)
         self._commit(made, writes=writes)
         if job.opens:

@@ -1,11 +1,15 @@
-"""Conversations below auction posts: which ones are worth following, and what a post found in one has to say."""
+"""Conversations below our posts: which ones are worth following, and what a post found in one has to say.
 
-from collections.abc import Container
+Bids are replies to auction posts; a reply to anything else that was posted about an auction gets a verdict too.
+"""
+
+from collections.abc import Collection, Container, Mapping
 from typing import Any, NamedTuple
 
 import redis
 import redis.asyncio
 
+from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
 from adapters.x.payload import PARENT, FoundPost
@@ -14,6 +18,7 @@ from auction.rules import posted_at_ms
 from messages.base import Phase
 from messages.commands import PlaceBid, WithdrawBid
 
+REPLIES_FOLLOWED_MS = 3_600_000  # so long after it was made a post about an auction that is over has its replies read
 _FIELDS = ("post_id", "auction_id", "phase", "hashtag", "paused", "ends_at_ms", "watermark_ms", "leader_post_id")
 
 
@@ -51,12 +56,39 @@ async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days
             return _open(await pipeline.execute())
 
 
+def followed_posts(client: redis.Redis, keys: Keys, days: Mapping[int, OpenDay], now_ms: int) -> dict[int, str]:
+    """For each post of ours whose replies are read now (UTC ms) the auction that judges them: the auction posts of the
+    open days, what else was posted about those, and for a while what was posted about others, as their results.
+
+    Raises StoreUnavailable, OutcomeUnknown.
+    """
+    return _followed(days, execute(client, "HGETALL", keys.own_posts), now_ms)
+
+
+async def followed_posts_async(
+    client: redis.asyncio.Redis, keys: Keys, days: Mapping[int, OpenDay], now_ms: int
+) -> dict[int, str]:
+    """The same for an asyncio loop, with the same errors."""
+    with translated():
+        stored: Any = await client.hgetall(keys.own_posts)
+    return _followed(days, stored, now_ms)
+
+
+def _followed(days: Mapping[int, OpenDay], own_posts: Mapping[bytes, bytes], now_ms: int) -> dict[int, str]:
+    followed = {post_id: day.auction_id for post_id, day in days.items()}
+    open_now = set(followed.values())
+    for post_id, auction_id in ((int(post), name.decode()) for post, name in own_posts.items()):
+        if auction_id in open_now or now_ms < posted_at_ms(post_id) + REPLIES_FOLLOWED_MS:
+            followed[post_id] = auction_id
+    return followed
+
+
 def _open(days: list[Any]) -> dict[int, OpenDay]:
     found = {}
     for post_id, *texts, ends_at_ms, watermark_ms, leader_post_id in days:
         if not post_id:
             continue
-        auction_id, phase, hashtag, paused = (text.decode() for text in texts)
+        auction_id, phase, hashtag, paused = ((text or b"").decode() for text in texts)
         if Phase(phase) in (Phase.ACTIVE, Phase.PROCESSING):
             found[int(post_id)] = OpenDay(
                 int(post_id),
@@ -64,17 +96,17 @@ def _open(days: list[Any]) -> dict[int, OpenDay]:
                 Phase(phase),
                 hashtag,
                 paused == HOUSE,
-                int(ends_at_ms),
-                int(watermark_ms),
+                int(ends_at_ms or 0),
+                int(watermark_ms or 0),
                 int(leader_post_id or 0),
             )
     return found
 
 
-def belongs_below(post_id: int, found: FoundPost) -> bool:
-    """Whether the post was made below this auction post, or may have been: where X does not say where it was made."""
+def belongs_below(posts: Collection[int], found: FoundPost) -> bool:
+    """Whether the post was made below one of these, or may have been: where X does not say where it was made."""
     where = (found.conversation_id, found.bid.replied_to_id)
-    return post_id in where or where == (None, None)
+    return any(post_id in posts for post_id in where) or where == (None, None)
 
 
 def is_whole(found: FoundPost, auction_posts: Container[int]) -> bool:

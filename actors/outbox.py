@@ -65,6 +65,12 @@ class Job(msgspec.Struct, array_like=True):
     duplicates: int = 0
     useless_from_ms: int = 0  # not worth an attempt any more; 0: always worth it
 
+    @property
+    def tells_of(self) -> str:
+        """The auction that bidders may take the post for; empty where it is no auction's that was opened."""
+        kind, auction_id = f"{self.name}:".split(":")[:2]
+        return auction_id if kind in ("delayed", "closing", "moved", "result") else ""
+
     def attempted(self, at_ms: int) -> None:
         """One more attempt was made."""
         self.first_attempt_ms = self.first_attempt_ms or at_ms

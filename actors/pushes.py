@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from redis.asyncio import Redis
 
 from actors.authors import lacks_author
-from actors.conversations import commands_for, is_whole, open_conversations_async
+from actors.conversations import commands_for, followed_posts_async, is_whole, open_conversations_async
 from actors.ports import Clock
 from adapters import metrics
 from adapters.http.views import Refused
@@ -82,7 +82,7 @@ class Pushes:
         """A deletion does not say to what the post has replied: every open auction that is older hears of it."""
         if self._is_old:
             await self._look()
-        concerned = [auction_id for post_id, auction_id in self._open.items() if post_id < gone.post_id]
+        concerned = {auction_id: None for post_id, auction_id in self._open.items() if post_id < gone.post_id}
         for auction_id in concerned:
             await self._append(auction_id, [gone])
         return "queued" if concerned else "not_ours"
@@ -96,8 +96,8 @@ class Pushes:
 
     async def _look(self) -> None:
         began_s = time.monotonic()
-        found = await open_conversations_async(self._client, self._keys, self._days)
-        self._open = {post_id: day.auction_id for post_id, day in found.items()}
+        days = await open_conversations_async(self._client, self._keys, self._days)
+        self._open = await followed_posts_async(self._client, self._keys, days, self._clock())
         self._looked_at_s = began_s
 
     async def _append(self, auction_id: str, commands: Sequence[PlaceBid | WithdrawBid]) -> None:

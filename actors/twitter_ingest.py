@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from actors.authors import Authors, lacks_author
-from actors.conversations import commands_for, is_whole, open_conversations
+from actors.conversations import commands_for, followed_posts, is_whole, open_conversations
 from actors.nameless import Nameless
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from adapters import metrics
@@ -88,7 +88,7 @@ class StreamEnded(Hint, frozen=True):
 
 
 class TwitterIngest(Actor):
-    """Follows the conversations of the open auctions, as the days' state in the store names them."""
+    """Follows the conversations below our posts about the open auctions, as the store names them."""
 
     def __init__(
         self,
@@ -126,8 +126,8 @@ class TwitterIngest(Actor):
     # ---- which conversations are followed
 
     def _look(self) -> None:
-        conversations = open_conversations(self._client, self._store.keys, self._days)
-        self._auctions = {post_id: day.auction_id for post_id, day in conversations.items()}
+        days = open_conversations(self._client, self._store.keys, self._days)
+        self._auctions = followed_posts(self._client, self._store.keys, days, self._clock())
 
     def tick(self) -> None:
         self._look()

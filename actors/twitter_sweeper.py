@@ -16,7 +16,7 @@ import msgspec
 
 from actors.absences import Absences
 from actors.authors import MOST_WAITING, Authors, lacks_author
-from actors.conversations import OpenDay, belongs_below, commands_for, open_conversations
+from actors.conversations import OpenDay, belongs_below, commands_for, followed_posts, open_conversations
 from actors.first_sights import FirstSights
 from actors.histories import Histories, StillReading
 from actors.letters import open_letters
@@ -63,6 +63,7 @@ class Conversation:
 
     def __init__(self, day: OpenDay, timing: Timing, second_look: SecondLook) -> None:
         self.day, self.second_look, self._timing = day, second_look, timing
+        self.posts = {day.post_id}  # the auction post, and what else was posted about the auction
         self.marked_ms = self.target_ms = max(day.watermark_ms, posted_at_ms(day.post_id))
         self.sweeps = {source: Sweep(timing.lag_ms, self.marked_ms) for source in (SEARCH, MENTIONS)}
         # Of what is not proven yet: what was queued or needs no verdict, what waits for its author, and what X has
@@ -201,7 +202,9 @@ class TwitterSweeper(Actor):
 
     def _follow(self) -> None:
         """The conversations of the open auctions, as the days' state in the store names them."""
-        days = {day.auction_id: day for day in open_conversations(self._client, self.keys, self._days).values()}
+        open_days = open_conversations(self._client, self.keys, self._days)
+        followed = followed_posts(self._client, self.keys, open_days, self._clock())
+        days = {day.auction_id: day for day in open_days.values()}
         for auction_id in self._conversations.keys() - days.keys():
             self._conversations.pop(auction_id).second_look.forget()
             alarms.clear(_post_alarm(auction_id))
@@ -217,6 +220,7 @@ class TwitterSweeper(Actor):
                 )
                 conversation = self._conversations[auction_id] = Conversation(day, self._timing, look)
             conversation.day = day
+            conversation.posts = {post_id for post_id, followed_for in followed.items() if followed_for == auction_id}
             if day.phase is Phase.PROCESSING:
                 conversation.second_look.close()
         if {auction_id for auction_id, _ in self._turns} != days.keys():
@@ -296,7 +300,7 @@ class TwitterSweeper(Actor):
             self._x_is_here()
         for unreadable in page.unreadable:
             self._keep_unreadable(conversation, unreadable)
-        found = [post for post in page.posts if belongs_below(day.post_id, post)]
+        found = [post for post in page.posts if belongs_below(conversation.posts, post)]
         if source == SEARCH and ask.from_ms == sweep.reached_ms:
             self._compare_with_stream(conversation, found, is_first=not ask.token, is_last=not page.next_token)
         self._take_in(conversation, found, now_ms)
@@ -365,7 +369,7 @@ class TwitterSweeper(Actor):
         page = self._x.posts(asked)
         conversation.next_sight_ms = now_ms + self._timing.lag_ms
         shown = {post.bid.post_id for post in page.posts}
-        elsewhere = {post.bid.post_id for post in page.posts if not belongs_below(conversation.day.post_id, post)}
+        elsewhere = {post.bid.post_id for post in page.posts if not belongs_below(conversation.posts, post)}
         conversation.settled |= elsewhere
         conversation.halves -= elsewhere | conversation.absences.gone(now_ms, shown, set(asked) - shown)
         self._take_in(conversation, page.posts, now_ms)

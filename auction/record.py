@@ -208,14 +208,19 @@ class DayRecord:
     def take_in(self, bids: Sequence[Bid], withdrawn: Sequence[int]) -> tuple[list[Verdict], int | None]:
         self.tombstones.update(withdrawn)
         if self.result is not None or self.standings is None:
-            reason = Refusal.FOUND_TOO_LATE if self.result is not None else Refusal.BEFORE_OPEN
-            verdicts = [Verdict(bid, reason) for bid in sorted(bids, key=lambda bid: bid.post_id)]
+            verdicts = [Verdict(bid, self._out_of_time(bid)) for bid in sorted(bids, key=lambda bid: bid.post_id)]
             self.outside.update((verdict.bid.post_id, verdict) for verdict in verdicts)
             return verdicts, None
         if self.tombstones:
             for bid in bids:
                 bid.withdrawn = bid.post_id in self.tombstones
         return self.standings.update(bids, [post_id for post_id in withdrawn if self.standings.knows(post_id)])
+
+    def _out_of_time(self, bid: Bid) -> Refusal:
+        if self.result is None:
+            return Refusal.BEFORE_OPEN
+        # Whoever replies to the post with the result is told that rather than the time.
+        return bid.flaw if bid.flaw is Refusal.NOT_A_REPLY and self.post_id else Refusal.FOUND_TOO_LATE
 
     @property
     def ends_at_ms(self) -> int:

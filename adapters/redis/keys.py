@@ -69,6 +69,11 @@ class Keys:
         return f"queue:{reader}" if reader.startswith(f"{self.marathon_id}-") else f"queue:{self.marathon_id}-{reader}"
 
     @property
+    def own_posts(self) -> str:
+        """Hash: by the id of each post of ours that is about an auction, and not its auction post, the auction's id."""
+        return f"own-posts:{self.marathon_id}"
+
+    @property
     def nameless(self) -> str:
         """The name under which replies that X pushed without their author wait in an input queue, to be looked up."""
         return "nameless"
@@ -148,7 +153,7 @@ class Keys:
         """The type of every key beside the log that this marathon may have: of these auctions, each with the number of
         its day, and of these writers. Not of segments, which their checkpoint names."""
         kinds = dict.fromkeys((self.config, self.generation, self.alive, self.x_away), "string")
-        kinds |= {self.current: "hash", self.dead: "stream"}
+        kinds |= {self.current: "hash", self.own_posts: "hash", self.dead: "stream"}
         for auction_id, day in days.items():
             kinds |= {self.day(day): "hash", self.bids(auction_id): "zset", self.queue(auction_id): "stream"}
             kinds[self.searched(auction_id)] = "string"
