@@ -26,7 +26,6 @@ from adapters.redis.errors import OutcomeUnknown, QueueFull, StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.x.budget import ASSUMED, Budget
 from adapters.x.client import XClient
-from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
 from supervision import GAVE_UP, Context, Delivery, Exit, Mailbox, Ready
@@ -78,10 +77,9 @@ class IngestProcess:
 
         def make_stream(*callbacks: Any) -> PostStream:
             token = plan.credentials.bearer_token
-            return PostStream(plan.x_base_url, token, *callbacks, budget=budget, now_ms=x.clock.now_ms)
+            return PostStream(plan.x_base_url, token, *callbacks, budget=budget, now_ms=x.clock.steady_ms)
 
-        # A clock that nothing sets: it measures waits, which must not last longer when the time is put right.
-        actor = TwitterIngest.start(self._context, store, XClock().now_ms, x, make_stream, plan.days, plan.sweeper)
+        actor = TwitterIngest.start(self._context, store, x.clock.steady_ms, x, make_stream, plan.days, plan.sweeper)
         threading.Thread(target=self._wait_for_the_end_of_input, daemon=True).start()
         while not self._asked_to_end.wait(LOOK_S) and self._ended.empty() and not self._hangs():
             pass

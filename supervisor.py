@@ -250,10 +250,9 @@ class Process:
         def make_stream(*callbacks: Any) -> PostStream:
             where = self.surroundings
             token, budget = where.credentials.bearer_token, self._x_budget
-            return PostStream(where.x_base_url, token, *callbacks, budget=budget, now_ms=self._clock.now_ms)
+            return PostStream(where.x_base_url, token, *callbacks, budget=budget, now_ms=clock)
 
-        # A clock that nothing sets: it measures waits, which must not last longer when the time is put right.
-        clock = XClock(clock_ms).now_ms
+        clock = self._clock.steady_ms
         return TwitterIngest.start(context, self._store, clock, self._x(), make_stream, self._days, SWEEPER)
 
     def _start_ingest(self, on_line: Callable[[str], None]) -> OwnProcess:

@@ -50,7 +50,7 @@ class Asking:
 
     def send(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
         """The body of the answer. Raises HeldBack (no budget), Refusal, requests.RequestException."""
-        self._budget.spend(kind, self.now_ms())
+        self._budget.spend(kind, self._clock.steady_ms())
         status: int | None = None
         headers: Mapping[str, str] = {}
         asked_s = self._clock.steady_s()
@@ -65,7 +65,7 @@ class Asking:
             status, headers = fault.status, fault.headers
             raise
         finally:
-            self._retry_after_ms = self._budget.note(kind, status, headers, self.now_ms())
+            self._retry_after_ms = self._budget.note(kind, status, headers, self._clock.steady_ms())
             _watch_access(kind, status)
 
     def ask(self, kind: str, call: Callable[[], requests.Response]) -> bytes:

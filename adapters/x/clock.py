@@ -52,9 +52,15 @@ class XClock:
         return None if read is None else self._carried_on(read)
 
     def now_ms(self) -> int:
-        """The time as far as it is known (UTC ms): X's, and until X has shown it what this machine took it for when
-        it began. It says when to ask and what to write down; nothing is decided by it."""
-        return self._carried_on(self._read or self._begun)
+        """The time as far as it is known (UTC ms): X's, and until X has shown it `steady_ms`. It says what is to be
+        written down and when to ask; nothing is decided by it."""
+        return self._carried_on(self._read) if self._read else self.steady_ms()
+
+    def steady_ms(self) -> int:
+        """What this machine took the time for when it began (UTC ms), and what has passed since then. Nothing sets it:
+        a wait that is measured by it gets neither longer nor shorter when the time is put right."""
+        begun_ms, begun_s = self._begun
+        return begun_ms + int((self.steady_s() - begun_s) * 1000)
 
     def unread_s(self) -> float:
         """For how many seconds X has not shown its time."""

@@ -12,7 +12,9 @@ _WINDOWS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")
 
 
 def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
-    """How long X wants us to wait (ms), at most LONGEST_WAIT_MS; None where the headers say nothing about it."""
+    """How long X wants us to wait (ms), at most LONGEST_WAIT_MS; None where the headers say nothing about it. `now_ms`
+    is only asked where they do not say what time it is at X."""
+    now_ms = date_ms(headers) or now_ms
     waits = [
         reset * 1000 - now_ms
         for window in _WINDOWS

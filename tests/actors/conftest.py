@@ -34,7 +34,7 @@ class StageClock(XClock):
     def reached_ms(self) -> int:
         return self._machine_ms()
 
-    now_ms = reached_ms
+    now_ms = steady_ms = reached_ms
 
     def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:
         """It knows already."""

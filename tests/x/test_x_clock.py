@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from x_servers import BadServer, SimulatedX, answer
 
 from adapters import alarms
-from adapters.x import XClient, XUnavailable
+from adapters.x import HeldBack, XClient, XUnavailable
 from adapters.x.clock import XClock
 
 T0 = 1_800_000_000_000
@@ -86,11 +86,31 @@ def test_until_x_answers_it_goes_on_from_what_the_machine_took_the_time_for_when
     world = World(machine_ms=HOUR_MS)
     world.machine_ahead_ms = -HOUR_MS
     world.goes_on(10_000)
-    assert (world.clock.reached_ms(), world.clock.now_ms()) == (None, T0 + HOUR_MS + 9_990)
+    assert (world.clock.reached_ms(), world.clock.now_ms()) == (None, T0 + HOUR_MS + 10_000)
     assert world.clock.unread_s() == float("inf")
     world.makes()
     world.goes_on(7_000)
     assert (world.clock.now_ms(), round(world.clock.unread_s())) == (T0 + 10_000 + 6_993, 7)
+    assert world.clock.steady_ms() == T0 + HOUR_MS + 17_000, "what measures waits is set by nothing"
+
+
+@pytest.mark.requirement("X-4", "BID-4")
+@pytest.mark.parametrize("ahead_ms", [-HOUR_MS, HOUR_MS])
+def test_a_wait_that_x_asks_for_lasts_no_longer_and_no_shorter_when_the_time_is_put_right(
+    ahead_ms: int, bad_server: Callable[..., BadServer], client_of: Callable[..., XClient]
+) -> None:
+    world = World(ahead_ms)
+    client = client_of(bad_server(answer("429 Too Many Requests", b"", retry_after="60")).base_url, clock=world.clock)
+    with pytest.raises(XUnavailable, match="HTTP 429"):
+        client.lookup([1])
+    world.makes()
+    world.goes_on(59_000)
+    with pytest.raises(HeldBack):
+        client.lookup([1])
+    world.goes_on(2_000)
+    with pytest.raises(XUnavailable, match="HTTP 429"):
+        client.lookup([1])
+    alarms.clear("clock")
 
 
 @pytest.mark.requirement("BID-4")
