@@ -6,6 +6,11 @@ asks X.
 
 from collections.abc import Iterable, Set
 
+# From so many lags before the end on, leaders are looked at so often in a lag: what is missed before the end is taken
+# back, what is missed after it binds.
+NEAR_LAGS = 10
+LOOKS_A_LAG = 6
+
 
 class Absences:
     """What the looks at some posts have not found, and since when (UTC ms). `lag_ms` is the lag."""

@@ -16,7 +16,7 @@ from collections.abc import Set
 
 import msgspec
 
-from actors.absences import Absences
+from actors.absences import LOOKS_A_LAG, NEAR_LAGS, Absences
 from actors.conversations import OpenDay
 from actors.histories import Histories
 from adapters import alarms
@@ -28,10 +28,6 @@ from messages.commands import AuctionCommand, PauseAuction, RestoreBid, ResumeAu
 NEVER_MS = -(2**62)
 LEADERS = 5  # the last ones that were seen leading are looked at during the day
 WITHDRAWN = 90  # and so many of those withdrawn last, whether they are there again
-# From so many lags before the end on, so often in a lag: what is missed before the end is taken back, what is missed
-# after it binds.
-NEAR_LAGS = 10
-LOOKS_A_LAG = 6
 
 
 class Looked(msgspec.Struct, frozen=True):
