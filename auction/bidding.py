@@ -59,7 +59,8 @@ class Bidding(DayRecord):
         revised: list[int | None] = []
         if leader and leader.post_id in withdrawn and self.result is None:
             (taken_back,) = [event for event in withdrawals if event.post_id == leader.post_id]
-            if taken_back.cause != EDITED:  # who edits his bid has made another one, and has taken nothing back
+            # Who edits his bid has made another one, and has taken nothing back.
+            if taken_back.cause != EDITED or (self.prepared and self.prepared.rules.is_first_version):
                 events.append(self._strike(leader, now_ms))
             if extended := self._after_loss(leader, now_ms, max(taken_back.missed_at_ms, now_ms)):
                 # What is told is also how it is found again: first the withdrawals, then the end, then the bids.

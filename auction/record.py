@@ -219,8 +219,10 @@ class DayRecord:
     def _out_of_time(self, bid: Bid) -> Refusal:
         if self.result is None:
             return Refusal.BEFORE_OPEN
-        # Whoever replies to the post with the result is told that rather than the time.
-        return bid.flaw if bid.flaw is Refusal.NOT_A_REPLY and self.post_id else Refusal.FOUND_TOO_LATE
+        assert self.prepared is not None, "only a prepared day has a result"
+        if bid.flaw is not Refusal.NOT_A_REPLY or self.post_id is None or self.prepared.rules.is_first_version:
+            return Refusal.FOUND_TOO_LATE
+        return bid.flaw  # whoever replies to the post with the result is told that rather than the time
 
     @property
     def ends_at_ms(self) -> int:

@@ -90,6 +90,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     runner_up_basis_points: int | UnsetType = UNSET  # of the price that failed: what a runner-up must have bid
 
     @property
+    def is_first_version(self) -> bool:
+        """Whether an edit of a leading bid costs a strike too, and whatever is found after the result is called late,
+        replies to other posts too: until version 2."""
+        return self.version is UNSET
+
+    @property
     def bids_bind(self) -> bool:
         """Whether a bid binds from the end on and a lost lead moves the end: since version 2."""
         return self.version is not UNSET

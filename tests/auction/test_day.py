@@ -1,5 +1,6 @@
 """A day from its opening to its result: commands in, events out."""
 
+import msgspec
 import pytest
 
 from auction.audit import Auditor
@@ -8,7 +9,7 @@ from auction.lifecycle import TRANSITIONS, IllegalTransition, advance
 from auction.record import DayState
 from messages.base import Outcome, Phase, Refusal
 from messages.codec import pack, unpack
-from messages.commands import AuctionCommand, HoldBid, WithdrawBid
+from messages.commands import AuctionCommand, HoldBid, VoidAuction, WithdrawBid
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
@@ -155,6 +156,27 @@ def test_a_bid_that_was_edited_costs_no_strike() -> None:
     day.decide([first], OPENS_MS)
     gone_first = WithdrawBid(message_id=f"gone:{first.post_id}", post_id=first.post_id, cause="edited")
     assert kinds(day.decide([gone_first, edited], OPENS_MS)) == [BidWithdrawn, BidAccepted, StandingsRevised]
+
+
+@pytest.mark.requirement("BID-8", "BID-1")
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(RULES.version, (0, Refusal.NOT_A_REPLY)), (msgspec.UNSET, (1, Refusal.FOUND_TOO_LATE))],
+)
+def test_days_under_the_first_version_of_the_rules_are_decided_as_they_were(
+    version: int | msgspec.UnsetType, said: tuple[int, Refusal]
+) -> None:
+    day, (prepare, confirm) = AuctionDay(AUCTION), OPENING
+    rules = msgspec.structs.replace(RULES, version=version)
+    day.decide([msgspec.structs.replace(prepare, rules=rules), confirm], OPENS_MS)
+    first = reply(10, 1, "0.5")
+    edit = WithdrawBid(message_id=f"gone:{first.post_id}", post_id=first.post_id, cause="edited")
+    day.decide([first], OPENS_MS)
+    strikes = kinds(day.decide([edit], OPENS_MS)).count(StrikeGiven)
+    day.decide([VoidAuction(message_id="void", by="olga", why="ill", said_at_ms=OPENS_MS)], OPENS_MS)
+    (late,) = day.decide([reply(20, 2, "60", replied_to=99)], OPENS_MS)
+    assert isinstance(late, BidRefused)
+    assert (strikes, late.reason) == said
 
 
 @pytest.mark.requirement("BID-8", "BID-6")
