@@ -47,8 +47,9 @@ from actors.plan_change import PlanRefused, carried_on
 from actors.poison import DiedOnTrial, Suspects
 from actors.ports import StoreAccess
 from actors.scheduler import DayPlan, Scheduler
+from actors.swept import Timing
 from actors.twitter_ingest import TwitterIngest
-from actors.twitter_sweeper import Timing, TwitterSweeper
+from actors.twitter_sweeper import TwitterSweeper
 from adapters import alarms, metrics, open_files, process_file
 from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.auth import Operators

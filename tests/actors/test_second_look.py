@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.twitter_sweeper import Timing, TwitterSweeper
+from actors.swept import Timing
+from actors.twitter_sweeper import TwitterSweeper
 from adapters import alarms
 from adapters.redis.queue import START
 from adapters.x import Page, UnreadablePost, XClient

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from actors.auction import Auction
-from actors.twitter_sweeper import Timing, TwitterSweeper
+from actors.swept import Timing
+from actors.twitter_sweeper import TwitterSweeper
 from adapters import alarms
 from adapters.redis.queue import DeadLetter
 from adapters.x import Budget, Page, XClient
