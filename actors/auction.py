@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # quicker, and who looks at the store meanwhile would have to wait for it.
 BIDS_A_COMMIT = 1_024
 COMMITS_A_TURN = 16
+TURN_S = 1.0  # and no further commit after so long: late finds far back may take a while each
 ENTRIES_A_READ = 16  # of 1 MiB at most
 # A checkpoint holds the bids that are not packed away yet, up to two segments: often enough for a quick recovery, and
 # not so often that it is most of what is written. Packing away goes on in between, since bids wait for it too.
@@ -115,9 +116,9 @@ class Auction(Actor):
         self._take_read()
         # Asked before the queue is read to its end: what the house orders to make up for an outage then stands in it.
         due_ms, searched_ms = self._due_ms(), self._searched_ms()
-        more = all(self._work_off() for _ in range(COMMITS_A_TURN))
+        is_worked_off = self._works_off()
         self._settle()
-        if more:
+        if not is_worked_off:
             # Let what came for this actor meanwhile have its turn first.
             self.context.send(self.context.name, QueueGrew())
             return
@@ -125,6 +126,16 @@ class Auction(Actor):
             return
         if events := self._day.tick(due_ms):
             self._commit(events)
+
+    def _works_off(self) -> bool:
+        """Work for a turn; whether the queue was read to its end."""
+        until_s = time.monotonic() + TURN_S
+        for _ in range(COMMITS_A_TURN):
+            if not self._work_off():
+                return True
+            if time.monotonic() > until_s:
+                break
+        return False
 
     def _work_off(self) -> bool:
         """Decide what is next in the queue, and send it to the store; False where nothing was there.

@@ -120,16 +120,17 @@ def test_a_bid_is_decided_once_however_often_it_comes(stage: Stage, opened: Auct
 
 
 @pytest.mark.requirement("LIFE-3", "BID-5")
-def test_the_end_is_frozen_only_when_all_that_had_come_is_decided(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "most", "commits"), [("COMMITS_A_TURN", 2, 2), ("TURN_S", -1.0, 1)])
+def test_the_end_is_frozen_only_when_all_that_had_come_is_decided_however_short_a_turn_is(
+    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, name: str, most: float, commits: int
 ) -> None:
     monkeypatch.setattr(actors.auction, "BIDS_A_COMMIT", 1)
-    monkeypatch.setattr(actors.auction, "COMMITS_A_TURN", 2)
+    monkeypatch.setattr(actors.auction, name, most)
     for amount in range(2, 7):
         stage.queues.append("m-01", [reply(amount * 1000, amount, f"0.{amount}")])
     stage.clock.now_ms = CLOSES_MS + HOUR_MS
     opened.tick()
-    assert len(stage.logged(BidAccepted)) == 2, "a turn is bounded"
+    assert len(stage.logged(BidAccepted)) == commits, "a turn is bounded"
     assert stage.logged(EndFrozen) == []
     assert ("m-01", QueueGrew()) in stage.sent, "and asks for the next one"
     stage.step(opened)

@@ -112,6 +112,7 @@ class Run:
             (actors.auction, "BIDS_A_COMMIT"): self.random.choice((1, 3, 1_024)),
             (actors.auction, "ENTRIES_A_READ"): self.random.choice((1, 3, 16)),
             (actors.auction, "COMMITS_A_TURN"): self.random.choice((1, 16)),
+            (actors.auction, "TURN_S"): float("inf"),  # by the wall's clock, which is not the run's
             (actors.listener, "ENTRIES_A_READ"): self.random.choice((1, 3, 64)),
             (actors.listener, "READS_A_TURN"): self.random.choice((1, 16)),
             (adapters.redis.journal, "TAIL_CHUNK"): self.random.choice((1, 3, 64)),
