@@ -236,8 +236,7 @@ class Stage:
                     ends_at_ms=event.ends_at_ms,
                 )
             case EndExtended():
-                by = "bid" if event.by_post_id else "operator"
-                return self._change(ends_at_ms=event.ends_at_ms, extended_by=by)
+                return self._change(ends_at_ms=event.ends_at_ms, extended_by=_what_moved(event))
             case AuctionPaused():
                 return self._change(paused_from_ms=event.from_ms)
             case AuctionResumed():
@@ -299,3 +298,11 @@ class Stage:
         if provisional != now["provisional"]:
             now["provisional"] = fields["provisional"] = provisional
         return fields
+
+
+def _what_moved(moved: EndExtended) -> str:
+    if moved.lead_lost:
+        return "lost_lead"
+    if moved.outage:
+        return "outage"
+    return "bid" if moved.by_post_id else "operator"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.livestream.frames import RECENT_BIDS, Stage
 from adapters.livestream.showing import shown_eth
 from auction.money import format_eth
-from messages.base import Refusal
+from messages.base import Outage, Refusal
 from messages.events import (
     BidWithdrawn,
     CharacterSpoke,
@@ -82,6 +82,20 @@ def test_the_phases_of_a_day_are_shown_to_its_winner() -> None:
     assert phases == ["PENDING", "ACTIVE", None, "PROCESSING", "COMPLETED"]
     assert frames[-1]["type"] == "winner"
     assert frames[-1]["body"]["stage"]["winner"]["handle"] == "bidder_1"
+
+
+@pytest.mark.parametrize(
+    ("moved", "extended_by"),
+    [
+        ({"by_post_id": 5}, "bid"),
+        ({"by_post_id": 5, "lead_lost": True}, "lost_lead"),
+        ({"by_post_id": 0, "by": "olga", "why": "a check"}, "operator"),
+        ({"by_post_id": 0, "by": "house", "why": "down", "outage": Outage(from_ms=1, to_ms=9)}, "outage"),
+    ],
+)
+def test_what_has_moved_the_end_is_shown_as_what_it_is(moved: dict[str, Any], extended_by: str) -> None:
+    (frame,) = told(Stage(), EndExtended(message_id="e", at_ms=1, ends_at_ms=ENDS_MS + 1, **moved))
+    assert frame["body"]["stage"]["extended_by"] == extended_by
 
 
 def test_a_revision_takes_back_what_no_longer_leads() -> None:

@@ -164,6 +164,9 @@ def test_a_pause_stops_the_countdown_and_an_operators_extension_is_told_from_a_b
         shows(page, badge="Live", time="05:00", example="#marathon 0.111 ETH")
         house.publish(EndExtended(message_id="e", ends_at_ms=ends_at_ms + MINUTE_MS, by_post_id=0, **said))
         shows(page, badge="Live · extended", time="06:00", extended="Extended by the operator")
+        lost = EndExtended(message_id="l", at_ms=0, ends_at_ms=ends_at_ms + 2 * MINUTE_MS, by_post_id=5, lead_lost=True)
+        house.publish(lost)
+        shows(page, time="07:00", extended="Extended: the bid that led counts no more")
 
 
 @pytest.mark.requirement("LIV-3", "BID-3")

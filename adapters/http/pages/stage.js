@@ -60,7 +60,10 @@ function scene() {
   return { stage: { ...coming, auction_id: `coming-${day}` }, next, bids: [], character: null };
 }
 
-const EXTENDED = { bid: "Extended by a late bid", operator: "Extended by the operator" };
+const EXTENDED = {
+  bid: "Extended by a late bid", lost_lead: "Extended: the bid that led counts no more",
+  outage: "Extended by what an outage cost", operator: "Extended by the operator",
+};
 
 const PAUSED = {
   badge: "Paused", note: "What is posted during the pause does not count; the end moves by it.",
