@@ -79,8 +79,9 @@ def test_the_stream_follows_what_is_posted_about_an_auction_and_its_result_for_a
     auction = stage.auction()
     entrance = Entrance(stage, x, x_client)
     ingest = entrance.enter()
-    stage.step(ingest)
-    assert rules(x_client()) == {f"conversation_id:{post}" for post in (auction_post, closing)}
+    followed = x_client()
+    both = {f"conversation_id:{post}" for post in (auction_post, closing)}
+    stage.until(lambda: rules(followed) == both, ingest)
     entrance.connected()
     made = [x.reply("ann", "60 ETH #AuctionDay", closing), x.reply("bob", "0.2 ETH #AuctionDay", auction_post)]
     stage.until(lambda: len(verdicts(stage)) == 2, ingest, auction)
