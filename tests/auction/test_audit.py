@@ -1,8 +1,10 @@
 """The audit: what does not follow from what was seen is named, in the same words whoever has read the texts."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgpack
 import msgspec
 import pytest
 
@@ -10,7 +12,7 @@ from auction import audit
 from auction.audit import Auditor, Texts, read_texts
 from auction.day import AuctionDay
 from messages.base import Refusal, Wei
-from messages.codec import pack_batch
+from messages.codec import pack_batch, unpack_events
 from messages.events import AuctionEvent, BidAccepted, BidRefused
 from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES, gone, reply
 
@@ -118,3 +120,17 @@ def test_what_the_texts_say_is_told_where_it_is_not_the_amount_of_the_log() -> N
     raised = [msgspec.structs.replace(bids[0], amount_wei=Wei(ETH)), *bids[1:3]]  # type: ignore[type-var]
     assert read_texts(pack_batch(raised), RULES.hashtag).others == {0: Wei(ETH // 2)}
     assert set(read_texts(pack_batch(raised), "AnotherDay").others.values()) == {Refusal.NO_HASHTAG}
+
+
+# Days that were decided before bids bound at the end: each a list of batches, as they stood in the log then.
+FIRST_RULES: list[list[bytes]] = msgpack.unpackb(Path(__file__).with_name("first_rules.msgpack").read_bytes())
+
+
+@pytest.mark.requirement("LIFE-7")
+@pytest.mark.parametrize("number", range(len(FIRST_RULES)))
+def test_a_day_that_was_decided_under_the_first_rules_follows_from_them_still(number: int) -> None:
+    auditor = Auditor(AUCTION)
+    for batch in FIRST_RULES[number]:
+        assert auditor.check(unpack_events(batch)) is None  # type: ignore[arg-type]  # an auction's chain
+    assert auditor.day.prepared is not None
+    assert not auditor.day.prepared.rules.bids_bind

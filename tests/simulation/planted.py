@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -22,6 +23,7 @@ from actors.second_look import Looked, SecondLook
 from actors.sweeps import Ask, Sweep
 from adapters.redis.writes import Trim
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
+from auction import bidding
 from auction.day import AuctionDay
 from auction.fold import Verdict, judge, link_to
 from auction.record import DayRecord
@@ -44,7 +46,7 @@ class BadPlant(Exception):
 
 
 @contextmanager
-def instead(owner: type, method: str, plant: Callable[..., Any]) -> Iterator[None]:
+def instead(owner: type | ModuleType, method: str, plant: Callable[..., Any]) -> Iterator[None]:
     """The plant in the place of the method. Raises BadPlant at the end when it failed by itself."""
     unfit: list[Exception] = []
 
@@ -63,6 +65,14 @@ def instead(owner: type, method: str, plant: Callable[..., Any]) -> Iterator[Non
 
 def no_deduplication() -> AbstractContextManager[None]:
     return instead(DayRecord, "knows", lambda self, post_id: False)
+
+
+def nothing_binds() -> AbstractContextManager[None]:
+    return instead(bidding, "binds", lambda *args: False)
+
+
+def a_lost_lead_moves_nothing() -> AbstractContextManager[None]:
+    return instead(bidding, "end_after_loss", lambda rules, controls, at_ms: controls.ends_at_ms)
 
 
 def acknowledged_before_the_commit() -> AbstractContextManager[None]:
@@ -215,6 +225,8 @@ def result_named_without_watermark() -> AbstractContextManager[None]:
 
 BUGS: dict[str, Plant] = {
     "a bid that is found again is decided again": no_deduplication,
+    "what is deleted after the end is taken back": nothing_binds,
+    "a lead that is taken back does not move the end": a_lost_lead_moves_nothing,
     "queue entries are acknowledged before the commit that decides them": acknowledged_before_the_commit,
     "the announcer's place is saved before its effect": place_saved_before_the_effect,
     "an effect is not in the commit that records it": effect_apart_from_its_event,

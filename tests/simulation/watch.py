@@ -41,6 +41,7 @@ from messages.events import (
     MarathonEnded,
     PostMade,
     ResultNamed,
+    StrikeGiven,
     WatermarkMoved,
 )
 from simulator.oracle import is_taken_back, judge
@@ -61,6 +62,7 @@ class DayWatch:
         self.bound: set[int] = set()  # what was deleted too late to be taken back
         self.published_end_ms = self.opened_end_ms = 0
         self.made_up_ends: set[int] = set()
+        self.taken_back_ms = 0  # when a lead was taken back last
         self.named: dict[str, str] | None = None
 
     @property
@@ -206,6 +208,8 @@ class Watch:
                     its.decided[event.post_id] = event
                 case BidWithdrawn() if its.named is None:
                     self._check_withdrawal(its, event)
+                case StrikeGiven() if its.day.controls and not its.day.controls.paused:
+                    its.taken_back_ms = max(its.taken_back_ms, event.at_ms)
                 case AuctionOpened():
                     its.opened_end_ms = its.published_end_ms = event.ends_at_ms
                 case EndExtended():
@@ -220,6 +224,15 @@ class Watch:
                     its.named = self._final(its)
             if named_before and not _may_come_late(event):
                 self.wrong(f"{type(event).__name__} of {its.day.auction_id} after its result was named")
+        self._check_answers(its)
+
+    def _check_answers(self, its: DayWatch) -> None:
+        """Everybody had a whole soft close, up to the cap, since a lead was taken back."""
+        prepared = its.day.prepared
+        if prepared and its.taken_back_ms:
+            cap_ms = prepared.closes_at_ms + prepared.rules.soft_close_cap_ms
+            if its.published_end_ms < min(its.taken_back_ms + prepared.rules.soft_close_ms, cap_ms):
+                self.wrong(f"a lead was taken back at {its.taken_back_ms}, and the end stays at {its.published_end_ms}")
 
     def _check_withdrawal(self, its: DayWatch, gone: BidWithdrawn) -> None:
         """Nobody is taken for gone who was not, and nothing that was deleted after the end is taken out."""
