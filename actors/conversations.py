@@ -12,7 +12,8 @@ import redis.asyncio
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
-from adapters.x.payload import PARENT, FoundPost
+from adapters.x.lacks import PARENT
+from adapters.x.payload import FoundPost
 from auction.catch_up import HOUSE
 from auction.rules import posted_at_ms
 from messages.base import Phase

@@ -11,7 +11,8 @@ import msgspec
 
 from actors.absences import Absences
 from actors.conversations import is_whole
-from adapters.x.payload import REST, FoundPost
+from adapters.x.lacks import REST
+from adapters.x.payload import FoundPost
 
 
 class Sights(msgspec.Struct, frozen=True):

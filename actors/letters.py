@@ -72,8 +72,8 @@ def _read(data: bytes, found_at_ms: int, why: str) -> FoundPost | WithdrawBid:
             why = str(fault)
             continue
         if isinstance(found, FoundPost) and found.lacks:
-            why = f"it does not say {found.lacks}"
-        elif found:
+            raise HopelessLetter(f"it does not say {found.lacks}: sweeps find the whole post")
+        if found:
             return found
     raise HopelessLetter(f"it still cannot be read: {why}")
 

@@ -4,7 +4,6 @@ Old and new spellings are read alike, and only what is needed is looked at. Whet
 verdict needs and X has left out this time is named (`FoundPost.lacks`).
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,17 +12,12 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from adapters.x.errors import UnreadablePost
+from adapters.x.lacks import AUTHOR, PARENT, REFERENCE, REST, TEXT, is_cut, may_be_cut
 from messages.commands import PlaceBid
-from messages.post_weight import POST_LIMIT, weight
 
 TEXT_CHARACTERS = 125_000  # X's longest post, each character escaped
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AUTHORS_REMEMBERED = 20_000
-
-AUTHOR, TEXT, REFERENCE = "its author", "its text", "what it replies to"
-PARENT = "whether it replies to an edited version"  # where it does not reply to the first post of its conversation
-REST = "the rest of its text"
-"""What a sight of a post may lack."""
 _Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
 T = TypeVar("T")
 
@@ -33,8 +27,8 @@ class FoundPost(msgspec.Struct, frozen=True, gc=False):
 
     `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this
     post had before it was edited, oldest first: they are withdrawn, this one was posted at its own time. `lacks` is
-    what a verdict needs and X has left out, empty for a whole sight. The author's facts are another matter: they are
-    looked up (`actors/authors`).
+    what a verdict needs and X has left out (`adapters/x/lacks`), empty for a whole sight. The author's facts are
+    another matter: they are looked up (`actors/authors`).
     """
 
     bid: PlaceBid
@@ -228,7 +222,7 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
         raise UnreadablePost(f"the text is longer than {TEXT_CHARACTERS} characters", raw)
     references = post.referenced_tweets or post.referenced_posts
     lacks = ""
-    if author_id is None or text is None or not references or (note is None and _ELLIPSIS in text[-_CUT_CHARACTERS:]):
+    if author_id is None or text is None or not references or (note is None and may_be_cut(text)):
         lacks = _lacking(post, text, references, note)
         author_id, text = author_id or 0, text or ""
     author = _author(includes, author_id)
@@ -252,11 +246,6 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
     return FoundPost(bid, post.conversation_id, earlier, lacks)
 
 
-_ELLIPSIS = "…"
-_CUT_CHARACTERS = 26  # an ellipsis, and the link to the whole post that may stand behind it
-_LINK_AT_END = re.compile(r"\s*https?://\S*\Z")
-
-
 def _lacking(post: _Post, text: str | None, references: list[_Reference] | None, note: _Note | None) -> str:
     """What of the post X has left out. Each post of a conversation replies to something, but the first one with all its
     versions."""
@@ -267,13 +256,7 @@ def _lacking(post: _Post, text: str | None, references: list[_Reference] | None,
     versions = post.edit_history_tweet_ids or post.edit_history_post_ids or ()
     if not references and post.conversation_id not in (post.id, *versions):
         return REFERENCE
-    return REST if note is None and _is_cut(text) else ""
-
-
-def _is_cut(text: str) -> bool:
-    """Whether a text looks like one that X has cut: as long as a short post may be, with an ellipsis at its end. Its
-    author may have written that too."""
-    return weight(text) >= POST_LIMIT - _CUT_CHARACTERS and _LINK_AT_END.sub("", text).endswith(_ELLIPSIS)
+    return REST if note is None and is_cut(text) else ""
 
 
 def _author(includes: _Includes | None, author_id: int) -> _User | None:

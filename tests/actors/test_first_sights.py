@@ -11,7 +11,7 @@ from actors.twitter_ingest import RawPosts
 from actors.twitter_sweeper import TwitterSweeper
 from adapters import alarms
 from adapters.x import FoundPost, Page, XClient
-from adapters.x.payload import PARENT, REFERENCE, REST
+from adapters.x.lacks import PARENT, REFERENCE, REST
 from messages.base import Refusal
 from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, ResultNamed

@@ -1,0 +1,27 @@
+"""What a sight of a post lacks that a verdict needs: fields that X has left out this time, each by its name in words.
+
+Which of them are missed is found where the JSON is read (`payload`); what is made of it is `actors/first_sights`.
+"""
+
+import re
+
+from messages.post_weight import POST_LIMIT, weight
+
+AUTHOR, TEXT, REFERENCE = "its author", "its text", "what it replies to"
+PARENT = "whether it replies to an edited version"  # where it does not reply to the first post of its conversation
+REST = "the rest of its text"
+
+_ELLIPSIS = "…"
+_CUT_CHARACTERS = 26  # an ellipsis, and the link to the whole post that may stand behind it
+_LINK_AT_END = re.compile(r"\s*https?://\S*\Z")
+
+
+def may_be_cut(text: str) -> bool:
+    """Whether `is_cut` is worth asking: told at the cost of a look at the end of the text."""
+    return _ELLIPSIS in text[-_CUT_CHARACTERS:]
+
+
+def is_cut(text: str) -> bool:
+    """Whether a text looks like one that X has cut: as long as a short post may be, with an ellipsis at its end. Its
+    author may have written that too."""
+    return weight(text) >= POST_LIMIT - _CUT_CHARACTERS and _LINK_AT_END.sub("", text).endswith(_ELLIPSIS)
