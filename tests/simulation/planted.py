@@ -71,10 +71,6 @@ def nothing_binds() -> AbstractContextManager[None]:
     return instead(bidding, "binds", lambda *args: False)
 
 
-def a_lost_lead_moves_nothing() -> AbstractContextManager[None]:
-    return instead(bidding, "end_after_loss", lambda rules, controls, at_ms: controls.ends_at_ms)
-
-
 def acknowledged_before_the_commit() -> AbstractContextManager[None]:
     """What was read is taken out of the queue first, and decided and committed then."""
     read = Auction._next
@@ -226,7 +222,6 @@ def result_named_without_watermark() -> AbstractContextManager[None]:
 BUGS: dict[str, Plant] = {
     "a bid that is found again is decided again": no_deduplication,
     "what is deleted after the end is taken back": nothing_binds,
-    "a lead that is taken back does not move the end": a_lost_lead_moves_nothing,
     "queue entries are acknowledged before the commit that decides them": acknowledged_before_the_commit,
     "the announcer's place is saved before its effect": place_saved_before_the_effect,
     "an effect is not in the commit that records it": effect_apart_from_its_event,
