@@ -26,7 +26,8 @@ from commands.follow import Follower
 from commands.report import Report
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from messages.base import Outcome as DayOutcome
-from messages.events import AnyEvent, PostMade
+from messages.base import Rules
+from messages.events import AnyEvent, EndFrozen, PostMade
 from settings import Settings, load
 from simulator.launch import ask_x
 from simulator.oracle import judge
@@ -39,6 +40,8 @@ TROUBLE_MS = START_MS + round(DAY_S * 800)  # somewhat longer than the window is
 LONGEST_MS = 400  # of a fault: shorter than a request may last, and than what a sweep makes up for
 LAST_JOB = "marathon-ended"
 FARTHEST_MS = 3_600_000  # from the right time, of this process's clock
+GONE = ("deleted_at_ms", "suspended_at_ms", "protected_at_ms", "edited_to")
+ON_ITS_WAY_MS = 300  # what X has shown so shortly before may not have been read yet
 NO_REASON_TO_WAIT = {"clock"}  # alarms that say nothing of what a day waits for
 
 # How tight a limit may be, per window of about a second: enough for a day, and seldom enough not to be met.
@@ -73,10 +76,10 @@ class Watcher(Follower):
         x_port: int,
         closes_at_ms: int,
         leave_at_s: float,
-        with_ends: bool,
+        is_first: bool,
     ) -> None:
         super().__init__(settings, console)
-        self._with_ends = with_ends
+        self._is_first, self._frozen_ms = is_first, 0
         self.made: list[PostMade] = []
         self.differences: list[str] | None = None
         self.waits: list[str] = []
@@ -93,6 +96,8 @@ class Watcher(Follower):
     def hear(self, event: AnyEvent) -> None:
         if isinstance(event, PostMade):
             self.made.append(event)
+        if isinstance(event, EndFrozen):
+            self._frozen_ms = event.at_ms
         super().hear(event)
 
     def is_over(self) -> bool:
@@ -125,33 +130,48 @@ class Watcher(Follower):
         for day in report.days:
             if not day.right:
                 yield f"day {day.day} is {msgspec.json.encode(day).decode()}"
-            if self._with_ends and day.outcome != DayOutcome.VOID:
+            if day.outcome != DayOutcome.VOID:
                 yield from self._owed_end(self._closes_at_ms + day.moved_ms)
         for what, found in (("audit", report.audit), ("posts", report.posts)):
             if found != "ok":
                 yield f"{what}: {found}"
         yield from _posted_wrongly(self.made, on_x)
         for window in ask_x(self._x_port, "GET", "/_sim/rates")["windows"]:
-            if window["exceeded"] or window["early"]:
+            # A process that was started again does not know what its predecessor has asked: X's first 429 tells it.
+            # And of the two who ask for the rules when they begin one may be under way while the other is refused.
+            early = window["early"] - window["endpoint"].endswith("/stream/rules")
+            if self._is_first and (window["exceeded"] or early > 0):
                 yield f"X was asked too often: {window}"
         for child in self._supervisor.tree():
             if child.restarts:
                 yield f"{child.name} has died {child.restarts} times"
 
     def _owed_end(self, ends_at_ms: int) -> Iterator[str]:
-        """The leads that were won so late that they must have moved the end, and have not."""
+        """The leads that must have moved the end, and have not: won in the soft close, whoever else is gone by now, and
+        shown by X before the end was frozen."""
         rules = self._settings.rules_for(1)
         latest_ms = self._closes_at_ms + rules.soft_close_cap_ms
         truth = ask_x(self._x_port, "GET", "/_sim/truth")["posts"]
         posts = [post for post in truth if post["posted_at_ms"] < ends_at_ms]
-        own = {int(post["conversation_id"]) for post in posts}
-        accepted = 0
-        for count, post in enumerate(posts, 1):
-            judged = judge(posts[:count], rules, own, posts[0]["posted_at_ms"], ends_at_ms)["accepted"]
+        stayed = [post | dict.fromkeys(GONE) for post in posts]
+        leading = self._led(posts, rules, ends_at_ms) & self._led(stayed, rules, ends_at_ms)
+        for post in posts:
             owed_ms = min(post["posted_at_ms"] + rules.soft_close_ms, latest_ms)
-            if judged > accepted and owed_ms > ends_at_ms:
+            shown_ms = min([*post["streamed_at_ms"], post["read_at_ms"] or self._frozen_ms], default=self._frozen_ms)
+            if post["id"] in leading and owed_ms > ends_at_ms and shown_ms < self._frozen_ms - ON_ITS_WAY_MS:
                 yield f"the end owes {owed_ms - ends_at_ms} ms to {post['text']!r}"
-            accepted = judged
+
+    @staticmethod
+    def _led(posts: list[dict[str, Any]], rules: Rules, ends_at_ms: int) -> set[str]:
+        """Which of them won the lead, as those before them stood."""
+        own = {int(post["conversation_id"]) for post in posts}
+        opened_at_ms = min((post["posted_at_ms"] for post in posts), default=ends_at_ms)
+        accepted = [
+            judge(posts[:count], rules, own, opened_at_ms, ends_at_ms)["accepted"] for count in range(len(posts) + 1)
+        ]
+        return {
+            post["id"] for post, before, after in zip(posts, accepted, accepted[1:], strict=False) if after > before
+        }
 
 
 @contextmanager
@@ -175,8 +195,8 @@ def _clock_of(seed: int, console: Console) -> Iterator[None]:
         time.time_ns = right_ns
 
 
-def play(seed: int, suspended: float = 0.5, with_ends: bool = False) -> Outcome:
-    """A day with the faults of this seed; `suspended` is an option of the crowd, `with_ends` compares the end too.
+def play(seed: int, suspended: float = 0.5) -> Outcome:
+    """A day with the faults of this seed; `suspended` is an option of the crowd.
 
     To be called in the main thread, because it takes the process's signals.
     """
@@ -186,7 +206,7 @@ def play(seed: int, suspended: float = 0.5, with_ends: bool = False) -> Outcome:
     logging.getLogger().addHandler(handler)
     try:
         with TemporaryDirectory(prefix="oracle-") as folder:
-            watcher = _day(seed, suspended, with_ends, Path(folder) / "day", Console(file=said, width=200))
+            watcher = _day(seed, suspended, Path(folder) / "day", Console(file=said, width=200))
             differences, waits, verdicts = watcher.differences or [], watcher.waits, watcher.verdicts
     except Exception as fault:  # whatever it is, it is this seed's: the others go on
         logging.getLogger().exception("the day could not be played")
@@ -196,7 +216,7 @@ def play(seed: int, suspended: float = 0.5, with_ends: bool = False) -> Outcome:
     return Outcome(seed, time.monotonic() - began_s, differences, waits, verdicts, said.getvalue())
 
 
-def _day(seed: int, suspended: float, with_ends: bool, data_dir: Path, console: Console) -> Watcher:
+def _day(seed: int, suspended: float, data_dir: Path, console: Console) -> Watcher:
     plan = DemoPlan(seed=seed, days=1, day_seconds=DAY_S, bidders=BIDDERS, first_opens_at_ms=0)
     settings = demo_settings(load(None, {}), plan, data_dir, port=0)
     settings = msgspec.structs.replace(settings, x=msgspec.structs.replace(settings.x, request_timeout_ms=REQUEST_MS))
@@ -207,8 +227,8 @@ def _day(seed: int, suspended: float, with_ends: bool, data_dir: Path, console: 
         days = days_of(settings, plan)
         surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days, begin_late=True)
         with _clock_of(seed, console):
-            for leave_at_s in (*_restarts_s(seed), float("inf")):
-                watcher = Watcher(settings, console, port, days[0].window.closes_at_ms, leave_at_s, with_ends)
+            for number, leave_at_s in enumerate((*_restarts_s(seed), float("inf"))):
+                watcher = Watcher(settings, console, port, days[0].window.closes_at_ms, leave_at_s, number == 0)
                 code = supervisor.run(settings, surroundings, watcher.begin, watcher.is_over)
                 if code:
                     watcher.differences = [f"the process ended with {code}", *(watcher.differences or ())]

@@ -24,9 +24,6 @@ def main() -> int:
     parser.add_argument(
         "--suspended", type=float, default=0.5, help="the share of bids that go with their account (default 0.5)"
     )
-    parser.add_argument(
-        "--ends", action="store_true", help="compare also the end, with what leads that were won late must have moved"
-    )
     parser.add_argument("--verbose", action="store_true", help="show what was said in each day")
     args = parser.parse_args()
     began_s = time.monotonic()
@@ -38,7 +35,7 @@ def main() -> int:
     context.set_forkserver_preload(["tests.x.oracle_run"])
     with context.Pool(args.jobs, maxtasksperchild=1) as pool, Progress(console=console) as progress:
         task = progress.add_task("days with faults", total=args.runs)
-        for outcome in pool.imap_unordered(partial(play, suspended=args.suspended, with_ends=args.ends), seeds):
+        for outcome in pool.imap_unordered(partial(play, suspended=args.suspended), seeds):
             progress.advance(task)
             verdicts += outcome.verdicts
             wrong += bool(outcome.differences)
@@ -58,7 +55,7 @@ def _tell(console: Console, outcome: Outcome, args: argparse.Namespace) -> None:
     if outcome.differences or outcome.waits:
         lines = [f"seed {outcome.seed} ({outcome.seconds:.1f} s)", *outcome.differences]
         lines += [f"waits: {what}" for what in outcome.waits]
-        options = f"--runs 1 --seed {outcome.seed} --suspended {args.suspended:g} {'--ends ' * args.ends}--verbose"
+        options = f"--runs 1 --seed {outcome.seed} --suspended {args.suspended:g} --verbose"
         lines.append(f"again: python -m tests.x.oracle_runs {options}")
         console.print("\n  ".join(lines), markup=False, soft_wrap=True)
 
