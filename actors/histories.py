@@ -120,13 +120,16 @@ class Histories:
         return _Day(*stored) if stored else None
 
     def _read(self, day: "_Day") -> None:
+        # Taken in at once: a late find far back unpacks what lies behind it, for each entry of its own anew.
+        events: list[AuctionEvent] = []
         for entry in self._log.read(day.position, ENTRIES_A_READ):
             if day.position <= self._read_to:
                 self._begins.setdefault(entry.writer, entry.first_seq - 1)
                 self._read_to = max(self._read_to, entry.last_seq)
             day.position = entry.last_seq
             if entry.writer == day.record.auction_id and entry.first_writer_sequence > day.sequence:
-                day.take_in([event for event in entry.events() if isinstance(event, AuctionEvent)], entry.count)
+                events += [event for event in entry.events() if isinstance(event, AuctionEvent)]
+        day.take_in(events)
 
 
 class _Day:
@@ -135,10 +138,10 @@ class _Day:
     def __init__(self, record: DayRecord, position: int, sequence: int) -> None:
         self.record, self.position, self.sequence, self.tail = record, position, sequence, 0
 
-    def take_in(self, events: Sequence[AuctionEvent], count: int) -> None:
+    def take_in(self, events: Sequence[AuctionEvent]) -> None:
         self.record.replay(events)
         self.record.facts.clear()
         if self.record.standings:
             self.record.standings.seal()
-        self.sequence += count
-        self.tail += count
+        self.sequence += len(events)
+        self.tail += len(events)

@@ -36,7 +36,7 @@ from settings import Settings, load
 from simulator.launch import ask_x, port_of
 
 REAL_REPLIES = 10_000  # up to so many all lags are real
-KILLED_AFTER_S = (10.0, 30.0)  # of real lags: at the latest so long after the end is frozen, and after a start
+KILLED_AFTER_S = (5.0, 10.0)  # of real lags: at the latest so long after the end is frozen, and after a start
 START_S, END_S = 60.0, 30.0
 ENTRIES_A_READ = 256
 POLL_S = 0.05
