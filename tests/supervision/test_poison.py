@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import auction.day
+import auction.bidding
 from actors.auction import Auction
 from actors.poison import DEATHS, GUILTY_KEPT, DiedOnTrial, Suspects
 from actors.ports import StoreAccess
@@ -101,7 +101,7 @@ def bid(number: int, text: str = "") -> PlaceBid:
 def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Reading a bid fails for every text that begins with "poison"; each try is written down."""
     tried: list[str] = []
-    read = auction.day.read_reply
+    read = auction.bidding.read_reply
 
     def read_or_fail(reply: PlaceBid, *args: Any) -> Bid:
         tried.append(reply.text)
@@ -109,7 +109,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise ZeroDivisionError(f"no way to read {reply.text}")
         return read(reply, *args)
 
-    monkeypatch.setattr(auction.day, "read_reply", read_or_fail)
+    monkeypatch.setattr(auction.bidding, "read_reply", read_or_fail)
     return tried
 
 
@@ -195,14 +195,14 @@ def test_a_death_that_does_not_come_again_accuses_nobody(
 ) -> None:
     house = House(store, supervise)
     failures = [MemoryError("this once")]
-    read = auction.day.read_reply
+    read = auction.bidding.read_reply
 
     def fail_once(*args: Any) -> Bid:
         if failures:
             raise failures.pop()
         return read(*args)
 
-    monkeypatch.setattr(auction.day, "read_reply", fail_once)
+    monkeypatch.setattr(auction.bidding, "read_reply", fail_once)
     house.put(*OPENING, bid(1), bid(2))
     house.supervisor.start()
     house.until_empty()
