@@ -53,7 +53,7 @@ def by_x(stage: Stage, x_time: XTime) -> Auction:
     return stage.enter("m-01", lambda context: Auction(context, "m-01", stage.access, stage.clock, (), None, x_time))
 
 
-@pytest.mark.requirement("BID-4", "LIFE-3")
+@pytest.mark.requirement("BID-4", "LIFE-3", "LIFE-11")
 @pytest.mark.parametrize("ahead_ms", AHEAD_MS)
 def test_an_end_is_frozen_when_x_has_reached_it_whatever_our_clock_says(
     ahead_ms: int, stage: Stage, open_on_x: OpenOnX
@@ -73,7 +73,7 @@ def test_an_end_is_frozen_when_x_has_reached_it_whatever_our_clock_says(
     assert [event.at_ms for event in stage.logged(EndFrozen)] == [due_ms]
 
 
-@pytest.mark.requirement("LIFE-3", "LIFE-6")
+@pytest.mark.requirement("LIFE-3", "LIFE-6", "LIFE-11")
 @pytest.mark.parametrize("ahead_ms", AHEAD_MS)
 def test_a_day_opens_by_x_s_time(ahead_ms: int, stage: Stage) -> None:
     opens_at_ms = stage.clock() + 1_000
@@ -87,7 +87,7 @@ def test_a_day_opens_by_x_s_time(ahead_ms: int, stage: Stage) -> None:
     assert len(stage.logged(DayStarted)) == 1
 
 
-@pytest.mark.requirement("LIFE-6", "SUP-3")
+@pytest.mark.requirement("LIFE-6", "SUP-3", "LIFE-11")
 @pytest.mark.parametrize("ahead_ms", AHEAD_MS)
 def test_a_restart_with_another_clock_is_no_outage(ahead_ms: int, stage: Stage) -> None:
     plan = [day_plan(1, stage.clock() + 10 * HOUR_MS)]
@@ -104,7 +104,7 @@ def test_a_restart_with_another_clock_is_no_outage(ahead_ms: int, stage: Stage) 
     assert [event.to_ms - event.from_ms for event in stage.logged(OutageNoticed)] == [60_000]
 
 
-@pytest.mark.requirement("X-3", "BID-4")
+@pytest.mark.requirement("X-3", "BID-4", "LIFE-11")
 def test_nothing_is_proven_beyond_what_x_has_reached(
     stage: Stage, x: SimulatedX, open_on_x: OpenOnX, x_client: MakeClient
 ) -> None:
@@ -130,7 +130,7 @@ def test_nothing_is_proven_beyond_what_x_has_reached(
     assert found[0] < stage.clock() + HOUR_MS / 2
 
 
-@pytest.mark.requirement("X-4", "LIFE-3")
+@pytest.mark.requirement("X-4", "LIFE-3", "LIFE-11")
 def test_x_is_asked_for_its_time_when_nothing_else_was_asked_for_a_while(stage: Stage, x_client: MakeClient) -> None:
     clock = FarFromX()
     client = x_client(clock=clock)
@@ -147,7 +147,7 @@ def test_x_is_asked_for_its_time_when_nothing_else_was_asked_for_a_while(stage: 
     assert clock.unread_s() == 0
 
 
-@pytest.mark.requirement("X-5", "BID-4")
+@pytest.mark.requirement("X-5", "BID-4", "LIFE-11")
 def test_nothing_is_posted_before_x_s_time_is_known(stage: Stage, x_client: MakeClient) -> None:
     stage.prepared()
     client = x_client(clock=FarFromX())

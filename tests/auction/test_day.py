@@ -308,7 +308,7 @@ def test_a_close_that_waits_too_long_calls_for_an_operator_once() -> None:
     assert day.tick(CLOSES_MS + RULES.close_bound_ms + 1) == []
 
 
-@pytest.mark.requirement("BID-4", "BID-5")
+@pytest.mark.requirement("BID-5", "LIFE-11")
 def test_a_held_bid_has_until_x_s_time_has_passed_the_bound_whatever_our_clock_says() -> None:
     day = opened_day()
     held = reply(10, 1, "0.5")

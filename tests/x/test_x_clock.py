@@ -57,7 +57,7 @@ steps = st.one_of(
 )
 
 
-@pytest.mark.requirement("BID-4")
+@pytest.mark.requirement("LIFE-11")
 @given(st.lists(steps, max_size=30), st.floats(-0.0009, 0.0009), st.integers(-HOUR_MS, HOUR_MS))
 def test_it_never_runs_ahead_of_x_and_is_a_second_and_the_way_behind_after_an_answer(
     steps: list[tuple[str, int]], drift: float, ahead_ms: int
@@ -81,7 +81,7 @@ def test_it_never_runs_ahead_of_x_and_is_a_second_and_the_way_behind_after_an_an
     alarms.clear("clock")
 
 
-@pytest.mark.requirement("BID-4")
+@pytest.mark.requirement("LIFE-11")
 def test_until_x_answers_it_goes_on_from_what_the_machine_took_the_time_for_when_it_began() -> None:
     world = World(machine_ms=HOUR_MS)
     world.machine_ahead_ms = -HOUR_MS
@@ -94,7 +94,7 @@ def test_until_x_answers_it_goes_on_from_what_the_machine_took_the_time_for_when
     assert world.clock.steady_ms() == T0 + HOUR_MS + 17_000, "what measures waits is set by nothing"
 
 
-@pytest.mark.requirement("X-4", "BID-4")
+@pytest.mark.requirement("X-4", "LIFE-11")
 @pytest.mark.parametrize("ahead_ms", [-HOUR_MS, HOUR_MS])
 def test_a_wait_that_x_asks_for_lasts_no_longer_and_no_shorter_when_the_time_is_put_right(
     ahead_ms: int, bad_server: Callable[..., BadServer], client_of: Callable[..., XClient]
@@ -113,7 +113,7 @@ def test_a_wait_that_x_asks_for_lasts_no_longer_and_no_shorter_when_the_time_is_
     alarms.clear("clock")
 
 
-@pytest.mark.requirement("BID-4")
+@pytest.mark.requirement("LIFE-11")
 def test_an_answer_that_contradicts_what_was_carried_on_puts_it_back() -> None:
     world = World()
     world.makes()
@@ -123,7 +123,7 @@ def test_an_answer_that_contradicts_what_was_carried_on_puts_it_back() -> None:
     assert world.clock.now_ms() <= world.x_ms
 
 
-@pytest.mark.requirement("X-4", "BID-4")
+@pytest.mark.requirement("X-4", "LIFE-11")
 @pytest.mark.parametrize(
     ("ahead_ms", "way_ms", "told"),
     [
@@ -146,7 +146,7 @@ def test_how_far_the_machine_is_off_is_an_alarm_before_a_day_opens(ahead_ms: int
     assert "clock" not in alarms.sounding()
 
 
-@pytest.mark.requirement("X-4", "BID-4")
+@pytest.mark.requirement("X-4", "LIFE-11")
 def test_every_answer_of_x_is_read_for_its_time(simulated_x: SimulatedX, client_of: Callable[..., XClient]) -> None:
     clock = XClock(lambda: T0)
     client = client_of(simulated_x.base_url, clock=clock)
@@ -156,7 +156,7 @@ def test_every_answer_of_x_is_read_for_its_time(simulated_x: SimulatedX, client_
     assert "clock" in alarms.sounding()
 
 
-@pytest.mark.requirement("X-4", "BID-4")
+@pytest.mark.requirement("X-4", "LIFE-11")
 def test_the_date_of_a_refusal_and_a_date_that_is_none_are_not_believed(
     bad_server: Callable[..., BadServer], client_of: Callable[..., XClient]
 ) -> None:
