@@ -27,7 +27,7 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from benchmarks.measuring import ROOT, begin, end
-from commands.compressed import MARATHON, RATE_WINDOW_MS, START_MS, DemoPlan, days_of, demo_settings, x_options
+from commands.compressed import MARATHON, RATE_WINDOW_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.report import Report, report_of, table_of
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from messages.base import Phase
@@ -37,7 +37,8 @@ from simulator.launch import ask_x, port_of
 
 REAL_REPLIES = 10_000  # up to so many all lags are real
 KILLED_AFTER_S = (5.0, 10.0)  # of real lags: at the latest so long after the end is frozen, and after a start
-START_S, END_S = 60.0, 30.0
+END_S = 30.0
+OPENS_MS = 4_000  # after the start: what opens too late is void
 ENTRIES_A_READ = 256
 POLL_S = 0.05
 
@@ -90,6 +91,7 @@ def main() -> int:
     parser.add_argument("--replies", type=int, default=150_000, help="default 150000")
     parser.add_argument("--window-s", type=float, help="how long they may bid; default 60, and 600 for more than 10000")
     parser.add_argument("--scale", type=float, help="of all lags; default 1, and 1/6 for more than 10000 replies")
+    parser.add_argument("--kills", type=int, default=2, choices=range(3), help="while it is closed; default 2")
     parser.add_argument("--within-s", type=float, default=2_400.0, help="until the result; default 2400")
     parser.add_argument("--play", type=Path, help=argparse.SUPPRESS)  # the other process: plays in this directory
     parser.add_argument("--opens-at-ms", type=int, default=0, help=argparse.SUPPRESS)
@@ -99,14 +101,14 @@ def main() -> int:
         replies=args.replies,
         window_s=args.window_s or (60.0 if is_real else 600.0),
         scale=args.scale or (1.0 if is_real else 1 / 6),
-        opens_at_ms=args.opens_at_ms or supervisor.clock_ms() + START_MS,
+        opens_at_ms=args.opens_at_ms or supervisor.clock_ms() + OPENS_MS,
     )
     if args.play:
         return play(args.play, day)
     with tempfile.TemporaryDirectory(prefix="great-day-") as folder:
         data_dir = Path(folder) / "data"
         try:
-            return watch(data_dir, day, args.within_s)
+            return watch(data_dir, day, args.kills, args.within_s)
         finally:
             if (port := port_of(data_dir)) is not None:
                 end_simulated_x(data_dir, port)
@@ -176,7 +178,7 @@ class House:
         return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
 
 
-def watch(data_dir: Path, day: GreatDay, within_s: float) -> int:
+def watch(data_dir: Path, day: GreatDay, kills: int, within_s: float) -> int:
     """Have the day played, kill while it is closed, and judge it. Prints the figures; 1 where something is wrong."""
     house, keys = House(data_dir, day), Keys(MARATHON)
     house.start()
@@ -184,9 +186,11 @@ def watch(data_dir: Path, day: GreatDay, within_s: float) -> int:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("the day is held", total=day.window_s)
             until_s = time.monotonic() + within_s
-            _until_phase(house, (Phase.PROCESSING,), until_s, lambda: progress.update(task, advance=POLL_S))
+            _until_phase(
+                house, (Phase.PROCESSING, Phase.COMPLETED), until_s, lambda: progress.update(task, advance=POLL_S)
+            )
             progress.add_task("the day is closed", total=None)
-            kills = sum(_kill(house, day.scale * seconds + day.replies / 5_000) for seconds in KILLED_AFTER_S)
+            killed = sum(_kill(house, day.scale * each + day.replies / 5_000) for each in KILLED_AFTER_S[:kills])
             _until_phase(house, (Phase.COMPLETED,), until_s, house.look)
         house.look()
         report, (frozen, named) = judged(house.client, keys, data_dir)
@@ -196,7 +200,7 @@ def watch(data_dir: Path, day: GreatDay, within_s: float) -> int:
     faults = [] if report.right else ["the result is not that of the ground truth"]
     faults += [f"{named.by} has named the result"] if named.by else []
     faults += [f"X was asked too often: {window}" for window in windows if window["exceeded"] or window["early"]]
-    faults += [f"killed {kills} times only"] if kills < len(KILLED_AFTER_S) else []
+    faults += [f"killed {killed} times only"] if killed < kills else []
     requests = Counter({f"{window['endpoint']} ({window['by']})": window["total"] for window in windows})
     Console(stderr=True).print(table_of(report))
     [judged_day] = report.days
@@ -204,7 +208,7 @@ def watch(data_dir: Path, day: GreatDay, within_s: float) -> int:
     print(
         f"{day.replies:,} replies within {day.window_s:g} s, {verdicts:,} verdicts on what was in time, "
         f"lags of {day.scale:.3g} of the real ones, "
-        f"killed {kills} times in the close\n"
+        f"killed {killed} times in the close\n"
         f"from the end to the result: {(named.at_ms - frozen.ends_at_ms) / 1000:.1f} s\n"
         f"requests: {', '.join(f'{number:,} {name}' for name, number in requests.most_common())}\n"
         f"memory of the process: {house.peak_mb:.0f} MB at the most"
