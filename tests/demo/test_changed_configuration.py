@@ -24,6 +24,7 @@ from messages.events import DayAdded
 from settings import Settings, load
 from tests.actors.stage import day_plan
 from tests.demo.running import DEADLINE_S, ROOT
+from tests.simulator.x_process import simulated_x
 
 MINUTE_MS = 60_000
 LIVE = {"_X__MODE": "live", "_X__BASE_URL": "https://127.0.0.1:9", "_X__ACCOUNT_ID": "1", "_X__HANDLE": "house"}
@@ -41,7 +42,9 @@ def days(now_ms: int, *numbers: int) -> list[DayPlan]:
     return [day_plan(day, now_ms + (day - 2) * 24 * 60 * MINUTE_MS + 5 * MINUTE_MS, "demo") for day in numbers]
 
 
-def run(settings: Settings, plan: list[DayPlan], look: Callable[[supervisor.Process], Any], further: int = 4) -> Any:
+def run(
+    settings: Settings, x_url: str, plan: list[DayPlan], look: Callable[[supervisor.Process], Any], further: int = 4
+) -> Any:
     """One process, looked at when it is ready and at work."""
     dates = [FurtherDay(day.auction_id, day.window) for day in days(supervisor.clock_ms(), further)]
     seen: list[Any] = []
@@ -52,7 +55,7 @@ def run(settings: Settings, plan: list[DayPlan], look: Callable[[supervisor.Proc
         return bool(seen)
 
     process: list[supervisor.Process] = []
-    surroundings = supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, plan, dates, begin_late=True)
+    surroundings = supervisor.Surroundings(x_url, CREDENTIALS, plan, dates, begin_late=True)
     assert supervisor.run(settings, surroundings, process.append, is_over) == 0
     return seen[0]
 
@@ -80,10 +83,11 @@ def test_a_corrected_title_reaches_viewers_also_where_a_lot_comes_again(
 ) -> None:
     monkeypatch.setattr(livestream_publisher, "EVENTS_BETWEEN_CHECKPOINTS", 1)
     now_ms, settings = supervisor.clock_ms(), settings_of(tmp_path / "data")
-    assert run(settings, days(now_ms, 1, 2, 3), came_again) == [1]
     corrected = [*days(now_ms, 1, 2), day_plan(3, days(now_ms, 3)[0].window.opens_at_ms, "demo", "Corrected")]
-    assert run(settings, corrected, programme) == {2: "Lot 2", 3: "Corrected", 4: "Lot 1"}
-    assert run(settings, days(now_ms, 1, 2), programme) == {2: "Lot 2", 4: "Lot 1"}, "fewer days"
+    with simulated_x(tmp_path) as x:  # which tells the time
+        assert run(settings, x.base_url, days(now_ms, 1, 2, 3), came_again) == [1]
+        assert run(settings, x.base_url, corrected, programme) == {2: "Lot 2", 3: "Corrected", 4: "Lot 1"}
+        assert run(settings, x.base_url, days(now_ms, 1, 2), programme) == {2: "Lot 2", 4: "Lot 1"}, "fewer days"
 
 
 def said_by(data_dir: Path, **settings: str) -> tuple[int, list[str]]:
