@@ -20,10 +20,11 @@ NO_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Lengt
 
 QUESTIONS: dict[str, Callable[[XClient], object]] = {
     "keys": lambda x: x.check_keys(),
-    "rules": lambda x: x.set_rules({"tag": "value"}),
+    "rules": lambda x: x.set_rules("m-", {"m-tag": "value"}),
     "search": lambda x: x.search(1, 2**40),
     "mentions": lambda x: x.mentions(1, 2**40),
     "lookup": lambda x: x.lookup([1]),
+    "posts": lambda x: x.posts([1]),
     "users": lambda x: x.users([1]),
     "own posts": lambda x: x.own_posts(0),
 }
