@@ -29,7 +29,7 @@ from auction.fold import Verdict, judge, link_to
 from auction.record import DayRecord
 from auction.standings import Standings
 from messages.codec import pack_batch
-from messages.commands import ConfirmAuctionPost, MarkSwept
+from messages.commands import ConfirmAuctionPost, PlaceBid
 from messages.events import EndExtended, PostMade
 from tests.simulation.model import ModelStore
 from tests.simulation.run import simulate
@@ -179,11 +179,14 @@ def published_end_taken_back() -> AbstractContextManager[None]:
 
 
 def mark_overtakes_the_posts() -> AbstractContextManager[None]:
-    """As if marks came by a lane of their own: before the posts that wait in the queue."""
+    """As if marks had a lane of their own: what was posted is decided a turn later than what came with it."""
     decide = Auction._decide
+    waiting: dict[Any, list[Any]] = {}
 
     def plant(self: Any, commands: Any) -> Any:
-        return decide(self, sorted(commands, key=lambda command: not isinstance(command, MarkSwept)))
+        earlier = waiting.get(self, [])
+        waiting[self] = [command for command in commands if isinstance(command, PlaceBid)]
+        return decide(self, [*(command for command in commands if not isinstance(command, PlaceBid)), *earlier])
 
     return instead(Auction, "_decide", plant)
 
