@@ -51,6 +51,7 @@ class Mending:
         begun = {name: days[name] for name in self._log.heads() if name in days}
         said += self._queues({*begun, HOUSE, self._keys.nameless})
         said += self._signs_of_life()
+        said += self._reading_of_x(days)
         damaged = {name for name, day in begun.items() if thorough or not self._is_whole(name, day)}
         on_stage = self._hash(self._keys.current)
         needs_stage = bool(begun) and not is_whole(on_stage)
@@ -135,6 +136,18 @@ class Mending:
         if away is not None and not away.isdigit():
             self._do("SET", self._keys.x_away, alive or "0")
             yield f"{self._keys.x_away} was {away!r:.40}; X counts as away since the house was last alive"
+
+    def _reading_of_x(self, auctions: Iterable[str]) -> Iterator[str]:
+        """How far each auction was searched, which a search says again, and the posts whose replies are read."""
+        for key in map(self._keys.searched, auctions):
+            searched = self._ask("GET", key)
+            if searched is not None and not searched.isdigit():
+                self._do("DEL", key)
+                yield f"{key} was {searched!r:.40}: no end is frozen before a search has reached it again"
+        for post_id, auction_id in self._hash(self._keys.own_posts).items():
+            if not (post_id.isdigit() and auction_id.isascii()):
+                self._do("HDEL", self._keys.own_posts, post_id)
+                yield f"{self._keys.own_posts} held {post_id!r:.40} of {auction_id!r:.40}, which is no post of an auction"
 
     # ---- what follows from the log
 

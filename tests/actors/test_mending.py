@@ -52,6 +52,8 @@ def _named(keys: Keys) -> dict[str, str]:
         "config": keys.config,
         "alive": keys.alive,
         "x_away": keys.x_away,
+        "searched": keys.searched("m-01"),
+        "own_posts": keys.own_posts,
         "checkpoint": keys.checkpoint("m-01"),
         "previous": keys.previous_checkpoint("m-01"),
         "day to come": keys.day(2),
@@ -67,6 +69,9 @@ DAMAGES: dict[str, Damage] = {
     "no text in the stage": lambda client, keys: client.hset(keys.current, "lot_title", b"\xff\xfe"),
     "no time in alive": lambda client, keys: client.set(keys.alive, "soon"),
     "no time in x_away": lambda client, keys: client.set(keys.x_away, b"\xff"),
+    "no time in searched": lambda client, keys: client.set(keys.searched("m-01"), "soon"),
+    "no id of a post": lambda client, keys: client.hset(keys.own_posts, b"\xff", "m-01"),
+    "no auction of a post": lambda client, keys: client.hset(keys.own_posts, "2000", b"\xff"),
 }
 
 
