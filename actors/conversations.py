@@ -17,7 +17,7 @@ from adapters.x.payload import FoundPost
 from auction.catch_up import HOUSE
 from auction.rules import posted_at_ms
 from messages.base import Phase
-from messages.commands import PlaceBid, WithdrawBid
+from messages.commands import EDITED, PlaceBid, WithdrawBid
 
 REPLIES_FOLLOWED_MS = 3_600_000  # so long after it was made a post about an auction that is over has its replies read
 _FIELDS = ("post_id", "auction_id", "phase", "hashtag", "paused", "ends_at_ms", "watermark_ms", "leader_post_id")
@@ -129,7 +129,7 @@ def commands_for(found: FoundPost) -> list[PlaceBid | WithdrawBid]:
         return [found.bid]
     edited_at_ms = posted_at_ms(found.bid.post_id)
     edited = [
-        WithdrawBid(message_id=f"gone:{post_id}", post_id=post_id, cause="edited", missed_at_ms=edited_at_ms)
+        WithdrawBid(message_id=f"gone:{post_id}", post_id=post_id, cause=EDITED, missed_at_ms=edited_at_ms)
         for post_id in found.earlier_versions
     ]
     return [*edited, found.bid]

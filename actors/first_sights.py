@@ -2,7 +2,7 @@
 
 Whether X has cut a text or its author has ended it so, only X knows: such a post is taken as it stands once two looks a
 lag apart have shown no more of it. Whatever else is missing, X alone can have left out, and the post waits.
-Bookkeeping only; `twitter_sweeper` asks X.
+Bookkeeping only; `finds` asks X.
 """
 
 from collections.abc import Iterable

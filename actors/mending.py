@@ -147,7 +147,7 @@ class Mending:
         for post_id, auction_id in self._hash(self._keys.own_posts).items():
             if not (post_id.isdigit() and auction_id.isascii()):
                 self._do("HDEL", self._keys.own_posts, post_id)
-                yield f"{self._keys.own_posts} held {post_id!r:.40} of {auction_id!r:.40}, which is no post of an auction"
+                yield f"{self._keys.own_posts} held {post_id!r:.40} of {auction_id!r:.40}: no post of an auction"
 
     # ---- what follows from the log
 

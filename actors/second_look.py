@@ -21,9 +21,8 @@ from actors.conversations import OpenDay
 from actors.histories import Histories
 from adapters import alarms
 from adapters.x.client import BATCH, XClient
-from auction.bidding import EDITED
 from auction.catch_up import HOUSE
-from messages.commands import AuctionCommand, PauseAuction, RestoreBid, ResumeAuction, WithdrawBid
+from messages.commands import EDITED, AuctionCommand, PauseAuction, RestoreBid, ResumeAuction, WithdrawBid
 
 NEVER_MS = -(2**62)
 LEADERS = 5  # the last ones that were seen leading are looked at during the day

@@ -47,9 +47,9 @@ class BoundedAdapter(HTTPAdapter):
         """Grows before each piece of a request is sent. Where a question fails and it has not grown, nobody has it."""
 
     def mounted(self, session: S) -> S:
-        """This session, which has no other way out from here on.
+        """The same session, whose requests all leave through this adapter from here on.
 
-        Of the environment it takes the proxies, for what is not on this machine, and the certificates, but no
+        Of the environment the session takes the proxies, for what is not on this machine, and the certificates, but no
         credentials.
         """
         session.mount("https://", self)

@@ -13,7 +13,7 @@ from auction.lost_leads import binds, end_after_loss
 from auction.record import DayRecord
 from auction.replies import leader_of, read_reply, verdict_event
 from messages.base import Refusal
-from messages.commands import PlaceBid, RestoreBid, WithdrawBid
+from messages.commands import EDITED, PlaceBid, RestoreBid, WithdrawBid
 from messages.events import (
     AuctionEvent,
     BidAccepted,
@@ -25,8 +25,6 @@ from messages.events import (
     StrikeGiven,
     StrikeLifted,
 )
-
-EDITED = "edited"  # the cause of a withdrawal that is no strike: a later version of the post stands in its place
 
 
 class Bidding(DayRecord):

@@ -2,7 +2,7 @@
 
 A high bid that is taken back must not win the lot for an accomplice who stands far below (bid shielding). So a bid can
 be taken back only while everybody else still gets a whole soft close to answer; after that it binds, and whether it is
-paid is the settlement's concern. Pure; what is done about it is `day`.
+paid is the settlement's concern. Pure; `bidding` decides by it.
 """
 
 from auction.controls import Controls

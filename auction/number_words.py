@@ -21,7 +21,8 @@ _factor = re.compile(
     rf"[{_OPENING}]*+(?:(?:{_DIGIT}{_DIGITS}*)?[kKmM]|{_DIGIT}{_DIGITS}*(?:[bB%]|[eE][+-]?[0-9]+))[{_CLOSING}]*+"
 )
 _last_word = re.compile(rf"([^\W\d_]++)(?>(?:_|[^\w:;!?。{FOREIGN_DIGIT}])*)\Z")
-# Letters of other scripts, and a digit, that are taken for those of ours.
+# Characters of other scripts that look like a Latin letter, and the digit 0, which looks like an o. Number words are
+# compared with each of them replaced by the letter that it looks like.
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁһкмтвнοαικνρτυχ0", "aeopcyxijsdhkmtbhoaikvptuxo")
 
 

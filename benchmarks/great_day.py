@@ -136,7 +136,7 @@ class House:
         self.peak_mb = 0.0
 
     def start(self) -> None:
-        """Start it, or its successor."""
+        """Start the house's process, or one that goes on where a killed one has left off."""
         with self._log.open("ab") as log:
             self._process = begin(self._command, cwd=ROOT, stderr=log)
 

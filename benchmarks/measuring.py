@@ -59,7 +59,7 @@ def begin(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
 
 
 def end(process: "subprocess.Popen[bytes]", within_s: float) -> None:
-    """Ends it in good order; what does not end in time is killed."""
+    """Ask the process to end (SIGTERM), and kill it where it is still there after `within_s` seconds."""
     process.terminate()
     try:
         process.wait(within_s)

@@ -5,6 +5,8 @@ Everything that can change an auction's standing is one of these; nothing else i
 
 from messages.base import Command, Lot, Outage, Refusal, Rules
 
+EDITED = "edited"  # the cause of a withdrawal that is no strike: a later version of the post stands in its place
+
 
 class OpenAuction(Command, frozen=True, kw_only=True):
     """Prepare the day: freeze its rules and ask for the auction post. The scheduler sends it when the window opens."""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from adapters.x.payload import read_id, time_ms
+from messages.commands import EDITED
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def read_lookup(answer: Any) -> tuple[set[int], dict[int, str]]:
             if not isinstance(versions, list):
                 continue  # it was asked for: without it nobody knows whether the post was edited
             if any(version > post_id for version in ids([{"id": one} for one in versions], "id")):
-                gone[post_id] = "edited"
+                gone[post_id] = EDITED
             else:
                 present.add(post_id)
     for error in items(answer, "errors"):

@@ -63,7 +63,7 @@ class XClock:
         return begun_ms + int((self.steady_s() - begun_s) * 1000)
 
     def unread_s(self) -> float:
-        """For how many seconds X has not shown its time."""
+        """How long ago (s) an answer of X last showed X's time; infinity before the first one did."""
         return self.steady_s() - self._read_at_s
 
     def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:

@@ -133,7 +133,7 @@ _CONTENTS: dict[bytes, Callable[[redis.Redis, bytes, Random], str]] = {
 def spoil_a_file(data_dir: Path, random: Random) -> str:
     """What was done to which file of the append-only log."""
     files = sorted((data_dir / "appendonlydir").iterdir())
-    # The manifest is short and rarely what is hit: a fifth of all tries are enough.
+    # A real fault rarely hits the manifest, which is short: each other file is drawn four times as often.
     file = random.choice([*files, *[one for one in files if "manifest" not in one.name] * 3])
     data = file.read_bytes() or b" "
     at, size = random.randrange(len(data)), random.randint(1, min(len(data), MOST_BYTES))

@@ -61,7 +61,7 @@ def stall_of(seed: int, lengths_s: Sequence[float] = LENGTHS_S) -> Stall:
 
 
 def play(folder: Path, seed: int, stalls: Sequence[Stall], days: int = 2, day_s: float = DAY_S) -> Outcome:
-    """A demo in which these are stopped, one after the other."""
+    """How a demo of `days` days, each of `day_s` seconds, ends in which the stalls stop their victims in turn."""
     data_dir = folder / "demo"
     options = ("--days", str(days), "--day-seconds", f"{day_s:g}", "--seed", str(seed))
     try:
