@@ -32,7 +32,7 @@ BACKLOG = 4_096
 ACCEPTED_A_TURN = 128
 # Of what nobody reads the system keeps megabytes for each connection, unless it is told how much.
 SEND_BUFFER_BYTES = 131_072
-# asyncio allocates this much for each read before it knows how much there is; its own 256 KiB tear holes into the heap.
+# asyncio allocates this much for each read before it knows how much there is: 256 KiB, unless it is told otherwise.
 READ_BYTES = 16_384
 REST_S = 0.1
 
