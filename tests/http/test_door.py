@@ -78,8 +78,7 @@ def test_connections_are_bounded_in_all_and_for_each_address_and_some_are_kept(
 def test_who_asks_without_end_is_refused_and_put_out_and_pushes_of_x_are_not_counted() -> None:
     read, push = b"GET /feed.js HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /webhooks/x HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(HttpSettings(clients=KEPT_FOR)) as house:
-        with stranger(house) as reader:
-            answers = reader.makefile("rb")
+        with stranger(house) as reader, reader.makefile("rb") as answers:
             for number in range(3 * REQUESTS):  # the window may end meanwhile, and another begin
                 reader.sendall(read)
                 status, headers = _head(answers)
@@ -88,8 +87,8 @@ def test_who_asks_without_end_is_refused_and_put_out_and_pushes_of_x_are_not_cou
                     break
                 assert status == 200, number
             assert (status, answers.read(1), headers["retry-after"]) == (429, b"", "1")
-        with stranger(house, sends=push) as pusher:  # of the same address
-            assert _head(pusher.makefile("rb"))[0] == 404  # this house takes none
+        with stranger(house, sends=push) as pusher, pusher.makefile("rb") as answers:  # of the same address
+            assert _head(answers)[0] == 404  # this house takes none
         assert ask(house.public + "/feed.js")[0] == 200
 
 
