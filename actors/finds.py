@@ -12,6 +12,7 @@ from actors.conversations import OpenDay, belongs_below, commands_for
 from actors.first_sights import FirstSights
 from adapters import alarms
 from adapters.x.client import BATCH, XClient
+from adapters.x.errors import TooMuch
 from adapters.x.payload import FoundPost
 from auction.bid_text import read_bid
 from auction.rules import posted_at_ms
@@ -39,6 +40,7 @@ class Finds:
         self._halves: set[int] = set()  # X has shown only a part of them
         self._sights, self._absences = FirstSights(day.post_id, lag_ms), Absences(lag_ms)
         self._next_sight_ms = 0
+        self._together = BATCH  # so many are looked up at once
         self._brought = self._missed = 0  # by the stream, of what the look under way has found
 
     @property
@@ -84,10 +86,15 @@ class Finds:
     def see_the_whole(self, x: XClient, posts: Collection[int], now_ms: int) -> bool:
         """Look up what the searches show only in part; whether X was asked. What does not stand below one of `posts`
         needs no verdict here; what is gone is left to the searches to find again."""
-        asked = sorted(self._halves)[:BATCH]
+        asked = sorted(self._halves)[: self._together]
         if not asked or now_ms < self._next_sight_ms:
             return False
-        page = x.posts(asked)
+        try:
+            page = x.posts(asked)
+        except TooMuch:
+            self._together = max(len(asked) // 2, 1)
+            raise
+        self._together = BATCH
         self._next_sight_ms = now_ms + self._lag_ms
         shown = {post.bid.post_id for post in page.posts}
         elsewhere = {post.bid.post_id for post in page.posts if not belongs_below(posts, post)}

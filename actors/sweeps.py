@@ -2,8 +2,8 @@
 
 The stream alone proves nothing (X delivers late, twice, or not at all). A slice of time is proven by two equal looks, a
 configured lag apart. Slices follow each other from the earliest on, so that what is proven stays so whatever happens
-later; one with too many pages is halved, so that little is read again where a look fails. Bookkeeping of one source of
-one conversation, without I/O: `twitter_sweeper` asks X. Times in UTC ms.
+later; one with too many pages or too large a page is halved, so that little is read again where a look fails.
+Bookkeeping of one source of one conversation, without I/O: `twitter_sweeper` asks X. Times in UTC ms.
 """
 
 from collections.abc import Iterable
@@ -71,14 +71,25 @@ class Sweep:
         self._next_page = None
         if token is None:
             self._end_look(asked, now_ms)
-        elif self._pages >= PAGES_A_LOOK and asked.to_ms - asked.from_ms > 1:
-            self._halve(asked)
-        else:
+        elif self._pages < PAGES_A_LOOK or not self.halve(asked):
             self._next_page = msgspec.structs.replace(asked, token=token)
 
     def begin_again(self) -> None:
         """The look that is under way cannot go on: its next page is not to be had."""
         self._next_page = None
+
+    def halve(self, asked: Ask) -> bool:
+        """Look at half as much at a time, from here on; False where that is one millisecond already.
+
+        Later slices are looked at anew: that is rare, and simple.
+        """
+        if asked.to_ms - asked.from_ms <= 1:
+            return False
+        self._next_page = None
+        self._longest_ms = (asked.to_ms - asked.from_ms) // 2
+        self._slices = [each for each in self._slices if each.to_ms <= asked.from_ms]
+        self.reached_ms = asked.from_ms
+        return True
 
     def _end_look(self, asked: Ask, now_ms: int) -> None:
         seen = frozenset(self._seen)
@@ -94,9 +105,3 @@ class Sweep:
         looked_at.seen, looked_at.looked_at_ms = seen, now_ms
         while self._slices and self._slices[0].is_proven:
             self.proven_ms = self._slices.pop(0).to_ms
-
-    def _halve(self, asked: Ask) -> None:
-        """Look at half as much at a time, from here on. Later slices are looked at anew: that is rare, and simple."""
-        self._longest_ms = (asked.to_ms - asked.from_ms) // 2
-        self._slices = [each for each in self._slices if each.to_ms <= asked.from_ms]
-        self.reached_ms = asked.from_ms

@@ -26,7 +26,7 @@ from adapters import alarms, metrics
 from adapters.redis.client import execute
 from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
-from adapters.x.errors import UnreadablePost, XUnavailable
+from adapters.x.errors import TooMuch, UnreadablePost, XUnavailable
 from auction.catch_up import HOUSE
 from auction.rules import posted_at_ms
 from messages.base import Hint, Phase
@@ -202,6 +202,11 @@ class TwitterSweeper(Actor):
         ask_x = self._x.search if source == SEARCH else self._x.mentions
         try:
             page = ask_x(day.post_id, ask.to_ms, ask.from_ms, ask.token)
+        except TooMuch as too_much:
+            if not sweep.halve(ask):
+                raise
+            log.warning("%s is swept in shorter slices: %s", day.auction_id, too_much)
+            return True
         except XUnavailable as unavailable:
             if unavailable.status == HTTPStatus.BAD_REQUEST:
                 sweep.begin_again()  # X may not take the page's token any more

@@ -24,8 +24,14 @@ from requests.utils import get_environ_proxies
 from loopback import is_loopback
 
 CONNECT_S = 5.0
-LINE_BYTES = 2**20  # of a stream; X's longest post with everything around it is a third of it
+LINE_BYTES = 2**20  # of a stream; X's longest post is half of it, and with as long a parent it is left to the sweep
 S = TypeVar("S", bound=requests.Session)
+
+
+class BodyTooLarge(requests.ConnectionError):
+    """An answer holds more than it may. `response` has its status and its headers."""
+
+    response: requests.Response
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -81,9 +87,7 @@ class BoundedAdapter(HTTPAdapter):
         try:
             response = super().send(request, stream, timeout, verify, cert, _proxies(request.url or ""))
             is_stream = stream and response.status_code == 200
-            response.raw = (
-                _BoundedLines(response.raw, deadline) if is_stream else BytesIO(self._whole_body(response.raw, request))
-            )
+            response.raw = _BoundedLines(response.raw, deadline) if is_stream else _Whole(self._whole_body(response))
         except requests.RequestException:
             raise
         except (OSError, urllib3.exceptions.HTTPError) as fault:
@@ -166,18 +170,27 @@ class BoundedAdapter(HTTPAdapter):
             with suppress(OSError):  # the connection is gone already
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
-    def _whole_body(self, raw: Any, request: requests.PreparedRequest) -> bytes:
+    def _whole_body(self, response: requests.Response) -> bytes:
         body = bytearray()
         try:
-            for part in raw.stream(2**16, decode_content=True):
+            for part in response.raw.stream(2**16, decode_content=True):
                 body += part
                 if len(body) > self._most_bytes:
-                    raise urllib3.exceptions.ProtocolError(f"a body of more than {self._most_bytes} bytes")
+                    break
         except (urllib3.exceptions.HTTPError, OSError) as fault:
-            raise requests.ConnectionError(fault, request=request) from fault
+            raise requests.ConnectionError(fault, request=response.request) from fault
         finally:
-            raw.close()
+            response.raw.close()
+        if len(body) > self._most_bytes:
+            raise BodyTooLarge(f"a body of more than {self._most_bytes} bytes", response=response)
         return bytes(body)
+
+
+class _Whole(BytesIO):
+    """A raw response that is here already: requests takes it as it is, where it would make two copies of a file."""
+
+    def stream(self, amount: int, decode_content: bool = True) -> Iterator[bytes]:
+        yield self.getvalue()
 
 
 class _Deadline(threading.Thread):

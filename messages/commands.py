@@ -62,13 +62,6 @@ class RestoreBid(Command, frozen=True, kw_only=True):
     post_id: int
 
 
-class RenameBidder(Command, frozen=True, kw_only=True):
-    """The bidder's account is called `handle` by now, whatever it was called when he bid."""
-
-    bidder_id: int
-    handle: str
-
-
 class MarkSwept(Command, frozen=True, kw_only=True):
     """A sweep has proven that every post made before `swept_to_ms` stands in this queue before this mark.
 
@@ -180,6 +173,4 @@ Order = (
     | MakeUpFor
     | DiscardLetter
 )
-AuctionCommand = (
-    OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | RestoreBid | RenameBidder | MarkSwept | Order
-)
+AuctionCommand = OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | RestoreBid | MarkSwept | Order

@@ -7,7 +7,7 @@ from adapters.x.answers import Author, Lookup, Users
 from adapters.x.budget import Budget
 from adapters.x.client import XClient
 from adapters.x.credentials import Credentials
-from adapters.x.errors import HeldBack, PostOutcomeUnknown, PostRefused, TooManyPages, UnreadablePost, XUnavailable
+from adapters.x.errors import HeldBack, PostOutcomeUnknown, PostRefused, TooMuch, UnreadablePost, XUnavailable
 from adapters.x.payload import FoundPost, Page, read_page, read_payload
 from adapters.x.stream import EndCause, PostStream, StreamEnd
 
@@ -24,7 +24,7 @@ __all__ = [
     "PostRefused",
     "PostStream",
     "StreamEnd",
-    "TooManyPages",
+    "TooMuch",
     "UnreadablePost",
     "Users",
     "XClient",

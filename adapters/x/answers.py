@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.x.payload import read_id, time_ms
+from adapters.x.payload import MOST_ITEMS, read_id, time_ms
 from messages.commands import EDITED
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,9 @@ class Users(msgspec.Struct, frozen=True):
 
 
 def items(answer: Any, name: str) -> list[dict[str, Any]]:
-    """The objects of a list that may be missing."""
+    """The objects of a list that may be missing; of its first MOST_ITEMS."""
     found = answer.get(name) if isinstance(answer, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [item for item in found[:MOST_ITEMS] if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def ids(objects: Iterable[dict[str, Any]], name: str) -> Iterator[int]:
@@ -63,7 +63,7 @@ def read_lookup(answer: Any) -> tuple[set[int], dict[int, str]]:
             versions = post.get("edit_history_tweet_ids") or post.get("edit_history_post_ids")
             if not isinstance(versions, list):
                 continue  # it was asked for: without it nobody knows whether the post was edited
-            if any(version > post_id for version in ids([{"id": one} for one in versions], "id")):
+            if any(version > post_id for version in ids([{"id": one} for one in versions[:MOST_ITEMS]], "id")):
                 gone[post_id] = EDITED
             else:
                 present.add(post_id)

@@ -11,9 +11,10 @@ import msgspec
 import requests
 
 from adapters import alarms
+from adapters.bounded_http import BodyTooLarge
 from adapters.x.budget import Budget
 from adapters.x.clock import XClock
-from adapters.x.errors import TooManyPages, XUnavailable, root_of
+from adapters.x.errors import TooMuch, XUnavailable, root_of
 from adapters.x.limits import date_ms, describe
 
 MAX_PAGES = 100
@@ -64,12 +65,15 @@ class Asking:
         except Refusal as fault:
             status, headers = fault.status, fault.headers
             raise
+        except BodyTooLarge as fault:
+            status, headers = fault.response.status_code, fault.response.headers  # X is there: it is not left alone
+            raise
         finally:
             self._retry_after_ms = self._budget.note(kind, status, headers, self._clock.steady_ms())
             _watch_access(kind, status)
 
     def ask(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """As send, where a failure has changed nothing: raises XUnavailable only."""
+        """As send, where a failure has changed nothing: raises XUnavailable only, TooMuch for too large an answer."""
         try:
             return self.send(kind, call)
         except (Refusal, requests.RequestException) as fault:
@@ -80,7 +84,7 @@ class Asking:
         return json_object(kind, self.ask(kind, call))
 
     def pages(self, kind: str, call: Callable[[str | None], requests.Response]) -> Iterator[bytes]:
-        """All pages to the end; `call` gets the page's token. Raises XUnavailable; TooManyPages after MAX_PAGES."""
+        """All pages to the end; `call` gets the page's token. Raises XUnavailable; TooMuch after MAX_PAGES."""
         token: str | None = None
         for _ in range(MAX_PAGES):
             raw = self.ask(kind, partial(call, token))
@@ -88,13 +92,14 @@ class Asking:
             yield raw
             if token is None:
                 return
-        raise TooManyPages(f"{kind}: more than {MAX_PAGES} pages")
+        raise TooMuch(f"{kind}: more than {MAX_PAGES} pages")
 
     def unavailable(self, kind: str, fault: Refusal | requests.RequestException) -> XUnavailable:
         """What the failure of the last `send` means to whoever may simply ask again."""
         if isinstance(fault, Refusal):
             return XUnavailable(f"{kind}: {fault}", self._retry_after_ms, fault.status)
-        return XUnavailable(f"{kind}: {root_of(fault)}", self._retry_after_ms)
+        kind_of_fault = TooMuch if isinstance(fault, BodyTooLarge) else XUnavailable
+        return kind_of_fault(f"{kind}: {root_of(fault)}", self._retry_after_ms)
 
 
 def json_object(kind: str, raw: bytes) -> dict[str, Any]:

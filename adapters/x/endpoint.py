@@ -15,7 +15,10 @@ import requests
 from adapters.bounded_http import BoundedAdapter
 
 TWEEPY_HOST = "https://api.twitter.com"
-BODY_BYTES = 32 * 2**20  # a page of a hundred longest posts stays below it
+# A dozen longest posts; the hundred of a page may be 60 MB with what they reply to, so whoever asks must be able to ask
+# for less (TooMuch). One post is 1.1 MB at most: 25,000 characters of up to 21 bytes (escaped, with the entity that
+# names them), and as much for its parent. How long the addresses behind its links may be, X does not say.
+BODY_BYTES = 4 * 2**20
 
 
 class Endpoint(BoundedAdapter):

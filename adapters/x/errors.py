@@ -21,8 +21,8 @@ class HeldBack(XUnavailable):
     """The budget of this endpoint allows no request now, so none was made."""
 
 
-class TooManyPages(XUnavailable):
-    """The search has more pages than one call may read: ask for a shorter slice. What was read is incomplete."""
+class TooMuch(XUnavailable):
+    """X has more to say than may be taken in at once: ask for less. What was read is incomplete."""
 
 
 class PostOutcomeUnknown(Exception):

@@ -19,6 +19,7 @@ TEXT_CHARACTERS = 125_000  # X's longest post, each character escaped
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AUTHORS_REMEMBERED = 20_000
 _Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
+MOST_ITEMS = 1_000  # of a list in an answer; X sends 100 posts at most, or 1,000 rules
 T = TypeVar("T")
 
 
@@ -159,7 +160,7 @@ class _User(msgspec.Struct, gc=False):
 
 
 class _Includes(msgspec.Struct, gc=False):
-    users: list[_User] | None = None
+    users: Annotated[list[_User], msgspec.Meta(max_length=MOST_ITEMS)] | None = None
 
 
 class _Parent(msgspec.Struct):
@@ -192,7 +193,7 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 class _Page(msgspec.Struct):
-    data: list[msgspec.Raw] | None = None
+    data: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_ITEMS)] | None = None
     includes: _Includes | None = None
     meta: _Meta = _Meta()
 

@@ -26,7 +26,7 @@ from simulator.x.webhooks import Webhooks
 from simulator.x.world import World
 from simulator.x.writes import Writes
 
-MAX_BODY = 256 * 1024
+MAX_BODY = 512 * 1024  # a longest post, escaped, is 300 KB
 _SHUTDOWN_S = 2.0
 _ACCOUNT_AGE_MS = 3 * 365 * 86_400_000
 

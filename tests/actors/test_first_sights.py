@@ -11,6 +11,7 @@ from actors.twitter_ingest import RawPosts
 from actors.twitter_sweeper import TwitterSweeper
 from adapters import alarms
 from adapters.x import FoundPost, Page, XClient
+from adapters.x.errors import TooMuch
 from adapters.x.lacks import PARENT, REFERENCE, REST
 from messages.base import Refusal
 from messages.commands import PlaceBid
@@ -98,6 +99,7 @@ class ShowsHalf(XClient):
 
     half: set[str]
     lacks = "REFERENCE"
+    most = 100  # that may be looked up at once
 
     def search(self, *asked: Any, **more: Any) -> Page:
         return self._halved("search", super().search(*asked, **more))
@@ -106,7 +108,10 @@ class ShowsHalf(XClient):
         return self._halved("mentions", super().mentions(*asked, **more))
 
     def posts(self, post_ids: Iterable[int]) -> Page:
-        return self._halved("posts", super().posts(post_ids))
+        asked = list(post_ids)
+        if len(asked) > self.most:
+            raise TooMuch("posts: too large")
+        return self._halved("posts", super().posts(asked))
 
     def _halved(self, source: str, page: Page) -> Page:
         posts = [without(post, self.lacks) if source in self.half else post for post in page.posts]
@@ -115,9 +120,9 @@ class ShowsHalf(XClient):
 
 @pytest.fixture
 def sweeper(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
-    def make(half: set[str], lacks: str) -> TwitterSweeper:
+    def make(half: set[str], lacks: str, most: int = 100) -> TwitterSweeper:
         client = x_client(ShowsHalf)
-        client.half, client.lacks = half, lacks  # type: ignore[attr-defined]
+        client.half, client.lacks, client.most = half, lacks, most  # type: ignore[attr-defined]
         return stage.enter(
             "sweeper",
             lambda context: TwitterSweeper(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
@@ -145,6 +150,19 @@ def test_what_one_source_shows_in_part_another_shows_whole(
     stage.step(auction)
     [refused] = stage.logged(BidAccepted, BidRefused)
     assert (refused.post_id, refused.reason) == (made, Refusal.MULTIPLE_AMOUNTS)
+
+
+@pytest.mark.requirement("X-3", "BID-2", "BID-5")
+def test_posts_that_are_too_large_to_be_looked_up_together_are_looked_up_fewer_at_a_time(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    made = [x.reply("ann", LONG, post, delivery_ms=[]) for _ in range(3)]
+    ahead(stage)
+    actor = sweeper({"search", "mentions"}, "REFERENCE", most=1)
+    for _ in range(3 * len(made)):
+        goes_on(stage, actor)
+    assert sorted(bids(stage)) == made
 
 
 @pytest.mark.requirement("X-3", "BID-2", "BID-5")

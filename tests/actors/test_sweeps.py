@@ -74,6 +74,19 @@ def test_a_slice_with_too_many_pages_is_halved_until_it_is_one_millisecond() -> 
     assert asked[::PAGES_A_LOOK] == [(0, 5, None), (0, 2, None), (0, 1, None), (0, 1, f"page {3 * PAGES_A_LOOK}")]
 
 
+@pytest.mark.requirement("X-3")
+def test_a_slice_with_too_large_a_page_is_halved_until_it_is_one_millisecond_and_grows_again() -> None:
+    sweep, asked = Sweep(LAG_MS, T0), []
+    sweep.read(sweep.next(T0, T0 + 5), [made_at(4)], "more", T0)
+    while sweep.halve(ask := sweep.next(T0, T0 + 5)):
+        asked.append((ask.from_ms - T0, ask.to_ms - T0, ask.token))
+    assert asked == [(0, 5, "more"), (0, 2, None)]
+    assert sweep.next(T0, T0 + 5) == Ask(T0, T0 + 1), "what cannot be halved is asked again as it is"
+    assert look(sweep, 0, 5, [4]) is None
+    assert look(sweep, LAG_MS, 5, [4]) == 5
+    assert sweep.next(T0 + LAG_MS, T0 + 100) == Ask(T0 + 5, T0 + 13)
+
+
 @pytest.mark.requirement("X-3", "BID-5")
 def test_a_second_look_with_too_many_pages_begins_anew_with_half_of_the_slice_and_leaves_no_gap() -> None:
     sweep = Sweep(LAG_MS, T0)
@@ -167,25 +180,29 @@ POSTS = st.lists(
     max_size=80,
     unique_by=lambda post: post.post_id,
 )
-# Before each request: how long it takes until the next one, and whether it fails.
-REQUESTS = st.lists(st.tuples(st.integers(0, 15), st.booleans()), min_size=1, max_size=120)
+# Before each request: how long it takes until the next one, and what becomes of it.
+REQUESTS = st.lists(
+    st.tuples(st.integers(0, 15), st.sampled_from(["answered", "failed", "too large"])), min_size=1, max_size=120
+)
 
 
 @pytest.mark.requirement("X-3", "BID-5")
 @settings(deadline=None)
 @given(posts=POSTS, requests=REQUESTS)
 def test_a_time_is_proven_only_by_two_equal_looks_at_every_slice_before_it(
-    posts: list[Visible], requests: list[tuple[int, bool]]
+    posts: list[Visible], requests: list[tuple[int, str]]
 ) -> None:
     sweep, search, now_ms, last_ms = Sweep(LAG_MS, T0), Search(posts), 0, 0
-    for gap_ms, fails in requests:
+    for gap_ms, outcome in requests:
         now_ms += gap_ms
         ask = sweep.next(T0 + now_ms, T0 + now_ms - SEARCH_LAG_MS)
         assert ask == sweep.next(T0 + now_ms, T0 + now_ms - SEARCH_LAG_MS), "what is next follows from the state"
         if ask is None:
             continue
-        if fails:
+        if outcome == "failed":
             sweep.begin_again()
+            continue
+        if outcome == "too large" and sweep.halve(ask):
             continue
         search.answer(sweep, ask, now_ms)
         proven_ms = sweep.proven_ms - T0
@@ -198,7 +215,7 @@ def test_a_time_is_proven_only_by_two_equal_looks_at_every_slice_before_it(
 @settings(deadline=None)
 @given(posts=POSTS, requests=REQUESTS)
 def test_once_nothing_changes_everything_is_proven_soon_in_few_requests(
-    posts: list[Visible], requests: list[tuple[int, bool]]
+    posts: list[Visible], requests: list[tuple[int, str]]
 ) -> None:
     sweep, search, now_ms = Sweep(LAG_MS, T0), Search(posts), 0
     for gap_ms, _ in requests:

@@ -179,6 +179,25 @@ def test_a_search_that_fails_is_made_later_and_proves_nothing(
     assert (bids(stage), marks(stage)) == ([made], []), "sooner than the next turn, and not equal to the first pass"
 
 
+@pytest.mark.requirement("X-3", "BID-5")
+def test_a_day_of_forty_longest_posts_is_swept_complete_and_is_no_outage(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    longest = "0.2 ETH #AuctionDay " + "𠀀" * 24_980
+    made = [x.reply("ann", longest, post, delivery_ms=[]) for _ in range(40)]
+    ahead(stage)
+    client = x_client(Counting)
+    actor, known_ms = sweeper(client), stage.clock() - TIMING.search_lag_ms
+    stage.step(actor)
+    assert sorted(bids(stage)) == made
+    stage.clock.goes_on(TIMING.lag_ms)
+    stage.step(actor)
+    assert (sorted(bids(stage)), marks(stage)[-1]) == (made, known_ms)
+    assert not stage.client.exists(stage.keys.x_away), "which would move the end"
+    assert client.searches < 80
+
+
 def posted_before_the_end(stage: Stage, x: SimulatedX, post: int, *amounts: str) -> list[int]:
     """Bids, and the end of the window behind them; 30 s more and it is frozen."""
     made = [x.reply(f"bidder{n}", f"{amount} ETH #AuctionDay", post) for n, amount in enumerate(amounts)]

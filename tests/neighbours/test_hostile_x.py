@@ -1,7 +1,9 @@
 """X's client on a hostile X: a question ends in time as unavailable, a post as unknown where it may be there."""
 
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -53,6 +55,45 @@ def test_every_question_to_a_hostile_x_is_unavailable_and_over_in_time(x: XClien
         with pytest.raises(XUnavailable):
             ask(x)
     assert time.monotonic() - begun_s < 60, "dripped, the answers take seven minutes"
+
+
+JUNK = {
+    "posts": b'{"data":[%s{}]}' % (b"{}," * 1_398_000),
+    "versions": b'{"data":[{"id":"1","edit_history_tweet_ids":[%s1]}]}' % (b"1," * 2_097_000),
+}
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize("junk", JUNK)
+def test_the_largest_answer_full_of_junk_is_read_in_bounded_memory_and_time(junk: str) -> None:
+    hostile = Hostile(honest=b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(JUNK[junk]) + JUNK[junk]).start()
+    x, begun_s = XClient(hostile.url, CREDENTIALS, 10), time.monotonic()
+    for question in ("search", "lookup"):
+        tracemalloc.start()
+        with suppress(XUnavailable):
+            QUESTIONS[question](x)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 128 * 2**20
+    assert time.monotonic() - begun_s < 60
+    x.close()
+    hostile.stop()
+
+
+@pytest.mark.requirement("X-1")
+@pytest.mark.parametrize("mood", [Mood.FLOOD, Mood.BOMB])
+def test_a_flooding_x_costs_eight_megabytes_at_the_most(mood: Mood) -> None:
+    hostile = Hostile().start()
+    hostile.turn(mood)
+    x = XClient(hostile.url, CREDENTIALS, 10)
+    tracemalloc.start()
+    with pytest.raises(XUnavailable):
+        x.search(1, 2**40)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    x.close()
+    hostile.stop()
+    assert peak < 8 * 2**20, "of 300, and with what the neighbour itself takes here"
 
 
 @pytest.mark.requirement("X-5")
