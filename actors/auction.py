@@ -308,7 +308,7 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "lot_image": prepared.lot.image,
         "rules_hash": prepared.rules_hash,
         "post_id": day.post_id or "",
-        "leader_handle": leader.bidder_handle if leader else "",
+        "leader_handle": day.handle_of(leader) if leader else "",
         "leader_id": leader.bidder_id if leader else "",
         "leader_post_id": leader.post_id if leader else "",
         "amount_wei": leader.amount_wei if leader else "",

@@ -74,6 +74,20 @@ class Histories:
 
         return self._read_day(auction_id, read)
 
+    def possible_winners(self, auction_id: str, most: int) -> dict[int, str]:
+        """The bidders that a result may name as of now, with their handles as they are known: of the last so many bids
+        that led, and of the last so many that an operator may still release. Raises StillReading too."""
+
+        def read(day: DayRecord) -> dict[int, str]:
+            if day.standings is None:
+                return {}
+            leader, held = day.standings.leader, sorted(day.standings.held)[-most:]
+            links = day.standings.chain[-most:] or ([leader] if leader else [])
+            bids = [verdict.bid for one in held if (verdict := day.verdict(one))] + [link.bid for link in links]
+            return {bid.bidder_id: day.handle_of(bid) for bid in bids}
+
+        return self._read_day(auction_id, read)
+
     def _read_day(self, auction_id: str, read: Callable[[DayRecord], T]) -> T:
         if not self._asking.acquire(timeout=LONGEST_S):
             raise StillReading("others are being answered: please ask again")

@@ -10,8 +10,13 @@ going would change more comes sooner.
 A post is gone once two looks a lag apart have not found it, and counts again as soon as it is found again, until there
 is a result. Deleted posts and those of suspended accounts are withdrawn, edited ones too, at once: the new version is a
 post of its own. A protected account is only flagged. X hides both alike, so the account is looked up.
+
+An account may be called otherwise by the time of the result, and its handle be somebody else's. So once nothing else is
+missing X is asked what the accounts are called that the result may name; by their ids, because a bid may bind although
+its post is gone. An account that X does not show, or whose handle is none, keeps the handle of its bid.
 """
 
+import re
 from collections.abc import Set
 
 import msgspec
@@ -22,10 +27,12 @@ from actors.histories import Histories
 from adapters import alarms
 from adapters.x.client import BATCH, XClient
 from auction.catch_up import HOUSE
-from messages.commands import EDITED, AuctionCommand, PauseAuction, RestoreBid, ResumeAuction, WithdrawBid
+from messages.commands import EDITED, AuctionCommand, PauseAuction, RenameBidder, RestoreBid, ResumeAuction, WithdrawBid
 
 NEVER_MS = -(2**62)
 LEADERS = 5  # the last ones that were seen leading are looked at during the day
+NAMED = 10  # of the last ones that led, and of those held, so many are asked what they are called
+HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
 WITHDRAWN = 90  # and so many of those withdrawn last, whether they are there again
 
 
@@ -61,6 +68,7 @@ class SecondLook:
         self._there: set[int] = set()
         self._gone: set[int] = set()
         self._again_ms: dict[int, int] = {}
+        self._named: set[int] = set()  # whose handles were asked for after the end
 
     def hurry(self) -> None:
         """The next look of an open day is due."""
@@ -72,9 +80,12 @@ class SecondLook:
 
     @property
     def is_settled(self) -> bool:
-        """Whether all that could change who wins was looked at after the end was frozen, and stands as it was seen."""
-        if not self._closing:
-            return False
+        """Whether all that could change who wins was looked at after the end was frozen, and stands as it was seen, and
+        X was asked what the accounts that may be named are called."""
+        return self._closing and self._stands and self._possible_winners().keys() <= self._named
+
+    @property
+    def _stands(self) -> bool:
         standing, withdrawn = self._histories.contenders(self._auction_id)
         return self._there.issuperset(standing) and self._gone.issuperset(withdrawn)
 
@@ -89,7 +100,7 @@ class SecondLook:
             return self._ask_who_hides(now_ms)
         if self._closing:
             due = self._due_at_the_close(now_ms)
-            looked = self._look(due[: BATCH - 1], now_ms) if due else None
+            looked = self._look(due[: BATCH - 1], now_ms) if due else self._ask_for_names(day)
         elif now_ms >= self._looked_ms + self._wait_ms(day, now_ms):
             looked = self._look([*self._leaders, *list(self._read_withdrawn())[-WITHDRAWN:]], now_ms)
         else:
@@ -139,6 +150,27 @@ class SecondLook:
             alarms.sound(self._alarm, f"{self._auction_id}: X hides {posts}, by a protected account; the bid counts")
         suspended = {one: "suspended" for one, author in authors.items() if author in users.missing}
         return Looked(self._conclude(flagged, suspended, now_ms)[0])
+
+    def _ask_for_names(self, day: OpenDay) -> Looked | None:
+        """What the accounts are called that the result may name; None before nothing else is missing for it."""
+        if day.watermark_ms < day.ends_at_ms or not self._stands:
+            return None
+        known = self._possible_winners()
+        if not (asked := known.keys() - self._named):
+            return None
+        found = self._x.users(asked).found
+        self._named |= asked
+        handles = {one: found[one].handle for one in sorted(asked & found.keys())}
+        return Looked(
+            [
+                RenameBidder(message_id=f"renamed:{one}:{handle}", bidder_id=one, handle=handle)
+                for one, handle in handles.items()
+                if handle != known[one] and HANDLE.fullmatch(handle)
+            ]
+        )
+
+    def _possible_winners(self) -> dict[int, str]:
+        return self._histories.possible_winners(self._auction_id, NAMED)
 
     def _conclude(
         self, present: Set[int], causes: dict[int, str], now_ms: int

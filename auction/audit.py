@@ -29,6 +29,7 @@ from messages.commands import (
     PauseAuction,
     PlaceBid,
     ReleaseBid,
+    RenameBidder,
     RestoreBid,
     ResumeAuction,
     UnbarBidder,
@@ -43,6 +44,7 @@ from messages.events import (
     AuctionResumed,
     BidAccepted,
     BidderBarred,
+    BidderRenamed,
     BidderUnbarred,
     BidHeld,
     BidInvalidated,
@@ -214,6 +216,8 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
             )
         case BidRestored():
             return RestoreBid(message_id=event.message_id, post_id=event.post_id)
+        case BidderRenamed():
+            return RenameBidder(message_id=event.message_id, bidder_id=event.bidder_id, handle=event.handle)
         case WatermarkMoved():
             return MarkSwept(
                 message_id=event.message_id, swept_to_ms=event.watermark_ms, looked_again=event.looked_again

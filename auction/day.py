@@ -8,6 +8,8 @@ that are gone, make of a day is `bidding`.
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 
+from msgspec.structs import replace
+
 from auction.bidding import Bidding
 from auction.catch_up import HOUSE, close_when_opened
 from auction.orders import is_news, order_event
@@ -26,6 +28,7 @@ from messages.commands import (
     OperatorCommand,
     PauseAuction,
     PlaceBid,
+    RenameBidder,
     RestoreBid,
     VoidAuction,
     WithdrawBid,
@@ -34,6 +37,7 @@ from messages.events import (
     AuctionEvent,
     AuctionOpened,
     AuctionPrepared,
+    BidderRenamed,
     CloseOverdue,
     ClosingSoon,
     EndFrozen,
@@ -74,6 +78,8 @@ class AuctionDay(Bidding):
                     events += self._decide_opening(command, now_ms)
                 case RestoreBid():
                     events += self._decide_restored(command, now_ms)
+                case RenameBidder():
+                    events.append(self._decide_renamed(command, now_ms))
                 case MarkSwept():
                     events += self._decide_watermark(command, now_ms)
                 case VoidAuction():
@@ -113,6 +119,8 @@ class AuctionDay(Bidding):
                 return self.prepared is not None and self.phase is Phase.PENDING
             case RestoreBid():
                 return self.result is None and self.is_gone(command.post_id)
+            case RenameBidder():
+                return self.result is None and self.renamed.get(command.bidder_id) != command.handle
             case MarkSwept():
                 known_ms = self.looked_again_ms if command.looked_again else self.watermark_ms
                 return self.standings is not None and command.swept_to_ms > known_ms
@@ -178,6 +186,13 @@ class AuctionDay(Bidding):
         self.open(opened)
         return [opened]
 
+    def _decide_renamed(self, command: RenameBidder, now_ms: int) -> BidderRenamed:
+        renamed = BidderRenamed(
+            message_id=command.message_id, at_ms=now_ms, bidder_id=command.bidder_id, handle=command.handle
+        )
+        self.rename(renamed)
+        return renamed
+
     def _decide_watermark(self, command: MarkSwept, now_ms: int) -> list[AuctionEvent]:
         moved = WatermarkMoved(
             message_id=self._id(f"watermark:{command.swept_to_ms}"),
@@ -237,7 +252,7 @@ class AuctionDay(Bidding):
             auction_id=self.auction_id,
             day=self.prepared.day,
             outcome=outcome,
-            winner=leader_of(leader) if leader else None,
+            winner=replace(leader_of(leader), bidder_handle=self.handle_of(leader.bid)) if leader else None,
             by=order.by if order else "",
             why=order.why if order else "",
         )

@@ -22,6 +22,7 @@ from messages.events import (
     AuctionOpened,
     AuctionPrepared,
     BidAccepted,
+    BidderRenamed,
     BidRefused,
     BidRestored,
     BidWithdrawn,
@@ -57,6 +58,7 @@ class DayState(msgspec.Struct, array_like=True):
     closing_told_ms: int | None = None
     struck: dict[int, int] = {}  # posts whose withdrawal cost a strike, and whose they are
     bound: list[int] = []
+    renamed: dict[int, str] = {}  # bidder ids, and the handles that these have by now
 
 
 class DayRecord:
@@ -80,6 +82,7 @@ class DayRecord:
         self.facts = dict(state.facts)
         self.closing_told_ms = state.closing_told_ms
         self.struck = dict(state.struck)
+        self.renamed = dict(state.renamed)
         self.controls = state.controls
         self.standings: Standings | None = None
         if state.prepared and state.controls and state.phase is not Phase.PENDING:
@@ -108,6 +111,7 @@ class DayRecord:
             self.closing_told_ms,
             self.struck,
             sorted(self.bound),
+            self.renamed,
         )
 
     # ---- the same state from the log
@@ -145,6 +149,8 @@ class DayRecord:
                     self.open(event)
                 case BidRestored():
                     self.restore(event.post_id)
+                case BidderRenamed():
+                    self.rename(event)
                 case StrikeLifted():
                     self.struck.pop(event.post_id, None)
                 case EndExtended() if self.controls and not event.is_ordered:
@@ -192,6 +198,9 @@ class DayRecord:
     def name(self, result: ResultNamed) -> None:
         if advance(self.phase, Phase.COMPLETED):
             self.phase, self.result = Phase.COMPLETED, result
+
+    def rename(self, renamed: BidderRenamed) -> None:
+        self.renamed[renamed.bidder_id] = renamed.handle
 
     def take_order(self, event: AuctionEvent) -> int | None:
         """The post id from which the chain of leaders is another one now, or None."""
@@ -241,6 +250,10 @@ class DayRecord:
         if self.phase is not Phase.ACTIVE or self.prepared is None or self.controls is None or self.controls.paused:
             return False
         return self.ends_at_ms <= now_ms < self.ends_at_ms + self.prepared.rules.close_bound_ms
+
+    def handle_of(self, bid: Bid) -> str:
+        """What the bidder's account is called, as far as is known."""
+        return self.renamed.get(bid.bidder_id, bid.bidder_handle)
 
     def verdict(self, post_id: int) -> Verdict | None:
         """What is true of a reply as of now; None for one that is not known."""

@@ -18,6 +18,7 @@ from messages.events import (
     AuctionResumed,
     BidAccepted,
     BidderBarred,
+    BidderRenamed,
     BidderUnbarred,
     BidHeld,
     BidInvalidated,
@@ -152,6 +153,8 @@ def _told(event: AnyEvent) -> str:
             return f"withdrawn {event.post_id} ({event.cause}{', but the bid binds' if event.binds else ''})"
         case BidRestored():
             return f"restored  {event.post_id}"
+        case BidderRenamed():
+            return f"renamed   {event.bidder_id} is @{event.handle} now"
         case StandingsRevised():
             leader = event.leader
             return "revised   " + (

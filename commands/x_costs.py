@@ -70,7 +70,7 @@ def costs(plan: Plan, replies: int) -> Costs:
         "mentions": sweeps,
         # While the day is open the last leaders, at its close all that ever led, and what is open each lag again.
         "lookup": looks + -(-plan.close_bound_ms // plan.sweep_lag_ms) + -(-replies // (_PAGE - 1)),
-        "users": -(-replies // _PAGE),
+        "users": -(-replies // _PAGE) + bool(replies),  # and what those are called at the close who may be named
     }
     paid = posts * POST_MADE + replies * (POST_READ + USER_READ + OWN_READ)
     return Costs(

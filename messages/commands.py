@@ -62,6 +62,13 @@ class RestoreBid(Command, frozen=True, kw_only=True):
     post_id: int
 
 
+class RenameBidder(Command, frozen=True, kw_only=True):
+    """The bidder's account is called `handle` by now, whatever it was called when he bid."""
+
+    bidder_id: int
+    handle: str
+
+
 class MarkSwept(Command, frozen=True, kw_only=True):
     """A sweep has proven that every post made before `swept_to_ms` stands in this queue before this mark.
 
@@ -173,4 +180,6 @@ Order = (
     | MakeUpFor
     | DiscardLetter
 )
-AuctionCommand = OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | RestoreBid | MarkSwept | Order
+AuctionCommand = (
+    OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | RestoreBid | RenameBidder | MarkSwept | Order
+)

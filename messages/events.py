@@ -162,6 +162,14 @@ class BidRestored(Event, frozen=True, kw_only=True):
     post_id: int
 
 
+class BidderRenamed(Event, frozen=True, kw_only=True):
+    """The bidder's account was found to be called `handle`: a result names it so. His bids keep the handle that was
+    seen with them."""
+
+    bidder_id: int
+    handle: str
+
+
 class Leader(msgspec.Struct, frozen=True, kw_only=True):
     """One link of the chain of leaders."""
 
@@ -370,6 +378,7 @@ AuctionEvent = (
     | BidRefused
     | BidWithdrawn
     | BidRestored
+    | BidderRenamed
     | StandingsRevised
     | EndExtended
     | WatermarkMoved

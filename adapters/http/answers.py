@@ -15,12 +15,16 @@ from adapters import metrics
 from adapters.http.auth import host_of
 from adapters.http.clients import Clients
 from adapters.http.places import Places
+from adapters.http.shares import Shares
 from adapters.http.views import Json, Refused
 from adapters.redis.errors import StoreError
 
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 5.0
+PUSHES = "POST", "/webhooks/x"  # not counted: X sends as many as there are bids, and signs them
+# Who is refused so has to connect again, which costs him more than it costs us.
+ENDS_CONNECTION = 403, 429
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -73,10 +77,11 @@ def secure(response: web.StreamResponse) -> None:
     response.headers["Server"] = "auction-manager"
 
 
-def manners(listener: str, clients: Clients, places: Mapping[str, Places]) -> Middleware:
+def manners(listener: str, clients: Clients, places: Mapping[str, Places], shares: Shares | None = None) -> Middleware:
     """The middleware of one listener: counts, limits, deadlines, and JSON for everything that goes wrong.
 
     `places` are by the beginning of a path: routes that wait for something have some, and keep nobody else away.
+    `shares` bound how often each client asks, where there are any.
     """
 
     @web.middleware
@@ -86,11 +91,17 @@ def manners(listener: str, clients: Clients, places: Mapping[str, Places]) -> Mi
 
         async def handled(request: web.Request) -> web.StreamResponse:
             host_of(request)
-            with its.held(clients.of_request(request)) if its else nullcontext():
+            client = clients.of_request(request)
+            is_push = (request.method, request.path) == PUSHES
+            if shares and not is_push and not shares.take(client, time.monotonic()):
+                raise Refused("too many requests; please wait some seconds", "TOO_MANY_REQUESTS", 429)
+            with its.held(client) if its else nullcontext():
                 return await handler(request)
 
         # Viewers stay; they have a limit and deadlines of their own.
         response = await _answered(request, handled, None if request.path == "/livestream" else DEADLINE_S)
+        if response.status in ENDS_CONNECTION:
+            response.force_close()
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "other"
         metrics.http_requests.labels(listener, route, str(response.status)).inc()

@@ -1,11 +1,11 @@
 """The two listeners: one for everybody, one for operators and machines, which is loopback unless configured."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from adapters.http.answers import add_headers, manners
 from adapters.http.auth import Operators
@@ -14,6 +14,7 @@ from adapters.http.door import Door
 from adapters.http.places import Places
 from adapters.http.private import Identity, private_app
 from adapters.http.public import public_app
+from adapters.http.shares import Shares
 from adapters.http.views import Views
 from adapters.http.webhook import webhook_app
 from adapters.livestream.hub import FeedHub
@@ -24,6 +25,8 @@ SHUTDOWN_S = 2.0
 # One client's share: a household or an office behind one address, not a siege.
 CONNECTIONS_EACH = 128
 READERS, READERS_EACH = 64, 16
+# Requests in 10 s: a page takes six; hundreds who ask as often as they can take less than a tenth of the loop's time.
+REQUESTS, REQUESTS_EACH = 2_000, 20
 # Kept for whom the settings name, beyond those for all: whatever strangers do, the broadcast has its seat.
 KEPT = 32
 PRIVATE_CONNECTIONS = 64
@@ -61,10 +64,11 @@ class HttpServer:
         settings, before = self._settings, self._settings.before
         clients = settings.clients
         everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
-        public = _app("public", PUBLIC_BODY_BYTES, clients, {"/api/": Places("readers", READERS, READERS_EACH, KEPT)})
+        readers, shares = Places("readers", READERS, READERS_EACH, KEPT), Shares(REQUESTS, REQUESTS_EACH)
+        public = _app(PUBLIC_BODY_BYTES, manners("public", clients, {"/api/": readers}, shares))
         public_app(public, self._views.reads, self._hub, settings.images, clients, everybody)
         webhook_app(public, self._views.webhook)
-        private = _app("private", PRIVATE_BODY_BYTES, clients, {})
+        private = _app(PRIVATE_BODY_BYTES, manners("private", clients, {}))
         private_app(private, self._views, settings.operators, settings.identity, settings.private_host)
         operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
         self._ticking = asyncio.create_task(self._hub.run())
@@ -103,7 +107,7 @@ class HttpServer:
             return await door.open(runner.server, host, 0)
 
 
-def _app(listener: str, body_bytes: int, clients: Clients, places: Mapping[str, Places]) -> web.Application:
-    app = web.Application(middlewares=[manners(listener, clients, places)], client_max_size=body_bytes)
+def _app(body_bytes: int, middleware: Middleware) -> web.Application:
+    app = web.Application(middlewares=[middleware], client_max_size=body_bytes)
     app.on_response_prepare.append(add_headers)
     return app

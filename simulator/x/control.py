@@ -26,6 +26,7 @@ from simulator.x.writes import read_body
 
 _YEAR_MS = 365 * 86_400_000
 TRUTH_PAGE = 10_000
+_Handle = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_]{1,15}\Z")]
 _Delay = Annotated[int, Meta(ge=0, le=10**9)]
 
 
@@ -35,7 +36,7 @@ class _Meaning(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _NewPost(msgspec.Struct, forbid_unknown_fields=True):
-    author: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_]{1,15}\Z")]
+    author: _Handle
     text: Annotated[str, Meta(min_length=1, max_length=25_000)]
     reply_to: str | None = None
     meaning: _Meaning | None = None
@@ -49,6 +50,10 @@ class _Which(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Who(msgspec.Struct, forbid_unknown_fields=True):
     handle: str
+
+
+class _Renaming(_Who, forbid_unknown_fields=True):
+    to: _Handle
 
 
 class _Edit(msgspec.Struct, forbid_unknown_fields=True):
@@ -90,6 +95,7 @@ class Control:
             web.post("/_sim/delete", self.delete),
             web.post("/_sim/suspend", self.suspend),
             web.post("/_sim/protect", self.protect),
+            web.post("/_sim/rename", self.rename),
             web.get("/_sim/faults", self.show_faults),
             web.post("/_sim/faults", self.add_fault),
             web.delete("/_sim/faults", self.clear_faults),
@@ -141,12 +147,21 @@ class Control:
 
     async def suspend(self, request: web.Request) -> web.Response:
         """An account is suspended: all its posts are gone."""
-        self._world.suspend(await self._user(request))
+        self._world.suspend(self._user(read_body(await request.read(), _Who)))
         return web.json_response({})
 
     async def protect(self, request: web.Request) -> web.Response:
         """An account is protected: its posts are for its followers only."""
-        self._world.protect(await self._user(request))
+        self._world.protect(self._user(read_body(await request.read(), _Who)))
+        return web.json_response({})
+
+    async def rename(self, request: web.Request) -> web.Response:
+        """An account gets another handle."""
+        wanted = read_body(await request.read(), _Renaming)
+        try:
+            self._world.rename(self._user(wanted), wanted.to)
+        except ValueError as taken:
+            raise invalid("to", wanted.to, str(taken)) from taken
         return web.json_response({})
 
     async def show_faults(self, _request: web.Request) -> web.Response:
@@ -221,11 +236,10 @@ class Control:
     def _usual_delivery(self) -> tuple[int, ...]:
         return (self._parts.settings.stream_latency_ms,)
 
-    async def _user(self, request: web.Request) -> User:
-        handle = read_body(await request.read(), _Who).handle
-        user = self._world.user(handle)
+    def _user(self, who: _Who) -> User:
+        user = self._world.user(who.handle)
         if user is None:
-            raise Problem(404, not_found("user", handle, "handle"))
+            raise Problem(404, not_found("user", who.handle, "handle"))
         return user
 
     def _find(self, value: str) -> Post:

@@ -106,6 +106,15 @@ class World:
         """The account of this handle, in whatever case."""
         return self.users.get(handle.casefold())
 
+    def rename(self, user: User, handle: str) -> None:
+        """The account is called so from now on, and anybody may take the handle that it had. Raises ValueError for a
+        handle that is taken."""
+        if self.user(handle) not in (None, user):
+            raise ValueError(f"@{handle} exists")
+        del self.users[user.handle.casefold()]
+        user.handle = handle
+        self.users[handle.casefold()] = user
+
     def post(
         self,
         author: User,

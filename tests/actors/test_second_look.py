@@ -11,12 +11,14 @@ from actors.twitter_sweeper import TwitterSweeper
 from adapters import alarms
 from adapters.redis.queue import START
 from adapters.x import Page, UnreadablePost, XClient
-from adapters.x.answers import Lookup
+from adapters.x.answers import Lookup, Users
+from adapters.x.errors import XUnavailable
 from messages.base import Phase, Refusal
-from messages.commands import PauseAuction, ResumeAuction
+from messages.commands import HoldBid, PauseAuction, ReleaseBid, ResumeAuction
 from messages.events import (
     AuctionPaused,
     AuctionResumed,
+    BidderRenamed,
     BidRefused,
     BidRestored,
     BidWithdrawn,
@@ -279,6 +281,141 @@ def test_no_result_is_named_while_a_post_was_missed_only_once_and_not_found_sinc
     [result] = stage.logged(ResultNamed)
     assert result.winner.post_id == made[2]
     assert stage.logged(BidWithdrawn) == []
+
+
+def closes(stage: Stage, auction: Any, sweeper: TwitterSweeper, turns: int = 6) -> None:
+    """The day's end is over, and what the close needs is looked at."""
+    stage.clock.goes_on(HOUR_MS)
+    for _ in range(turns):
+        goes_on(stage, auction, sweeper, ms=TIMING.lag_ms + 30_000)
+
+
+@pytest.mark.requirement("X-5", "BID-8")
+@pytest.mark.parametrize("then", ["nothing more", "delete", "protect"])
+def test_the_result_names_the_account_as_it_is_called_by_then(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper, then: str
+) -> None:
+    auction, post = open_on_x()
+    called, now = f"ren_{then[:6]}".replace(" ", "_"), f"ren_{then[:6]}_2".replace(" ", "_")
+    made = x.reply(called, "0.5 ETH #AuctionDay", post)
+    ahead(stage)
+    stage.step(sweeper, auction)
+    x.tell("rename", handle=called, to=now)
+    taken = x.reply(called, "0.2 ETH #AuctionDay", post)  # somebody else has the handle now
+    goes_on(stage, sweeper, auction)
+    assert [event.post_id for event in stage.logged(BidRefused)] == [taken]
+    assert stage.logged(BidderRenamed) == [], "X is asked once, at the close"
+    stage.clock.goes_on(HOUR_MS)
+    goes_on(stage, auction)
+    if then == "delete":
+        x.tell("delete", id=str(made))  # too late: the bid binds
+    if then == "protect":
+        x.tell("protect", handle=now)
+    for _ in range(6):
+        goes_on(stage, auction, sweeper, ms=TIMING.lag_ms + 30_000)
+    [result] = stage.logged(ResultNamed)
+    assert (result.winner.post_id, result.winner.bidder_handle) == (made, now)
+    assert stage.current()["winner_handle"] == stage.current()["leader_handle"] == now
+    assert [event.handle for event in stage.logged(BidderRenamed)] == [now]
+
+
+@pytest.fixture
+def naming(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
+    """Puts a sweeper on the stage whose X says this about every account."""
+
+    def make(handle: str) -> TwitterSweeper:
+        class Names(XClient):
+            def users(self, user_ids: Iterable[int]) -> Users:
+                found = super().users(user_ids)
+                return Users({one: msgspec.structs.replace(it, handle=handle) for one, it in found.found.items()}, {})
+
+        return stage.enter(
+            "sweeper",
+            lambda context: TwitterSweeper(context, stage.access, stage.clock, x_client(Names), TIMING, 3, "scheduler"),
+        )
+
+    return make
+
+
+@pytest.mark.requirement("X-5")
+@pytest.mark.parametrize("handle", ["", "sixteen_letters_", "a b", "ann\n@eve", "\u0430nn", "@ann"])
+def test_what_is_no_handle_is_not_named(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, naming: Callable[..., TwitterSweeper], handle: str
+) -> None:
+    auction, post = open_on_x()
+    x.reply("ann", "0.5 ETH #AuctionDay", post)
+    sweeper = naming(handle)
+    ahead(stage)
+    stage.step(sweeper, auction)
+    closes(stage, auction, sweeper)
+    [result] = stage.logged(ResultNamed)
+    assert result.winner.bidder_handle == "ann"
+
+
+@pytest.mark.requirement("X-5", "X-6")
+def test_an_account_that_is_suspended_after_the_end_is_named_as_its_bid_was(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
+) -> None:
+    auction, post = open_on_x()
+    x.reply("susp3", "0.5 ETH #AuctionDay", post)
+    ahead(stage)
+    stage.step(sweeper, auction)
+    stage.clock.goes_on(HOUR_MS)
+    goes_on(stage, auction)
+    x.tell("suspend", handle="susp3")
+    for _ in range(6):
+        goes_on(stage, auction, sweeper, ms=TIMING.lag_ms + 30_000)
+    [result] = stage.logged(ResultNamed)
+    assert result.winner.bidder_handle == "susp3"
+
+
+@pytest.mark.requirement("X-5", "BID-5")
+def test_no_result_is_named_while_x_does_not_say_what_the_winner_is_called(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, x_client: MakeClient
+) -> None:
+    class Silent(XClient):
+        is_silent = True
+
+        def users(self, user_ids: Iterable[int]) -> Users:
+            if self.is_silent:
+                raise XUnavailable("users: HTTP 503", None, 503)
+            return super().users(user_ids)
+
+    auction, post = open_on_x()
+    client = x_client(Silent)
+    sweeper = stage.enter(
+        "sweeper",
+        lambda context: TwitterSweeper(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
+    )
+    x.reply("slow", "0.5 ETH #AuctionDay", post)
+    ahead(stage)
+    stage.step(sweeper, auction)
+    x.tell("rename", handle="slow", to="slow_2")
+    closes(stage, auction, sweeper)
+    assert stage.current()["phase"] == Phase.PROCESSING
+    client.is_silent = False  # type: ignore[attr-defined]
+    for _ in range(3):
+        goes_on(stage, sweeper, auction)
+    assert stage.logged(ResultNamed)[0].winner.bidder_handle == "slow_2"
+
+
+@pytest.mark.requirement("X-5", "BID-7")
+def test_who_wins_because_an_operator_releases_his_bid_is_named_as_he_is_called_too(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
+) -> None:
+    auction, post = open_on_x()
+    x.reply("ann", "0.5 ETH #AuctionDay", post)
+    held = x.reply("held1", "0.7 ETH #AuctionDay", post)
+    order = {"by": "olga", "why": "who is that?", "said_at_ms": stage.clock(), "post_id": held}
+    stage.queues.append("m-01", [HoldBid(message_id="h", **order)])
+    ahead(stage)
+    stage.step(sweeper, auction)
+    x.tell("rename", handle="held1", to="held1_2")
+    closes(stage, auction, sweeper, turns=4)
+    assert stage.logged(ResultNamed) == []
+    stage.queues.append("m-01", [ReleaseBid(message_id="r", **order)])
+    stage.step(auction)
+    assert stage.logged(ResultNamed)[0].winner.bidder_handle == "held1_2"
 
 
 @pytest.mark.requirement("LIFE-3")

@@ -3,7 +3,15 @@
 from auction.day import AuctionDay
 from auction.rules import RULES_VERSION, SNOWFLAKE_EPOCH_MS
 from messages.base import Lot, Rules, Wei
-from messages.commands import ConfirmAuctionPost, MarkSwept, OpenAuction, PlaceBid, RestoreBid, WithdrawBid
+from messages.commands import (
+    ConfirmAuctionPost,
+    MarkSwept,
+    OpenAuction,
+    PlaceBid,
+    RenameBidder,
+    RestoreBid,
+    WithdrawBid,
+)
 
 OPENS_MS = 1_800_000_000_000
 CLOSES_MS = OPENS_MS + 3_600_000
@@ -64,6 +72,10 @@ def gone(of: PlaceBid, missed_at_ms: int = 0) -> WithdrawBid:
 
 def back(of: PlaceBid) -> RestoreBid:
     return RestoreBid(message_id=f"there:{of.post_id}", post_id=of.post_id)
+
+
+def called(bidder: int, handle: str) -> RenameBidder:
+    return RenameBidder(message_id=f"renamed:{bidder}:{handle}", bidder_id=bidder, handle=handle)
 
 
 def swept(to_ms: int, looked_again: bool = True) -> MarkSwept:

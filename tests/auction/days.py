@@ -40,6 +40,7 @@ from messages.events import (
     AuctionEvent,
     AuctionOpened,
     AuctionResumed,
+    BidderRenamed,
     BidRefused,
     BidRestored,
     BidWithdrawn,
@@ -163,6 +164,10 @@ def assert_one_result(rules: Rules, day: AuctionDay, log: Log) -> ResultNamed:
     (result,) = [event for batch in log for event in batch if isinstance(event, ResultNamed)]
     accepted = [post for post, verdict in sorted(verdicts(day).items()) if verdict == "ACCEPTED"]
     assert (result.winner.post_id if result.winner else None) == (accepted[-1] if accepted else None)
+    if winner := result.winner:
+        renamed = [event for batch in log for event in batch if isinstance(event, BidderRenamed)]
+        handles = [event.handle for event in renamed if event.bidder_id == winner.bidder_id]
+        assert winner.bidder_handle == [f"user{winner.bidder_id}", *handles][-1]
     assert result.outcome is (Outcome.SOLD if accepted else Outcome.UNSOLD)
     return result
 

@@ -25,7 +25,7 @@ from messages.commands import (
     UnbarBidder,
     WithdrawBid,
 )
-from tests.auction.builders import ETH, OPENS_MS, RULES, back, gone, reply
+from tests.auction.builders import ETH, OPENS_MS, RULES, back, called, gone, reply
 
 RICH = msgspec.structs.replace(
     RULES,
@@ -122,6 +122,8 @@ def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
         )
     for second, bidder in draw(st.lists(st.tuples(seconds, bidders), max_size=1)):
         arrivals.append(said(UnbarBidder, second, bidder_id=bidder, from_ms=OPENS_MS + second * 1000))
+    handles = st.sampled_from(["ann", "user1"])
+    arrivals += [called(*which) for which in draw(st.lists(st.tuples(bidders, handles), max_size=2))]
     arrivals += [said(PauseAuction, second) for second in draw(st.lists(seconds, max_size=2))]
     arrivals += [said(ResumeAuction, second) for second in draw(st.lists(seconds, max_size=2))]
     for second, length in draw(st.lists(st.tuples(seconds, st.integers(1, 600)), max_size=1)):

@@ -6,6 +6,7 @@
     20:00 pause                         and: resume, void, name-result, extend 70:00, ban bob 15:00, unban bob,
     20:00 hold ann 10:00                     invalidate, hold and release, each of a bid
     60:30 tick                          the clock says so
+    60:40 ann is called ann_2           what her account is called by now
     61:00 swept                         everything up to there was found and looked up again
     05:00 … & 06:00 …                   in one batch
     then ann leads with 0.5 until 60:00
@@ -37,7 +38,7 @@ from messages.commands import (
     VoidAuction,
 )
 from messages.events import AuctionEvent, BidAccepted, StandingsRevised, StrikeGiven
-from tests.auction.builders import AUCTION, OPENING, OPENS_MS, RULES, back, gone, post_id, reply, swept
+from tests.auction.builders import AUCTION, OPENING, OPENS_MS, RULES, back, called, gone, post_id, reply, swept
 
 BIDDERS = {"ann": 1, "bob": 2, "eve": 3}
 NAMES = {f"user{number}": name for name, number in BIDDERS.items()}
@@ -77,6 +78,8 @@ def read(line: str) -> AuctionCommand:
             return gone(reply(after_ms(posted), BIDDERS[name], "0", BIDDERS[name]), missed_at_ms)
         case [name, "restores", posted]:
             return back(reply(after_ms(posted), BIDDERS[name], "0", BIDDERS[name]))
+        case [name, "is", "called", handle]:
+            return called(BIDDERS[name], handle)
         case ["swept"]:
             return swept(OPENS_MS + after_ms(time))
     order, *about = words
@@ -147,6 +150,8 @@ class Played:
                 return not standings.leader and time_of(standings.ends_at_ms) == end
             case [name, "wins", "with", amount]:
                 return day.result is not None and day.result.winner is not None and self.leading() == (name, amount)
+            case ["the", "result", "names", handle]:
+                return bool(day.result and day.result.winner and day.result.winner.bidder_handle == handle)
             case ["the", "day", "is", outcome]:
                 found = day.result.outcome if day.result and not day.result.winner else day.phase
                 return found == (outcome if outcome in list(Outcome) else outcome.upper())

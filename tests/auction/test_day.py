@@ -40,6 +40,7 @@ from tests.auction.builders import (
     reply,
     swept,
 )
+from tests.auction.script import Played
 
 
 def kinds(events: list[AuctionEvent]) -> list[type]:
@@ -264,6 +265,43 @@ def test_a_winner_is_named_only_once_the_watermark_has_passed_the_end() -> None:
     assert named.winner is not None
     assert named.winner.bidder_id == 1
     assert day.phase is Phase.COMPLETED
+
+
+@pytest.mark.requirement("X-5", "RED-5")
+def test_the_result_names_the_winner_as_his_account_is_called_by_then() -> None:
+    day = (
+        Played()
+        .play(
+            """
+        10:00 ann bids 0.5
+        59:00 bob bids 0.6
+        64:30 tick
+        64:40 ann is called somebody
+        64:40 bob is called bob_2
+        64:50 bob is called bob_3
+        64:50 swept
+        then the result names bob_3
+        65:00 bob is called bob_4
+        then nothing was said
+        then the result names bob_3
+        """
+        )
+        .day
+    )
+    assert day.standings is not None
+    assert [link.bid.bidder_handle for link in day.standings.chain] == ["user1", "user2"], (
+        "bids stand as they were seen"
+    )
+
+
+@pytest.mark.requirement("RED-4")
+def test_a_checkpoint_of_before_renamings_were_seen_is_gone_on_from() -> None:
+    day = opened_day()
+    day.decide([reply(10, 1, "0.5")], OPENS_MS)
+    *older, renamed = msgspec.structs.astuple(day.state())
+    assert renamed == {}
+    again = AuctionDay(AUCTION, unpack(pack(older), DayState))
+    assert again.state() == day.state()
 
 
 @pytest.mark.requirement("BID-5", "BID-8")

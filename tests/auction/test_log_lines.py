@@ -40,6 +40,7 @@ LINES = {
     "BidWithdrawn": "withdrawn 1900000000000000001 (suspended)",
     "BidWithdrawn, too late": "withdrawn 1900000000000000001 (suspended, but the bid binds)",
     "BidRestored": "restored  1900000000000000001",
+    "BidderRenamed": "renamed   42 is @alice_2 now",
     "StandingsRevised": "revised   @alice leads with 20 ETH",
     "StandingsRevised, nobody leads": "revised   nobody leads",
     "EndExtended": "EndExtended to 2027-03-01 21:05:00.000Z by 1900000000000000001",

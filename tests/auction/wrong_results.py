@@ -20,6 +20,7 @@ from messages.events import (
     AuctionOpened,
     AuctionPrepared,
     BidAccepted,
+    BidderRenamed,
     BidRefused,
     BidWithdrawn,
     ClosingSoon,
@@ -53,8 +54,10 @@ DAY = """
     69:10 ann bids 80
     69:10 tick
     69:30 tick
+    69:40 eve is called eve_2
     70:00 swept
     then eve wins with 50
+    then the result names eve_2
 """
 
 
@@ -170,6 +173,9 @@ def keep(log: Log) -> None:
 WRONG: dict[str, Forge] = {
     "wrong winner": winner(bidder_id=1, bidder_handle="user1"),
     "wrong price": winner(amount_wei=Wei(ETH)),
+    "the handle of the bid": winner(bidder_handle="user3"),
+    "a handle that was not seen": leave_out(BidderRenamed),
+    "another handle than was seen": change(BidderRenamed, handle="user1"),
     "nobody is to have won": change(ResultNamed, winner=None),
     "an operator is to have decided": change(ResultNamed, by="alice", why="because", outcome="void"),
     "a late bid counted": accept(-1),

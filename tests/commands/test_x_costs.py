@@ -27,7 +27,7 @@ def test_a_bid_war_is_paid_by_the_reply() -> None:
         micro_dollars=1_500_000,
     )
     war = costs(PLAN, 1_001)
-    assert war.requests == {"post": 100, "search": 174, "mentions": 174, "lookup": 717, "users": 11}
+    assert war.requests == {"post": 100, "search": 174, "mentions": 174, "lookup": 717, "users": 12}
     assert war.micro_dollars == 1_500_000 + 1_001 * 16_000
 
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from adapters.http import door
 from adapters.http.clients import Clients
 from adapters.http.door import HEAD_BYTES, TALK_BYTES
-from adapters.http.server import CONNECTIONS_EACH, KEPT, READERS, READERS_EACH, HttpSettings
+from adapters.http.server import CONNECTIONS_EACH, KEPT, READERS, READERS_EACH, REQUESTS, HttpSettings
 from adapters.http.views import Reads
 from adapters.livestream.hub import FeedLimits
 from adapters.metrics import REGISTRY
@@ -72,6 +72,30 @@ def test_connections_are_bounded_in_all_and_for_each_address_and_some_are_kept(
         kept[0].setblocking(True)
         kept[0].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert kept[0].recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.requirement("LIV-4")
+def test_who_asks_without_end_is_refused_and_put_out_and_pushes_of_x_are_not_counted() -> None:
+    read, push = b"GET /feed.js HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /webhooks/x HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(HttpSettings(clients=KEPT_FOR)) as house:
+        with stranger(house) as reader, reader.makefile("rb") as answers:
+            for number in range(3 * REQUESTS):  # the window may end meanwhile, and another begin
+                reader.sendall(read)
+                status, headers = _head(answers)
+                answers.read(int(headers["content-length"]))
+                if status == 429:
+                    break
+                assert status == 200, number
+            assert (status, answers.read(1), headers["retry-after"]) == (429, b"", "1")
+        with stranger(house, sends=push) as pusher, pusher.makefile("rb") as answers:  # of the same address
+            assert _head(answers)[0] == 404  # this house takes none
+        assert ask(house.public + "/feed.js")[0] == 200
+
+
+def _head(answer: BinaryIO) -> tuple[int, dict[str, str]]:
+    status = int(answer.readline().split()[1])
+    lines = iter(answer.readline, b"\r\n")
+    return status, {name.lower(): value for name, value in (line.decode().strip().split(": ", 1) for line in lines)}
 
 
 HALVES = {

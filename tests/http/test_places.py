@@ -1,4 +1,4 @@
-"""Whose a request is, and who finds a place."""
+"""Whose a request is, who finds a place, and how often each may ask."""
 
 from contextlib import suppress
 from ipaddress import ip_network
@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 
 from adapters.http.clients import Client, Clients
 from adapters.http.places import Places
+from adapters.http.shares import NAMES, WINDOW_S, Shares
 from adapters.http.views import Refused
 
 CLIENTS = Clients(proxies=(ip_network("10.0.0.0/24"),), kept=(ip_network("127.0.0.0/8"), ip_network("9.9.9.9")))
@@ -68,3 +69,26 @@ def test_a_place_is_given_back_whatever_happens_in_it() -> None:
         assert (refused.value.status, refused.value.error) == (503, "BUSY")
         raise ZeroDivisionError
     assert places.take(BEN)
+
+
+def test_requests_are_shared_among_those_who_ask_and_each_has_the_least_in_any_case() -> None:
+    shares = Shares(for_all=6, least=2)
+    assert [shares.take(ANN, 1.0) for _ in range(4)] == [True] * 4
+    assert [shares.take(BEN, 1.0) for _ in range(4)] == [True, True, True, False]  # half of six is left to each
+    assert not shares.take(ANN, 1.0)
+    others = [Client(str(number)) for number in range(10)]
+    assert [[shares.take(other, 1.0) for _ in range(3)] for other in others[5:]] == [[True, True, False]] * 5
+    assert shares.take(ANN, 1.0 + WINDOW_S)
+
+
+def test_the_broadcast_and_proxies_ask_as_often_as_they_like() -> None:
+    shares = Shares(for_all=1, least=1)
+    assert all(shares.take(who, 1.0) for who in (OBS, Client("10.0.0.5", is_proxy=True)) for _ in range(100))
+    assert [shares.take(ANN, 1.0) for _ in range(2)] == [True, False]
+
+
+def test_however_many_addresses_ask_a_bounded_number_is_remembered() -> None:
+    shares = Shares(for_all=1, least=1)
+    assert all(shares.take(Client(str(number)), 1.0) for number in range(NAMES))
+    assert [shares.take(ANN, 1.0) for _ in range(2)] == [True, False]
+    assert shares.take(Client("0"), 1.0)  # all have begun anew

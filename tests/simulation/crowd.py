@@ -96,6 +96,8 @@ class Crowd:
         post = self._x.make(author, text, parent, meaning, age_ms)
         self._world.note("x", f"@{author} posts {text!r}")
         draw = random.random()
+        if 0.2 < draw < 0.25:
+            self._world.after(random.uniform(0, 10_000), self._x.rename, post.author_id)
         if draw < 0.12:
             # Soon, so that the withdrawal may be found before the post, or long after it was decided.
             self._world.after(random.choice((20, 1_000, 8_000)) * random.random(), self._x.delete, post)

@@ -222,6 +222,10 @@ def result_named_without_watermark() -> AbstractContextManager[None]:
     return instead(AuctionDay, "_decide_result", plant)
 
 
+def handle_of_the_bid() -> AbstractContextManager[None]:
+    return instead(DayRecord, "handle_of", lambda self, bid: bid.bidder_handle)
+
+
 BUGS: dict[str, Plant] = {
     "a bid that is found again is decided again": no_deduplication,
     "what is deleted after the end is taken back": nothing_binds,
@@ -237,6 +241,7 @@ BUGS: dict[str, Plant] = {
     "one pass of a sweep counts as proof": one_pass_is_proof,
     "what the search does not show any more is not looked up": deletions_not_looked_up,
     "the result is named without waiting for the watermark": result_named_without_watermark,
+    "the result names the handle that the winner's account had when it bid": handle_of_the_bid,
 }
 
 

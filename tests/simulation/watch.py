@@ -63,6 +63,7 @@ class DayWatch:
         self.published_end_ms = self.opened_end_ms = 0
         self.made_up_ends: set[int] = set()
         self.taken_back_ms = 0  # when a lead was taken back last
+        self.frozen_ms = 0.0
         self.named: dict[str, str] | None = None
 
     @property
@@ -220,11 +221,21 @@ class Watch:
                     self.wrong(f"the end was published as {its.published_end_ms} and frozen at {event.ends_at_ms}")
                 case WatermarkMoved():
                     self._check_watermark(its, event.watermark_ms)
+                case EndFrozen():
+                    its.frozen_ms = self._world.now_ms
                 case ResultNamed():
                     its.named = self._final(its)
+                    self._check_handle(its, event)
             if named_before and not _may_come_late(event):
                 self.wrong(f"{type(event).__name__} of {its.day.auction_id} after its result was named")
         self._check_answers(its)
+
+    def _check_handle(self, its: DayWatch, result: ResultNamed) -> None:
+        """The winner is named as his account was called at some time between the end and the result."""
+        if winner := result.winner:
+            later = [handle for since_ms, handle in self._x.handles[winner.bidder_id] if since_ms > its.frozen_ms]
+            if winner.bidder_handle not in (self._x.called(winner.bidder_id, its.frozen_ms), *later):
+                self.wrong(f"{its.day.auction_id} names @{winner.bidder_handle}, who is not called so by then")
 
     def _check_answers(self, its: DayWatch) -> None:
         """Everybody had a whole soft close, up to the cap, since a lead was taken back."""
@@ -372,7 +383,7 @@ class Watch:
         reasons = Counter(each.refusal for each in verdicts if each.refusal is None or each.bid.post_id not in gone)
         found = {
             "outcome": str(day.result.outcome),
-            "winner": winner.bidder_handle if winner else None,
+            "winner": self._x.handles[winner.bidder_id][0][1] if winner else None,  # as the oracle knows him
             "amount_wei": str(int(winner.amount_wei)) if winner else None,
             "accepted": reasons.pop(None, 0),
             "refused": {str(reason): n for reason, n in sorted(reasons.items()) if reason and reason not in UNCOUNTED},

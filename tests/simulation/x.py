@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.x.answers import Lookup, Users
+from adapters.x.answers import Author, Lookup, Users
 from adapters.x.clock import XClock, time_of
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from adapters.x.payload import Page, read_payload
@@ -32,7 +32,8 @@ Meaning = dict[str, str] | None
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """A post and its fate. `meaning` is what the oracle is told: an amount, a refusal, or nothing."""
+    """A post and its fate. `author` is what the account was called first, `meaning` what the oracle is told: an amount,
+    a refusal, or nothing."""
 
     id: int
     author: str
@@ -63,6 +64,7 @@ class X:
         self.own: list[Post] = []
         self.rules: frozenset[int] = frozenset()
         self._authors: dict[str, int] = {}
+        self.handles: dict[int, list[tuple[float, str]]] = {}  # of each account, since when (in ms) it is called so
         self.streams: list[Stream] = []
         self.on_own_post: Callable[[Post], None] = lambda post: None
         self.link = Link(world)
@@ -87,6 +89,7 @@ class X:
         self._last_id = max(self._last_id + 1, now_ms - SNOWFLAKE_EPOCH_MS << 22)
         lag_ms = self._random.choice((50, 300, LONGEST_INDEX_LAG_MS)) * self._random.random()
         author_id = self._authors.setdefault(author, 1000 + len(self._authors))
+        self.handles.setdefault(author_id, [(self._world.now_ms, author)])
         post = Post(self._last_id, author, author_id, now_ms - age_ms, text, parent, meaning, self._world.now_ms,
                     self._world.now_ms + lag_ms, edited_from)  # fmt: skip
         self.posts[post.id] = post
@@ -102,6 +105,16 @@ class X:
         if post.deleted_ms is None:
             post.deleted_ms = self._world.now_ms
             self._world.note("x", f"@{post.author} deletes {post.text!r}")
+
+    def rename(self, author_id: int) -> None:
+        """The account is called otherwise from now on."""
+        handles = self.handles[author_id]
+        handles.append((self._world.now_ms, f"{handles[0][1]}_{len(handles)}"))
+        self._world.note("x", f"@{handles[-2][1]} is called @{handles[-1][1]}")
+
+    def called(self, author_id: int, at_ms: float | None = None) -> str:
+        """What the account was called then, or is called now."""
+        return [handle for since_ms, handle in self.handles[author_id] if at_ms is None or since_ms <= at_ms][-1]
 
     def _delays_ms(self) -> list[float]:
         draw, usual = self._random.random(), self._random.uniform(5, 80)
@@ -120,7 +133,7 @@ class X:
         for stream in list(self.streams):
             if stream.connected and post.conversation_id in stream.follows:
                 post.shown = True
-                stream.on_raw(payload(post))
+                stream.on_raw(payload(post, self.called(post.author_id)))
 
     # ---- how it looks from outside
 
@@ -160,8 +173,8 @@ class X:
             self.rules = conversations
 
 
-def payload(post: Post) -> bytes:
-    """The post as a line of the stream."""
+def payload(post: Post, handle: str) -> bytes:
+    """The post as a line of the stream, by an account of this handle."""
     data: dict[str, Any] = {
         "id": str(post.id),
         "text": escape(post.text),
@@ -175,7 +188,7 @@ def payload(post: Post) -> bytes:
     # Times with ms, unlike X's own: the age of an account is then the same here and for the oracle.
     user = {
         "id": str(post.author_id),
-        "username": post.author,
+        "username": handle,
         "created_at": _iso(post.author_created_at_ms),
         "public_metrics": {"followers_count": 10},
     }
@@ -211,11 +224,14 @@ class Client:
         return self._ask("mentions", lambda: self._found(since_id, end_ms, start_ms))
 
     def users(self, user_ids: Iterable[int]) -> Users:
-        return self._ask("users", lambda: Users({}, dict.fromkeys(user_ids, "nobody is ever missing")))
+        found = {one: Author(self._x.called(one), None, None) for one in user_ids}
+        return self._ask("users", lambda: Users(found, {}))
 
     def _found(self, conversation_id: int, end_ms: int, start_ms: int) -> Page:
         posts = self._x.search(conversation_id, start_ms, end_ms)
-        found = [read_payload(payload(post), "search", self.clock.now_ms()) for post in posts]
+        found = [
+            read_payload(payload(post, self._x.called(post.author_id)), "search", self.clock.now_ms()) for post in posts
+        ]
         return Page([post for post in found if post is not None], [])
 
     def lookup(self, ids: Iterable[int]) -> Lookup:

@@ -46,6 +46,21 @@ def test_one_post_and_users_are_looked_up_alike(x: SimulatedX, client: tweepy.Cl
     ]
 
 
+def test_an_account_changes_its_handle_and_keeps_its_id_and_somebody_else_takes_the_old_one(
+    x: SimulatedX, client: tweepy.Client, auction: int
+) -> None:
+    first = x.reply("Old_Name", "1 ETH #AuctionDay", auction)
+    x.tell("rename", handle="old_name", to="new_name")
+    x.reply("old_name", "2 ETH #AuctionDay", auction)
+    *_, before, after = x.ask(f"truth?conversation_id={auction}")["posts"]
+    assert (before["id"], before["author"], after["author"]) == (str(first), "new_name", "old_name")
+    found = client.get_users(ids=[before["author_id"], after["author_id"]])
+    assert [user.username for user in found.data] == ["new_name", "old_name"]
+    assert client.get_tweet(first, expansions=["author_id"]).includes["users"][0].username == "new_name"
+    with pytest.raises(AssertionError, match="@old_name exists"):
+        x.tell("rename", handle="new_name", to="old_name")
+
+
 @pytest.mark.requirement("X-6")
 def test_an_edited_post_is_a_new_one_that_names_the_old_and_goes_with_it(
     x: SimulatedX, client: tweepy.Client, auction: int
