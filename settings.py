@@ -50,8 +50,8 @@ def begins_late(windows: Sequence[Window], now_ms: int) -> str:
     if not missed:
         return ""
     return (
-        f"marathon.first_date: {windows[0].local_date} is over, so {missed} of {len(windows)} days would be announced "
-        "as not held; name a later date or, if that is meant, say --begin-late"
+        f"marathon.first_date: {windows[0].local_date} is over by our clock, so {missed} of {len(windows)} days would "
+        "be announced as not held; name a later date or, if that is meant, say --begin-late"
     )
 
 

@@ -57,8 +57,8 @@ def carried_on(
         has_moved = day not in before or opens_at_ms != before[day].window.opens_at_ms
         if stored and has_moved and opens_at_ms <= now_ms:
             raise PlanRefused(
-                f"marathon.first_date: day {day} ({wanted[day].window.local_date}) is moved into the past: "
-                "a day that has not begun can only be moved to a time to come"
+                f"marathon.first_date: day {day} ({wanted[day].window.local_date}) is moved into the past by our "
+                "clock: a day that has not begun can only be moved to a time to come"
             )
     _refuse_overlaps(plan, state)
     return CarriedOn([plan[day] for day in sorted(plan)], list(_too_late(wanted, kept, state)))

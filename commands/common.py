@@ -6,6 +6,7 @@ It is light: what reads the store imports `commands.store`.
 import argparse
 import hmac
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,14 @@ def token_of(settings: Settings, operator: str | None) -> str | None:
     if operator is not None and operator not in tokens:
         raise CommandError(f"http.operator_tokens has no {operator!r}; it has {', '.join(sorted(tokens)) or 'none'}")
     return tokens[operator or next(iter(tokens))].reveal() if tokens else None
+
+
+def house_ms(settings: Settings) -> int:
+    """The time (UTC ms) by the house's clock, which is X's; by this machine's where no house is at work."""
+    try:
+        return int(ask(settings, "GET", "/status")[1]["store"]["as_of_ms"])
+    except (CommandError, LookupError, TypeError):
+        return time.time_ns() // 1_000_000
 
 
 def ask(

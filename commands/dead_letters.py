@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.queue import START, DeadLetter, Queue
 from auction.catch_up import HOUSE
 from auction.words import one_line, utc
-from commands.common import CommandError, add_config, settings_of
+from commands.common import CommandError, add_config, house_ms, settings_of
 from commands.store import store_of
 from commands.tables import console, table_on
 from messages.codec import UnreadableMessage, pack_batch, to_json, unpack_commands
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
                 to, batch = _destination(client, keys, letter_id, letter)
                 _settle(queue, letter_id, to, batch, f"waits in the queue of {to}", args.json)
             else:
-                order = discard_order(letter_id, letter, by, args.why, time.time_ns() // 1_000_000)
+                order = discard_order(letter_id, letter, by, args.why, house_ms(settings))
                 done = "is discarded, which the house will log"
                 _settle(queue, letter_id, HOUSE, pack_batch([order]), done, args.json)
     return 0

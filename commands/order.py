@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from auction.units import parse_duration
-from commands.common import CommandError, add_config, add_operator, ask, settings_of, token_of
+from commands.common import CommandError, add_config, add_operator, ask, house_ms, settings_of, token_of
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -102,11 +102,12 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
     from messages.codec import UnreadableMessage
     from messages.commands import SkipDay
 
+    now_ms = house_ms(settings)
     with store_of(settings) as (client, keys):
         on_stage = client.hget(keys.current, "auction_id")
         stage = on_stage.decode() if isinstance(on_stage, bytes) else ""
         try:
-            auction_id, command = ordered(args.command, fields, "dry run", _now_ms(), stage)
+            auction_id, command = ordered(args.command, fields, "dry run", now_ms, stage)
         except UnreadableMessage as fault:
             raise CommandError(str(fault)) from None
         if isinstance(command, SkipDay):
@@ -121,7 +122,7 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
     if day is None:
         raise CommandError(f"there is no auction {auction_id or 'on stage'} in the log")
     before = leader_in_words(day.standings)
-    events = day.decide([command], _now_ms())
+    events = day.decide([command], now_ms)
     after = leader_in_words(day.standings)
     if args.json:
         told = [log_line(event) for event in events]
@@ -147,9 +148,3 @@ def _skipped(client: "redis.Redis", keys: "Keys", day: int, as_json: bool) -> st
         raise CommandError(reason)
     told = f"day {day} would not be held, and {title} would come again behind day {max(planned)}"
     return json.dumps({"auction_id": auction_id, "events": [told]}) if as_json else f"{auction_id}: {told}"
-
-
-def _now_ms() -> int:
-    import time
-
-    return time.time_ns() // 1_000_000

@@ -177,7 +177,7 @@ def test_a_first_day_that_is_over_is_refused_unless_it_is_meant_or_has_begun_her
     refused = line(*command)
     assert (refused.code, refused.out) == (1, "")
     assert refused.err == (
-        "marathon.first_date: 2020-10-31 is over, so 2 of 2 days would be announced as not held; "
+        "marathon.first_date: 2020-10-31 is over by our clock, so 2 of 2 days would be announced as not held; "
         "name a later date or, if that is meant, say --begin-late\n"
     )
     assert line(*command, "--begin-late").code == 0

@@ -1,16 +1,24 @@
 """Orders on the command line: wrong usage, and what --dry-run foretells from the log without a word to anybody."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.auction import day_view
 from actors.scheduler import HOUSE
+from adapters import process_file
+from adapters.http.auth import Operators
+from adapters.http.private import Identity
+from adapters.http.server import HttpSettings
+from adapters.process_file import ProcessFile
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
 from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
+from auction.words import utc
 from messages.codec import to_json
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
@@ -18,6 +26,7 @@ from tests.actors.stage import day_plan
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply
 from tests.commands.line import Line
 from tests.conftest import Store
+from tests.staged import serving
 
 pytestmark = pytest.mark.requirement("LIFE-8", "BID-8")
 
@@ -116,6 +125,21 @@ def test_a_dry_run_of_a_ban_shows_the_auction_on_stage(line: Line) -> None:
     assert said.code == 0
     assert said.out.startswith("BidderBarred 2 from ")
     assert said.out.splitlines()[-1].startswith(f"{AUCTION}: {USER2}; it would be: ")
+
+
+@pytest.mark.usefixtures("day")
+def test_a_dry_run_goes_by_the_clock_of_the_house_where_it_is_at_work(
+    line: Line, marathon: Store, tmp_path: Path
+) -> None:
+    async def status() -> dict[str, Any]:
+        return {"store": {"as_of_ms": OPENS_MS + 6_000}}
+
+    identity = Identity(marathon.keys.marathon_id, "ab" * 32)
+    with serving(HttpSettings(operators=Operators(is_local=True), identity=identity), status=status) as house:
+        port = int(house.private.rpartition(":")[2])
+        process_file.write(tmp_path, ProcessFile(identity.marathon_id, 1, port, secret=identity.secret))
+        said = line("ban", "2", *WHY, "--dry-run")
+    assert said.out.startswith(f"BidderBarred 2 from {utc(OPENS_MS + 6_000)}"), said
 
 
 @pytest.mark.usefixtures("day")
