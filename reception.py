@@ -16,12 +16,13 @@ from redis.asyncio import Redis
 from actors.congestion import watch
 from actors.day_plan import stored_plan
 from actors.histories import LONGEST_S, Histories, StillReading
-from actors.injection import injected
+from actors.injection import INJECTABLE, injected
 from actors.lease_keeper import ALARM as STORE
 from actors.operations import note, ordered, why_not
 from actors.pushes import Pushes
 from actors.scheduler import HOUSE
 from adapters import alarms
+from adapters.config_file.forms import there_is_no
 from adapters.http.reads import StoreReads
 from adapters.http.views import NotFound, Refused, Views, Webhook
 from adapters.metrics import StoreNumbers, render
@@ -202,6 +203,8 @@ class Reception:
         """An injected crash or command, durable once this has answered. Raises Refused."""
         if fields["type"] == "crash":
             return self._crash(str(fields.get("actor")), by)
+        if fields["type"] not in INJECTABLE:
+            raise Refused(there_is_no("injection", fields["type"], ("crash", *INJECTABLE)), "UNREADABLE")
         stored: Any = await self._client.hgetall(self._keys.current)
         stage = {name.decode(): value.decode() for name, value in stored.items()}
         try:
@@ -221,7 +224,8 @@ class Reception:
     def _crash(self, name: str, by: str) -> dict[str, Any]:
         delivery = self._supervisor.crash(name)
         if delivery is Delivery.UNKNOWN:
-            raise Refused(f"there is no actor {name!r:.60}", "UNKNOWN_ACTOR", 404)
+            known = [child.name for child in self._supervisor.tree()]
+            raise Refused(there_is_no("actor", name, known), "UNKNOWN_ACTOR", 404)
         if delivery is not Delivery.DELIVERED:
             raise Refused(f"{name} cannot be crashed now: {delivery}", "NOT_NOW", 409)
         log.warning("%s has injected a crash into %s", by, name)

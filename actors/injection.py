@@ -7,6 +7,7 @@ the source of whatever comes of it.
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.config_file.forms import there_is_no
 from auction.rules import SNOWFLAKE_EPOCH_MS
 from messages.codec import UnreadableMessage, command_from_fields
 from messages.commands import AuctionCommand, PlaceBid, WithdrawBid
@@ -27,7 +28,7 @@ def injected(
         raise UnreadableMessage("no auction is on stage: say auction_id")
     kind = given.get("type")
     if kind not in INJECTABLE:
-        raise UnreadableMessage(f"type is one of {', '.join(INJECTABLE)}, not {kind!r:.40}")
+        raise UnreadableMessage(there_is_no("injection", str(kind), INJECTABLE))
     if kind == "PlaceBid":
         given = {
             "post_id": ((now_ms - SNOWFLAKE_EPOCH_MS) << 22) + serial,

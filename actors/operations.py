@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.scheduler import HOUSE
+from adapters.config_file.forms import there_is_no
 from auction.units import DAY_MS
 from messages.base import Phase, Refusal
 from messages.codec import UnreadableMessage, command_from_fields
@@ -51,7 +52,7 @@ def ordered(name: str, fields: Mapping[str, Any], by: str, now_ms: int, on_stage
     """
     kind = AUCTION_ORDERS.get(name) or HOUSE_ORDERS.get(name)
     if kind is None:
-        raise UnreadableMessage(f"there is no order {name!r:.40}")
+        raise UnreadableMessage(there_is_no("order", name, [*AUCTION_ORDERS, *HOUSE_ORDERS]))
     given = dict(fields)
     queue = HOUSE if name in HOUSE_ORDERS else str(given.pop("auction_id", "") or on_stage)
     if not queue:

@@ -15,6 +15,7 @@ from rich.console import Console
 import supervisor
 from actors.day_plan import DayPlan, FurtherDay
 from actors.operations import AUCTION_ORDERS
+from adapters.config_file.forms import there_is_no
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
@@ -129,7 +130,7 @@ class Player(Follower):
         named += [(f"expect.restarts.{name}", name) for name in expect.restarts]
         named += [(f"expect.children.{name}", name) for name in expect.children]
         self.faults = [
-            f"{self._scenario.file}: {path}: there is no actor {name!r}; there are {', '.join(known)}"
+            f"{self._scenario.file}: {path}: {there_is_no('actor', name, known)}"
             for path, name in named
             if name not in known
         ]

@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, time
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -84,6 +84,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a fault: the nearest known word, if one is near."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def there_is_no(what: str, word: str, known: Collection[str]) -> str:
+    """The fault of a word that is none of those known: which there are, and the nearest, if one is near."""
+    return f"there is no {what} {word[:60]!r}; there are {', '.join(known)}{did_you_mean(word[:60], known)}"
 
 
 def bounded(read: Callable[[Any], N], write: Callable[[N], str], least: object, most: object) -> Callable[[Any], N]:

@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from adapters.config_file.forms import did_you_mean
 from adapters.http.answers import answer, query
 from adapters.http.auth import Operators, check_own_name, host_of
 from adapters.http.views import Refused, Views
@@ -114,7 +115,8 @@ def read_command(body: bytes) -> dict[str, Any]:
         raise Refused("a command is an object with a string `type`", "BAD_COMMAND")
     known = _KNOWN_KEYS.get(fields["type"])
     if known and (unknown := sorted(fields.keys() - known)):
-        raise Refused(f"{fields['type']} has no field {unknown[0][:40]!r}", "UNKNOWN_KEY")
+        near = did_you_mean(unknown[0][:40], known)
+        raise Refused(f"{fields['type']} has no field {unknown[0][:40]!r}{near}", "UNKNOWN_KEY")
     return fields
 
 

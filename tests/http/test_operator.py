@@ -16,7 +16,7 @@ from messages.base import Phase, Refusal
 from messages.codec import to_json, unpack_commands
 from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuction, SkipDay
 from reception import Reception
-from supervision import Group, Supervisor
+from supervision import ChildSpec, Context, Group, Supervisor
 from tests.actors.stage import day_plan
 from tests.conftest import Store
 from tests.http.test_http_answers import TOKENS, ask
@@ -48,16 +48,22 @@ class Desk:
         return [command for name in (HOUSE, "m-01", "m-02") for command in self.queued(name)]
 
 
+def _nobody(context: Context) -> Any:
+    raise AssertionError("nothing is started here")
+
+
 @pytest.fixture
 def desk(store: Store) -> Iterator[Desk]:
     store.client.set(store.keys.config, to_json([day_plan(1), day_plan(2)]))
     store.client.hset(store.keys.current, "auction_id", "m-01")
     store.client.hset(store.keys.day(1), mapping={"phase": Phase.ACTIVE, "paused": ""})
     client = connect_async(store.url)
-    supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
+    supervisor = Supervisor([Group("auctions", children=[ChildSpec("announcer", _nobody)])], last_resort_s=None)
     histories = Histories(store.client, store.keys)
     reception = Reception(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS, histories, "UTC")
-    with serving(HttpSettings(operators=Operators(TOKENS)), operate=reception.operate) as house:
+    with serving(
+        HttpSettings(operators=Operators(TOKENS)), operate=reception.operate, inject=reception.inject
+    ) as house:
         try:
             yield Desk(house, store)
         finally:
@@ -109,7 +115,8 @@ def test_people_and_days_to_come_are_the_affair_of_the_house(desk: Desk) -> None
 
 
 WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
-    ("unknown order", "promote", {**WHY}, 400, "there is no order 'promote'"),
+    ("unknown order", "promote", {**WHY}, 400, "there is no order 'promote'; there are pause, resume, "),
+    ("a misspelt order", "invaldiate", {**WHY}, 400, "ban, unban, skip; did you mean invalidate?"),
     ("a command, not an order", "PlaceBid", {**WHY}, 400, "there is no order"),
     ("no why", "pause", {}, 400, "say why"),
     ("an empty why", "pause", {"why": "  \n"}, 400, "say why"),
@@ -140,6 +147,25 @@ def test_a_wrong_order_gets_a_reason_and_reaches_no_queue(
     code, answer = desk.order(path, body)
     assert (code, says in answer["reason"]) == (status, True), answer
     assert desk.all_queued() == []
+
+
+@pytest.mark.requirement("SUP-4")
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            {"type": "krash"},
+            "no injection 'krash'; there are crash, PlaceBid, WithdrawBid, MarkSwept; did you mean crash?",
+        ),
+        ({"type": "crash", "actor": "announcr"}, "no actor 'announcr'; there are announcer; did you mean announcer?"),
+        ({"type": "PlaceBid", "txet": "1 ETH"}, "PlaceBid has no field 'txet'; did you mean text?"),
+    ],
+)
+def test_a_misspelt_injection_is_told_what_there_is_and_what_is_nearest(
+    body: dict[str, Any], says: str, desk: Desk
+) -> None:
+    answer = ask(f"{desk.house.private}/inject", "POST", json=body, headers=OPS)[2]
+    assert answer["reason"].endswith(says)
 
 
 @pytest.mark.requirement("LIFE-8")

@@ -90,12 +90,18 @@ WRONG = [
     (STEP + 'fault = { kind = "lte" }\n', "step[0].fault.kind: Invalid enum value 'lte'"),
     (STEP + 'fault = { kind = "late", rate = 2 }\n', "step[0].fault.rate: Expected `float` <= 1.0"),
     (STEP + 'fault = { kind = "late", when = 2 }\n', "step[0].fault: Object contains unknown field `when`"),
-    (STEP + 'inject = { type = "PlaceBid", txt = "" }\n', "step[0].inject: PlaceBid has no field 'txt'"),
+    (
+        STEP + 'inject = { type = "PlaceBid", txt = "" }\n',
+        "step[0].inject: PlaceBid has no field 'txt'; did ",
+    ),
     (
         STEP + 'inject = { type = "WithdrawBid", post_id = 7 }\n',
         "step[0].inject: Object missing required field",
     ),
-    (STEP + 'inject = { type = "OpenAuction" }\n', "step[0].inject: type is one of PlaceBid, WithdrawBid, MarkSwept"),
+    (
+        STEP + 'inject = { type = "OpenAuction" }\n',
+        "step[0].inject: there is no injection 'OpenAuction'; there are PlaceBid, ",
+    ),
     (STEP + 'post = { text = "x", amount = "1 ETH" }\n', "step[0].post.author: is missing: it must be a handle"),
     (STEP + 'post = { author = "a", text = "x" }\n', "step[0].post: says what it means: an amount, or a refusal"),
     (STEP + 'post = { author = "a", text = "x", refusal = "COMA" }\n', "step[0].post.refusal: COMA is not one of"),
