@@ -10,6 +10,7 @@ there. What it has logged itself it hears again only in recovery, where a damage
 import logging
 from collections.abc import Sequence
 
+from actors.conversations import forget_posts
 from actors.listener import VERDICTS, LogListener
 from actors.outbox import DEFAULTS, Job, Outbox, Posting
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
@@ -188,6 +189,7 @@ class Announcer(LogListener):
         made = PostMade(message_id=f"made:{job.name}", at_ms=self._clock(), job=job.name, post_id=post_id)
         self._commit(made, writes=writes)
         if job.opens:
+            forget_posts(self._client, self.keys, self._state.prepared, self._clock())
             self.context.send(job.opens, QueueGrew())
 
     def _tell(self, notice: Notice) -> None:

@@ -75,11 +75,25 @@ async def followed_posts_async(
     return _followed(days, stored, now_ms)
 
 
+def forget_posts(client: redis.Redis, keys: Keys, open_now: Container[str], now_ms: int) -> None:
+    """Drop the posts whose replies are not read any more (UTC ms), because all that is kept is read at each tick.
+    `open_now` are the auctions without a result. Raises StoreUnavailable, OutcomeUnknown.
+    """
+    kept = execute(client, "HGETALL", keys.own_posts)
+    over = [post for post, auction in kept.items() if not _is_read(int(post), auction.decode(), open_now, now_ms)]
+    if over:
+        execute(client, "HDEL", keys.own_posts, *over)
+
+
+def _is_read(post_id: int, auction_id: str, open_now: Container[str], now_ms: int) -> bool:
+    return auction_id in open_now or now_ms < posted_at_ms(post_id) + REPLIES_FOLLOWED_MS
+
+
 def _followed(days: Mapping[int, OpenDay], own_posts: Mapping[bytes, bytes], now_ms: int) -> dict[int, str]:
     followed = {post_id: day.auction_id for post_id, day in days.items()}
     open_now = set(followed.values())
     for post_id, auction_id in ((int(post), name.decode()) for post, name in own_posts.items()):
-        if auction_id in open_now or now_ms < posted_at_ms(post_id) + REPLIES_FOLLOWED_MS:
+        if _is_read(post_id, auction_id, open_now, now_ms):
             followed[post_id] = auction_id
     return followed
 

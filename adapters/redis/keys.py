@@ -70,7 +70,8 @@ class Keys:
 
     @property
     def own_posts(self) -> str:
-        """Hash: by the id of each post of ours that is about an auction, and not its auction post, the auction's id."""
+        """Hash: by the id of each post of ours that is about an auction, and not its auction post, the auction's id.
+        Those whose replies are not read any more go when the next auction post is made."""
         return f"own-posts:{self.marathon_id}"
 
     @property

@@ -9,8 +9,10 @@ import pytest
 import actors.announcer
 from actors import listener
 from actors.announcer import Announcer
+from actors.conversations import REPLIES_FOLLOWED_MS
 from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.x import XClient
+from adapters.x.clock import first_id
 from messages.base import Outcome, Phase
 from messages.commands import ConfirmAuctionPost
 from messages.events import AuctionOpened, PostAttempted, PostMade, PostRefused, ResultNamed, WatermarkMoved
@@ -98,6 +100,19 @@ def test_the_auction_post_is_made_once_and_opens_the_day(stage: Stage, x: Simula
     stage.clock.goes_on(SETTLE_MS * 10)
     stage.step(actor, auction, actor, auction)
     assert len(texts_about(x, stage)) == len(stage.logged(PostAttempted)) == 1
+
+
+@pytest.mark.requirement("X-5", "RED-1")
+def test_an_opening_drops_what_was_posted_about_auctions_that_are_over_and_keeps_what_is_still_answered(
+    stage: Stage, x_client: MakeClient
+) -> None:
+    stage.prepared(), stage.prepared(day=2)
+    old, recent = (first_id(stage.clock() - age_ms) for age_ms in (REPLIES_FOLLOWED_MS + 1, REPLIES_FOLLOWED_MS // 2))
+    kept = {str(old): "m-02", str(recent): "m-00"}
+    stage.client.hset(stage.keys.own_posts, mapping=kept | {str(old - n): "m-00" for n in range(1, 500)})
+    actor = announcer(stage, x_client())
+    stage.step(actor)
+    assert stage.client.hgetall(stage.keys.own_posts) == {one.encode(): of.encode() for one, of in kept.items()}
 
 
 @pytest.mark.requirement("X-5", "RED-2")
