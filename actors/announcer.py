@@ -75,6 +75,7 @@ class Announcer(LogListener):
             self._state.days.clear()  # of when there were receipts
         self.position, self._known_seq = self._state.position, begun.seq
         self._changed = False
+        self._next_page: str | None = None  # of the timeline, where a look at it has not come to its end
         self.listen(self._client)
 
     def teardown(self) -> None:
@@ -163,14 +164,19 @@ class Announcer(LogListener):
             return
         try:
             # A duplicate may be the post of an attempt before the newest one.
-            posts = self._x.own_posts(job.first_attempt_ms - self._settle_ms)
+            since_ms = job.first_attempt_ms - self._settle_ms
+            posts, self._next_page = self._x.own_posts(since_ms, self._next_page)
         except XUnavailable as unavailable:
+            self._next_page = None
             self._not_before_ms = now_ms + (unavailable.retry_after_ms or RETRY_X_MS)
             return
         found = next((post_id for post_id, text in posts if text == job.text), None)
         if found is not None:
+            self._next_page = None
             self._made(job, found)
             return
+        if self._next_page:
+            return  # one request a turn
         job.looked_up += 1
         job.unknown = job.looked_up < LOOK_UPS
         if job.unknown or job.duplicates < MOST_DUPLICATES:

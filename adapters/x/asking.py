@@ -3,8 +3,7 @@
 It does not know what is asked; `client` does. What is called `kind` here is an endpoint of the budget.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +16,6 @@ from adapters.x.clock import XClock
 from adapters.x.errors import TooMuch, XUnavailable, root_of
 from adapters.x.limits import date_ms, describe
 
-MAX_PAGES = 100
 _SIGNED = ("me", "own posts", "post")
 T = TypeVar("T")
 
@@ -83,17 +81,6 @@ class Asking:
         """As ask, with the answer's JSON object."""
         return json_object(kind, self.ask(kind, call))
 
-    def pages(self, kind: str, call: Callable[[str | None], requests.Response]) -> Iterator[bytes]:
-        """All pages to the end; `call` gets the page's token. Raises XUnavailable; TooMuch after MAX_PAGES."""
-        token: str | None = None
-        for _ in range(MAX_PAGES):
-            raw = self.ask(kind, partial(call, token))
-            token = _read(kind, _ends, raw).meta.next_token
-            yield raw
-            if token is None:
-                return
-        raise TooMuch(f"{kind}: more than {MAX_PAGES} pages")
-
     def unavailable(self, kind: str, fault: Refusal | requests.RequestException) -> XUnavailable:
         """What the failure of the last `send` means to whoever may simply ask again."""
         if isinstance(fault, Refusal):
@@ -105,6 +92,11 @@ class Asking:
 def json_object(kind: str, raw: bytes) -> dict[str, Any]:
     """An answer that should be a JSON object. Raises XUnavailable."""
     return _read(kind, _objects, raw)
+
+
+def next_token(kind: str, raw: bytes) -> str | None:
+    """The token of the page behind this one, if there is one. Raises XUnavailable."""
+    return _read(kind, _ends, raw).meta.next_token
 
 
 def _watch_access(kind: str, status: int | None) -> None:

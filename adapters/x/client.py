@@ -13,7 +13,7 @@ import requests
 import tweepy
 
 from adapters.x.answers import Lookup, Users, ids, items, read_lookup, read_users
-from adapters.x.asking import Asking, Refusal, json_object, refuse
+from adapters.x.asking import Asking, Refusal, json_object, next_token, refuse
 from adapters.x.budget import Budget
 from adapters.x.clock import XClock, first_id, time_of
 from adapters.x.credentials import Credentials
@@ -168,8 +168,9 @@ class XClient:
         self.clock.read(time_of(post_id), time_of(post_id), sent_s)
         return post_id
 
-    def own_posts(self, since_ms: int) -> list[tuple[int, str]]:
-        """The account's posts made since then, newest first: id, and text as it was written (see own_text).
+    def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
+        """A page of the account's posts made since then, newest first (id, and text as written, see own_text), and the
+        token of the next page.
 
         A post may take a moment to appear here. Raises XUnavailable.
         """
@@ -178,14 +179,14 @@ class XClient:
             self._who_am_i(),
             max_results=BATCH,
             since_id=first_id(since_ms) - 1,
+            pagination_token=token,
             tweet_fields=["entities", "note_tweet", "display_text_range"],
             user_auth=True,
         )
-        found: dict[int, str] = {}
-        for raw in self._asking.pages("own posts", lambda token: ask(pagination_token=token)):
-            for post in items(json_object("own posts", raw), "data"):
-                found.update((post_id, written_text(post)) for post_id in ids([post], "id"))
-        return sorted(found.items(), reverse=True)
+        raw = self._asking.ask("own posts", ask)
+        posts = items(json_object("own posts", raw), "data")
+        found = {post_id: written_text(post) for post in posts for post_id in ids([post], "id")}
+        return sorted(found.items(), reverse=True), next_token("own posts", raw)
 
     def _page(self, kind: str, ask: Callable[[], requests.Response], conversation_id: int | None = None) -> Page:
         """One page, in the order of ids; what does not name its conversation was found in this one."""

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 import actors.announcer
+import adapters.x.client
 from actors import listener
 from actors.announcer import Announcer
 from actors.conversations import REPLIES_FOLLOWED_MS
@@ -50,11 +51,11 @@ class ShowsNothingYet(XClient):
 
     looks = 2
 
-    def own_posts(self, since_ms: int) -> list[tuple[int, str]]:
-        found = super().own_posts(since_ms)
+    def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
+        found = super().own_posts(since_ms, token)
         if self.looks:
             self.looks -= 1
-            return []
+            return [], None
         return found
 
 
@@ -164,6 +165,35 @@ def test_a_post_that_may_have_failed_is_looked_for_twice_and_only_then_made_agai
         stage.clock.goes_on(SETTLE_MS)
     assert attempts == [1, 1, 2]
     assert len(stage.logged(PostMade)) == len(texts_about(x, stage)) == 1
+
+
+@pytest.mark.requirement("X-5", "SUP-2")
+def test_a_long_timeline_is_looked_through_one_page_a_turn_before_a_post_is_made_again(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counting(XClient):
+        """Knows how often it has looked at the timeline."""
+
+        looks = 0
+
+        def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
+            self.looks += 1
+            return super().own_posts(since_ms, token)
+
+    monkeypatch.setattr(adapters.x.client, "BATCH", 5)
+    stage.prepared()
+    x.tell("faults", kind="response_lost", count=1, **POSTING)
+    client, other = x_client(Counting), x_client()
+    actor = announcer(stage, client)
+    stage.step(actor)
+    for n in range(12):
+        other.create_post(f"{stage.keys.marathon_id} {n}")  # the newest stand first
+    stage.clock.goes_on(SETTLE_MS)
+    for turn in range(1, 4):
+        assert stage.logged(PostMade) == []
+        stage.step(actor)
+        assert client.looks == turn  # type: ignore[attr-defined]
+    assert len(stage.logged(PostMade)) == len(stage.logged(PostAttempted)) == len(texts_about(x, stage)) == 1
 
 
 @pytest.mark.requirement("X-5", "SUP-3", "RED-4")

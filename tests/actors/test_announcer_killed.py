@@ -24,10 +24,10 @@ class Lagging(XClient):
 
     looks = 2
 
-    def own_posts(self, since_ms: int) -> list[tuple[int, str]]:
-        found = super().own_posts(since_ms)
+    def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
+        found = super().own_posts(since_ms, token)
         self.looks -= 1
-        return [] if self.looks >= 0 else found
+        return ([], None) if self.looks >= 0 else found
 
 
 @pytest.mark.requirement("X-5", "SUP-3", "LIFE-3")

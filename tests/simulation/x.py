@@ -25,6 +25,7 @@ from tests.simulation.world import World
 
 LONGEST_INDEX_LAG_MS = 2_400  # until a search finds a post
 LONGEST_TIMELINE_LAG_MS = 600  # until the own timeline shows one
+OWN_POSTS_A_PAGE = 2
 ACCOUNT = "the_house"
 
 Meaning = dict[str, str] | None
@@ -243,11 +244,13 @@ class Client:
 
         return self._ask("lookup", do)
 
-    def own_posts(self, since_ms: int) -> list[tuple[int, str]]:
-        def do() -> list[tuple[int, str]]:
+    def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
+        def do() -> tuple[list[tuple[int, str]], str | None]:
             first_id, now_ms = since_ms - SNOWFLAKE_EPOCH_MS << 22, self._x._world.now_ms
             shown = [post for post in self._x.own if post.id >= first_id and post.findable_ms <= now_ms]
-            return [(post.id, post.text) for post in reversed(shown)]
+            shown = [post for post in reversed(shown) if token is None or post.id < int(token)]
+            page = shown[:OWN_POSTS_A_PAGE]
+            return [(post.id, post.text) for post in page], str(page[-1].id) if page != shown else None
 
         return self._ask("own_posts", do)
 

@@ -284,9 +284,9 @@ def test_a_post_and_a_reply_are_made_and_found_among_the_own(simulated_x: Simula
     first = client.create_post(text)
     bid = simulated_x.post("bob", "1 ETH #AuctionDay", first)
     second = client.create_post("Noted: 1 ETH", reply_to_id=bid)
-    assert client.own_posts(before - 1000) == [(second, "Noted: 1 ETH"), (first, text)]
-    assert client.own_posts(time_of(second)) == [(second, "Noted: 1 ETH")]
-    assert client.own_posts(time_of(second) + 1) == []
+    assert client.own_posts(before - 1000) == ([(second, "Noted: 1 ETH"), (first, text)], None)
+    assert client.own_posts(time_of(second)) == ([(second, "Noted: 1 ETH")], None)
+    assert client.own_posts(time_of(second) + 1) == ([], None)
     truth = {int(post["id"]): post for post in simulated_x.ask("truth")["posts"]}
     assert {first, bid, second} <= set(truth)
 
@@ -312,7 +312,7 @@ def test_a_lost_answer_is_an_unknown_outcome_and_the_own_posts_settle_it(
     simulated_x.tell("faults", kind="response_lost", count=1)
     with pytest.raises(PostOutcomeUnknown):
         client.create_post("did it arrive?")
-    assert [text for _, text in client.own_posts(now_ms() - 10_000)] == ["did it arrive?"]
+    assert [text for _, text in client.own_posts(now_ms() - 10_000)[0]] == ["did it arrive?"]
 
 
 def _never_answers(connection: socket.socket) -> None:
