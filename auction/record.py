@@ -106,7 +106,7 @@ class DayRecord:
             self.looked_again_ms,
             self.overdue,
             self.result,
-            list(self.outside.values()),
+            [self.outside[post_id] for post_id in sorted(self.outside)],
             self.facts,
             self.closing_told_ms,
             self.struck,

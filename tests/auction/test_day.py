@@ -338,6 +338,22 @@ def test_what_is_found_after_the_result_changes_nothing() -> None:
     assert day.result.winner.bidder_id == 1
 
 
+@pytest.mark.requirement("RED-4")
+def test_late_finds_stand_in_the_order_of_their_posts_in_whatever_batches_they_came() -> None:
+    day = Played().play(
+        """
+        64:30 tick
+        64:30 swept
+        65:00 ann bids 5
+        65:01 bob bids 4
+        50:00 eve bids 3
+        """
+    )
+    replayed = AuctionDay(AUCTION)
+    replayed.replay(event for batch in day.log for event in batch)
+    assert replayed.state() == day.day.state()
+
+
 @pytest.mark.requirement("BID-5")
 def test_a_close_that_waits_too_long_calls_for_an_operator_once() -> None:
     day = opened_day()
