@@ -311,6 +311,7 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "leader_handle": day.handle_of(leader) if leader else "",
         "leader_id": leader.bidder_id if leader else "",
         "leader_post_id": leader.post_id if leader else "",
+        "leader_injected": "1" if leader and leader.post_id in day.injected else "",
         "amount_wei": leader.amount_wei if leader else "",
         "minimum_wei": standings.minimum_wei if standings else prepared.rules.reserve_wei,
         "opens_at_ms": standings.controls.opened_at_ms if standings else prepared.opens_at_ms,

@@ -20,7 +20,17 @@ from messages.base import Phase
 from messages.commands import EDITED, PlaceBid, WithdrawBid
 
 REPLIES_FOLLOWED_MS = 3_600_000  # so long after it was made a post about an auction that is over has its replies read
-_FIELDS = ("post_id", "auction_id", "phase", "hashtag", "paused", "ends_at_ms", "watermark_ms", "leader_post_id")
+_FIELDS = (
+    "post_id",
+    "auction_id",
+    "phase",
+    "hashtag",
+    "paused",
+    "ends_at_ms",
+    "watermark_ms",
+    "leader_post_id",
+    "leader_injected",
+)
 
 
 class OpenDay(NamedTuple):
@@ -33,7 +43,7 @@ class OpenDay(NamedTuple):
     is_paused_by_house: bool
     ends_at_ms: int
     watermark_ms: int
-    leader_post_id: int  # 0 where nobody leads
+    leader_post_id: int  # 0 where nobody leads, or an injected bid, which X does not have
 
 
 def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, OpenDay]:
@@ -100,7 +110,7 @@ def _followed(days: Mapping[int, OpenDay], own_posts: Mapping[bytes, bytes], now
 
 def _open(days: list[Any]) -> dict[int, OpenDay]:
     found = {}
-    for post_id, *texts, ends_at_ms, watermark_ms, leader_post_id in days:
+    for post_id, *texts, ends_at_ms, watermark_ms, leader_post_id, leader_injected in days:
         if not post_id:
             continue
         auction_id, phase, hashtag, paused = ((text or b"").decode() for text in texts)
@@ -113,7 +123,7 @@ def _open(days: list[Any]) -> dict[int, OpenDay]:
                 paused == HOUSE,
                 int(ends_at_ms or 0),
                 int(watermark_ms or 0),
-                int(leader_post_id or 0),
+                0 if leader_injected else int(leader_post_id or 0),
             )
     return found
 

@@ -53,17 +53,19 @@ class Histories:
 
     def contenders(self, auction_id: str) -> tuple[list[int], list[int]]:
         """The posts whose going, and the withdrawn ones whose coming back could change who wins, as of now
-        (`Standings.contenders`). What is gone and binds is not among them. Raises StillReading too."""
+        (`Standings.contenders`). What is gone and binds is not among them, nor what X never had. Raises StillReading
+        too."""
 
         def read(day: DayRecord) -> tuple[list[int], list[int]]:
             standing, withdrawn = day.standings.contenders() if day.standings else ([], [])
-            return [one for one in standing if one not in day.bound], withdrawn
+            settled = day.bound | day.injected
+            return [one for one in standing if one not in settled], [one for one in withdrawn if one not in settled]
 
         return self._read_day(auction_id, read)
 
     def gone(self, auction_id: str) -> list[int]:
-        """The posts that are known to be gone as of now, in order. Raises StillReading too."""
-        return self._read_day(auction_id, lambda day: sorted(day.tombstones | day.bound))
+        """The posts of X that are known to be gone as of now, in order. Raises StillReading too."""
+        return self._read_day(auction_id, lambda day: sorted((day.tombstones | day.bound) - day.injected))
 
     def bidder(self, auction_id: str, post_id: int) -> int | None:
         """The id of who has made this post; None for one that got no verdict. Raises StillReading too."""

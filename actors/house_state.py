@@ -42,6 +42,7 @@ class HouseState(msgspec.Struct, array_like=True):
     sold: dict[int, Wei] = {}
     void: list[int] = []  # begun and then void
     x_known_to_ms: int = 0  # X's outages up to then (UTC ms) were told to the auctions
+    tested: list[int] = []  # won by an injected bid
 
     @property
     def open(self) -> list[int]:
@@ -81,7 +82,9 @@ class HouseState(msgspec.Struct, array_like=True):
     def finish(self, result: ResultNamed) -> None:
         """The day has its result."""
         self.finished.append(result.day)
-        if result.winner:
+        if result.is_of_a_test:
+            self.tested.append(result.day)
+        elif result.winner:
             self.sold[result.day] = result.winner.amount_wei
         elif result.outcome is Outcome.VOID:
             self.void.append(result.day)
@@ -93,7 +96,7 @@ class HouseState(msgspec.Struct, array_like=True):
             message_id="marathon:ended",
             at_ms=at_ms,
             sold=len(self.sold),
-            unsold=len(self.finished) - len(self.sold) - void,
+            unsold=len(self.finished) - len(self.sold) - void - len(self.tested),
             void=void,
             total_wei=Wei(sum(self.sold.values())),
         )

@@ -39,6 +39,7 @@ def injected(
             "hashtags": None,
             **given,
             "source": f"injected:{by}",
+            "injected": True,
             "found_at_ms": now_ms,
         }
         given.setdefault("message_id", f"tweet:{given['post_id']}")

@@ -120,7 +120,7 @@ class Outbox(msgspec.Struct, array_like=True):
             case EndExtended(by=by) if by:
                 text = moved_post(self.prepared[writer], event, time_zone)
                 return Job(f"moved:{writer}:{event.ends_at_ms}", text, useless_from_ms=event.ends_at_ms)
-            case ResultNamed():
+            case ResultNamed() if not event.is_of_a_test:
                 return Job(f"result:{event.auction_id}", result_post(self.prepared[event.auction_id], event))
             case DayVoided():
                 return Job(f"voided:{event.auction_id}", voided_post(event))

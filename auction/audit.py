@@ -178,6 +178,7 @@ def _reply(event: BidAccepted | BidRefused, amount: Wei | Refusal | None) -> Pla
         text=event.text,
         hashtags=event.hashtags,
         source=event.source,
+        injected=event.injected,
         found_at_ms=event.at_ms,
         said=event,
         amount=amount,

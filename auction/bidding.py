@@ -53,12 +53,15 @@ class Bidding(DayRecord):
                 continue
             if known is None:
                 self.facts[reply.author_id] = facts
+            if reply.injected:
+                self.injected.add(post_id)
             bids.append(bid)
         revised: list[int | None] = []
         if leader and leader.post_id in withdrawn and self.result is None:
             (taken_back,) = [event for event in withdrawals if event.post_id == leader.post_id]
-            # Who edits his bid has made another one, and has taken nothing back.
-            if taken_back.cause != EDITED or (self.prepared and self.prepared.rules.is_first_version):
+            # Who edits his bid has made another one, and has taken nothing back; nobody has made an injected one.
+            is_taken_back = taken_back.cause != EDITED or (self.prepared and self.prepared.rules.is_first_version)
+            if is_taken_back and leader.post_id not in self.injected:
                 events.append(self._strike(leader, now_ms))
             if extended := self._after_loss(leader, now_ms, max(taken_back.missed_at_ms, now_ms)):
                 # What is told is also how it is found again: first the withdrawals, then the end, then the bids.
@@ -162,13 +165,13 @@ class Bidding(DayRecord):
 
     def _revision(self, from_post_id: int, now_ms: int) -> StandingsRevised:
         assert self.standings is not None, "only an opened auction has standings to revise"
-        leaders = [leader_of(link) for link in self.standings.chain if link.bid.post_id >= from_post_id]
+        chain = [link for link in self.standings.chain if link.bid.post_id >= from_post_id]
         return StandingsRevised(
             message_id=self._id(f"revised:{from_post_id}:{now_ms}"),
             at_ms=now_ms,
             from_post_id=from_post_id,
-            leaders=tuple(leaders),
-            leader=leader_of(self.standings.leader) if self.standings.leader else None,
+            leaders=tuple(leader_of(link, self.injected) for link in chain),
+            leader=leader_of(self.standings.leader, self.injected) if self.standings.leader else None,
             minimum_wei=self.standings.minimum_wei,
         )
 

@@ -252,7 +252,9 @@ class AuctionDay(Bidding):
             auction_id=self.auction_id,
             day=self.prepared.day,
             outcome=outcome,
-            winner=replace(leader_of(leader), bidder_handle=self.handle_of(leader.bid)) if leader else None,
+            winner=replace(leader_of(leader, self.injected), bidder_handle=self.handle_of(leader.bid))
+            if leader
+            else None,
             by=order.by if order else "",
             why=order.why if order else "",
         )

@@ -5,6 +5,7 @@ replaced by what is newer about the same bidder, and let go when it is old; a bi
 announcer hands in what it hears, and asks for what is due. The words are `posts`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -61,7 +62,8 @@ class DayNotices(msgspec.Struct, array_like=True):
     """One open day: what was heard of it, and who is still to be told what, by bidder.
 
     `outbid` are those who have lost the lead since it was last said who has it. `changed_from_ms` is when the lead
-    changed first since then, 0 where it did not, `changed_ms` when it did last.
+    changed first since then, 0 where it did not, `changed_ms` when it did last. An injected bid takes the lead from
+    nobody here: while one leads (`injected_leads`), `leader` is who led last, and nothing is said of the standing.
     """
 
     auction_id: str
@@ -77,6 +79,7 @@ class DayNotices(msgspec.Struct, array_like=True):
     receipts: dict[int, Waiting] = {}
     corrections: dict[int, Receipt] = {}
     told: dict[int, Told] = {}
+    injected_leads: bool = False
 
     # ---- what happens
 
@@ -91,26 +94,31 @@ class DayNotices(msgspec.Struct, array_like=True):
                     bidder_id=event.bidder_id,
                     bidder_handle=event.bidder_handle,
                     amount_wei=event.amount_wei,
+                    injected=event.injected,
                 )
                 # A late find is told here too: who leads after it says the revision that follows.
                 if self.leader is None or event.post_id > self.leader.post_id:
                     self._lead(leader, event.minimum_wei, event.at_ms)
-                self._owe(accepted(event, self.auction_id), event.at_ms)
-            case BidRefused() if event.reason not in UNANSWERED:
+                if not event.injected:
+                    self._owe(accepted(event, self.auction_id), event.at_ms)
+            case BidRefused() if event.reason not in UNANSWERED and not event.injected:
                 receipt = refused(event, self.auction_id, self.minimum_wei, self.ends_at_ms)
                 self._owe(receipt, event.at_ms)
             case BidWithdrawn():
                 self._forget(event)
             case StandingsRevised():
                 self._lead(event.leader, event.minimum_wei, event.at_ms)
-                self._revise(event.from_post_id, {link.post_id for link in event.leaders})
+                self._revise(event.from_post_id, event.leaders)
             case EndExtended() | AuctionResumed():
                 self.ends_at_ms = event.ends_at_ms
             case EndFrozen():
                 self.ends_at_ms, self.changed_from_ms = event.ends_at_ms, 0
 
     def _lead(self, leader: Leader | None, minimum_wei: Wei, at_ms: int) -> None:
-        before, self.leader, self.minimum_wei = self.leader, leader, minimum_wei
+        self.minimum_wei, self.injected_leads = minimum_wei, bool(leader and leader.injected)
+        if self.injected_leads:
+            return
+        before, self.leader = self.leader, leader
         if leader:
             self.outbid.pop(leader.bidder_id, None)
         if before and (leader is None or leader.bidder_id != before.bidder_id):
@@ -138,8 +146,11 @@ class DayNotices(msgspec.Struct, array_like=True):
             self.leader = None
             self._changed(gone.at_ms)
 
-    def _revise(self, from_post_id: int, standing: set[int]) -> None:
-        """From this post on exactly these bids are accepted now: who was told otherwise is told so, once a day."""
+    def _revise(self, from_post_id: int, leaders: Sequence[Leader]) -> None:
+        """From this post on exactly these bids are accepted now: who was told otherwise is told so, once a day, unless
+        an injected bid may be why."""
+        standing = {link.post_id for link in leaders}
+        injected_from_id = min((link.post_id for link in leaders if link.injected), default=2**63)
         for waiting in self.receipts.values():
             if waiting.receipt.post_id >= from_post_id:
                 waiting.receipt = _turned(waiting.receipt, waiting.receipt.post_id in standing)
@@ -150,7 +161,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             turned = _turned(receipt, receipt.post_id in standing)
             if turned is receipt:
                 self.corrections.pop(bidder_id, None)
-            else:
+            elif receipt.post_id < injected_from_id:
                 self.corrections[bidder_id] = turned
 
     # ---- what is due
@@ -162,7 +173,8 @@ class DayNotices(msgspec.Struct, array_like=True):
 
     def _standing(self, now_ms: int, interval_ms: int, time_zone: str) -> Notice | None:
         is_due = now_ms - self.changed_ms >= QUIET_MS or now_ms - self.changed_from_ms >= interval_ms
-        if not self.changed_from_ms or not is_due or now_ms - self.said_ms < interval_ms or now_ms >= self.ends_at_ms:
+        is_silent = self.injected_leads or now_ms - self.said_ms < interval_ms or now_ms >= self.ends_at_ms
+        if not self.changed_from_ms or not is_due or is_silent:
             return None
         handles = [handle for handle in self.outbid.values() if handle]
         text = standing_post(
@@ -192,7 +204,7 @@ class DayNotices(msgspec.Struct, array_like=True):
         return None
 
     def _as_of_now(self, receipt: Receipt) -> Receipt:
-        leading = bool(self.leader and self.leader.post_id == receipt.post_id)
+        leading = bool(self.leader and self.leader.post_id == receipt.post_id and not self.injected_leads)
         return msgspec.structs.replace(
             receipt, leading=leading, minimum_wei=self.minimum_wei, ends_at_ms=self.ends_at_ms
         )

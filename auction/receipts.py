@@ -25,7 +25,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     `leading` is leads now or, once the receipt is final, has won. `final` says that nothing can change it any more: the
     result is named. `required_wei` is what this bid needed, where money was the reason; `minimum_wei` what the next one
-    needs, and `ends_at_ms` (UTC) when bidding ends, None before that is known.
+    needs, and `ends_at_ms` (UTC) when bidding ends, None before that is known. `injected` says that a test has made the
+    bid up.
     """
 
     auction_id: str
@@ -40,6 +41,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     required_wei: Wei | None = None
     minimum_wei: Wei | None = None
     ends_at_ms: int | None = None
+    injected: bool = False
 
 
 def receipt_of(day: DayRecord, verdict: Verdict) -> Receipt:
@@ -62,6 +64,7 @@ def receipt_of(day: DayRecord, verdict: Verdict) -> Receipt:
         required_wei=verdict.required_wei,
         minimum_wei=standings.minimum_wei if standings else None,
         ends_at_ms=day.ends_at_ms if day.controls else None,
+        injected=bid.post_id in day.injected,
     )
 
 
@@ -99,7 +102,7 @@ def refused(event: BidRefused, auction_id: str, minimum_wei: Wei | None, ends_at
 
 def receipt_words(receipt: Receipt, time_zone: str, now_ms: int | None = None) -> str:
     """The whole receipt: the verdict and, while bids still count, what the next one needs and until when (`moment`)."""
-    words = [verdict_words(receipt)]
+    words = [verdict_words(receipt, "Your test bid" if receipt.injected else "Your bid")]
     if not receipt.final:
         if receipt.minimum_wei is not None:
             words.append(next_words(receipt.minimum_wei))
@@ -120,6 +123,7 @@ def receipt_json(receipt: Receipt, time_zone: str) -> dict[str, Any]:
         "leading": receipt.leading,
         "final": receipt.final,
         "reason": receipt.reason,
+        "injected": receipt.injected,
         "ends_at_ms": receipt.ends_at_ms,
         "words": receipt_words(receipt, time_zone),
     }

@@ -59,6 +59,7 @@ class DayState(msgspec.Struct, array_like=True):
     struck: dict[int, int] = {}  # posts whose withdrawal cost a strike, and whose they are
     bound: list[int] = []
     renamed: dict[int, str] = {}  # bidder ids, and the handles that these have by now
+    injected: list[int] = []
 
 
 class DayRecord:
@@ -78,6 +79,7 @@ class DayRecord:
         self.overdue = state.overdue
         self.tombstones = set(state.tombstones)  # the posts that are gone, and whose bids do not count
         self.bound = set(state.bound)  # those that are gone, and whose bids count all the same
+        self.injected = set(state.injected)  # replies that tests have made up, and X does not have
         self.outside = {verdict.bid.post_id: verdict for verdict in state.outside}
         self.facts = dict(state.facts)
         self.closing_told_ms = state.closing_told_ms
@@ -112,6 +114,7 @@ class DayRecord:
             self.struck,
             sorted(self.bound),
             self.renamed,
+            sorted(self.injected),
         )
 
     # ---- the same state from the log
@@ -124,6 +127,8 @@ class DayRecord:
             match event:
                 case BidAccepted() | BidRefused():
                     bids.append(recall(event))
+                    if event.injected:
+                        self.injected.add(event.post_id)
                     facts = AuthorFacts(event.bidder_created_at_ms, event.bidder_followers)
                     self.facts.setdefault(event.bidder_id, facts)
                     continue

@@ -3,6 +3,8 @@
 What a reply is worth by itself is found here; how bids stand to each other is `standings`.
 """
 
+from collections.abc import Container
+
 from auction.bid_text import read_bid
 from auction.eligibility import AuthorFacts, ineligible
 from auction.fold import Bid, Link, Verdict
@@ -85,6 +87,7 @@ def verdict_event(
             text=reply.text,
             hashtags=reply.hashtags,
             source=reply.source,
+            injected=reply.injected,
             amount_wei=bid.amount_wei,
             minimum_wei=standings.minimum_wei,
             ends_at_ms=standings.ends_at_ms,
@@ -102,6 +105,7 @@ def verdict_event(
         text=reply.text,
         hashtags=reply.hashtags,
         source=reply.source,
+        injected=reply.injected,
         amount_wei=bid.amount_wei,
         reason=verdict.refusal,
         required_wei=verdict.required_wei,
@@ -109,8 +113,8 @@ def verdict_event(
     )
 
 
-def leader_of(link: Link) -> Leader:
-    """The link as it is told."""
+def leader_of(link: Link, injected: Container[int]) -> Leader:
+    """The link as it is told; `injected` are the posts that tests have made up."""
     bid = link.bid
     assert bid.amount_wei is not None, "nothing leads without an amount"
     return Leader(
@@ -118,4 +122,5 @@ def leader_of(link: Link) -> Leader:
         bidder_id=bid.bidder_id,
         bidder_handle=bid.bidder_handle,
         amount_wei=Wei(bid.amount_wei),
+        injected=bid.post_id in injected,
     )

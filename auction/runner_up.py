@@ -14,11 +14,12 @@ from messages.events import Leader
 def runner_up(day: DayRecord, passed: Collection[int]) -> Leader | None:
     """The next one at his own bid, or None. `passed` are the ids of who was asked before or is barred by now.
 
-    `day` is a day with its result. A bid whose post has gone since does not count.
+    `day` is a day with its result. Neither a bid whose post has gone since counts, nor one that a test has made up.
     """
     if day.prepared is None or day.controls is None or day.standings is None:
         return None
     bids = [verdict.bid for verdict in day.standings.verdicts()]
     without = Standings(day.prepared.rules, day.controls)
-    without.update([bid for bid in bids if bid.bidder_id not in passed and not day.is_gone(bid.post_id)])
-    return leader_of(without.leader) if without.leader else None
+    left_out = day.tombstones | day.bound | day.injected
+    without.update([bid for bid in bids if bid.bidder_id not in passed and bid.post_id not in left_out])
+    return leader_of(without.leader, day.injected) if without.leader else None

@@ -93,6 +93,8 @@ def host_line(event: AnyEvent) -> str | None:
             return "The auction goes on. The end has moved by the pause."
         case EndFrozen():
             return "Bidding has closed. We are checking the last bids."
+        case ResultNamed(winner=winner) if winner and winner.injected:
+            return f"A test is over: @{winner.bidder_handle}'s bid of {format_eth(winner.amount_wei)} was not real."
         case ResultNamed(winner=winner) if winner:
             return f"Sold! @{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}."
         case ResultNamed(outcome=Outcome.VOID):
@@ -104,7 +106,8 @@ def host_line(event: AnyEvent) -> str | None:
 
 
 def _leads(bid: BidAccepted | Leader) -> str:
-    return f"@{bid.bidder_handle}'s bid of {format_eth(bid.amount_wei)} leads so far."
+    what = "test bid" if bid.injected else "bid"
+    return f"@{bid.bidder_handle}'s {what} of {format_eth(bid.amount_wei)} leads so far."
 
 
 def log_line(event: AnyEvent) -> str:
@@ -144,11 +147,11 @@ def _told(event: AnyEvent) -> str:
     match event:
         case BidAccepted():
             amount, minimum = format_eth(event.amount_wei), format_eth(event.minimum_wei)
-            return f"accepted  @{event.bidder_handle} {amount} (next {minimum})"
+            return f"accepted  {who_bids(event)} {amount} (next {minimum})"
         case BidRefused():
             amount = f" {format_eth(event.amount_wei)}" if event.amount_wei is not None else ""
             required = f", {format_eth(event.required_wei)} is needed" if event.required_wei is not None else ""
-            return f"refused   @{event.bidder_handle}{amount}: {event.reason}{required}"
+            return f"refused   {who_bids(event)}{amount}: {event.reason}{required}"
         case BidWithdrawn():
             return f"withdrawn {event.post_id} ({event.cause}{', but the bid binds' if event.binds else ''})"
         case BidRestored():
@@ -158,11 +161,11 @@ def _told(event: AnyEvent) -> str:
         case StandingsRevised():
             leader = event.leader
             return "revised   " + (
-                f"@{leader.bidder_handle} leads with {format_eth(leader.amount_wei)}" if leader else "nobody leads"
+                f"{who_bids(leader)} leads with {format_eth(leader.amount_wei)}" if leader else "nobody leads"
             )
         case ResultNamed():
             winner = event.winner
-            named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
+            named = f"{who_bids(winner)} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
             return f"result    {named}{_ordered(event) if event.by else ''}"
         case CharacterSpoke():
             return f"host      {event.text}"
@@ -227,6 +230,11 @@ def _told(event: AnyEvent) -> str:
             return f"{what}: {days}"
         case _:
             assert_never(event)
+
+
+def who_bids(bid: BidAccepted | BidRefused | Leader) -> str:
+    """The bidder as he is told in lists; whether a test has made his bid up, too."""
+    return f"@{bid.bidder_handle}{' (test bid)' if bid.injected else ''}"
 
 
 def leader_in_words(standings: Standings | None) -> str:

@@ -53,7 +53,7 @@ class Follower:
 
     @property
     def ended(self) -> bool:
-        """Every day has its outcome, and every result stands on X."""
+        """Every day has its outcome, and every result that is posted stands on X."""
         return self._days_ended and not self._unposted
 
     def look(self) -> bool:
@@ -81,7 +81,7 @@ class Follower:
     def hear(self, event: AnyEvent) -> None:
         """A fact that was not known before, in the order of the log."""
         match event:
-            case ResultNamed():
+            case ResultNamed() if not event.is_of_a_test:
                 self._unposted.add(f"result:{event.auction_id}")
             case PostMade() | PostRefused():
                 self._unposted.discard(event.job)

@@ -31,6 +31,7 @@ class PlaceBid(Command, frozen=True, kw_only=True):
 
     `text` is the whole text (a long post's too), still HTML-escaped as X delivers it. `hashtags` are X's entities,
     or None where the source had none. `author_created_at_ms` is None where the author could not be looked up.
+    `injected` says that X has no such post: a test has made it up.
     """
 
     post_id: int
@@ -43,6 +44,7 @@ class PlaceBid(Command, frozen=True, kw_only=True):
     hashtags: tuple[str, ...] | None
     source: str
     found_at_ms: int
+    injected: bool = False
 
 
 class WithdrawBid(Command, frozen=True, kw_only=True):

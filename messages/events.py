@@ -110,7 +110,10 @@ class AuctionOpened(Event, frozen=True, kw_only=True):
 
 
 class Observed(Event, frozen=True, kw_only=True):
-    """What was seen of a reply; the two verdicts carry it, so that a replay asks nobody. Post ids carry the time."""
+    """What was seen of a reply; the two verdicts carry it, so that a replay asks nobody. Post ids carry the time.
+
+    `injected` says that a test has made the reply up. Logs of before this field do not tell, and stay as they are.
+    """
 
     post_id: int
     bidder_id: int
@@ -121,6 +124,7 @@ class Observed(Event, frozen=True, kw_only=True):
     text: str
     hashtags: tuple[str, ...] | None
     source: str
+    injected: bool = False
 
 
 class BidAccepted(Observed, frozen=True, kw_only=True):
@@ -170,13 +174,14 @@ class BidderRenamed(Event, frozen=True, kw_only=True):
     handle: str
 
 
-class Leader(msgspec.Struct, frozen=True, kw_only=True):
+class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One link of the chain of leaders."""
 
     post_id: int
     bidder_id: int
     bidder_handle: str
     amount_wei: Wei
+    injected: bool = False
 
 
 class StandingsRevised(Event, frozen=True, kw_only=True):
@@ -322,6 +327,11 @@ class ResultNamed(Event, frozen=True, kw_only=True):
     winner: Leader | None = None
     by: str = ""
     why: str = ""
+
+    @property
+    def is_of_a_test(self) -> bool:
+        """Whether an injected bid has won: then nothing is sold."""
+        return self.winner is not None and self.winner.injected
 
 
 # ---- the announcer's, the host's and the chain watcher's chains

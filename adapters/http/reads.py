@@ -21,7 +21,7 @@ _NUMBERS = {
     "accepted",
     "refused",
 }
-_FLAGS = {"paused", "provisional"}
+_FLAGS = {"leader_injected", "paused", "provisional"}
 
 Receipts = Callable[[str, Sequence[int]], Awaitable[list[Json]]]
 """What is true of these posts of an auction as of now, in their order; None for a post that got no verdict."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.livestream.showing import Json, bid_of, leader_of, lot_of, minimum_of, refusal_of
+from adapters.livestream.showing import Json, bid_of, lot_of, minimum_of, refusal_of
 from messages.base import Outcome, Phase, Refusal
 from messages.events import (
     AnyEvent,
@@ -161,7 +161,7 @@ class Stage:
     def _told(self, event: AnyEvent, is_passing: bool) -> tuple[str, Json] | None:
         match event:
             case BidAccepted():
-                bid = bid_of(event.post_id, event.bidder_id, event.bidder_handle, event.amount_wei)
+                bid = bid_of(event)
                 self._bids = [bid, *self._bids][:RECENT_BIDS]
                 self._chain.append(event.post_id)
                 self._verdicts += 1
@@ -180,16 +180,16 @@ class Stage:
                 return "revised", {"stage": {}, "withdrawn": post_id, "bids": list(self._bids)}
             case StandingsRevised():
                 kept = [bid for bid in self._bids if int(bid["post_id"]) < event.from_post_id]
-                leaders = [leader_of(link) for link in reversed(event.leaders)]
+                leaders = [bid_of(link) for link in reversed(event.leaders)]
                 self._bids = [*leaders, *kept][:RECENT_BIDS]
                 del self._chain[bisect_left(self._chain, event.from_post_id) :]
                 self._chain.extend(link.post_id for link in event.leaders)
-                leader = leader_of(event.leader) if event.leader else None
+                leader = bid_of(event.leader) if event.leader else None
                 leads = {} if is_passing else {"leader": leader, **minimum_of(event.minimum_wei)}
                 changed = self._change(**self._counts(), **leads)
                 return "revised", {"stage": changed, "withdrawn": None, "bids": list(self._bids)}
             case ResultNamed():
-                winner = leader_of(event.winner) if event.winner else None
+                winner = bid_of(event.winner) if event.winner else None
                 changed = self._change(
                     phase=Phase.COMPLETED,
                     outcome=event.outcome,

@@ -1,12 +1,13 @@
 """How the things of an auction stand in the feed's JSON.
 
 Amounts are decimal strings of wei beside a string to show; ids are strings, because JavaScript's numbers end at 2^53.
+A bid that a test has made up carries `"injected": true`.
 """
 
 from typing import Any
 
 from messages.base import Lot
-from messages.events import BidRefused, Leader
+from messages.events import BidAccepted, BidRefused, Leader
 from messages.refusals import REFUSED_BECAUSE
 
 Json = dict[str, Any]
@@ -37,27 +38,24 @@ def minimum_of(wei: int) -> Json:
     return _money("minimum", wei)
 
 
-def _who(post_id: int, bidder_id: int, handle: str) -> Json:
+def _who(post_id: int, bidder_id: int, handle: str, injected: bool) -> Json:
     posted_at_ms = (post_id >> 22) + X_EPOCH_MS
-    return {"post_id": str(post_id), "bidder_id": str(bidder_id), "handle": handle, "posted_at_ms": posted_at_ms}
+    who = {"post_id": str(post_id), "bidder_id": str(bidder_id), "handle": handle, "posted_at_ms": posted_at_ms}
+    return {**who, "injected": True} if injected else who
 
 
-def bid_of(post_id: int, bidder_id: int, handle: str, amount_wei: int) -> Json:
+def bid_of(bid: BidAccepted | Leader) -> Json:
     """A bid that leads, or led."""
-    return {**_who(post_id, bidder_id, handle), **_money("amount", amount_wei)}
+    who = _who(bid.post_id, bid.bidder_id, bid.bidder_handle, bid.injected)
+    return {**who, **_money("amount", bid.amount_wei)}
 
 
 def refusal_of(event: BidRefused) -> Json:
     """A refused bid, with the reason in words."""
     return {
-        **_who(event.post_id, event.bidder_id, event.bidder_handle),
+        **_who(event.post_id, event.bidder_id, event.bidder_handle, event.injected),
         "reason": event.reason,
         "words": REFUSED_BECAUSE[event.reason],
         **_money("amount", event.amount_wei),
         **_money("required", event.required_wei),
     }
-
-
-def leader_of(link: Leader) -> Json:
-    """The same of a link of the chain of leaders."""
-    return bid_of(link.post_id, link.bidder_id, link.bidder_handle, link.amount_wei)

@@ -128,6 +128,7 @@ def test_ids_and_amounts_of_a_receipt_are_strings_that_no_reader_spoils() -> Non
         "leading": False,
         "final": False,
         "reason": "BELOW_MINIMUM",
+        "injected": False,
         "ends_at_ms": CLOSES_MS,
         "words": "Your bid of 0.61 ETH does not count: too low, at least 0.63 ETH was needed. "
         "The next bid needs 0.63 ETH. Bidding ends at 04:00:00 EST on Fri 15 Jan.",

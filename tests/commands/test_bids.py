@@ -71,6 +71,7 @@ def test_as_json_ids_and_wei_are_strings(line: Line) -> None:
         "posted_at_ms": posted_at_ms(LATE.post_id),
         "bidder_id": "4",
         "bidder_handle": "user4",
+        "injected": False,
         "text": "0.2 ETH #AuctionDay",
         "amount_wei": str(ETH // 5),
         "accepted": True,
