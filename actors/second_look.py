@@ -121,6 +121,7 @@ class SecondLook:
 
     def _due_at_the_close(self, now_ms: int) -> list[int]:
         standing, withdrawn = self._histories.contenders(self._auction_id)
+        self._read_withdrawn().update(dict.fromkeys(withdrawn))  # a push or a test may have said it, and be wrong
         unsettled = [one for one in reversed(standing) if one not in self._there]
         unsettled += [one for one in withdrawn if one not in self._gone]
         return [one for one in unsettled if now_ms >= self._again_ms.get(one, 0)]

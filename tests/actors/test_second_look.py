@@ -14,7 +14,7 @@ from adapters.x import Page, UnreadablePost, XClient
 from adapters.x.answers import Lookup, Users
 from adapters.x.errors import XUnavailable
 from messages.base import Phase, Refusal
-from messages.commands import HoldBid, PauseAuction, ReleaseBid, ResumeAuction
+from messages.commands import HoldBid, PauseAuction, ReleaseBid, ResumeAuction, WithdrawBid
 from messages.events import (
     AuctionPaused,
     AuctionResumed,
@@ -109,6 +109,25 @@ def test_what_is_missed_only_after_the_end_binds_and_the_close_does_not_wait_for
     assert [(event.post_id, event.binds) for event in stage.logged(BidWithdrawn)] == [(made[1], True)]
     assert [link.bid.post_id for link in auction._day.standings.chain] == [made[0], made[1], made[3]]
     assert len(stage.logged(ResultNamed)) == 1
+
+
+@pytest.mark.requirement("X-6", "BID-5", "BID-8")
+def test_a_post_that_stands_though_somebody_said_that_it_is_gone_counts_again_at_the_close(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
+) -> None:
+    auction, post = open_on_x()
+    made = [x.reply("ann", "0.4 ETH #AuctionDay", post), x.reply("eve", "0.5 ETH #AuctionDay", post)]
+    ahead(stage)
+    stage.step(sweeper, auction)
+    stage.queues.append("m-01", [WithdrawBid(message_id="gone", post_id=made[1], cause="deleted")])
+    stage.step(auction)
+    assert stage.current()["leader_post_id"] == str(made[0])
+    stage.clock.goes_on(HOUR_MS)
+    for _ in range(6):
+        goes_on(stage, auction, sweeper, ms=TIMING.lag_ms + 30_000)
+    assert [event.post_id for event in stage.logged(BidRestored, StrikeLifted)] == [made[1], made[1]]
+    [result] = stage.logged(ResultNamed)
+    assert result.winner.post_id == made[1]
 
 
 @pytest.mark.requirement("X-6", "BID-8", "LIFE-5")

@@ -21,7 +21,7 @@ from messages.events import (
     WatermarkMoved,
 )
 from tests.page.conftest import Clock, Visit, prepared, staging
-from tests.staged import ENDS_MS, ETH, OPENS_MS, accepted, frozen, named, opened, post_id, refused
+from tests.staged import ENDS_MS, ETH, OPENS_MS, accepted, frozen, leader, named, opened, post_id, refused, revised
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
@@ -86,6 +86,30 @@ def test_a_running_day_shows_lot_leader_amount_next_minimum_bids_and_the_hosts_l
         shows(page, note="Provisional · earlier posts may still arrive")
         house.publish(WatermarkMoved(message_id="w", at_ms=0, watermark_ms=OPENS_MS + MINUTE_MS))
         shows(page, note="Provisional · every post until 03:01:00 is in")
+
+
+@pytest.mark.requirement("LIV-3", "SUP-4")
+def test_a_test_bid_is_marked_wherever_it_is_shown(visit: Visit, clock: Clock) -> None:
+    made_up = replace(leader(2), injected=True)
+    with staging(clock, programme=PROGRAMME) as house:
+        house.publish(prepared(), opened(), accepted(1), replace(accepted(2), injected=True))
+        page = visit(house.public)
+        marks = page.locator(".test:visible")
+        shows(page, label="Leading bid", test="Test bid", who="@bidder_2")
+        expect(page.locator("#bids li").first).to_have_text(re.compile("^@bidder_2.*Test bid$"))
+        expect(marks).to_have_count(2)
+        house.publish(replace(refused(3), injected=True))
+        expect(page.locator("#refusal")).to_have_text(re.compile("^Not counted: Test bid@bidder_3 "))
+        expect(marks).to_have_count(3)
+        house.publish(accepted(4))
+        shows(page, test="", who="@bidder_4")
+        expect(marks).to_have_count(2)
+        house.publish(replace(revised(4), leader=made_up))
+        shows(page, test="Test bid", who="@bidder_2")
+        house.publish(frozen())
+        shows(page, label="Leading so far", test="Test bid")
+        house.publish(replace(named(2), winner=made_up))
+        shows(page, badge="Test over", label="Nothing is sold: won by a", test="Test bid", who="@bidder_2")
 
 
 @pytest.mark.requirement("LIV-1", "LIV-3")

@@ -71,7 +71,7 @@ const PAUSED = {
 };
 
 const NOTHING = {
-  badge: "", label: "", amount: "", who: "", note: "", timeLabel: "", time: "", nextLabel: "", next: "", until: "",
+  badge: "", label: "", test: "", amount: "", who: "", note: "", timeLabel: "", time: "", nextLabel: "", next: "", until: "",
   extended: "", how: "", example: "", progress: 0, left: Infinity,
 };
 
@@ -97,6 +97,7 @@ const WORDS = {
     const words = {
       badge: stage.extended_by ? "Live · extended" : "Live",
       label: leader ? "Leading bid" : "Reserve",
+      test: testMark(leader),
       amount: leader ? leader.amount : stage.minimum,
       who: leader ? `@${leader.handle}` : paused ? "" : "Be the first to bid",
       note: leader && stage.provisional ? `Provisional · ${checked(stage) || "earlier posts may still arrive"}` : "",
@@ -119,6 +120,7 @@ const WORDS = {
     return {
       badge: "Checking the last bids",
       label: leader ? "Leading so far" : "No bid so far",
+      test: testMark(leader),
       amount: leader ? leader.amount : "",
       who: leader ? `@${leader.handle}` : "",
       note: stage.overdue
@@ -141,8 +143,9 @@ const WORDS = {
     const opens = next && { timeLabel: `Day ${next.day} opens in`, time: span(next.opens_at_ms - now()),
       until: date(next.opens_at_ms), nextLabel: "Next lot", next: next.lot.title };
     return {
-      badge: { sold: "Sold", unsold: "Not sold", void: "Void" }[stage.outcome] || "Closed",
-      label: winner ? "Sold to" : "Result",
+      badge: { sold: "Sold", test: "Test over", unsold: "Not sold", void: "Void" }[outcome(stage)] || "Closed",
+      label: !winner ? "Result" : winner.injected ? "Nothing is sold: won by a" : "Sold to",
+      test: testMark(winner),
       amount: winner ? winner.amount : "",
       who: winner ? `@${winner.handle}` : { unsold: "No bid reached the reserve", void: "Nothing is sold today" }[stage.outcome],
       note: [closed, count, over].filter(Boolean).join(" · "),
@@ -150,6 +153,11 @@ const WORDS = {
     };
   },
 };
+
+// A bid that a test has made up counts as any other, and nobody may take it for one.
+const testMark = (bid) => bid && bid.injected ? "Test bid" : "";
+
+const outcome = ({ outcome, winner }) => testMark(winner) ? "test" : outcome || "";
 
 function checked(stage) {
   const { watermark_ms: known, opens_at_ms: from, ends_at_ms: end } = stage;
@@ -186,7 +194,7 @@ function paint() {
 function paintWords(stage, phase, words) {
   const { dataset, classList } = document.body;
   dataset.phase = phase;
-  dataset.outcome = stage.outcome || "";
+  dataset.outcome = outcome(stage);
   classList.toggle("paused", Boolean(stage.paused_from_ms));
   classList.toggle("hurry", words.left < HURRY_MS);
   classList.toggle("last", words.left < LAST_MS);
@@ -195,6 +203,7 @@ function paintWords(stage, phase, words) {
   put($("day"), stage.day && `Day ${stage.day}${stage.days ? ` of ${stage.days}` : ""}`);
   put($("badge"), words.badge);
   put($("label"), words.label);
+  put($("test"), words.test);
   put($("amount"), number);
   put($("unit"), unit);
   put($("who"), words.who);
@@ -251,13 +260,14 @@ function paintBids(stage, bids) {
   const rest = `${amount} · ${refusal.words}${required}`;
   if ($("refusal").dataset.post !== refusal.post_id || !$("refusal").firstChild) {
     $("refusal").dataset.post = refusal.post_id;
-    $("refusal").replaceChildren("Not counted: ", part("bdi", `@${refusal.handle}`), rest);
+    $("refusal").replaceChildren("Not counted: ", mark(refusal), part("bdi", `@${refusal.handle}`), rest);
   }
 }
 
 function bidLine(bid) {
   const line = document.createElement("li");
   const time = part("time", clockTime(bid.posted_at_ms));
+  time.append(mark(bid));
   line.append(part("b", `@${bid.handle}`), part("span", bid.amount), time);
   line.classList.toggle("new", bid.post_id === feed.newest);
   return line;
@@ -267,6 +277,12 @@ function noBids(stage) {
   const line = part("li", stage.phase === "COMPLETED" ? "None" : "None yet");
   line.className = "none";
   return line;
+}
+
+function mark(bid) {
+  const element = part("em", testMark(bid));
+  element.className = "test";
+  return element;
 }
 
 function part(tag, text) {
