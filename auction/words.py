@@ -147,11 +147,11 @@ def _told(event: AnyEvent) -> str:
     match event:
         case BidAccepted():
             amount, minimum = format_eth(event.amount_wei), format_eth(event.minimum_wei)
-            return f"accepted  {who_bids(event)} {amount} (next {minimum})"
+            return f"accepted  @{event.bidder_handle} {amount} (next {minimum}){injected_mark(event)}"
         case BidRefused():
             amount = f" {format_eth(event.amount_wei)}" if event.amount_wei is not None else ""
             required = f", {format_eth(event.required_wei)} is needed" if event.required_wei is not None else ""
-            return f"refused   {who_bids(event)}{amount}: {event.reason}{required}"
+            return f"refused   @{event.bidder_handle}{amount}: {event.reason}{required}{injected_mark(event)}"
         case BidWithdrawn():
             return f"withdrawn {event.post_id} ({event.cause}{', but the bid binds' if event.binds else ''})"
         case BidRestored():
@@ -161,12 +161,15 @@ def _told(event: AnyEvent) -> str:
         case StandingsRevised():
             leader = event.leader
             return "revised   " + (
-                f"{who_bids(leader)} leads with {format_eth(leader.amount_wei)}" if leader else "nobody leads"
+                f"@{leader.bidder_handle} leads with {format_eth(leader.amount_wei)}{injected_mark(leader)}"
+                if leader
+                else "nobody leads"
             )
         case ResultNamed():
             winner = event.winner
-            named = f"{who_bids(winner)} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
-            return f"result    {named}{_ordered(event) if event.by else ''}"
+            named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
+            mark = injected_mark(winner) if winner else ""
+            return f"result    {named}{mark}{_ordered(event) if event.by else ''}"
         case CharacterSpoke():
             return f"host      {event.text}"
         case DayStarted():
@@ -232,9 +235,9 @@ def _told(event: AnyEvent) -> str:
             assert_never(event)
 
 
-def who_bids(bid: BidAccepted | BidRefused | Leader) -> str:
-    """The bidder as he is told in lists; whether a test has made his bid up, too."""
-    return f"@{bid.bidder_handle}{' (test bid)' if bid.injected else ''}"
+def injected_mark(bid: BidAccepted | BidRefused | Leader) -> str:
+    """What stands behind a bid in a list that a test has made up."""
+    return " [test bid]" if bid.injected else ""
 
 
 def leader_in_words(standings: Standings | None) -> str:

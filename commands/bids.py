@@ -19,7 +19,7 @@ from adapters.redis.log import LogReader
 from auction.day import AuctionDay
 from auction.money import format_eth
 from auction.rules import posted_at_ms
-from auction.words import one_line, utc, who_bids
+from auction.words import injected_mark, one_line, utc
 from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from commands.tables import console, table_on
@@ -109,7 +109,8 @@ def print_bids(bids: Iterable[HistoricBid]) -> None:
     for bid in bids:
         seen = bid.seen
         amount = format_eth(seen.amount_wei) if seen.amount_wei is not None else "-"
-        row = (bid.auction_id, str(seen.post_id), utc(posted_at_ms(seen.post_id)), who_bids(seen), amount)
+        bidder = f"@{seen.bidder_handle}{injected_mark(seen)}"
+        row = (bid.auction_id, str(seen.post_id), utc(posted_at_ms(seen.post_id)), bidder, amount)
         required = f", {format_eth(bid.required_wei)} is needed" if bid.required_wei is not None else ""
         verdict = Text(f"{bid.refusal}{required}" if bid.refusal else "accepted", "red" if bid.refusal else "green")
         table.add_row(*(Text(one_line(cell)) for cell in row), verdict)

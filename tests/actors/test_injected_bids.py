@@ -56,10 +56,9 @@ def test_x_is_not_asked_about_injected_bids_and_the_close_does_not_wait_for_them
     auction, post = open_on_x()
     real = x.reply("ann", "0.4 ETH #AuctionDay", post)
     ahead(stage)
-    stage.step(sweeper, auction)
     made_up = [inject(stage, f"0.{n} ETH #AuctionDay", n) for n in (5, 6, 8)]
-    stage.step(auction)
     stage.queues.append("m-01", [WithdrawBid(message_id="w", post_id=made_up[1], cause="deleted")])
+    stage.step(auction)
     for _ in range(4):
         stage.clock.goes_on(TIMING.interval_ms)
         stage.step(sweeper, auction)

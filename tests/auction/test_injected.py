@@ -137,6 +137,16 @@ def test_who_was_outbid_by_an_injected_bid_is_told_once_a_real_one_leads(told: T
 
 
 @pytest.mark.requirement("BID-10", "X-5")
+def test_nothing_is_said_of_the_standing_while_an_injected_bid_leads(told: Told) -> None:  # noqa: F811
+    told.happens(2_500, reply(1_000, 1, "0.5"), reply(2_000, 2, "0.6"))
+    told.happens(3_500, bid := injected(3_000, 3, "0.7"))
+    assert told.said(3_500 + QUIET_MS, "standing:") == []
+    told.happens(20_000, gone(bid))
+    [standing] = told.said(20_000, "standing:")
+    assert standing.startswith("Day 1: @user2 leads with 0.6 ETH so far.\nOutbid: @user1.\nThe next")
+
+
+@pytest.mark.requirement("BID-10", "X-5")
 def test_an_injected_bid_that_is_taken_back_is_not_told_either(told: Told) -> None:  # noqa: F811
     told.happens(1_500, reply(1_000, 1, "0.5"))
     posts(told, 1_600)

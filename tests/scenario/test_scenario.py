@@ -22,7 +22,10 @@ inject = { type = "PlaceBid", text = "777 ETH #AuctionDay", author_id = 42, auth
 at = "2 s"
 inject = { type = "WithdrawBid", post_id = 7, cause = "deleted" }
 [expect]
-log = { BidAccepted = 1, ResultNamed = 1 }
+log = { BidAccepted = 1, ResultNamed = 1, StrikeGiven = 0, CloseOverdue = 0 }
+[[expect.day]]
+day = 1
+winner = "guest"
 """
 UNMET = """
 title = "Nobody crashes"
@@ -73,9 +76,13 @@ def test_what_is_injected_enters_the_log_as_injected_and_all_of_it_stays_in_the_
     file, data_dir = write(tmp_path / "s.toml", INJECTED), str(tmp_path / "data")
     done = command("scenario", file, "--data-dir", data_dir, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["passed"] is True
+    report = json.loads(done.stdout)
+    assert (report["passed"], report["demo"]["posts"]) == (True, "ok")
     logged = command("log", "--json", "--data-dir", data_dir).stdout
     assert re.search(r'"bidder_handle":"guest".*"source":"injected:', logged)
+    posted = [line for line in logged.splitlines() if '"PostAttempted"' in line]
+    assert posted
+    assert not [line for line in posted if "guest" in line or "777" in line or "result:" in line]
     again = command("scenario", file, "--data-dir", data_dir)
     assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
     assert "is not empty" in again.stderr
