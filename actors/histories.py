@@ -78,7 +78,8 @@ class Histories:
 
     def possible_winners(self, auction_id: str, most: int) -> dict[int, str]:
         """The bidders that a result may name as of now, with their handles as they are known: of the last so many bids
-        that led, and of the last so many that an operator may still release. Raises StillReading too."""
+        that led, and of the last so many that an operator may still release. None of them is injected: X has no account
+        for such a bid. Raises StillReading too."""
 
         def read(day: DayRecord) -> dict[int, str]:
             if day.standings is None:
@@ -86,7 +87,7 @@ class Histories:
             leader, held = day.standings.leader, sorted(day.standings.held)[-most:]
             links = day.standings.chain[-most:] or ([leader] if leader else [])
             bids = [verdict.bid for one in held if (verdict := day.verdict(one))] + [link.bid for link in links]
-            return {bid.bidder_id: day.handle_of(bid) for bid in bids}
+            return {bid.bidder_id: day.handle_of(bid) for bid in bids if bid.post_id not in day.injected}
 
         return self._read_day(auction_id, read)
 

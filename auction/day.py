@@ -245,6 +245,7 @@ class AuctionDay(Bidding):
     def _result(self, outcome: Outcome, now_ms: int, order: OperatorCommand | None) -> ResultNamed:
         assert self.prepared is not None, "only a prepared day has a result"
         leader = self.standings.leader if self.standings and outcome is Outcome.SOLD else None
+        winner = replace(leader_of(leader, self.injected), bidder_handle=self.handle_of(leader.bid)) if leader else None
         result = ResultNamed(
             message_id=self._id("result"),
             correlation_id=order.message_id if order else "",
@@ -252,9 +253,7 @@ class AuctionDay(Bidding):
             auction_id=self.auction_id,
             day=self.prepared.day,
             outcome=outcome,
-            winner=replace(leader_of(leader, self.injected), bidder_handle=self.handle_of(leader.bid))
-            if leader
-            else None,
+            winner=winner,
             by=order.by if order else "",
             why=order.why if order else "",
         )

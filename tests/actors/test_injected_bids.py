@@ -10,7 +10,7 @@ from actors.house_state import HouseState
 from actors.injection import injected
 from actors.twitter_sweeper import TwitterSweeper
 from adapters.x import XClient
-from adapters.x.answers import Lookup
+from adapters.x.answers import Lookup, Users
 from auction.notices import QUIET_MS
 from messages.commands import NameResult, WithdrawBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, CloseOverdue, PostAttempted, ResultNamed, StrikeGiven
@@ -25,7 +25,7 @@ OpenOnX = Callable[..., tuple[Any, int]]
 
 
 class Remembering(XClient):
-    """Knows which posts it was asked about."""
+    """Knows which posts and accounts it was asked about."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -34,6 +34,10 @@ class Remembering(XClient):
     def lookup(self, post_ids: Collection[int]) -> Lookup:
         self.asked |= set(post_ids)
         return super().lookup(post_ids)
+
+    def users(self, user_ids: Collection[int]) -> Users:
+        self.asked |= set(user_ids)
+        return super().users(user_ids)
 
 
 def inject(stage: Stage, text: str, author_id: int = 42) -> int:
@@ -70,7 +74,7 @@ def test_x_is_not_asked_about_injected_bids_and_the_close_does_not_wait_for_them
     [result] = stage.logged(ResultNamed)
     assert (result.winner.post_id, result.is_of_a_test) == (made_up[2], True)
     assert real in client.asked
-    assert client.asked.isdisjoint(made_up)
+    assert client.asked.isdisjoint([*made_up, 5, 6, 8])
     assert [event.post_id for event in stage.logged(BidWithdrawn)] == [made_up[1]]
     assert stage.logged(StrikeGiven, CloseOverdue) == []
 
