@@ -82,7 +82,7 @@ def test_what_is_injected_enters_the_log_as_injected_and_all_of_it_stays_in_the_
     assert re.search(r'"bidder_handle":"guest".*"source":"injected:', logged)
     posted = [line for line in logged.splitlines() if '"PostAttempted"' in line]
     assert posted
-    assert not [line for line in posted if "guest" in line or "777" in line or "result:" in line]
+    assert not [line for line in posted if "guest" in line or "777 ETH" in line or "result:" in line]
     again = command("scenario", file, "--data-dir", data_dir)
     assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
     assert "is not empty" in again.stderr
