@@ -7,6 +7,7 @@ Exit code 1 where one was not. The load is a busy loop, and a writer that syncs 
 import argparse
 import multiprocessing
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--within", type=float, default=WITHIN_S, metavar="S", help="each is open by then (default 10)")
     parser.add_argument("--busy", type=int, default=1, metavar="N", help="busy loops beside them (default 1)")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started here ends with it
     console, taken_s, wrong = Console(stderr=True), list[float](), 0
     with loaded(args.busy), ThreadPoolExecutor(AT_A_TIME) as pool, Progress(console=console) as progress:
         for found in progress.track(pool.map(start, range(args.runs)), total=args.runs, description="starting"):
@@ -63,7 +65,8 @@ def loaded(busy: int) -> Iterator[None]:
     """Inside, so many cores and the disk are busy."""
     works = [*[_compute] * busy, _write]
     # Not forked: threads are about to start here.
-    processes = [multiprocessing.get_context("spawn").Process(target=work, daemon=True) for work in works]
+    spawned = multiprocessing.get_context("spawn")
+    processes = [spawned.Process(target=work, args=(os.getpid(),), daemon=True) for work in works]
     try:
         for process in processes:
             process.start()
@@ -74,15 +77,16 @@ def loaded(busy: int) -> Iterator[None]:
             process.join()
 
 
-def _compute() -> None:
-    while True:
+def _compute(parent_id: int) -> None:
+    """Until the parent is gone, which may have been killed."""
+    while os.getppid() == parent_id:
         pass
 
 
-def _write() -> None:
+def _write(parent_id: int) -> None:
     block = os.urandom(BLOCK)
     with tempfile.TemporaryFile() as file:  # it has no name, so nothing is left of it when its process is killed
-        while True:
+        while os.getppid() == parent_id:
             file.seek(0)
             for _ in range(BLOCKS):
                 file.write(block)

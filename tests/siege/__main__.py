@@ -1,6 +1,7 @@
 """A demo day under siege, and what it must not cost. `make siege MINUTES=10`; exit code 1 where it did."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10, help="how long the day is (default 10)")
     parser.add_argument("--keep", type=Path, help="a folder for what the house said, instead of a temporary one")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started here ends with it
     with tempfile.TemporaryDirectory(prefix="siege-") as temporary, Progress(console=Console(stderr=True)) as progress:
         folder = args.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
