@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -166,26 +167,37 @@ class Hostile:
     async def _say(self, answer: bytes, writer: asyncio.StreamWriter) -> None:
         """Says this answer as the mood will have it. Raises ConnectionError where the connection is to be reset."""
         mood, turned = self.mood, self._turned
+        if mood is Mood.DRIP:
+            answer, mood = await self._drip(answer, writer), Mood.HONEST
         for part in self._spoiled(answer, mood):
-            if turned.is_set() and mood not in (Mood.HONEST, Mood.DRIP):
+            if turned.is_set() and mood is not Mood.HONEST:
                 raise ConnectionError
             writer.write(part)
             await writer.drain()
-            if mood is Mood.DRIP:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(turned.wait(), self.drip_s)
         if mood is Mood.HANG_UP:
             raise ConnectionError
-        if mood not in (Mood.HONEST, Mood.DRIP):
+        if mood is not Mood.HONEST:
             await turned.wait()
             raise ConnectionError
+
+    async def _drip(self, answer: bytes, writer: asyncio.StreamWriter) -> bytes:
+        """Says a byte at a time until the mood turns. Returns what is left, which is then said at once: bytes that were
+        still said one by one kept the thread busy for so long that the next turn was not heard."""
+        turned = self._turned
+        for at in range(len(answer)):
+            if turned.is_set():
+                return answer[at:]
+            writer.write(answer[at : at + 1])
+            await writer.drain()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.drip_s):
+                    await turned.wait()
+        return b""
 
     def _spoiled(self, answer: bytes, mood: Mood) -> Iterator[bytes]:
         match mood:
             case Mood.HONEST:
                 yield answer
-            case Mood.DRIP:
-                yield from (answer[at : at + 1] for at in range(len(answer)))
             case Mood.STALL | Mood.HANG_UP:
                 yield answer[: len(answer) // 2]
             case Mood.ENDLESS_HEADERS:
@@ -195,9 +207,7 @@ class Hostile:
                 yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self._flood_bytes
                 yield from self._flood(b" " * 1024)
             case Mood.BOMB:
-                pack = zlib.compressobj(wbits=31)
-                packed = [pack.compress(zeros) for zeros in self._flood(bytes(1024))]
-                yield _http(b"".join([*packed, pack.flush()]), more="Content-Encoding: gzip\r\n")
+                yield _http(_bomb(self._flood_bytes), more="Content-Encoding: gzip\r\n")
             case Mood.SILENT | Mood.REFUSE:
                 pass
             case _:
@@ -206,6 +216,13 @@ class Hostile:
     def _flood(self, line: bytes) -> Iterator[bytes]:
         piece = line * (PIECE_BYTES // len(line))
         yield from (piece for _ in range(self._flood_bytes // len(piece)))
+
+
+@cache
+def _bomb(flood_bytes: int) -> bytes:
+    """So many zeros, compressed; once, since it takes a second."""
+    pack, piece = zlib.compressobj(wbits=31), bytes(PIECE_BYTES)
+    return b"".join([*(pack.compress(piece) for _ in range(flood_bytes // PIECE_BYTES)), pack.flush()])
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -130,3 +131,27 @@ def test_who_has_said_his_last_is_answered_whatever_the_collector_does(hostile: 
         while piece := connection.recv(1):
             heard += piece
     assert heard.endswith(b"true")
+
+
+@pytest.mark.parametrize("_round", range(3))  # a cancelled wait that was swallowed was likely, not certain
+def test_what_was_dripping_is_said_at_once_when_the_mood_turns_and_the_next_turn_is_heard(_round: int) -> None:
+    def ask_and_read() -> None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", hostile.port), SOON_S) as asking:
+            asking.sendall(b"?")
+            while asking.recv(2**16):
+                dripping.release()
+
+    hostile, dripping = Hostile(honest=bytes(2**16), drip_s=0.01).start(), threading.Semaphore(0)
+    readers = [threading.Thread(target=ask_and_read) for _ in range(20)]
+    try:
+        hostile.turn(Mood.DRIP)
+        for reader in readers:
+            reader.start()
+        for _ in range(100):
+            assert dripping.acquire(timeout=SOON_S)
+        hostile.turn(Mood.HONEST)
+        hostile.turn(Mood.REFUSE)
+    finally:
+        hostile.stop()
+        for reader in readers:
+            reader.join()
