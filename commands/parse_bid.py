@@ -74,7 +74,7 @@ def _lines(stream: BufferedReader) -> Iterator[list[bytes]]:
 
 
 def _text(line: bytes) -> str | None:
-    """The text, or None. X never says it, but JSON can hold half of a surrogate pair, and the reader takes that too."""
+    """The text, or None. JSON can hold half of a surrogate pair, and the reader takes that too."""
     if len(line) > LINE_BYTES:
         return None
     try:

@@ -14,6 +14,7 @@ from adapters.bounded_http import BodyTooLarge
 from adapters.x.budget import Budget
 from adapters.x.clock import XClock
 from adapters.x.errors import TooMuch, XUnavailable, root_of
+from adapters.x.halves import UNREADABLE, decode
 from adapters.x.limits import date_ms, describe
 
 _SIGNED = ("me", "own posts", "post")
@@ -126,6 +127,6 @@ _objects = msgspec.json.Decoder(dict[str, Any])
 
 def _read(kind: str, decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
     try:
-        return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        return decode(decoder, raw)
+    except UNREADABLE as fault:
         raise XUnavailable(f"{kind}: the answer cannot be read: {fault}") from fault

@@ -7,11 +7,12 @@ verdict needs and X has left out this time is named (`FoundPost.lacks`).
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 
 from adapters.x.errors import UnreadablePost
+from adapters.x.halves import UNREADABLE, decode
 from adapters.x.lacks import AUTHOR, PARENT, REFERENCE, REST, TEXT, is_cut, may_be_cut
 from messages.commands import PlaceBid
 
@@ -21,6 +22,7 @@ AUTHORS_REMEMBERED = 20_000
 _Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
 MOST_ITEMS = 1_000  # of a list in an answer; X sends 100 posts at most, or 1,000 rules
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class FoundPost(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +54,7 @@ def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
     None for what is no post: a keep-alive, an error, a kind of message that X has added. Raises UnreadablePost.
     """
     try:
-        line = _decode(_lines, raw)
+        line = _decode(_lines, raw, _bare_lines)
     except UnreadablePost:
         if raw.strip():
             raise
@@ -67,7 +69,7 @@ def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | 
 
     Raises UnreadablePost where the page itself cannot be read.
     """
-    page = _decode(_pages, raw)
+    page = _decode(_pages, raw, _bare_pages)
     posts: list[FoundPost] = []
     unreadable: list[UnreadablePost] = []
     for item in page.data or ():
@@ -88,8 +90,8 @@ def first_versions(raw: bytes) -> dict[int, int]:
     `read_payload`, since hardly anybody replies to anything but the first post of a conversation.
     """
     try:
-        read = _parents.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        read = decode(_parents, raw)
+    except UNREADABLE:
         return {}
     unseen = [error.resource_id for error in read.errors or ()]
     firsts = {read_id(one): read_id(one) for one in unseen if _is_id(one)}
@@ -188,8 +190,19 @@ class _Line(msgspec.Struct, gc=False):
     includes: _Includes | None = None
 
 
+class _BareLine(msgspec.Struct, gc=False):
+    data: _Post | None = None
+    includes: ClassVar[None] = None
+
+
 class _Meta(msgspec.Struct, frozen=True):
     next_token: str | None = None
+
+
+class _BarePage(msgspec.Struct):
+    data: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_ITEMS)] | None = None
+    meta: _Meta = _Meta()
+    includes: ClassVar[None] = None
 
 
 class _Page(msgspec.Struct):
@@ -202,14 +215,19 @@ class _Page(msgspec.Struct):
 _lines = msgspec.json.Decoder(_Line, strict=False)
 _pages = msgspec.json.Decoder(_Page)
 _posts = msgspec.json.Decoder(_Post, strict=False)
+# Where what stands beside the posts cannot be read: their authors are looked up.
+_bare_lines = msgspec.json.Decoder(_BareLine, strict=False)
+_bare_pages = msgspec.json.Decoder(_BarePage)
 _parents = msgspec.json.Decoder(_WithParents, strict=False)
 
 
-def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
+def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes, bare: "msgspec.json.Decoder[U] | None" = None) -> T | U:
     try:
-        return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise UnreadablePost(str(fault), raw) from fault
+        return decode(decoder, raw)
+    except UNREADABLE as fault:
+        if bare is None:
+            raise UnreadablePost(str(fault), raw) from fault
+    return _decode(bare, raw)
 
 
 def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: int, raw: bytes) -> FoundPost:

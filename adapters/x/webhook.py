@@ -14,6 +14,7 @@ import hmac
 import msgspec
 
 from adapters.x.errors import UnreadablePost
+from adapters.x.halves import decode
 from adapters.x.payload import FoundPost, direct_reply, first_versions, read_id, read_payload
 from messages.commands import WithdrawBid
 
@@ -40,7 +41,7 @@ def read_push(body: bytes, source: str, found_at_ms: int) -> FoundPost | Withdra
     Authors are often missing in events of the Activity API. Raises UnreadablePost.
     """
     try:
-        event = _envelopes.decode(body).data
+        event = decode(_envelopes, body).data
         if event is None or event.event_type is None:
             return _reply(body, source, found_at_ms)
         if event.event_type == REPLY:

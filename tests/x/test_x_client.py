@@ -155,6 +155,14 @@ def test_a_lookup_that_says_nothing_says_nothing(body: Any, bad_server: Serve, c
     assert (found.present, found.gone) == (frozenset(), {})
 
 
+@pytest.mark.requirement("X-4", "BID-8")
+def test_half_a_character_hides_nothing_of_what_was_looked_up(bad_server: Serve, client_of: Clients) -> None:
+    data = [{"id": "7", "text": "\ud83d", "edit_history_tweet_ids": ["7"], "username": "ann", "name": "\ud83d"}]
+    client = client_of(bad_server(answer("200 OK", {"data": data})).base_url)
+    assert client.lookup([7]).present == {7}
+    assert client.users([7]).found[7].handle == "ann"
+
+
 @pytest.mark.requirement("X-6", "BID-8")
 def test_a_version_that_was_edited_is_not_there_any_more(simulated_x: SimulatedX, client_of: Clients) -> None:
     client = client_of(simulated_x.base_url)

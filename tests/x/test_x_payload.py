@@ -277,6 +277,40 @@ def test_one_unreadable_post_of_a_page_does_not_spoil_the_others() -> None:
     assert [json.loads(fault.raw)["id"] for fault in page.unreadable] == ["x"]
 
 
+@pytest.mark.requirement("X-1", "X-3")
+@pytest.mark.parametrize(
+    "half", [rb"\ud83d", rb"\uDD25", rb"\ud83d\ud83d", rb"\\\ud83d\n", b"\xed\xa0\xbd", b"\xed\xb4\xa5"]
+)
+def test_half_a_character_hides_neither_its_post_nor_the_others_of_the_page(half: bytes) -> None:
+    spoilt = line([post(text="0.5 ETH HERE"), post(id="1700000000000000002")], meta={}).replace(b"HERE", half)
+    page = read_page(spoilt, "search", 5)
+    assert [found.bid.post_id for found in page.posts] == [1700000000000000001, 1700000000000000002]
+    assert page.posts[0].bid.text.rstrip("\n").endswith("\N{REPLACEMENT CHARACTER}")
+    parent = {"id": "1699999999999999999", "text": "HERE", "edit_history_tweet_ids": ["1699999999999999999"]}
+    spoilt = line(post(), [AUTHOR | {"name": "HERE"}]).replace(b"HERE", half)
+    assert read(spoilt).bid.author_handle == "alice"
+    spoilt = json.dumps({"includes": {"tweets": [parent]}}).encode().replace(b"HERE", half)
+    assert first_versions(spoilt) == {1699999999999999999: 1699999999999999999}
+
+
+@pytest.mark.requirement("X-1")
+def test_beside_half_a_character_whole_ones_and_what_only_looks_like_one_stay_as_they_are() -> None:
+    raw = line(post(text="HERE")).replace(b"HERE", rb"\ud83d\udd25 \\ud83d \u00e9 \udd25")
+    assert read(raw).bid.text == "\N{FIRE} \\ud83d é \N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.requirement("X-1", "X-3")
+@pytest.mark.parametrize(
+    "account", [None, {}, {"username": None}, {"created_at": 5}, {"public_metrics": {"followers_count": -1}}]
+)
+def test_an_account_that_cannot_be_read_is_as_good_as_missing_and_hides_no_post(account: Any) -> None:
+    users = [AUTHOR | account if account else account]
+    assert read(line(post(), users)).bid.author_handle == ""
+    page = read_page(line([post(), post(id="x")], users, meta={"next_token": "t"}), "search", 5)
+    assert [found.bid.post_id for found in page.posts] == [1700000000000000001]
+    assert (len(page.unreadable), page.next_token) == (1, "t")
+
+
 @pytest.mark.requirement("X-3")
 def test_a_search_without_hits_is_an_empty_page() -> None:
     page = read_page(b'{"meta":{"result_count":0}}', "search", 0)

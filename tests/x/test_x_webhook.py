@@ -86,6 +86,13 @@ def test_a_reply_to_an_edited_auction_post_is_a_reply_to_the_first_version_of_it
     assert found.bid.replied_to_id == int(first)
 
 
+@pytest.mark.requirement("X-2")
+def test_half_a_character_hides_no_reply() -> None:
+    found = read_push(event("post.reply.create", POST | {"text": "0.5 ETH \ud83d"}), "webhook", 5)
+    assert isinstance(found, FoundPost)
+    assert found.bid.text == "0.5 ETH \N{REPLACEMENT CHARACTER}"
+
+
 @pytest.mark.requirement("X-2", "X-6")
 def test_a_deletion_is_a_withdrawal() -> None:
     gone = read_push(event("post.delete", {"id": "17", "author_id": "7"}), "webhook", 5)
