@@ -116,8 +116,9 @@ class SecondLook:
 
     def doubts(self, day: OpenDay) -> bool:
         """Whether the leading post was missed before the end and may be gone: the end cannot be frozen before that is
-        known, since a lead that is lost moves it."""
-        return self._absences.was_missed_before(day.leader_post_id, day.ends_at_ms)
+        known, since a lead that is lost moves it. One that is known to be gone leads on only where its bid binds."""
+        one = day.leader_post_id
+        return self._absences.was_missed_before(one, day.ends_at_ms) and one not in self._read_withdrawn()
 
     def _due_at_the_close(self, now_ms: int) -> list[int]:
         standing, withdrawn = self._histories.contenders(self._auction_id)

@@ -14,7 +14,7 @@ from adapters.x import Page, UnreadablePost, XClient
 from adapters.x.answers import Lookup, Users
 from adapters.x.errors import XUnavailable
 from messages.base import Phase, Refusal
-from messages.commands import HoldBid, PauseAuction, ReleaseBid, ResumeAuction, WithdrawBid
+from messages.commands import ExtendAuction, HoldBid, PauseAuction, ReleaseBid, ResumeAuction, WithdrawBid
 from messages.events import (
     AuctionPaused,
     AuctionResumed,
@@ -175,6 +175,28 @@ def test_no_end_is_frozen_while_a_leader_who_was_missed_before_it_may_be_gone(
         goes_on(stage, sweeper, auction, ms=10_000)
     assert len(stage.logged(EndFrozen)) == is_back
     assert [event.lead_lost for event in stage.logged(EndExtended)] == ([] if is_back else [True])
+
+
+@pytest.mark.requirement("X-6", "BID-8", "BID-5")
+def test_a_close_does_not_wait_for_a_leader_whose_bid_binds_although_he_was_missed_before_the_end(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: TwitterSweeper
+) -> None:
+    auction, post = open_on_x()
+    made = x.reply("eve", "50 ETH #AuctionDay", post)
+    ends_ms = int(stage.current()["ends_at_ms"]) + 2 * HOUR_MS  # no soft close goes further, so nobody could answer
+    said = {"by": "olga", "why": "a long day", "said_at_ms": stage.clock()}
+    stage.queues.append("m-01", [ExtendAuction(message_id="e", ends_at_ms=ends_ms, **said)])
+    ahead(stage)
+    stage.step(sweeper, auction)
+    x.tell("delete", id=str(made))
+    goes_on(stage, sweeper, auction, ms=ends_ms - stage.clock() - 60_000)
+    goes_on(stage, sweeper, auction)
+    assert [(event.post_id, event.binds) for event in stage.logged(BidWithdrawn)] == [(made, True)]
+    stage.clock.goes_on(60_000)
+    for _ in range(6):
+        goes_on(stage, sweeper, auction, ms=TIMING.lag_ms + 30_000)
+    [result] = stage.logged(ResultNamed)
+    assert result.winner.post_id == made
 
 
 @pytest.mark.requirement("LIFE-3", "X-6")
