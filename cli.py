@@ -52,7 +52,7 @@ def parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="auction-manager",
         description="Orchestrates a marathon of daily auctions held on X and a livestream.",
-        epilog="Every command explains itself: auction-manager demo --help",
+        epilog="Every command explains itself: auction-manager demo --help. Without a command it is `run`.",
     )
     commands = whole.add_subparsers(title="commands", metavar="COMMAND")
     for name, summary in COMMANDS.items():

@@ -202,7 +202,9 @@ class Reception:
     async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
         """An injected crash or command, durable once this has answered. Raises Refused."""
         if fields["type"] == "crash":
-            return self._crash(str(fields.get("actor")), by)
+            if fields.keys() != {"type", "actor"}:
+                raise Refused("a crash says actor=NAME and nothing else", "UNREADABLE")
+            return self._crash(str(fields["actor"]), by)
         if fields["type"] not in INJECTABLE:
             raise Refused(there_is_no("injection", fields["type"], ("crash", *INJECTABLE)), "UNREADABLE")
         stored: Any = await self._client.hgetall(self._keys.current)

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 CLOCK_ALARM = "x_clock"
 CLOCK_HOLDS_S = 600.0  # for so long X's clock is carried on, by then half a second behind
+IN_VAIN_S = 60.0  # X is asked for its time for so long, until its silence is an alarm
 
 UNREADABLE_KEPT = 100  # so many of a day are told from those that were kept before
 KINDS = (SEARCH, MENTIONS, "users", "lookup", "sights")
@@ -172,7 +173,10 @@ class TwitterSweeper(Actor):
         """At the beginning, and when X has not been asked for a while: an opening must not come late, and keys that X
         does not take, or a machine whose clock is wrong, are an alarm before they matter. Whether X was asked."""
         now_s = self._x.clock.steady_s()
-        if self._x.clock.unread_s() < CLOCK_HOLDS_S or now_s < self._clock_read_s + RETRY_X_MS / 1000:
+        if self._x.clock.unread_s() < CLOCK_HOLDS_S:
+            alarms.clear(CLOCK_ALARM)
+            return False
+        if now_s < self._clock_read_s + RETRY_X_MS / 1000:
             return False
         self._clock_read_s = now_s
         try:
@@ -183,8 +187,8 @@ class TwitterSweeper(Actor):
             alarms.sound(
                 CLOCK_ALARM, "no answer of X has shown its time: no day opens, and none is closed, before one has"
             )
-        else:
-            alarms.clear(CLOCK_ALARM)
+        elif self._x.clock.unread_s() >= CLOCK_HOLDS_S + IN_VAIN_S:
+            alarms.sound(CLOCK_ALARM, "X has not answered for more than 10 min: nothing is posted, and nothing found")
         return True
 
     # ---- what is asked

@@ -47,6 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.report and not args.once:
         raise CommandError("--report is written at the end of the marathon: it goes with --once")
+    if args.report:
+        args.report.parent.mkdir(parents=True, exist_ok=True)  # here, where a place that cannot be is told at once
     process_log.begin(logging.WARNING)
     plan = _plan(args)
     settings = demo_settings(load(None, dict(os.environ)), plan, args.data_dir, args.port)

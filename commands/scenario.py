@@ -63,9 +63,10 @@ def run(args: argparse.Namespace) -> int:
         if args.data_dir:
             raise CommandError("--data-dir goes with one scenario; of several each has a directory of its own")
         return _several(scenarios, args.report or Path("build/scenarios"), args.json)
+    if args.report:
+        args.report.parent.mkdir(parents=True, exist_ok=True)  # here, where a place that cannot be is told at once
     report = _one(scenarios[0], args.data_dir)
     if args.report:
-        args.report.parent.mkdir(parents=True, exist_ok=True)
         own_files.write_whole(args.report, _as_json(report))
     if args.json:
         print(_as_json(report).decode(), end="")

@@ -72,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         86_400_000
     )
     timeline_lag_ms: Annotated[_Ms, Meta(description="how long a post takes until its author's timeline shows it")] = 0
+    # A house in which no auction is open asks X for its time every ten minutes: far less than this.
     idle_exit_s: Annotated[
         float, Meta(gt=0, le=10**9, description="ends by itself after so long without a request")
-    ] = 600.0
+    ] = 3_600.0

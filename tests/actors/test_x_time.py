@@ -8,12 +8,13 @@ from actors.announcer import Announcer
 from actors.auction import Auction
 from actors.day_plan import DayPlan
 from actors.scheduler import Scheduler
-from actors.twitter_sweeper import CLOCK_HOLDS_S, Timing, TwitterSweeper
+from actors.twitter_sweeper import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterSweeper
 from adapters import alarms
 from adapters.x import XClient
 from adapters.x.clock import XClock
 from messages.commands import MarkSwept
 from messages.events import DayStarted, EndFrozen, OutageNoticed, PostAttempted
+from simulator.x.settings import Settings
 from tests.actors.stage import HOUR_MS, Clock, Stage, day_plan
 from tests.simulator.x_process import SimulatedX
 
@@ -145,6 +146,39 @@ def test_x_is_asked_for_its_time_when_nothing_else_was_asked_for_a_while(stage: 
     clock.steady.goes_on(2)
     stage.step(sweeper)
     assert clock.unread_s() == 0
+
+
+@pytest.mark.requirement("X-4", "LIFE-11")
+def test_an_x_that_stays_silent_is_an_alarm_also_while_no_day_is_open(
+    stage: Stage, x: SimulatedX, x_client: MakeClient
+) -> None:
+    clock = FarFromX()
+    client = x_client(clock=clock)
+    sweeper = stage.enter(
+        "sweeper",
+        lambda context: TwitterSweeper(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler"),
+    )
+    stage.step(sweeper)
+    for path in ("/2/tweets/search/stream/rules", "/2/users/me"):
+        x.tell("faults", kind="http_503", count=2, path=path)
+    clock.steady.goes_on(round(CLOCK_HOLDS_S * 1000))
+    stage.step(sweeper)
+    assert "x_clock" not in alarms.sounding(), "an X that was left alone for long may fail once"
+    clock.steady.goes_on(round(IN_VAIN_S * 1000))
+    stage.step(sweeper)
+    assert "x_clock" in alarms.sounding()
+
+    def is_over() -> bool:
+        clock.steady.goes_on(2_000)
+        return "x_clock" not in alarms.sounding()
+
+    stage.until(is_over, sweeper)
+    assert clock.unread_s() < CLOCK_HOLDS_S
+
+
+@pytest.mark.requirement("X-4")
+def test_a_simulated_x_lives_longer_than_a_house_leaves_it_alone() -> None:
+    assert Settings().idle_exit_s > 2 * CLOCK_HOLDS_S
 
 
 @pytest.mark.requirement("X-5", "BID-4", "LIFE-11")

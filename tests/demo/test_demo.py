@@ -137,6 +137,8 @@ WRONG = [
     (("demo", "--days", "0"), 2, "'0' is not a number from 1 to 99"),
     (("demo", "--day-seconds", "soon"), 2, "'soon' is not a number"),
     (("demo", "--report", "r.json"), 1, "--once"),
+    (("demo", "--once", "--report", "README.md/r.json"), 1, "README.md"),
+    (("scenario", "scenarios/normal_day.toml", "--report", "README.md/r.json"), 1, "README.md"),
     (("demo", "--unknown"), 2, "unrecognized arguments"),
     (("status", "--data-dir", "nowhere"), 1, "no marathon has run in nowhere"),
     (("audit", "--data-dir", "nowhere"), 1, "no marathon has run in nowhere"),

@@ -158,6 +158,8 @@ def test_a_wrong_order_gets_a_reason_and_reaches_no_queue(
             "no injection 'krash'; there are crash, PlaceBid, WithdrawBid, MarkSwept; did you mean crash?",
         ),
         ({"type": "crash", "actor": "announcr"}, "no actor 'announcr'; there are announcer; did you mean announcer?"),
+        ({"type": "crash"}, "a crash says actor=NAME and nothing else"),
+        ({"type": "crash", "actr": "announcer"}, "a crash says actor=NAME and nothing else"),
         ({"type": "PlaceBid", "txet": "1 ETH"}, "PlaceBid has no field 'txet'; did you mean text?"),
     ],
 )
