@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from auction.units import parse_duration
-from commands.common import CommandError, add_config, add_operator, ask, house_ms, settings_of, token_of
+from commands.common import CommandError, add_config, add_operator, ask, bounded, house_ms, settings_of, token_of
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -40,12 +40,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     name = str(parser.get_default("command"))
     add_config(parser)
     add_operator(parser)
+    an_id = bounded(int, 1, 2**63 - 1)
     if name in POST:
-        parser.add_argument("post_id", type=int, metavar="POST", help="the id of the post that bid")
+        parser.add_argument("post_id", type=an_id, metavar="POST", help="the id of the post that bid")
     elif name in BIDDER:
-        parser.add_argument("bidder_id", type=int, metavar="BIDDER", help="the id of the bidder's account")
+        parser.add_argument("bidder_id", type=an_id, metavar="BIDDER", help="the id of the bidder's account")
     elif name == "skip":
-        parser.add_argument("day", type=int, metavar="DAY", help="the day's number")
+        parser.add_argument("day", type=bounded(int, 1, 9_999), metavar="DAY", help="the day's number")
     elif name == "extend":
         parser.add_argument("by", metavar="DURATION", help="how far to move the end, such as '10 min'")
     if name not in (*BIDDER, "skip"):
@@ -99,8 +100,10 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
     from auction.words import leader_in_words, log_line
     from commands.audit import audit
     from commands.store import store_of
+    from messages.base import Outcome
     from messages.codec import UnreadableMessage
     from messages.commands import SkipDay
+    from messages.events import ResultNamed
 
     now_ms = house_ms(settings)
     with store_of(settings) as (client, keys):
@@ -123,14 +126,16 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
         raise CommandError(f"there is no auction {auction_id or 'on stage'} in the log")
     before = leader_in_words(day.standings)
     events = day.decide([command], now_ms)
-    after = leader_in_words(day.standings)
+    is_void = any(isinstance(event, ResultNamed) and event.outcome is Outcome.VOID for event in events)
+    after = "nobody wins" if is_void else leader_in_words(day.standings)
     if args.json:
         told = [log_line(event) for event in events]
         print(json.dumps({"auction_id": auction_id, "before": before, "after": after, "events": told}))
         return 0
     for event in events:
         print(log_line(event))
-    would = f"it would be: {after}" if events else "it would change nothing"
+    changes = f"it would be: {after}" if after != before else "that would stay so"
+    would = changes if events else "it would change nothing"
     print(f"{auction_id}: {before}; {would}")
     return 0
 
