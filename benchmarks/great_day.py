@@ -8,6 +8,7 @@ the ground truth, X must never have been asked beyond a window, and only the auc
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 import time
@@ -107,6 +108,7 @@ def main() -> int:
         return play(args.play, day)
     with tempfile.TemporaryDirectory(prefix="great-day-") as folder:
         data_dir = Path(folder) / "data"
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started here ends with it
         try:
             return watch(data_dir, day, args.kills, args.within_s)
         finally:
