@@ -2,7 +2,7 @@
 
 The stream alone proves nothing (X delivers late, twice, or not at all). A slice of time is proven by two equal looks, a
 configured lag apart. Slices follow each other from the earliest on, so that what is proven stays so whatever happens
-later; one with too many pages or too large a page is halved, so that little is read again where a look fails.
+later; one with too many pages or too large a page is cut short, so that little is read again where a look fails.
 Bookkeeping of one source of one conversation, without I/O: `twitter_sweeper` asks X. Times in UTC ms.
 """
 
@@ -71,25 +71,28 @@ class Sweep:
         self._next_page = None
         if token is None:
             self._end_look(asked, now_ms)
-        elif self._pages < PAGES_A_LOOK or not self.halve(asked):
+        elif self._pages < PAGES_A_LOOK or not self.cut(asked, self._read_ms(asked) * 3 // 4):
             self._next_page = msgspec.structs.replace(asked, token=token)
 
     def begin_again(self) -> None:
         """The look that is under way cannot go on: its next page is not to be had."""
         self._next_page = None
 
-    def halve(self, asked: Ask) -> bool:
-        """Look at half as much at a time, from here on; False where that is one millisecond already.
-
-        Later slices are looked at anew: that is rare, and simple.
-        """
-        if asked.to_ms - asked.from_ms <= 1:
+    def cut(self, asked: Ask, longest_ms: int = LONGEST_SLICE_MS) -> bool:
+        """From here on look at half as much at a time, and at `longest_ms` at most; False where a slice is one
+        millisecond already. Later slices are looked at anew: that is rare, and simple."""
+        length_ms = asked.to_ms - asked.from_ms
+        if length_ms <= 1:
             return False
         self._next_page = None
-        self._longest_ms = (asked.to_ms - asked.from_ms) // 2
+        self._longest_ms = max(min(length_ms // 2, longest_ms), 1)
         self._slices = [each for each in self._slices if each.to_ms <= asked.from_ms]
         self.reached_ms = asked.from_ms
         return True
+
+    def _read_ms(self, asked: Ask) -> int:
+        """How much time the pages read so far take up. X's begin with the newest post."""
+        return asked.to_ms - posted_at_ms(min(self._seen)) if self._seen else LONGEST_SLICE_MS
 
     def _end_look(self, asked: Ask, now_ms: int) -> None:
         seen = frozenset(self._seen)

@@ -207,7 +207,7 @@ class TwitterSweeper(Actor):
         try:
             page = ask_x(day.post_id, ask.to_ms, ask.from_ms, ask.token)
         except TooMuch as too_much:
-            if not sweep.halve(ask):
+            if not sweep.cut(ask):
                 raise
             log.warning("%s is swept in shorter slices: %s", day.auction_id, too_much)
             return True

@@ -75,10 +75,20 @@ def test_a_slice_with_too_many_pages_is_halved_until_it_is_one_millisecond() -> 
 
 
 @pytest.mark.requirement("X-3")
+def test_what_was_read_of_a_slice_with_too_many_pages_shows_how_long_the_next_one_may_be() -> None:
+    sweep = Sweep(LAG_MS, T0)
+    for page in range(PAGES_A_LOOK):  # of 8,000 ms, the newest 800 fill all pages that are allowed
+        newest = 8_000 - 80 * page
+        posts = [made_at(at_ms) for at_ms in range(newest - 80, newest)]
+        sweep.read(sweep.next(T0 + 9_000, T0 + 8_000), posts, f"page {page}", T0 + 9_000)
+    assert sweep.next(T0 + 9_000, T0 + 8_000) == Ask(T0, T0 + 600)
+
+
+@pytest.mark.requirement("X-3")
 def test_a_slice_with_too_large_a_page_is_halved_until_it_is_one_millisecond_and_grows_again() -> None:
     sweep, asked = Sweep(LAG_MS, T0), []
     sweep.read(sweep.next(T0, T0 + 5), [made_at(4)], "more", T0)
-    while sweep.halve(ask := sweep.next(T0, T0 + 5)):
+    while sweep.cut(ask := sweep.next(T0, T0 + 5)):
         asked.append((ask.from_ms - T0, ask.to_ms - T0, ask.token))
     assert asked == [(0, 5, "more"), (0, 2, None)]
     assert sweep.next(T0, T0 + 5) == Ask(T0, T0 + 1), "what cannot be halved is asked again as it is"
@@ -202,7 +212,7 @@ def test_a_time_is_proven_only_by_two_equal_looks_at_every_slice_before_it(
         if outcome == "failed":
             sweep.begin_again()
             continue
-        if outcome == "too large" and sweep.halve(ask):
+        if outcome == "too large" and sweep.cut(ask):
             continue
         search.answer(sweep, ask, now_ms)
         proven_ms = sweep.proven_ms - T0
