@@ -112,9 +112,11 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        if isinstance(kw.get("exc_info"), _OF_STRANGERS):
+        error = kw.get("exc_info")
+        if isinstance(error, _OF_STRANGERS):
             metrics.http_malformed.inc()
-        else:
+        # An answer that is ready in the very turn in which aiohttp's shutdown gives it up has nobody left to tell so.
+        elif not (isinstance(error, asyncio.InvalidStateError) and self._force_close):
             super().log_exception(*args, **kw)
 
 

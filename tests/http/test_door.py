@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from ipaddress import ip_network
@@ -187,6 +188,32 @@ def test_what_is_no_request_is_answered_and_leaves_no_line_in_the_log(
             with closing(socket.create_connection(("127.0.0.1", port), 10)) as connection:
                 connection.sendall(sent)  # and leaves
         assert ask(house.public + "/")[0] == 200
+    assert caplog.records == []
+
+
+@pytest.mark.requirement("OBS-1")
+def test_an_answer_that_is_ready_in_the_turn_in_which_a_stop_gives_it_up_leaves_no_line_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, asked = list[door.Connection](), threading.Event()
+    connection_made = door.Connection.connection_made
+
+    def remember(connection: door.Connection, transport: asyncio.BaseTransport) -> None:
+        made.append(connection)
+        connection_made(connection, transport)
+
+    async def status() -> dict[str, Any]:
+        asked.set()
+        while not ((waiter := made[0]._handler_waiter) and waiter.cancelled()):
+            await asyncio.sleep(0)
+        return {}
+
+    monkeypatch.setattr(door.Connection, "connection_made", remember)
+    monkeypatch.setattr("adapters.http.server.SHUTDOWN_S", 0.1)
+    with caplog.at_level(logging.INFO), serving(status=status) as house, ExitStack() as stack:
+        connection = stack.enter_context(closing(socket.create_connection(("127.0.0.1", house.server.private_port))))
+        connection.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert asked.wait(20)
     assert caplog.records == []
 
 
