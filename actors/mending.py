@@ -49,7 +49,7 @@ class Mending:
         if thorough:
             said += self._put_aside_users_lists()
         begun = {name: days[name] for name in self._log.heads() if name in days}
-        said += self._queues({*begun, HOUSE, self._keys.nameless})
+        said += self._queues(begun)
         said += self._signs_of_life()
         said += self._reading_of_x(days)
         damaged = {name for name, day in begun.items() if thorough or not self._is_whole(name, day)}
@@ -117,13 +117,14 @@ class Mending:
         self._aside.add(key)
         return f"{key} {why}, and is put aside as aside:{key}"
 
-    def _queues(self, readers: Iterable[str]) -> Iterator[str]:
+    def _queues(self, auctions: Iterable[str]) -> Iterator[str]:
         """A queue stays when it is empty: one that is gone has taken along what waited in it."""
-        for reader in sorted(readers):
+        for reader in sorted({*auctions, HOUSE, self._keys.nameless}):
             key = self._keys.queue(reader)
             if not self._ask("EXISTS", key):
                 if not self._is_trial:
                     make_empty(self._client, key)
+                self._do("DEL", self._keys.looked(reader))  # so that what waited is looked for again
                 yield f"{key} was gone: posts that waited in it are found again, orders have to be given again"
 
     def _signs_of_life(self) -> Iterator[str]:

@@ -3,10 +3,13 @@
 The stream alone proves nothing (X delivers late, twice, or not at all). A slice of time is proven by two equal looks, a
 configured lag apart. Slices follow each other from the earliest on, so that what is proven stays so whatever happens
 later; one with too many pages or too large a page is cut short, so that little is read again where a look fails.
+What was looked at outlives a restart (`looks`, `go_on`); what two looks have proven does not, beyond the watermark: it
+is looked at once more, so that a damaged store proves nothing.
 Bookkeeping of one source of one conversation, without I/O: `twitter_sweeper` asks X. Times in UTC ms.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 import msgspec
 
@@ -15,6 +18,7 @@ from auction.rules import posted_at_ms
 PAGES_A_LOOK = 10  # of 100 posts
 FEW_PAGES = 3  # after so many or fewer the next slice may be twice as long
 LONGEST_SLICE_MS = 24 * 3_600_000
+KEPT_LOOKS = 200  # outlive a restart; what was looked at beyond them is looked at anew
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -25,14 +29,13 @@ class Ask(msgspec.Struct, frozen=True):
     token: str | None = None
 
 
-class _Slice(msgspec.Struct):
-    """A stretch of time that was looked at: when the last look ended, and what it has seen."""
+class Look(msgspec.Struct, frozen=True, array_like=True):
+    """A slice of time and the last look at it: when it ended, and a digest of the posts that it has seen."""
 
     from_ms: int
     to_ms: int
-    looked_at_ms: int
-    seen: frozenset[int]
-    is_proven: bool = False
+    at_ms: int
+    seen: str
 
 
 class Sweep:
@@ -41,7 +44,8 @@ class Sweep:
     def __init__(self, lag_ms: int, from_ms: int) -> None:
         self.proven_ms = self.reached_ms = from_ms
         self._lag_ms = lag_ms
-        self._slices: list[_Slice] = []  # from `proven_ms` to `reached_ms`, without a gap
+        self._slices: list[Look] = []  # up to `reached_ms`, without a gap
+        self._proven: set[int] = set()  # where the slices begin whose last two looks were equal
         self._longest_ms = LONGEST_SLICE_MS
         self._next_page: Ask | None = None
         self._pages = 0
@@ -55,7 +59,7 @@ class Sweep:
         if self._next_page:
             return self._next_page
         for each in self._slices:
-            if not each.is_proven and now_ms >= each.looked_at_ms + self._lag_ms:
+            if each.from_ms not in self._proven and now_ms >= each.at_ms + self._lag_ms:
                 return Ask(each.from_ms, each.to_ms)
         if to_ms <= self.reached_ms:
             return None
@@ -86,7 +90,7 @@ class Sweep:
             return False
         self._next_page = None
         self._longest_ms = max(min(length_ms // 2, longest_ms), 1)
-        self._slices = [each for each in self._slices if each.to_ms <= asked.from_ms]
+        self._keep([each for each in self._slices if each.to_ms <= asked.from_ms])
         self.reached_ms = asked.from_ms
         return True
 
@@ -94,17 +98,45 @@ class Sweep:
         """How much time the pages read so far take up. X's begin with the newest post."""
         return asked.to_ms - posted_at_ms(min(self._seen)) if self._seen else LONGEST_SLICE_MS
 
+    def looks(self, to_ms: int) -> list[Look]:
+        """What a restart goes on from: the first looks at the slices that end by `to_ms`, as `go_on` takes them."""
+        return [each for each in self._slices[:KEPT_LOOKS] if each.to_ms <= to_ms]
+
+    def go_on(self, looks: Sequence[Look], since_ms: int, now_ms: int) -> None:
+        """Take over the looks of an earlier process, at slices from `since_ms` on: each is looked at once more. Those
+        that leave a gap, or that no process can have made by now, are left out with all that follow."""
+        for each in looks:
+            if each.to_ms <= self.reached_ms:
+                continue
+            if not since_ms <= each.from_ms <= self.reached_ms or not each.to_ms <= each.at_ms <= now_ms:
+                break
+            self._slices.append(each)
+            self.reached_ms = each.to_ms
+            self._longest_ms = min(2 * (each.to_ms - each.from_ms), LONGEST_SLICE_MS)
+
+    def forget_before(self, watermark_ms: int) -> None:
+        """A restart goes on from the watermark: looks before it are not needed any more."""
+        self._keep([each for each in self._slices if each.to_ms > watermark_ms])
+
+    def _keep(self, slices: list[Look]) -> None:
+        self._slices = slices
+        self._proven &= {each.from_ms for each in slices}
+
     def _end_look(self, asked: Ask, now_ms: int) -> None:
-        seen = frozenset(self._seen)
+        seen = sha256(b"".join(b"%d " % post_id for post_id in sorted(self._seen))).hexdigest()[:32]
+        look = Look(asked.from_ms, asked.to_ms, now_ms, seen)
         if asked.from_ms == self.reached_ms:
-            self._slices.append(_Slice(asked.from_ms, asked.to_ms, now_ms, seen))
+            self._slices.append(look)
             self.reached_ms = asked.to_ms
             if self._pages <= FEW_PAGES:
                 self._longest_ms = min(2 * self._longest_ms, LONGEST_SLICE_MS)
             return
-        looked_at = next(each for each in self._slices if each.from_ms == asked.from_ms)
+        place, before = next((place, one) for place, one in enumerate(self._slices) if one.from_ms == asked.from_ms)
         # A slice whose two looks differ is not proven; the later look is then the one to be equalled.
-        looked_at.is_proven = seen == looked_at.seen
-        looked_at.seen, looked_at.looked_at_ms = seen, now_ms
-        while self._slices and self._slices[0].is_proven:
-            self.proven_ms = self._slices.pop(0).to_ms
+        self._slices[place] = look
+        if look.seen == before.seen:
+            self._proven.add(look.from_ms)
+        for each in self._slices:
+            if each.from_ms not in self._proven:
+                break
+            self.proven_ms = max(self.proven_ms, each.to_ms)

@@ -1,11 +1,13 @@
 """An open auction as the sweeper sees it: how far its conversation is looked at, found and proven. It asks nobody."""
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from actors.conversations import OpenDay
 from actors.finds import Finds
 from actors.second_look import SecondLook
-from actors.sweeps import Sweep
+from actors.sweeps import Look, Sweep
 from auction.rules import posted_at_ms
 
 SEARCH, MENTIONS = "search", "mentions"  # the sources, each of which is swept by itself
@@ -30,8 +32,20 @@ class Conversation:
         self.unreadable: set[bytes] = set()  # dead letters by now
         self.post_is_gone = False
         self.searched_ms = 0  # as the store has it
+        self.stored_looks: dict[str, list[Look]] = {}
         self.vouch_ms = 0  # when it is looked next whether the result may be named
         self._next_ms = 0
+
+    def go_on(self, looks: Mapping[str, Sequence[Look]], now_ms: int) -> None:
+        """Take over the looks of an earlier process, those of each source."""
+        for source, sweep in self.sweeps.items():
+            sweep.go_on(looks.get(source, ()), posted_at_ms(self.day.post_id), now_ms)
+
+    def looks(self) -> dict[str, list[Look]]:
+        """What a restart goes on from: of each source, the looks of which everything that was found is queued."""
+        for sweep in self.sweeps.values():
+            sweep.forget_before(self.day.watermark_ms)
+        return {source: sweep.looks(self.finds.queued_to_ms) for source, sweep in self.sweeps.items()}
 
     def hurry(self) -> None:
         """Something may be missing: what is due later is due now."""

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 
+import msgspec
+
 from actors.authors import Authors
 from actors.conversations import OpenDay, belongs_below, followed_posts, open_conversations
 from actors.finds import Finds
@@ -20,6 +22,7 @@ from actors.histories import Histories, StillReading
 from actors.letters import open_letters
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.second_look import SecondLook, pause_for
+from actors.sweeps import Look
 from actors.swept import MENTIONS, SEARCH, Conversation, Timing
 from actors.x_outage import XOutage
 from adapters import alarms, metrics
@@ -167,7 +170,15 @@ class TwitterSweeper(Actor):
         timing, auction_id = self._timing, day.auction_id
         look = SecondLook(self._x, self._histories, auction_id, day.post_id, timing.interval_ms, timing.lag_ms)
         finds = Finds(day, timing.lag_ms, partial(self._append, auction_id), partial(self._decided, auction_id))
-        return Conversation(day, timing, look, finds)
+        conversation = Conversation(day, timing, look, finds)
+        stored = execute(self._client, "GET", self.keys.looked(auction_id))
+        try:
+            looks = msgspec.json.decode(stored or b"{}", type=dict[str, list[Look]])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            log.warning("%s is swept from its watermark on: what the store has of looks is not readable", auction_id)
+        else:
+            conversation.go_on(looks, self._clock())
+        return conversation
 
     def _read_x_clock(self) -> bool:
         """At the beginning, and when X has not been asked for a while: an opening must not come late, and keys that X
@@ -265,6 +276,9 @@ class TwitterSweeper(Actor):
         if conversation.reached_ms > conversation.searched_ms and not conversation.second_look.doubts(day):
             conversation.searched_ms = conversation.reached_ms
             execute(self._client, "SET", self.keys.searched(day.auction_id), conversation.searched_ms)
+        if (looks := conversation.looks()) != conversation.stored_looks:
+            conversation.stored_looks = looks
+            execute(self._client, "SET", self.keys.looked(day.auction_id), msgspec.json.encode(looks))
 
     def _vouch(self, conversation: Conversation) -> None:
         """Say that the result may be named: everything before the end is decided, all that could change who wins was

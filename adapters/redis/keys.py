@@ -84,6 +84,11 @@ class Keys:
         is decided."""
         return f"searched:{auction_id}"
 
+    def looked(self, auction_id: str) -> str:
+        """String, JSON: the looks at the conversation after its watermark, of each source. What they found waits in the
+        queue or is decided."""
+        return f"looked:{auction_id}"
+
     def segment(self, auction_id: str, number: int) -> str:
         """String: older bids of the auction, packed away; which of them belong together its checkpoint knows."""
         return f"segment:{auction_id}:{number}"
@@ -157,7 +162,7 @@ class Keys:
         kinds |= {self.current: "hash", self.own_posts: "hash", self.dead: "stream"}
         for auction_id, day in days.items():
             kinds |= {self.day(day): "hash", self.bids(auction_id): "zset", self.queue(auction_id): "stream"}
-            kinds[self.searched(auction_id)] = "string"
+            kinds |= {self.searched(auction_id): "string", self.looked(auction_id): "string"}
         for name in ("house", self.nameless):
             kinds[self.queue(name)] = "stream"
         for writer in writers:

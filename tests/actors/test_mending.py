@@ -53,6 +53,7 @@ def _named(keys: Keys) -> dict[str, str]:
         "alive": keys.alive,
         "x_away": keys.x_away,
         "searched": keys.searched("m-01"),
+        "looked": keys.looked("m-01"),
         "own_posts": keys.own_posts,
         "checkpoint": keys.checkpoint("m-01"),
         "previous": keys.previous_checkpoint("m-01"),
@@ -157,3 +158,12 @@ def test_a_day_that_was_never_prepared_has_no_view_to_be_made(stage: Stage) -> N
     stage.step(auction)
     Mending(stage.client, stage.keys).mend(DAYS)
     assert not stage.client.exists(stage.keys.day(1), stage.keys.current)
+
+
+@pytest.mark.requirement("RED-4", "SUP-3")
+def test_what_waited_in_a_queue_that_is_gone_is_looked_for_again(stage: Stage, day: dict[str, str]) -> None:
+    for auction_id in DAYS:
+        stage.client.set(stage.keys.looked(auction_id), "{}")
+    stage.client.delete(stage.keys.queue("m-01"))
+    assert Mending(stage.client, stage.keys).mend(DAYS)
+    assert [stage.client.exists(stage.keys.looked(auction_id)) for auction_id in DAYS] == [0, 1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.sweeps import PAGES_A_LOOK, Ask, Sweep
+from actors.sweeps import KEPT_LOOKS, PAGES_A_LOOK, Ask, Look, Sweep
 from auction.rules import SNOWFLAKE_EPOCH_MS, posted_at_ms
 
 LAG_MS = 60
@@ -62,6 +62,77 @@ def test_a_restart_goes_on_from_what_is_proven() -> None:
     sweep = Sweep(LAG_MS, T0 + 70)
     assert sweep.next(T0 + 100, T0 + 70) is None
     assert sweep.next(T0 + 100, T0 + 90) == Ask(T0 + 70, T0 + 90)
+
+
+def restarted(sweep: Sweep, watermark: int, now: int) -> Sweep:
+    """The sweep of a process that goes on after this one."""
+    after = Sweep(LAG_MS, T0 + watermark)
+    after.go_on(sweep.looks(T0 + now), T0, T0 + now)
+    return after
+
+
+@pytest.mark.requirement("X-3", "SUP-3")
+def test_a_restart_looks_once_more_at_what_was_looked_at_and_proves_it_with_that() -> None:
+    sweep = Sweep(LAG_MS, T0)
+    look(sweep, 40, 40, [20])
+    look(sweep, 80, 80, [20])
+    sweep = restarted(sweep, 0, 85)
+    assert look(sweep, 99, 80, [20]) is None, "the lag has not passed"
+    assert look(sweep, 100, 80, [20]) == 40
+    sweep = restarted(sweep, 0, 105)
+    assert look(sweep, 140, 80, [20]) is None, "beyond the watermark nothing stays proven"
+    assert look(sweep, 160, 80, [20]) == 80
+    sweep.forget_before(T0 + 40)
+    assert [each.from_ms - T0 for each in sweep.looks(T0 + 200)] == [40]
+
+
+@pytest.mark.requirement("X-3", "SUP-3", "RED-4")
+@pytest.mark.parametrize(
+    "wrong",
+    {
+        "before the post": Look(T0 - 1, T0 + 40, T0 + 50, ""),
+        "a gap behind the watermark": Look(T0 + 11, T0 + 40, T0 + 50, ""),
+        "of a time that had not come": Look(T0, T0 + 40, T0 + 39, ""),
+        "made later than now": Look(T0, T0 + 40, T0 + 101, ""),
+    }.items(),
+    ids=str,
+)
+def test_a_restart_goes_on_from_no_look_that_leaves_a_gap_or_cannot_have_been_made(wrong: tuple[str, Look]) -> None:
+    sweep = Sweep(LAG_MS, T0 + 10)
+    sweep.go_on([wrong[1], Look(T0 + 40, T0 + 60, T0 + 60, "")], T0, T0 + 100)
+    assert sweep.next(T0 + 200, T0 + 90) == Ask(T0 + 10, T0 + 90)
+
+
+@pytest.mark.requirement("X-3", "SUP-3")
+def test_a_restart_begins_within_a_slice_that_the_watermark_has_passed_in_part_and_goes_on_in_as_long_slices() -> None:
+    sweep = Sweep(LAG_MS, T0 + 10)
+    sweep.go_on([Look(T0, T0 + 5, T0 + 50, ""), Look(T0, T0 + 40, T0 + 50, "")], T0, T0 + 50)
+    assert sweep.next(T0 + 110, T0 + 900) == Ask(T0, T0 + 40)
+    assert sweep.next(T0 + 109, T0 + 900) == Ask(T0 + 40, T0 + 120)
+    assert sweep.proven_ms == T0 + 10
+
+
+@pytest.mark.requirement("X-3")
+def test_a_slice_that_was_proven_before_it_was_cut_anew_is_not_proven_by_one_look() -> None:
+    sweep = Sweep(LAG_MS, T0)
+    look(sweep, 0, 30, [])
+    look(sweep, 1, 50, [])
+    assert sweep.next(T0 + LAG_MS, T0 + 50) == Ask(T0, T0 + 30)
+    sweep.read(Ask(T0 + 30, T0 + 50), [], None, T0 + LAG_MS)  # the later slice is proven first
+    assert sweep.cut(Ask(T0, T0 + 30), 10)
+    look(sweep, 70, 50, [])
+    assert [each.to_ms - T0 for each in sweep.looks(T0 + 70)] == [10, 30, 50]
+    assert look(sweep, 129, 50, []) is None
+    assert look(sweep, 130, 50, [40]) == 30, "a post has come up in the later slice"
+
+
+@pytest.mark.requirement("X-3")
+def test_so_many_looks_outlive_a_restart_and_no_more() -> None:
+    sweep = Sweep(LAG_MS, T0)
+    for to in range(1, KEPT_LOOKS + 10):
+        look(sweep, to, to, [])
+    assert len(sweep.looks(T0 + 1_000)) == KEPT_LOOKS
+    assert len(sweep.looks(T0 + 7)) == 7
 
 
 @pytest.mark.requirement("X-3")
@@ -192,7 +263,9 @@ POSTS = st.lists(
 )
 # Before each request: how long it takes until the next one, and what becomes of it.
 REQUESTS = st.lists(
-    st.tuples(st.integers(0, 15), st.sampled_from(["answered", "failed", "too large"])), min_size=1, max_size=120
+    st.tuples(st.integers(0, 15), st.sampled_from(["answered", "answered", "failed", "too large", "restarted"])),
+    min_size=1,
+    max_size=120,
 )
 
 
@@ -202,9 +275,12 @@ REQUESTS = st.lists(
 def test_a_time_is_proven_only_by_two_equal_looks_at_every_slice_before_it(
     posts: list[Visible], requests: list[tuple[int, str]]
 ) -> None:
-    sweep, search, now_ms, last_ms = Sweep(LAG_MS, T0), Search(posts), 0, 0
+    sweep, search, now_ms, last_ms, watermark_ms = Sweep(LAG_MS, T0), Search(posts), 0, 0, 0
     for gap_ms, outcome in requests:
         now_ms += gap_ms
+        if outcome == "restarted":
+            sweep, last_ms = restarted(sweep, watermark_ms, now_ms), watermark_ms
+            continue
         ask = sweep.next(T0 + now_ms, T0 + now_ms - SEARCH_LAG_MS)
         assert ask == sweep.next(T0 + now_ms, T0 + now_ms - SEARCH_LAG_MS), "what is next follows from the state"
         if ask is None:
@@ -218,7 +294,9 @@ def test_a_time_is_proven_only_by_two_equal_looks_at_every_slice_before_it(
         proven_ms = sweep.proven_ms - T0
         assert last_ms <= proven_ms <= sweep.reached_ms - T0
         assert search.proves(0, proven_ms)
-        last_ms = proven_ms
+        if proven_ms > last_ms:  # the watermark follows a proof later
+            watermark_ms, last_ms = last_ms, proven_ms
+            sweep.forget_before(T0 + watermark_ms)
 
 
 @pytest.mark.requirement("X-3", "BID-5")

@@ -268,17 +268,15 @@ def test_a_day_is_closed_however_often_the_sweeper_starts_anew(
 ) -> None:
     auction, post = open_on_x()
     made = posted_before_the_end(stage, x, post, "0.2", "0.3")
-    stage.step(sweeper(), auction)
     stage.clock.goes_on(30_000)
     for _ in range(3):
-        # A life of two looks is the shortest that can prove anything; each of these has one only.
-        stage.step(sweeper(), auction)
-    assert stage.logged(WatermarkMoved, ResultNamed) == []
-    actor = sweeper()
-    stage.step(actor, auction)
+        stage.step(sweeper(), auction)  # the same look again: the lag has not passed
+    ends_at_ms = stage.logged(EndFrozen)[0].ends_at_ms
+    assert not [moved for moved in stage.logged(WatermarkMoved) if moved.watermark_ms >= ends_at_ms]
+    assert stage.logged(ResultNamed) == []
     stage.clock.goes_on(TIMING.lag_ms)
-    stage.step(actor, auction)
-    assert stage.logged(WatermarkMoved)[-1].watermark_ms >= stage.logged(EndFrozen)[0].ends_at_ms
+    stage.step(sweeper(), auction)  # the second look of another process proves what the first one has seen
+    assert stage.logged(WatermarkMoved)[-1].watermark_ms >= ends_at_ms
     assert stage.logged(ResultNamed) == []
     stage.step(sweeper(), auction)  # goes on from the watermark: nothing has to be proven again
     stage.step(sweeper(), auction)
@@ -286,6 +284,24 @@ def test_a_day_is_closed_however_often_the_sweeper_starts_anew(
     assert (result.outcome, result.winner.post_id) == (Outcome.SOLD, made[1])
     assert len(stage.logged(BidAccepted, BidRefused)) == 2
     assert stage.current()["phase"] == Phase.COMPLETED
+
+
+@pytest.mark.requirement("RED-4", "SUP-3", "X-3")
+@pytest.mark.parametrize("stored", [b"", b"\xff", b"[]", b'{"search": [[1, 2]]}', b'{"search": [["", 2, 3, ""]]}'])
+def test_looks_that_cannot_be_read_are_made_anew(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper], stored: bytes
+) -> None:
+    auction, post = open_on_x()
+    posted_before_the_end(stage, x, post, "0.2")
+    stage.step(sweeper(), auction)
+    assert stage.client.get(stage.keys.looked("m-01")) not in (None, b"{}")
+    stage.client.set(stage.keys.looked("m-01"), stored)
+    stage.clock.goes_on(30_000)
+    actor = sweeper()
+    for _ in range(3):
+        stage.step(actor, auction)
+        stage.clock.goes_on(TIMING.lag_ms)
+    assert stage.logged(ResultNamed)[0].outcome is Outcome.SOLD
 
 
 @pytest.mark.requirement("X-3")
