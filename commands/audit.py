@@ -100,12 +100,12 @@ def audit(
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
 
     found = _replay(entries(), at_rest, auction_id, readers=readers)
-    resting = [day for name, day in found.days.items() if name in at_rest]
-    differences = (
-        _state_differs(client, keys, day) or _history_differs(client, keys, day.auction_id, found.posts[day.auction_id])
-        for day in resting
-    )
-    found.difference = found.difference or next(filter(None, differences), None)
+    for name, day in found.days.items():
+        if found.difference is None and name in at_rest:
+            difference = _state_differs(client, keys, day) or _history_differs(client, keys, name, found.posts[name])
+            # A commit moves the head, the state and the history together: a difference counts only at the same head.
+            if difference and log.heads().get(name) == at_rest[name]:
+                found.difference = difference
     return found
 
 
