@@ -31,20 +31,22 @@ LIMITS: dict[str, dict[str, int]] = {
 # What an app may do in 24 hours, whoever signs.
 DAILY_LIMITS = {"POST /2/tweets": 10_000}
 _QUARTER, _DAY = "x-rate-limit", "x-app-limit-24hour"
-_HEADERS = "rate_headers"
+_HEADERS, _WINDOWS = "rate_headers", "rate_windows"
 
 
 class Window:
     """What may be asked of one endpoint within `length_ms`; it begins with the first request after the last one.
 
     `total` is what was used of all, `most` the most that was ever used of one, `exceeded` how often it was asked
-    beyond, `early` how often it was asked although a 429 had told (by a fault) to wait.
+    beyond although an answer had stated the limit, `early` how often it was asked although a 429 had told (by a fault)
+    to wait.
     """
 
     def __init__(self, prefix: str, limit: int, length_ms: int) -> None:
         self.prefix, self.limit, self.length_ms = prefix, limit, length_ms
         self.used = self.total = self.most = self.exceeded = self.early = 0
         self.closed_until_ms = 0
+        self.is_stated = False  # an answer with the limit has left; before, nobody can know it
         self._ends_at_ms = 0
 
     def take(self, at_ms: int) -> bool:
@@ -54,7 +56,7 @@ class Window:
         if at_ms < self.closed_until_ms:
             self.early += 1
         if self.used >= self.limit:
-            self.exceeded += 1
+            self.exceeded += self.is_stated
             return False
         self.used += 1
         self.total += 1
@@ -86,7 +88,7 @@ class Rates:
         at_ms = self._clock()
         within = [window.take(at_ms) for window in windows]
         headers = {name: value for window in windows for name, value in window.headers().items()}
-        request[_HEADERS] = headers
+        request[_HEADERS], request[_WINDOWS] = headers, windows
         if not all(within):
             raise self.refusal()
 
@@ -154,3 +156,6 @@ class Rates:
 async def state_limits(request: web.Request, response: web.StreamResponse) -> None:
     """To be called before any answer's headers leave: puts those of its window in."""
     response.headers.update(request.get(_HEADERS, {}))
+    if request.transport is not None and not request.transport.is_closing():
+        for window in request.get(_WINDOWS, ()):
+            window.is_stated = True

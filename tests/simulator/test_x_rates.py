@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 import tweepy
 
 from simulator.x.rates import DAILY_LIMITS, LIMITS, Window
@@ -24,6 +25,7 @@ def x(tmp_path: Path) -> Iterator[SimulatedX]:
 @pytest.mark.requirement("X-4")
 def test_a_window_begins_with_its_first_request_and_counts_what_goes_beyond() -> None:
     window = Window("x-rate-limit", 2, 1_000)
+    window.is_stated = True
     taken = [window.take(at_ms) for at_ms in (5_300, 6_200, 6_299, 6_300, 6_301, 6_302)]
     assert taken == [True, True, False, True, True, False]
     assert (window.used, window.most, window.exceeded) == (2, 2, 2)
@@ -85,6 +87,21 @@ def test_who_asks_beyond_a_window_is_refused_told_when_and_counted(x: SimulatedX
     until(lambda: time.time() >= reset_s)
     ask()
     assert counted() == {"limit": 2, "most": 2, "exceeded": 1}
+    client.session.close()
+
+
+@pytest.mark.requirement("X-4")
+def test_who_asks_beyond_a_limit_that_no_answer_has_stated_is_refused_and_not_counted(x: SimulatedX) -> None:
+    x.tell("rates", endpoint=TIMELINE, limit=1)
+    x.tell("faults", kind="response_lost", count=1)
+    client = x.client()
+    with pytest.raises(requests.ConnectionError):
+        client.get_users_tweets(ACCOUNT_ID)
+    for beyond in (0, 1):
+        with pytest.raises(tweepy.TooManyRequests):  # whose headers are the first that state the limit
+            client.get_users_tweets(ACCOUNT_ID)
+        [window] = [window for window in x.ask("rates")["windows"] if window["endpoint"] == TIMELINE]
+        assert (window["total"], window["exceeded"]) == (1, beyond)
     client.session.close()
 
 
