@@ -32,6 +32,8 @@ POLL_S = 0.005
 LOG_BYTES = 1_000_000  # the server's own log is put aside at a start when it is longer
 FULL_BYTES = 2**16  # less than this left on a disk, in bytes, is a full one
 _UNREADABLE = re.compile("append only file|AOF|RDB")
+_OWN_LINE = re.compile(r"^[0-9]+:[A-Z] .*", re.MULTILINE)
+WORDS = 500  # characters of the server's last line
 _NO_ROOM = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
 MAX_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux, 103 on macOS
 SOCKET_NAME = "valkey.sock"
@@ -260,8 +262,9 @@ class EmbeddedServer:
 
     def _last_words(self) -> str:
         said = self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
-        lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
-        return f"{lines[-1]} ({self.log_file})"
+        # It quotes bytes of a damaged file, at some of which Python ends a line; its own lines begin with its process.
+        lines = _OWN_LINE.findall(said) or said.strip().splitlines() or ["it said nothing"]
+        return f"{lines[-1][:WORDS]} ({self.log_file})"
 
 
 def _binary() -> str:
