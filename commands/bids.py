@@ -7,15 +7,17 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 import redis
 from rich.text import Text
 
+from adapters.redis.entry import LogEntry
+from adapters.redis.errors import LogDamaged
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader
+from adapters.redis.log import LogReader, verify_chain
 from auction.day import AuctionDay
 from auction.money import format_eth
 from auction.rules import posted_at_ms
@@ -24,7 +26,7 @@ from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from commands.tables import console, table_on
 from messages.base import Refusal, Wei
-from messages.events import AnyEvent, AuctionEvent, BidAccepted, BidRefused, DayStarted
+from messages.events import AuctionEvent, BidAccepted, BidRefused, DayStarted
 
 EXAMPLE = "auction-manager bids marathon-07 --limit 20"
 ENTRIES_A_READ = 256
@@ -69,26 +71,34 @@ def run(args: argparse.Namespace) -> int:
 
 
 def history(client: redis.Redis, keys: Keys, auction_id: str | None = None) -> list[HistoricBid]:
-    """Every bid of the auction, or of all auctions, in the order of the posts. Raises CommandError, StoreError."""
+    """Every bid of the auction, or of all auctions, in the order of the posts. Raises CommandError, StoreError, and
+    LogDamaged where the log is not what was written."""
     days: dict[str, AuctionDay] = {}
     seen: defaultdict[str, list[BidAccepted | BidRefused]] = defaultdict(list)
-    for writer, events in _entries(client, keys):
-        for event in events:
-            if isinstance(event, DayStarted) and auction_id in (None, event.auction_id):
-                days[event.auction_id] = AuctionDay(event.auction_id)
-        if writer in days:
-            days[writer].replay(event for event in events if isinstance(event, AuctionEvent))
-            seen[writer] += (event for event in events if isinstance(event, BidAccepted | BidRefused))
+
+    def followed() -> Iterator[LogEntry]:
+        for entry in _entries(client, keys):
+            yield entry  # its chain is followed before anything is made of it
+            events = entry.events()
+            for event in events:
+                if isinstance(event, DayStarted) and auction_id in (None, event.auction_id):
+                    days[event.auction_id] = AuctionDay(event.auction_id)
+            if entry.writer in days:
+                days[entry.writer].replay(event for event in events if isinstance(event, AuctionEvent))
+                seen[entry.writer] += (event for event in events if isinstance(event, BidAccepted | BidRefused))
+
+    if damage := verify_chain(followed()):
+        raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
     if auction_id and auction_id not in days:
         raise CommandError(f"there is no auction {auction_id} in the log")
     found = [bid for name, day in days.items() for bid in _judged(day, seen[name])]
     return sorted(found, key=lambda bid: bid.seen.post_id)
 
 
-def _entries(client: redis.Redis, keys: Keys) -> Iterator[tuple[str, Sequence[AnyEvent]]]:
+def _entries(client: redis.Redis, keys: Keys) -> Iterator[LogEntry]:
     log, after = LogReader(client, keys), 0
     while entries := log.read(after, ENTRIES_A_READ):
-        yield from ((entry.writer, entry.events()) for entry in entries)
+        yield from entries
         after = entries[-1].last_seq
 
 

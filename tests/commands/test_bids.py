@@ -52,6 +52,18 @@ def test_the_history_has_every_bid_with_amount_time_and_verdict_as_of_now(line: 
     assert "\x1b" not in said.out
 
 
+@pytest.mark.usefixtures("day")
+@pytest.mark.requirement("RED-5")
+@pytest.mark.parametrize("place", range(4))
+def test_a_log_that_lacks_an_entry_is_told_in_one_line(line: Line, marathon: Store, place: int) -> None:
+    entry_id, _ = marathon.client.xrange(marathon.keys.log)[place]
+    marathon.client.xdel(marathon.keys.log, entry_id)
+    said = line("bids", AUCTION)
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("auction-manager: the log is damaged: seq ")
+    assert said.err.count("\n") == 1
+
+
 def test_the_verdicts_are_those_of_the_day(line: Line, day: AuctionDay) -> None:
     assert day.standings
     told = json.loads(line("bids", AUCTION, "--json").out)
