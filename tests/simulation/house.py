@@ -6,7 +6,7 @@ real `ChildTable`. Only what reaches outside is exchanged: the store's client, X
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from typing import Any
 
 import pykka
@@ -217,9 +217,9 @@ class Hub:
     def on_stage(self) -> str | None:
         return self._stage.auction_id
 
-    def publish(self, heard: Sequence[tuple[int, AnyEvent]]) -> None:
+    def publish(self, heard: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
         for seq, event in heard:
-            self._stage.fold(seq, event)
+            self._stage.fold(seq, event, seq in passing)
         self._watch.shown(heard)
 
     def state(self) -> FeedState:
