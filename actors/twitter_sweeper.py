@@ -30,6 +30,7 @@ from adapters.redis.client import execute
 from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
 from adapters.x.errors import TooMuch, UnreadablePost, XUnavailable
+from adapters.x.limits import LONGEST_WAIT_MS
 from auction.catch_up import HOUSE
 from auction.rules import posted_at_ms
 from messages.base import Hint, Phase
@@ -70,7 +71,11 @@ class TwitterSweeper(Actor):
         self._conversations: dict[str, Conversation] = {}
         # Whose turn is next: an auction and a kind of request. And until when X is left alone with one.
         self._turns: deque[tuple[str, str]] = deque()
-        self._not_before_ms: dict[str, int] = {}
+        self._not_before_ms: dict[str, int] = {}  # by the steady clock, which no setting of the time moves
+        for kind in KINDS:
+            left_ms = execute(self._client, "PTTL", self.keys.x_held(kind))
+            if 0 < left_ms <= LONGEST_WAIT_MS:
+                self._not_before_ms[kind] = self._x.clock.steady_ms() + left_ms
         self._clock_read_s = float("-inf")
         self._goes_on = False
         self._outage = XOutage(self._client, self.keys.x_away, self._tell_house)
@@ -118,7 +123,7 @@ class TwitterSweeper(Actor):
     def _asks(self, conversation: Conversation, kind: str) -> bool:
         """Whether a request of this kind was due, and was tried."""
         now_ms = self._clock()
-        if now_ms < self._not_before_ms.get(kind, 0):
+        if self._x.clock.steady_ms() < self._not_before_ms.get(kind, 0):
             return False
         try:
             match kind:
@@ -131,7 +136,7 @@ class TwitterSweeper(Actor):
                 case source:
                     was_due = self._sweep(conversation, source, now_ms)
         except XUnavailable as unavailable:
-            self._not_before_ms[kind] = now_ms + (unavailable.retry_after_ms or RETRY_X_MS)
+            self._leave_alone(kind, unavailable)
             log.warning("%s is not swept as it should be: %s", conversation.day.auction_id, unavailable)
             if kind == SEARCH:
                 self._outage.failed(unavailable, now_ms)
@@ -141,6 +146,13 @@ class TwitterSweeper(Actor):
         if was_due:
             self._mark(conversation)
         return was_due
+
+    def _leave_alone(self, kind: str, unavailable: XUnavailable) -> None:
+        """For as long as X asks for; where a window is used up, a process that comes after has to know it too."""
+        wait_ms = unavailable.retry_after_ms or RETRY_X_MS
+        self._not_before_ms[kind] = self._x.clock.steady_ms() + wait_ms
+        if unavailable.status == HTTPStatus.TOO_MANY_REQUESTS:
+            execute(self._client, "SET", self.keys.x_held(kind), "", "PX", wait_ms)
 
     def _follow(self) -> None:
         """The conversations of the open auctions, as the days' state in the store names them."""

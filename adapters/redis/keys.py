@@ -147,6 +147,11 @@ class Keys:
         """String, there while X cannot be reached: since when (UTC ms). It goes with what makes up for that."""
         return f"x-away:{self.marathon_id}"
 
+    def x_held(self, kind: str) -> str:
+        """String that expires when X may be asked again for this kind of request: a process that comes after does not
+        know what its predecessor has asked."""
+        return f"x-held:{self.marathon_id}:{kind}"
+
     def checkpoint(self, writer: str) -> str:
         """String: the writer's state as of a place in the log, versioned and checksummed."""
         return f"checkpoint:{self.marathon_id}:{writer}"

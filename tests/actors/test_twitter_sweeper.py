@@ -304,6 +304,32 @@ def test_looks_that_cannot_be_read_are_made_anew(
     assert stage.logged(ResultNamed)[0].outcome is Outcome.SOLD
 
 
+@pytest.mark.requirement("X-4", "SUP-3")
+def test_a_process_that_comes_after_does_not_ask_beyond_the_window_that_its_predecessor_has_used_up(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    _, post = open_on_x()
+    x.reply("ann", "0.2 ETH #AuctionDay", post)
+    endpoint = "GET /2/tweets/search/recent"
+
+    def exceeded() -> int:
+        return sum(window["exceeded"] for window in x.ask("rates")["windows"] if window["endpoint"] == endpoint)
+
+    ahead(stage)
+    x.tell("rates", endpoint=endpoint, limit=1)
+    try:
+        first = sweeper()
+        for _ in range(2):  # the second time it is held back
+            stage.step(first)
+            stage.clock.goes_on(TIMING.interval_ms)
+        before = exceeded()
+        for _ in range(2):
+            stage.step(sweeper(x_client(budget=Budget({}))))
+        assert exceeded() == before
+    finally:
+        x.tell("rates", endpoint=endpoint, limit=450)
+
+
 @pytest.mark.requirement("X-3")
 def test_a_day_with_a_result_is_not_swept_any_more(
     stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]

@@ -150,6 +150,11 @@ class ModelStore:
             self.expires_ms[key] = self._clock() + int(options[options.index(b"PX") + 1])
         return True
 
+    def _do_pttl(self, key: bytes) -> int:
+        if self._kind(key) == "none":
+            return -2
+        return self.expires_ms[key] - self._clock() if key in self.expires_ms else -1
+
     def _do_setrange(self, key: bytes, at: bytes, value: bytes) -> int:
         assert not value, "only to see whether it is refused"
         return len(self._get(key, bytes, b""))

@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 READS = frozenset(
-    {"GET", "HGET", "HMGET", "HGETALL", "XRANGE", "XLEN", "ZRANGEBYSCORE", "ZMSCORE", "EXISTS", "TYPE", "TIME", "INFO"}
+    {
+        "GET",
+        "HGET",
+        "HMGET",
+        "HGETALL",
+        "XRANGE",
+        "XLEN",
+        "ZRANGEBYSCORE",
+        "ZMSCORE",
+        "EXISTS",
+        "PTTL",
+        "TYPE",
+        "TIME",
+        "INFO",
+    }
 )
 
 
