@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from importlib import import_module
 
 import end_signals
-import standard_streams
 from adapters.redis.errors import StoreError
+from commands import standard_streams
 from commands.common import CommandError
+from ledger.entry import LogDamaged
 from settings import SettingsError
 
 # Each is a module of `commands`, with `EXAMPLE`, `add_options` and `run`; its docstring is what its --help says. What
@@ -88,8 +89,8 @@ def _told(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         standard_streams.give_up_output()
         return NO_READER
-    except (CommandError, StoreError, OSError) as error:
-        from auction.words import one_line
+    except (CommandError, StoreError, LogDamaged, OSError) as error:
+        from auction.wording.lines import one_line
 
         print(f"auction-manager: {one_line(_in_words(error))}", file=sys.stderr)  # may quote what strangers have said
         try:

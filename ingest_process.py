@@ -1,8 +1,9 @@
 """The ingest in a process of its own, for floods that one interpreter is not enough for (`x.ingest_process`).
 
-`actors/ingest_keeper` starts it and tells it on standard input what it needs (`IngestPlan`); once that input ends, so
-does this. What it shares with the house is the store: the input queues are the seam. On standard output it says its
-hints, one a line: kind and addressee. Exit codes: 0 as asked, 75 it has to wait for the store, 70 it died or hung.
+`actors/twitter/ingest_keeper` starts it and tells it on standard input what it needs (`IngestPlan`); once that input
+ends, so does this. What it shares with the house is the store: the input queues are the seam. On standard output it
+says its hints, one a line: kind and addressee. Exit codes: 0 as asked, 75 it has to wait for the store,
+70 it died or hung.
 """
 
 import gc
@@ -17,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from actors.ingest_keeper import TRY_AGAIN
 from actors.ports import StoreAccess
-from actors.twitter_ingest import TwitterIngest
+from actors.twitter.ingest import TwitterIngest
+from actors.twitter.ingest_keeper import TRY_AGAIN
 from adapters import process_log
 from adapters.redis.client import connect
 from adapters.redis.errors import OutcomeUnknown, QueueFull, StoreUnavailable

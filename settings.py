@@ -18,13 +18,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from adapters.config_file import Form, ListOf, Reading, Secret, Section, forms, masked_toml, read_toml
 from auction.calendar import Window, marathon_calendar
-from auction.money import format_eth, parse_eth
 from auction.rules import RULES_VERSION
 from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
+from config import Form, ListOf, Reading, Secret, Section, forms, masked_toml, read_toml
 from loopback import is_loopback
 from messages.base import Lot, Rules, Wei
+from messages.money import format_eth, parse_eth
 
 __all__ = ["Secret", "Settings", "SettingsError", "load", "masked"]
 

@@ -31,34 +31,33 @@ from redis import RedisError
 
 import end_signals
 import ingest_process
-from actors.announcer import Announcer
-from actors.auction import Auction
+from actors.announcer.actor import Announcer
+from actors.announcer.outbox import Posting
+from actors.auction.actor import Auction
+from actors.auction.poison import DiedOnTrial, Suspects
+from actors.auction.receipts import Histories
 from actors.chain_watcher import ChainWatcher, Watched
-from actors.day_plan import FurtherDay, stored_plan
 from actors.eliza_bridge import ElizaBridge
-from actors.histories import Histories
-from actors.house_state import begun_state
-from actors.ingest_keeper import IngestKeeper
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
-from actors.mending import Mending
-from actors.outbox import Posting
-from actors.plan_change import PlanRefused, carried_on
-from actors.poison import DiedOnTrial, Suspects
 from actors.ports import StoreAccess
-from actors.scheduler import DayPlan, Scheduler
-from actors.swept import Timing
-from actors.twitter_ingest import TwitterIngest
-from actors.twitter_sweeper import TwitterSweeper
+from actors.scheduler.actor import DayPlan, Scheduler
+from actors.scheduler.day_plan import FurtherDay, stored_plan
+from actors.scheduler.house_state import begun_state
+from actors.scheduler.plan_change import PlanRefused, carried_on
+from actors.twitter.conversation import Timing
+from actors.twitter.ingest import TwitterIngest
+from actors.twitter.ingest_keeper import IngestKeeper
+from actors.twitter.reconciler import TwitterSweeper
 from adapters import alarms, metrics, open_files, process_file
+from adapters.chain.node import Node, NodeUnavailable
 from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.auth import Operators
 from adapters.http.clients import Clients
 from adapters.http.private import Identity
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
-from adapters.livestream.programme import Programme, coming
-from adapters.own_process import OwnProcess
+from adapters.livestream.upcoming_days import Programme, coming
 from adapters.process_file import ProcessFile
 from adapters.redis import fitness, functions, layout
 from adapters.redis.client import connect, connect_async, execute
@@ -66,7 +65,6 @@ from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import (
     DamagedState,
     LeaseEnded,
-    LogDamaged,
     NotOwner,
     OutcomeUnknown,
     QueueFull,
@@ -76,15 +74,17 @@ from adapters.redis.errors import (
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
-from adapters.shape.node import Node, NodeUnavailable
+from adapters.worker_process import OwnProcess
 from adapters.x.budget import ASSUMED, Budget
 from adapters.x.client import XClient
 from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
-from auction.catch_up import HOUSE
+from api.process_api import Reception
+from api.repair import Mending
+from auction.downtime_policy import HOUSE
 from ingest_process import IngestPlan
-from reception import Reception
+from ledger.entry import LogDamaged
 from settings import Settings, SettingsError, begins_late
 from supervision import GAVE_UP, ChildSpec, Context, Group, InjectedCrash, Restart, Supervisor
 

@@ -12,7 +12,7 @@ import msgspec
 import redis
 
 from actors.ports import Clock, StoreAccess
-from adapters.shape.node import Block, Node, NodeUnavailable
+from adapters.chain.node import Block, Node, NodeUnavailable
 from messages.codec import pack, reader_of
 from messages.events import ChainLogSeen
 from messages.hints import LogGrew

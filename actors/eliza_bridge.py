@@ -1,6 +1,6 @@
 """The bridge to the host: what happens becomes a line that the character says, each at most once, in the log.
 
-As long as no ElizaOS is configured the lines are our own (`auction.words`). Nothing said changes an auction.
+As long as no ElizaOS is configured the lines are our own (`auction.wording.lines`). Nothing said changes an auction.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import msgspec
 
 from actors.listener import LEADS, LogListener
 from actors.ports import Clock, StoreAccess
-from auction.words import host_line
+from auction.wording.lines import host_line
 from messages.codec import pack, reader_of
 from messages.events import (
     AnyEvent,

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 import redis
 
 from actors.ports import StoreAccess
-from adapters.redis.entry import LogEntry
-from adapters.redis.errors import LogDamaged
 from adapters.redis.log import LogReader
+from ledger.entry import LogDamaged, LogEntry
 from messages.events import AnyEvent, BidAccepted, BidRefused, StandingsRevised
 from messages.hints import LogGrew
 from supervision import Actor, Context

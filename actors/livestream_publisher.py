@@ -5,7 +5,7 @@ what a joining one has to know, so that a restarted process need not read the wh
 from actors.listener import LogListener, passing
 from actors.ports import StoreAccess
 from adapters.livestream.hub import FeedHub, FeedState
-from adapters.redis.entry import LogEntry
+from ledger.entry import LogEntry
 from messages.codec import pack, reader_of
 from messages.events import AnyEvent, AuctionEvent, AuctionPrepared
 from supervision import Context

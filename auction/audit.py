@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from auction.bid_text import read_bid
+from auction.bid_text.reading import read_bid
 from auction.day import AuctionDay
 from auction.eligibility import AuthorFacts
 from auction.fold import Bid, Verdict

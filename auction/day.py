@@ -11,7 +11,7 @@ from copy import deepcopy
 from msgspec.structs import replace
 
 from auction.bidding import Bidding
-from auction.catch_up import HOUSE, close_when_opened
+from auction.downtime_policy import HOUSE, close_when_opened
 from auction.orders import is_news, order_event
 from auction.replies import leader_of
 from auction.rules import posted_at_ms, rules_hash

@@ -6,8 +6,8 @@ found by folding again.
 
 from typing import Any
 
-from auction.catch_up import HOUSE, made_up_end
 from auction.controls import Controls, first_id_at
+from auction.downtime_policy import HOUSE, made_up_end
 from messages.base import Phase
 from messages.commands import (
     BarBidder,

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from auction.fold import Verdict
-from auction.money import format_eth
 from auction.record import DayRecord
 from auction.rules import posted_at_ms
 from messages.base import Refusal, Wei
 from messages.events import BidAccepted, BidRefused
+from messages.money import format_eth
 from messages.refusals import REFUSED_BECAUSE
 
 

@@ -5,7 +5,7 @@ What a reply is worth by itself is found here; how bids stand to each other is `
 
 from collections.abc import Container
 
-from auction.bid_text import read_bid
+from auction.bid_text.reading import read_bid
 from auction.eligibility import AuthorFacts, ineligible
 from auction.fold import Bid, Link, Verdict
 from auction.rules import posted_at_ms

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.log_file import read_export, write_export
-from adapters.redis.entry import LogEntry
-from adapters.redis.log import first_link, next_link, verify_chain
 from auction.audit import Auditor, Texts, read_texts
 from auction.day import AuctionDay
 from benchmarks.lines import HASHTAG, INCREMENT_WEI, RESERVE_WEI, War
 from benchmarks.measuring import Measure
 from commands.audit import audit_file, without_garbage
 from commands.reading_ahead import Readers
+from ledger.entry import LogEntry
+from ledger.export import read_export, write_export
+from ledger.hash_chain import first_link, next_link, verify_chain
 from messages.base import Wei
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand

@@ -20,18 +20,19 @@ import redis
 from rich.console import Console
 from rich.progress import Progress
 
-from actors.auction import day_view
-from adapters.log_file import DamagedExport, read_export
+from actors.auction.actor import day_view
 from adapters.redis.client import execute
-from adapters.redis.entry import LogEntry
 from adapters.redis.keys import Keys
-from adapters.redis.log import Head, LogReader, verify_chain
+from adapters.redis.log import LogReader
 from auction.audit import Auditor, Texts
 from auction.day import AuctionDay
-from auction.words import one_line
+from auction.wording.lines import one_line
 from commands.common import CommandError, add_config, settings_of
 from commands.reading_ahead import Readers
 from commands.store import store_of
+from ledger.entry import LogEntry
+from ledger.export import DamagedExport, read_export
+from ledger.hash_chain import Head, verify_chain
 from messages.events import DayStarted, DayVoided, Observed
 
 EXAMPLE = "auction-manager audit --auction marathon-07"

@@ -14,19 +14,19 @@ import msgspec
 import redis
 from rich.text import Text
 
-from adapters.redis.entry import LogEntry
-from adapters.redis.errors import LogDamaged
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.log import LogReader
 from auction.day import AuctionDay
-from auction.money import format_eth
 from auction.rules import posted_at_ms
-from auction.words import injected_mark, one_line, utc
+from auction.wording.lines import injected_mark, one_line, utc
 from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from commands.tables import console, table_on
+from ledger.entry import LogDamaged, LogEntry
+from ledger.hash_chain import verify_chain
 from messages.base import Refusal, Wei
 from messages.events import AuctionEvent, BidAccepted, BidRefused, DayStarted
+from messages.money import format_eth
 
 EXAMPLE = "auction-manager bids marathon-07 --limit 20"
 ENTRIES_A_READ = 256

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 import supervisor
-from actors.day_plan import FurtherDay
-from actors.scheduler import DayPlan
+from actors.scheduler.actor import DayPlan
+from actors.scheduler.day_plan import FurtherDay
 from auction.calendar import Window
 from messages.base import Lot, Wei
 from settings import Settings

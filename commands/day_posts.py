@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from auction.calendar import Window
-from auction.posts import auction_post, closing_post, result_post
 from auction.rules import rules_hash
+from auction.wording.posts import auction_post, closing_post, result_post
 from messages.base import Outcome, Wei
 from messages.events import AuctionPrepared, ClosingSoon, Leader, ResultNamed
 from messages.post_weight import POST_LIMIT, weight

@@ -15,12 +15,12 @@ import msgspec
 import redis
 from rich.text import Text
 
-from actors.letters import HopelessLetter, destination, discard_order
-from actors.operations import WHY_CHARACTERS
+from actors.twitter.dead_letters import HopelessLetter, destination, discard_order
 from adapters.redis.keys import Keys
 from adapters.redis.queue import START, DeadLetter, Queue
-from auction.catch_up import HOUSE
-from auction.words import one_line, utc
+from api.orders import WHY_CHARACTERS
+from auction.downtime_policy import HOUSE
+from auction.wording.lines import one_line, utc
 from commands.common import CommandError, add_config, house_ms, settings_of
 from commands.store import store_of
 from commands.tables import console, table_on

@@ -24,6 +24,7 @@ from commands.follow import Follower
 from commands.report import Report, table_of
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from commands.tables import console
+from ledger.entry import LogDamaged
 from settings import load
 from simulator.launch import SimulatorFailed, port_of
 
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         if args.once:
             try:
                 reports.append(follower.report(port, plan.seed))
-            except (StoreError, SimulatorFailed):
+            except (StoreError, LogDamaged, SimulatorFailed):
                 return False  # one of them is away: it is read again at the next look
         elif not plan.ended:
             plan = _end(args.data_dir, plan)

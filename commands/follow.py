@@ -10,8 +10,9 @@ import supervisor
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
-from auction.words import log_line
+from auction.wording.lines import log_line
 from commands.report import Report, report_of
+from ledger.entry import LogDamaged
 from messages.events import (
     AnyEvent,
     BidRefused,
@@ -60,7 +61,7 @@ class Follower:
         """Shows what is new; answers that nothing has to end."""
         try:
             entries = self._log.read(self._after, ENTRIES_A_LOOK)
-        except StoreError:
+        except (StoreError, LogDamaged):
             return False  # the store is away; the supervisor sees to that, and the next look shows what was missed
         for entry in entries:
             for _, event in entry.events_after(self._after):

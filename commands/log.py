@@ -11,14 +11,14 @@ from pathlib import Path
 
 import redis
 
-from adapters.log_file import write_export
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
-from auction.words import log_line, utc
+from auction.wording.lines import log_line, utc
 from commands.audit import log_up_to
 from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
+from ledger.export import write_export
 from messages.codec import to_json
 from messages.events import AnyEvent
 

@@ -95,9 +95,9 @@ def _end_of(settings: Settings, auction_id: str | None) -> int:
 
 def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any]) -> int:
     """Replays the log, gives the order to the replayed day, and tells who leads before and after."""
-    from actors.operations import ordered
-    from actors.scheduler import HOUSE
-    from auction.words import leader_in_words, log_line
+    from actors.scheduler.actor import HOUSE
+    from api.orders import ordered
+    from auction.wording.lines import leader_in_words, log_line
     from commands.audit import audit
     from commands.store import store_of
     from messages.base import Outcome
@@ -142,7 +142,7 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
 
 def _skipped(client: "redis.Redis", keys: "Keys", day: int, as_json: bool) -> str:
     """What skipping the day would do. Raises CommandError where it could not be skipped."""
-    from actors.operations import why_not
+    from api.orders import why_not
 
     planned = {each["window"]["day"]: each for each in json.loads(client.get(keys.config) or "[]")}
     if day not in planned:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-from adapters.config_file import forms
-from auction.bid_text import bid_line
+from auction.bid_text.reading import bid_line
+from config import forms
 from settings import load
 
 EXAMPLE = 'auction-manager parse-bid --hashtag AuctionDay "0.5 ETH #AuctionDay"'

@@ -18,9 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from adapters.redis.entry import LogEntry
-from adapters.redis.errors import LogDamaged
 from auction.audit import Texts, read_texts
+from ledger.entry import LogDamaged, LogEntry
 from messages.codec import UnreadableMessage
 from messages.events import AuctionPrepared
 

@@ -15,15 +15,16 @@ from pathlib import Path
 import msgspec
 import redis
 
-from actors.mending import Mending
 from adapters import process_file
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import DirectoryInUse, LogDamaged
+from adapters.redis.errors import DirectoryInUse
 from adapters.redis.keys import Keys
 from adapters.redis.lease import new_token
 from adapters.redis.log import LogReader
+from api.repair import Mending
 from commands.common import CommandError, add_config, process_of, settings_of
+from ledger.entry import LogDamaged
 from settings import Settings
 
 EXAMPLE = "auction-manager repair --dry-run"

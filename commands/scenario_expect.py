@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from auction.money import format_eth
 from auction.units import format_duration
 from commands.report import Report
 from commands.scenario_file import ExpectedDay, Scenario
 from commands.scenario_play import Played
 from messages.base import Wei
+from messages.money import format_eth
 
 
 class Expectation(msgspec.Struct, frozen=True):

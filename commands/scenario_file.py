@@ -7,18 +7,18 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 
-from actors.injection import injected
-from actors.operations import AUCTION_ORDERS, HOUSE_ORDERS
-from adapters.config_file import Form, ListOf, Reading, Section, forms, read_toml
 from adapters.http.private import read_command
 from adapters.http.views import Refused
-from auction.money import format_eth, parse_eth
+from api.injection import injected
+from api.orders import AUCTION_ORDERS, HOUSE_ORDERS
 from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
 from commands.compressed import LEAST_FURTHER
 from commands.report import UNCOUNTED
+from config import Form, ListOf, Reading, Section, forms, read_toml
 from messages.base import Outcome, Refusal, Wei
 from messages.codec import UnreadableMessage
 from messages.events import AnyEvent
+from messages.money import format_eth, parse_eth
 from settings import SettingsError
 from simulator.x.faults import Fault
 from supervision import State

@@ -13,18 +13,18 @@ import msgspec
 from rich.console import Console
 
 import supervisor
-from actors.day_plan import DayPlan, FurtherDay
-from actors.operations import AUCTION_ORDERS
-from adapters.config_file.forms import there_is_no
+from actors.scheduler.day_plan import DayPlan, FurtherDay
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
+from api.orders import AUCTION_ORDERS
 from auction.units import format_duration
 from commands.common import CommandError, ask, token_of
 from commands.follow import Follower
 from commands.scenario_file import Order, Post, Scenario, Step
 from commands.scenario_process import MarathonProcess
 from messages.events import AnyEvent, AuctionOpened
+from messages.known_words import there_is_no
 from settings import Settings
 from simulator.launch import SimulatorFailed, ask_x
 from supervision import State

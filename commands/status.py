@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from auction.words import one_line, utc
+from auction.wording.lines import one_line, utc
 from commands.common import CommandError, add_config, ask, settings_of
 from commands.tables import console
 

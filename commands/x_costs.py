@@ -5,7 +5,7 @@ Money is in millionths of a dollar. How many people reply is nobody's setting: c
 
 import msgspec
 
-from actors.absences import LOOKS_A_LAG, NEAR_LAGS
+from actors.twitter.absences import LOOKS_A_LAG, NEAR_LAGS
 
 # X's prices of 2026-08-22 (pay-per-use), in millionths of a dollar. A post or user read is paid once a UTC day.
 PRICES_OF = "2026-08-22"

@@ -11,7 +11,7 @@ from adapters.http.auth import Operators
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.http.views import Reads, Views, Webhook
 from adapters.livestream.hub import FeedHub, FeedLimits
-from adapters.livestream.programme import Programme
+from adapters.livestream.upcoming_days import Programme
 from messages.base import Lot, Outcome, Refusal, Rules, Wei
 from messages.events import (
     AuctionOpened,

@@ -18,6 +18,7 @@ from adapters.http.places import Places
 from adapters.http.shares import Shares
 from adapters.http.views import Json, Refused
 from adapters.redis.errors import StoreError
+from ledger.entry import LogDamaged
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ async def _answered(request: web.Request, handler: Handler, deadline_s: float | 
     except (ConnectionError, web.RequestPayloadError):
         metrics.http_malformed.inc()
         return refusal("BAD_BODY", "the body ends in the middle", 400)
-    except (TimeoutError, redis.RedisError, StoreError) as fault:
+    except (TimeoutError, redis.RedisError, StoreError, LogDamaged) as fault:
         log.warning("%s: %r", what, fault)
         reason = "no answer in time; whether anything was done is not known"
         return refusal("UNAVAILABLE", reason, 503, {"Retry-After": "1"})

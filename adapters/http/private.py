@@ -8,7 +8,6 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.config_file.forms import did_you_mean
 from adapters.http.answers import answer, query
 from adapters.http.auth import Operators, check_own_name, host_of
 from adapters.http.views import Refused, Views
@@ -16,6 +15,7 @@ from adapters.metrics import CONTENT_TYPE
 from adapters.process_file import proof
 from messages.codec import UnreadableMessage
 from messages.commands import AuctionCommand
+from messages.known_words import did_you_mean
 
 DEPTH_MAX = 8
 _NONCE = re.compile(r"[0-9a-f]{64}")

@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from adapters.http.views import Json, NotFound, Reads, Refused
-from adapters.livestream.showing import shown_eth
+from adapters.livestream.json_views import shown_eth
 from adapters.redis.keys import Keys
 from adapters.redis.view import SUM
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.livestream.showing import Json, bid_of, lot_of, minimum_of, refusal_of
+from adapters.livestream.json_views import Json, bid_of, lot_of, minimum_of, refusal_of
 from messages.base import Outcome, Phase, Refusal
 from messages.events import (
     AnyEvent,

@@ -17,8 +17,8 @@ import msgspec
 
 from adapters import metrics
 from adapters.livestream.frames import Frame, Stage, StageState
-from adapters.livestream.programme import Programme
-from adapters.livestream.showing import Json
+from adapters.livestream.json_views import Json
+from adapters.livestream.upcoming_days import Programme
 from messages.base import Phase
 from messages.events import AnyEvent, BidRefused
 

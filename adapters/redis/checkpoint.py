@@ -15,7 +15,7 @@ import redis
 from adapters.redis.client import execute
 from adapters.redis.errors import DamagedState
 from adapters.redis.keys import Keys
-from adapters.redis.log import Head
+from ledger.hash_chain import Head
 from messages.codec import UnreadableMessage
 
 T = TypeVar("T")

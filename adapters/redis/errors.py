@@ -42,15 +42,6 @@ class QueueFull(StoreError):
     """More waits already than can be decided soon: come back later. Nothing was put there."""
 
 
-class LogDamaged(StoreError):
-    """The log lacks events that it must have, or holds what was never written. Trying again cannot help."""
-
-    exit_code = 1  # refused, and not given up: a process manager is not to start it again
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the log is damaged: {what}; `auction-manager repair` says what can be done")
-
-
 class DamagedState(StoreError):
     """A key beside the log holds what is none of ours. Nothing was written."""
 

@@ -13,12 +13,13 @@ import redis
 from adapters.redis import functions
 from adapters.redis.checkpoint import Checkpoint, newest_sound, seal
 from adapters.redis.client import Sent
-from adapters.redis.entry import LogEntry
-from adapters.redis.errors import LogDamaged, StoreUnavailable
+from adapters.redis.errors import StoreUnavailable
 from adapters.redis.keys import Keys
-from adapters.redis.log import Head, LogReader, first_link, next_link
+from adapters.redis.log import LogReader
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Write, flatten
+from ledger.entry import LogDamaged, LogEntry
+from ledger.hash_chain import Head, first_link, next_link
 from messages.base import Event
 from messages.codec import pack_batch
 from messages.events import AnyEvent

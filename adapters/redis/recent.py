@@ -7,7 +7,7 @@ stands here is what stands in the log. So a store that has less than that has lo
 
 import threading
 
-from adapters.redis.entry import LogEntry
+from ledger.entry import LogEntry
 
 BYTES_KEPT = 2**24  # packed; decoded they take some four times as much
 

@@ -15,19 +15,19 @@ from adapters.redis.errors import (
     HistoryLost,
     LeaseEnded,
     LibraryMissing,
-    LogDamaged,
     NotOwner,
     OutcomeUnknown,
     StoreError,
     StoreUnavailable,
     WrongSequence,
 )
+from ledger.entry import LogDamaged
 
 # The server refuses with these words before a function's first write.
 _NOT_WRITTEN = re.compile("OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM")
 _NO_CONNECTION = re.compile(r"Error (-?\d+ )?connecting to |Timeout connecting |No connection available")
 _NO_LIBRARY = "Function not found"
-_OURS: dict[str, type[StoreError]] = {
+_OURS: dict[str, type[StoreError | LogDamaged]] = {
     "NOTOWNER": NotOwner,
     "WRONGSEQUENCE": WrongSequence,
     "LEASEENDED": LeaseEnded,
@@ -68,7 +68,7 @@ def translated() -> Iterator[None]:
         raise known from fault
 
 
-def _translate(fault: redis.RedisError) -> StoreError | None:
+def _translate(fault: redis.RedisError) -> StoreError | LogDamaged | None:
     text = str(fault).partition("\n")[0]
     # redis-py cuts the code off the texts that it knows, and keeps it in status_code.
     code = fault.status_code or text.partition(" ")[0]

@@ -1,6 +1,7 @@
 """What a sight of a post lacks that a verdict needs: fields that X has left out this time, each by its name in words.
 
-Which of them are missed is found where the JSON is read (`payload`); what is made of it is `actors/first_sights`.
+Which of them are missed is found where the JSON is read (`payload`); what is made of it is
+`actors/twitter/first_sights`.
 """
 
 import re

@@ -31,7 +31,7 @@ class FoundPost(msgspec.Struct, frozen=True, gc=False):
     `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this
     post had before it was edited, oldest first: they are withdrawn, this one was posted at its own time. `lacks` is
     what a verdict needs and X has left out (`adapters/x/lacks`), empty for a whole sight. The author's facts are
-    another matter: they are looked up (`actors/authors`).
+    another matter: they are looked up (`actors/twitter/authors`).
     """
 
     bid: PlaceBid

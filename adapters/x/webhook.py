@@ -1,7 +1,7 @@
 """What X pushes to us: the answer to its challenge, its signature, and a body's meaning. Pure: bytes and a secret in.
 
 Bodies come in two shapes: that of a filtered stream's line, and the envelope of the X Activity API with one event.
-Whether and where something is queued is `actors/pushes`.
+Whether and where something is queued is `api/webhook`.
 
 X signs bodies and has challenges signed with the same key and in the same form, and anybody may send us a challenge.
 Every body that X pushes is a JSON object; so no challenge with a brace is answered, and no body without one believed.

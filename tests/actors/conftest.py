@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from actors.auction import Auction
+from actors.auction.actor import Auction
 from adapters import alarms
 from adapters.x import Credentials, XClient
 from adapters.x.clock import XClock

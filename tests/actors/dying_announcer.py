@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from actors.announcer import Announcer
+from actors.announcer.actor import Announcer
 from actors.ports import StoreAccess
 from adapters.redis.client import connect
 from adapters.redis.journal import Journal

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.auction import Auction
-from actors.day_plan import DayPlan
+from actors.auction.actor import Auction
 from actors.ports import StoreAccess
+from actors.scheduler.day_plan import DayPlan
 from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader

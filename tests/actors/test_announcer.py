@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-import actors.announcer
+import actors.announcer.actor
 import adapters.x.client
 from actors import listener
-from actors.announcer import Announcer
-from actors.conversations import REPLIES_FOLLOWED_MS
+from actors.announcer.actor import Announcer
+from actors.twitter.following import REPLIES_FOLLOWED_MS
 from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.x import XClient
 from adapters.x.clock import first_id
@@ -354,7 +354,7 @@ def test_a_log_that_is_heard_twice_is_announced_once(stage: Stage, x: SimulatedX
 def test_what_has_long_brought_nothing_to_post_is_not_heard_again(
     stage: Stage, x_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.announcer, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+    monkeypatch.setattr(actors.announcer.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
     stage.prepared()
     actor = announcer(stage, x_client())
     stage.step(actor, actor)

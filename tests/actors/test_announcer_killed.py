@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.announcer import Announcer
+from actors.announcer.actor import Announcer
 from adapters.x import XClient
 from messages.base import Phase
 from messages.events import PostMade

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-import actors.auction
-from actors.auction import Auction
+import actors.auction.actor
+from actors.auction.actor import Auction
 from adapters.redis.checkpoint import unseal
 from adapters.redis.errors import DamagedState, NotOwner
 from adapters.redis.log import LogReader
@@ -124,8 +124,8 @@ def test_a_bid_is_decided_once_however_often_it_comes(stage: Stage, opened: Auct
 def test_the_end_is_frozen_only_when_all_that_had_come_is_decided_however_short_a_turn_is(
     stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, name: str, most: float, commits: int
 ) -> None:
-    monkeypatch.setattr(actors.auction, "BIDS_A_COMMIT", 1)
-    monkeypatch.setattr(actors.auction, name, most)
+    monkeypatch.setattr(actors.auction.actor, "BIDS_A_COMMIT", 1)
+    monkeypatch.setattr(actors.auction.actor, name, most)
     for amount in range(2, 7):
         stage.queues.append("m-01", [reply(amount * 1000, amount, f"0.{amount}")])
     stage.clock.now_ms = CLOSES_MS + HOUR_MS
@@ -280,7 +280,7 @@ A_DAY: Sequence[tuple[int, Sequence[AuctionCommand]]] = (
 def test_a_successor_knows_after_any_batch_what_was_known_before(
     interval: int, lost: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", interval)
+    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", interval)
     never_crashed = AuctionDay("m-01")
     auction = stage.auction()
     for after_ms, commands in A_DAY:
@@ -313,7 +313,7 @@ def test_a_successor_knows_after_any_batch_what_was_known_before(
 def test_checkpoints_are_written_also_by_one_who_never_lives_long(
     stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 5)
+    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 5)
     auction = stage.auction()
     for number in range(1, 13):
         tell(stage, auction, reply(number * 1000, number, f"{number}"))
@@ -329,7 +329,7 @@ def checkpointed(stage: Stage) -> DayState:
 
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
-    monkeypatch.setattr(actors.auction, "BIDS_A_SEGMENT", 2)
+    monkeypatch.setattr(actors.auction.actor, "BIDS_A_SEGMENT", 2)
 
 
 @pytest.mark.requirement("RED-4", "BID-4")
@@ -337,7 +337,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
     lost: str, stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
     small_segments(monkeypatch)
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 12)]
     for bid in bids:
@@ -360,7 +360,7 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
 def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_stays(
     stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 10)
+    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 10)
     small_segments(monkeypatch)
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 15)]
     for bid in bids:
@@ -380,7 +380,7 @@ def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_st
 def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
     stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 21)
+    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 21)
     small_segments(monkeypatch)
     for number in range(1, 19):
         tell(stage, opened, reply(number * 100_000, number, f"{number}"))

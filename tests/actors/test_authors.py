@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.authors import RETRIES, Authors
-from actors.nameless import MOST, Nameless
-from actors.sweeps import Look
-from actors.twitter_ingest import RawPosts
-from actors.twitter_sweeper import TwitterSweeper
+from actors.twitter.authors import RETRIES, Authors
+from actors.twitter.awaiting_author import MOST, Nameless
+from actors.twitter.completeness import Look
+from actors.twitter.ingest import RawPosts
+from actors.twitter.reconciler import TwitterSweeper
 from adapters import alarms
 from adapters.redis.queue import START
 from adapters.x import FoundPost, Users, XClient, XUnavailable

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import actors.auction
-from actors import twitter_ingest
-from actors.twitter_ingest import RawPosts
-from actors.twitter_sweeper import TwitterSweeper
+import actors.auction.actor
+from actors.twitter import ingest as twitter_ingest
+from actors.twitter.ingest import RawPosts
+from actors.twitter.reconciler import TwitterSweeper
 from adapters.redis.errors import QueueFull
 from messages.events import BidAccepted, BidRefused
 from supervisor import CONDITIONS
@@ -50,8 +50,8 @@ def test_ten_times_what_can_be_handled_waits_where_it_comes_from(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(actors.auction, "BIDS_A_COMMIT", 1)
-    monkeypatch.setattr(actors.auction, "COMMITS_A_TURN", 1)
+    monkeypatch.setattr(actors.auction.actor, "BIDS_A_COMMIT", 1)
+    monkeypatch.setattr(actors.auction.actor, "COMMITS_A_TURN", 1)
     auction, post_id = open_on_x()
     actor = entrance.enter(mailbox_size=10_000)
     entrance.connected()

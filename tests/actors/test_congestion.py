@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from actors.congestion import LATE_MS, LETTERS, RESTARTS, watch
-from actors.poison import Suspects
+from actors.auction.poison import Suspects
 from adapters import alarms
 from adapters.metrics import StoreNumbers, render
+from api.health import LATE_MS, LETTERS, RESTARTS, watch
 from supervision.status import ChildStatus
 from tests.auction.builders import reply
 

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.first_sights import FirstSights
-from actors.twitter_ingest import RawPosts
-from actors.twitter_sweeper import TwitterSweeper
+from actors.twitter.first_sights import FirstSights
+from actors.twitter.ingest import RawPosts
+from actors.twitter.reconciler import TwitterSweeper
 from adapters import alarms
 from adapters.x import FoundPost, Page, XClient
 from adapters.x.errors import TooMuch

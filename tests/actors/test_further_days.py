@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from actors.day_plan import FurtherDay
-from actors.scheduler import AT_REST_MS, HOUSE, LATE_DAYS, DayPlan, Scheduler
+from actors.scheduler.actor import AT_REST_MS, HOUSE, LATE_DAYS, DayPlan, Scheduler
+from actors.scheduler.day_plan import FurtherDay
 from auction.calendar import Window
 from messages.base import Outcome, Phase, Wei
 from messages.commands import OpenAuction, SkipDay, VoidAuction

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import actors.auction
-from actors import day_shelf, histories
-from actors.auction import Auction
-from actors.histories import Histories, StillReading
+import actors.auction.actor
+from actors.auction import day_shelf
+from actors.auction import receipts as histories
+from actors.auction.actor import Auction
+from actors.auction.receipts import Histories, StillReading
 from auction import standings
 from auction.controls import first_id_at
 from auction.fold import Verdict
@@ -151,8 +152,8 @@ def test_a_long_log_is_read_in_several_questions(stage: Stage, monkeypatch: pyte
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of two bids, a checkpoint every third event, and hardly anything kept."""
     monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
-    monkeypatch.setattr(actors.auction, "BIDS_A_SEGMENT", 2)
-    monkeypatch.setattr(actors.auction, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+    monkeypatch.setattr(actors.auction.actor, "BIDS_A_SEGMENT", 2)
+    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
     monkeypatch.setattr(day_shelf, "SEGMENTS_PACKED", 1)
     monkeypatch.setattr(day_shelf, "SEGMENTS_OPEN", 1)
     monkeypatch.setattr(histories, "TAIL_MOST", 5)

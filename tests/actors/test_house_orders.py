@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from actors.scheduler import HOUSE, DayPlan, Scheduler
+from actors.scheduler.actor import HOUSE, DayPlan, Scheduler
 from adapters.redis.queue import START
 from messages.base import Refusal
 from messages.commands import AuctionCommand, BarBidder, OpenAuction, SkipDay, UnbarBidder

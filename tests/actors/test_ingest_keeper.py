@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 import ingest_process
-from actors.ingest_keeper import TRY_AGAIN, IngestEnded, IngestKeeper
-from adapters.own_process import OwnProcess
+from actors.twitter.ingest_keeper import TRY_AGAIN, IngestEnded, IngestKeeper
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START, Queue
+from adapters.worker_process import OwnProcess
 from benchmarks.running import running_house
 from benchmarks.throughput import check
 from ingest_process import IngestPlan

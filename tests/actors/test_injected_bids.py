@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from actors.announcer import Announcer
-from actors.house_state import HouseState
-from actors.injection import injected
-from actors.twitter_sweeper import TwitterSweeper
+from actors.announcer.actor import Announcer
+from actors.announcer.notices import QUIET_MS
+from actors.scheduler.house_state import HouseState
+from actors.twitter.reconciler import TwitterSweeper
 from adapters.x import XClient
 from adapters.x.answers import Lookup, Users
-from auction.notices import QUIET_MS
+from api.injection import injected
 from messages.commands import NameResult, WithdrawBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, CloseOverdue, PostAttempted, ResultNamed, StrikeGiven
 from tests.actors.stage import HOUR_MS, Stage

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.injection import injected
+from api.injection import injected
 from auction.rules import posted_at_ms
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import MarkSwept, PlaceBid, WithdrawBid

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 import redis
 
-from actors.auction import Auction
+from actors.auction.actor import Auction
 from actors.eliza_bridge import ElizaBridge
-from actors.injection import injected
 from actors.lease_keeper import ALARM, LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
 from actors.ports import StoreAccess
-from actors.scheduler import DayPlan, Scheduler
+from actors.scheduler.actor import DayPlan, Scheduler
 from adapters import alarms
 from adapters.redis import functions
 from adapters.redis.client import connect
@@ -25,9 +24,11 @@ from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import NotOwner, ServerFailed, StoreError, StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
-from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
+from api.injection import injected
 from auction.calendar import Window
+from ledger.hash_chain import verify_chain
 from messages.base import Lot, Phase
 from messages.commands import ConfirmAuctionPost, PlaceBid
 from messages.events import BidAccepted, CharacterSpoke, DayStarted

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import redis
 
-from actors.auction import Auction
-from actors.mending import Mending
-from adapters.redis.errors import LogDamaged
+from actors.auction.actor import Auction
 from adapters.redis.keys import Keys
 from adapters.redis.layout import bring_up_to_date
 from adapters.redis.view import is_whole
+from api.repair import Mending
+from ledger.entry import LogDamaged
 from messages.commands import ConfirmAuctionPost
 from tests.actors.stage import Stage
 from tests.actors.test_auction import opened, reply, tell

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from actors.announcer import Announcer
-from actors.auction import Auction
-from actors.outbox import DEFAULTS, Posting
+from actors.announcer.actor import Announcer
+from actors.announcer.notices import QUIET_MS
+from actors.announcer.outbox import DEFAULTS, Posting
+from actors.auction.actor import Auction
 from adapters.x import XClient
 from adapters.x.errors import PostOutcomeUnknown
-from auction.notices import QUIET_MS
 from auction.post_budget import RESERVED
 from messages.commands import PlaceBid
 from messages.events import (

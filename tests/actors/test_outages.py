@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-import actors.auction
-from actors.auction import Auction
-from actors.scheduler import BEAT_MS, HOUSE, DayPlan, Scheduler
+import actors.auction.actor
+from actors.auction.actor import Auction
+from actors.scheduler.actor import BEAT_MS, HOUSE, DayPlan, Scheduler
 from adapters.redis.errors import DamagedState
-from auction.catch_up import LEAST_OUTAGE_MS
 from auction.controls import first_id_at
+from auction.downtime_policy import LEAST_OUTAGE_MS
 from messages.base import Outage, Phase
 from messages.commands import ConfirmAuctionPost, MakeUpFor
 from messages.events import EndExtended, EndFrozen, OutageNoticed
@@ -179,7 +179,7 @@ def test_while_x_is_away_no_end_is_final_until_nothing_could_move_it_any_more(
 def test_what_was_read_ahead_before_the_house_vouched_for_the_end_is_not_taken_for_all_there_is(
     stage: Stage, plan: list[DayPlan], asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actors.auction, "COMMITS_A_TURN", 1)
+    monkeypatch.setattr(actors.auction.actor, "COMMITS_A_TURN", 1)
     house, auction = opened(stage, plan, asked)
     stage.clock.now_ms = plan[0].window.closes_at_ms + 10 * MINUTE_MS
     stage.queues.append("m-01", [reply(1_000, 7, "0.2")])

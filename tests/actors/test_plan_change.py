@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.day_plan import DayPlan, FurtherDay
-from actors.house_state import HouseState
-from actors.plan_change import CarriedOn, PlanRefused, carried_on
+from actors.scheduler.day_plan import DayPlan, FurtherDay
+from actors.scheduler.house_state import HouseState
+from actors.scheduler.plan_change import CarriedOn, PlanRefused, carried_on
 from auction.calendar import Window
 from tests.actors.stage import HOUR_MS, day_plan
 from tests.auction.builders import OPENS_MS

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from actors.announcer import Announcer
-from actors.conversations import REPLIES_FOLLOWED_MS
-from actors.twitter_sweeper import TwitterSweeper
+from actors.announcer.actor import Announcer
+from actors.twitter.following import REPLIES_FOLLOWED_MS
+from actors.twitter.reconciler import TwitterSweeper
 from adapters.x import XClient
-from auction.words import log_line
+from auction.wording.lines import log_line
 from messages.base import Phase, Refusal
 from messages.events import BidAccepted, BidRefused, ClosingSoon, PostMade, ResultNamed
 from tests.actors.stage import HOUR_MS, Stage

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from actors.scheduler import DayPlan, Scheduler
+from actors.scheduler.actor import DayPlan, Scheduler
 from adapters.redis.errors import DamagedState
 from auction.calendar import Window
-from auction.catch_up import ON_TIME_MS
+from auction.downtime_policy import ON_TIME_MS
 from messages.base import Lot, Outcome
 from messages.commands import OpenAuction
 from messages.events import (

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.swept import Timing
-from actors.twitter_sweeper import TwitterSweeper
+from actors.twitter.conversation import Timing
+from actors.twitter.reconciler import TwitterSweeper
 from adapters import alarms
 from adapters.redis.queue import START
 from adapters.x import Page, UnreadablePost, XClient

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.sweeps import KEPT_LOOKS, PAGES_A_LOOK, Ask, Look, Sweep
+from actors.twitter.completeness import KEPT_LOOKS, PAGES_A_LOOK, Ask, Look, Sweep
 from auction.rules import SNOWFLAKE_EPOCH_MS, posted_at_ms
 
 LAG_MS = 60

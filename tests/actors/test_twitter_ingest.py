@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import twitter_ingest
-from actors.conversations import open_conversations
-from actors.twitter_ingest import RawPosts, StreamEnded, TwitterIngest
+from actors.twitter import ingest as twitter_ingest
+from actors.twitter.following import open_conversations
+from actors.twitter.ingest import RawPosts, StreamEnded, TwitterIngest
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from actors.auction import Auction
-from actors.swept import Timing
-from actors.twitter_sweeper import TwitterSweeper
+from actors.auction.actor import Auction
+from actors.twitter.conversation import Timing
+from actors.twitter.reconciler import TwitterSweeper
 from adapters import alarms
 from adapters.redis.queue import DeadLetter
 from adapters.x import Budget, Page, XClient

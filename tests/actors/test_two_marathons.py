@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from actors.auction import Auction
-from actors.scheduler import HOUSE, DayPlan, Scheduler
+from actors.auction.actor import Auction
+from actors.scheduler.actor import HOUSE, DayPlan, Scheduler
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from auction.calendar import Window

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.announcer import Announcer
-from actors.auction import Auction
-from actors.day_plan import DayPlan
-from actors.scheduler import Scheduler
-from actors.twitter_sweeper import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterSweeper
+from actors.announcer.actor import Announcer
+from actors.auction.actor import Auction
+from actors.scheduler.actor import Scheduler
+from actors.scheduler.day_plan import DayPlan
+from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterSweeper
 from adapters import alarms
 from adapters.x import XClient
 from adapters.x.clock import XClock

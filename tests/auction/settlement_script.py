@@ -15,7 +15,7 @@
 Each fact is told twice: a repetition changes nothing.
 """
 
-from auction.settlement import (
+from auction.settlement.ladder import (
     Announced,
     CameBack,
     Declined,

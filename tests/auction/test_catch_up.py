@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from auction.audit import Auditor
-from auction.catch_up import HOUSE, late_close, made_up_end
 from auction.controls import Controls, Pause
 from auction.day import AuctionDay
+from auction.downtime_policy import HOUSE, late_close, made_up_end
 from messages.base import Lot, Outage, Outcome, Phase
 from messages.commands import ConfirmAuctionPost, MakeUpFor, OpenAuction
 from messages.events import AuctionOpened, EndExtended, ResultNamed

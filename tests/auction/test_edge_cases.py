@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from auction.bid_text import bid_line
+from auction.bid_text.reading import bid_line
 from auction.calendar import marathon_calendar
-from auction.catch_up import late_close
-from auction.money import format_eth, parse_eth
+from auction.downtime_policy import late_close
 from auction.rules import minimum_bid, rules_hash
 from messages.base import Rules, Wei
+from messages.money import format_eth, parse_eth
 from tests.auction.builders import CLOSES_MS, ETH, OPENS_MS, RULES
 from tests.auction.script import Played
 from tests.auction.settlement_script import play

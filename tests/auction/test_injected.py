@@ -8,8 +8,8 @@ import pytest
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.record import DayState
-from auction.runner_up import runner_up
-from auction.words import host_line
+from auction.settlement.runner_up import runner_up
+from auction.wording.lines import host_line
 from messages.base import Outcome
 from messages.codec import pack, unpack
 from messages.commands import EDITED, PlaceBid, WithdrawBid
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.requirement("SUP-4")
 
 
 def injected(after_ms: int, author: int, amount: str) -> PlaceBid:
-    """A bid as `actors/injection` makes it up."""
+    """A bid as `api/injection` makes it up."""
     bid = reply(after_ms, author, amount)
     return msgspec.structs.replace(bid, source="injected:ada", injected=True)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auction.words import log_line, one_line, utc
+from auction.wording.lines import log_line, one_line, utc
 from messages.events import AnyEvent, CharacterSpoke, MarathonEnded
 from tests.messages.any_message import EVENTS
 from tests.messages.test_golden import GOLDEN, KINDS, message_of

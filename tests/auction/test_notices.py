@@ -2,8 +2,8 @@
 
 import pytest
 
+from actors.announcer.notices import MOST_WAITING, QUIET_MS, RECEIPT_LIFE_MS, RECEIPTS_A_BIDDER, DayNotices, Notice
 from auction.day import AuctionDay
-from auction.notices import MOST_WAITING, QUIET_MS, RECEIPT_LIFE_MS, RECEIPTS_A_BIDDER, DayNotices, Notice
 from auction.post_budget import LIMIT_A_WINDOW, RESERVED, PostBudget
 from messages.codec import pack, unpack
 from messages.commands import AuctionCommand, InvalidateBid

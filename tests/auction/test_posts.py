@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auction import posts
 from auction.receipts import Receipt
+from auction.wording import posts
 from messages.base import Lot, Outcome, Refusal, Wei
 from messages.events import (
     ClosingSoon,

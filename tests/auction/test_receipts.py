@@ -7,7 +7,7 @@ import pytest
 
 from auction.day import AuctionDay
 from auction.receipts import Receipt, accepted, receipt_json, receipt_of, receipt_words, refused, verdict_words
-from auction.words import host_line
+from auction.wording.lines import host_line
 from messages.base import Refusal, Wei
 from messages.commands import NameResult, VoidAuction
 from messages.events import AuctionEvent, BidAccepted, BidRefused

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auction.runner_up import runner_up
-from auction.settlement import (
+from auction.settlement.ladder import (
     TRANSITIONS,
     Announced,
     CameBack,
@@ -32,6 +31,7 @@ from auction.settlement import (
     begin,
     take,
 )
+from auction.settlement.runner_up import runner_up
 from messages.base import Wei
 from messages.codec import pack, unpack
 from messages.events import Leader

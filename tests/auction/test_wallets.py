@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auction.keccak import keccak256
-from auction.wallets import WalletFault, read_wallet, with_checksum
+from auction.settlement.keccak import keccak256
+from auction.settlement.wallets import WalletFault, read_wallet, with_checksum
 
 # The examples of EIP-55.
 EXAMPLES = [

@@ -6,7 +6,7 @@ from collections import Counter
 from rich.console import Console
 from rich.progress import track
 
-from auction.bid_text import read_bid, read_by_the_rules
+from auction.bid_text.reading import read_bid, read_by_the_rules
 from messages.base import Refusal
 from tests.bid_text.oracle import oracle
 from tests.bid_text.texts import texts

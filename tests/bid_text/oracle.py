@@ -1,7 +1,7 @@
 """A second reader of bids, written from the rules alone: character by character, without a regular expression.
 
-It is slow and plain on purpose and shares nothing with `auction.bid_text`; where the two differ, one of them is wrong.
-It answers an int of wei or the name of a refusal.
+It is slow and plain on purpose and shares nothing with `auction.bid_text.reading`; where the two differ, one
+of them is wrong. It answers an int of wei or the name of a refusal.
 """
 
 import unicodedata

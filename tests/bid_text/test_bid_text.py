@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auction.bid_text import bid_line, read_bid, read_by_the_rules
-from auction.money import format_eth
+from auction.bid_text.reading import bid_line, read_bid, read_by_the_rules
 from messages.base import Refusal
+from messages.money import format_eth
 from tests.bid_text.fuzz import disagreement
 from tests.bid_text.oracle import CAPITAL_COINS, COINS, UNSEEN, oracle
 from tests.bid_text.texts import (

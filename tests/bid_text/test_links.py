@@ -2,8 +2,8 @@
 
 import pytest
 
-from auction.bid_text import read_bid
-from auction.links import without_links
+from auction.bid_text.links import without_links
+from auction.bid_text.reading import read_bid
 from messages.base import Refusal
 
 pytestmark = pytest.mark.requirement("BID-1")

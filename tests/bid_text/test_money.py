@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auction.money import format_eth, parse_eth
+from messages.money import format_eth, parse_eth
 
 pytestmark = pytest.mark.requirement("BID-2")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.shape.node import Node
+from adapters.chain.node import Node
 from tests.chain.answering import Answering
 from tests.chain.anvil import PATIENCE_S, Anvil
 from tests.chain.watch import Watch, access, watched

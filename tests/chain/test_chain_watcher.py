@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from actors.chain_watcher import BLOCKS_A_TURN, WRITER, ChainWatcher, WrongChain
+from adapters.chain.node import Node, NodeUnavailable
 from adapters.redis.errors import NotOwner
-from adapters.shape.node import Node, NodeUnavailable
 from settings import load
 from simulator.hostile import Hostile, Mood
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor

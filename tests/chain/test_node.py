@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.shape.node import ANSWER_BYTES, Block, Log, Node, NodeUnavailable
+from adapters.chain.node import ANSWER_BYTES, Block, Log, Node, NodeUnavailable
 from simulator.hostile import Hostile, Mood
 from tests.chain.answering import Answering
 from tests.chain.anvil import (
@@ -214,7 +214,7 @@ def test_logs_of_another_block_than_was_asked_for_are_not_taken(
 def test_deep_nesting_stays_an_error_and_does_not_kill_the_process_once_web3_is_there() -> None:
     script = """
 import json
-from adapters.shape.node import Node
+from adapters.chain.node import Node
 Node("http://127.0.0.1:1", 1.0).close()
 try:
     json.loads("[" * 100_000)

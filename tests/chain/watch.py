@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from actors.chain_watcher import ChainWatcher, Watched
 from actors.ports import StoreAccess
+from adapters.chain.node import Node
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
-from adapters.shape.node import Node
 from messages.events import ChainLogSeen
 from supervision import Actor, Context, Delivery, Exit, Mailbox, Ready
 from supervision.context import Crash, Stop

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.auction import day_view
-from adapters.log_file import read_export, write_export
-from adapters.redis.entry import LogEntry
-from adapters.redis.log import LogReader, first_link, next_link
+from actors.auction.actor import day_view
+from adapters.redis.log import LogReader
 from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
 from commands import audit
 from commands.audit import audit_file
+from ledger.entry import LogEntry
+from ledger.export import read_export, write_export
+from ledger.hash_chain import first_link, next_link
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
 from messages.events import DayStarted, Observed

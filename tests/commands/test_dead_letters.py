@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.auction import Auction
-from actors.scheduler import HOUSE, Scheduler
+from actors.auction.actor import Auction
+from actors.scheduler.actor import HOUSE, Scheduler
 from adapters.redis.queue import START, DeadLetter, Queue
 from messages.codec import pack_batch, to_json, unpack_commands
 from messages.commands import DiscardLetter, PlaceBid

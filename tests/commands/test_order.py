@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.auction import day_view
-from actors.scheduler import HOUSE
+from actors.auction.actor import day_view
+from actors.scheduler.actor import HOUSE
 from adapters import process_file
 from adapters.http.auth import Operators
 from adapters.http.private import Identity
@@ -18,7 +18,7 @@ from adapters.redis.queue import START, Queue
 from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
 from auction.rules import posted_at_ms
-from auction.words import utc
+from auction.wording.lines import utc
 from messages.codec import to_json
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.redis.entry import LogEntry
 from auction import audit
 from auction.audit import Texts
 from auction.day import AuctionDay
 from commands import reading_ahead
 from commands.reading_ahead import CHUNKS_AHEAD, Readers
+from ledger.entry import LogEntry
 from messages.base import Refusal
 from messages.codec import pack_batch
 from messages.events import AnyEvent, BidWithdrawn, DayStarted

@@ -30,7 +30,7 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
-from auction.catch_up import HOUSE
+from auction.downtime_policy import HOUSE
 from commands.audit import audit
 from commands.bids import history
 from commands.common import CommandError

@@ -15,7 +15,7 @@ import pytest
 
 import supervisor
 from actors import livestream_publisher
-from actors.day_plan import DayPlan, FurtherDay
+from actors.scheduler.day_plan import DayPlan, FurtherDay
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.log import LogReader
 from commands.compressed import DemoPlan, demo_settings

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auction.posts import closing_post
+from auction.wording.posts import closing_post
 from commands.compressed import DemoPlan, demo_settings
 from messages.events import ClosingSoon
 from settings import load

@@ -18,10 +18,11 @@ from adapters import process_file
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
-from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.log import LogReader
 from benchmarks.measuring import until
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
+from ledger.hash_chain import verify_chain
 from loopback import NoAnswer
 from messages.events import BidAccepted, BidRefused
 from simulator.launch import PORT_FILE, SimulatorFailed, ask_x

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from actors.histories import Histories
-from actors.scheduler import HOUSE
+from actors.auction.receipts import Histories
+from actors.scheduler.actor import HOUSE
 from adapters.http.auth import Operators
 from adapters.http.server import HttpSettings
 from adapters.redis.client import connect_async
 from adapters.redis.queue import START, Queue
+from api.process_api import Reception
 from messages.base import Phase, Refusal
 from messages.codec import to_json, unpack_commands
 from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuction, SkipDay
-from reception import Reception
 from supervision import ChildSpec, Context, Group, Supervisor
 from tests.actors.stage import day_plan
 from tests.conftest import Store

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from actors.histories import Histories
+from actors.auction.receipts import Histories
 from actors.lease_keeper import ALARM
 from adapters import alarms
 from adapters.event_loop import LoopThread
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
-from reception import LOOK_S, Reception
+from api.process_api import LOOK_S, Reception
 from supervision import ChildStatus, Group, Supervisor
 from tests.demo.running import DEADLINE_S
 

@@ -13,7 +13,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from actors.pushes import Pushes
 from adapters.http import webhook
 from adapters.http.views import Webhook
 from adapters.http.webhook import BODIES_AT_ONCE, BODY_BYTES
@@ -22,6 +21,7 @@ from adapters.redis import queue
 from adapters.redis.client import connect_async
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.x.payload import FoundPost
+from api.webhook import Pushes
 from messages.base import Phase
 from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid, WithdrawBid

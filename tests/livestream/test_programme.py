@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.livestream.frames import Stage
-from adapters.livestream.programme import Programme, coming
+from adapters.livestream.upcoming_days import Programme, coming
 from messages.base import Lot, Wei
 from messages.events import AuctionOpened, DayAdded, DayVoided, MarathonStarted
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.livestream.frames import RECENT_BIDS, Stage
-from adapters.livestream.showing import shown_eth
-from auction.money import format_eth
+from adapters.livestream.json_views import shown_eth
 from messages.base import Outage, Refusal
 from messages.events import (
     BidWithdrawn,
@@ -23,6 +22,7 @@ from messages.events import (
     PostMade,
     WatermarkMoved,
 )
+from messages.money import format_eth
 from tests.staged import (
     ENDS_MS,
     OPENS_MS,

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from actors.listener import passing
 from adapters.livestream.frames import Stage
-from adapters.redis.entry import LogEntry
-from auction.words import host_line
+from auction.wording.lines import host_line
+from ledger.entry import LogEntry
 from messages.events import AnyEvent, CharacterSpoke, StandingsRevised
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply
 from tests.auction.days import held

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.redis.entry import LogEntry
 from auction.day import AuctionDay
-from auction.money import format_eth
+from ledger.entry import LogEntry
 from messages.events import AuctionEvent, AuctionPrepared, CharacterSpoke, Leader
+from messages.money import format_eth
 
 LEADS = re.compile(r"@(\S+)'s bid of (\S+ ETH) leads so far\.")
 SOLD = re.compile(r"Sold! @(\S+) wins with (\S+ ETH)\.")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from adapters.http.server import HttpSettings
-from adapters.livestream.programme import Programme, coming
+from adapters.livestream.upcoming_days import Programme, coming
 from messages.base import Lot, Outcome, Wei
 from messages.events import (
     AuctionPaused,

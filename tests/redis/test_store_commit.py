@@ -14,7 +14,6 @@ from adapters.redis.errors import (
     HistoryLost,
     LeaseEnded,
     LibraryMissing,
-    LogDamaged,
     NotOwner,
     OutcomeUnknown,
     StoreUnavailable,
@@ -23,9 +22,11 @@ from adapters.redis.errors import (
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
-from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.log import LogReader
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim
+from ledger.entry import LogDamaged
+from ledger.hash_chain import verify_chain
 
 OWN = ("users:", ":bids")
 

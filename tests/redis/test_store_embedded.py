@@ -20,7 +20,8 @@ from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError, Stor
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease
-from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.log import LogReader
+from ledger.hash_chain import verify_chain
 
 KEYS = Keys("m")
 PROJECT = Path(__file__).parents[2]

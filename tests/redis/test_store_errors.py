@@ -26,8 +26,9 @@ from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreError, StoreUna
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
-from adapters.redis.log import LogReader, verify_chain
+from adapters.redis.log import LogReader
 from adapters.redis.queue import START
+from ledger.hash_chain import verify_chain
 from messages.events import BidAccepted
 from supervisor import CONDITIONS
 from tests.actors.stage import Clock, Stage

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from adapters.redis.checkpoint import seal, unseal
-from adapters.redis.errors import LogDamaged
 from adapters.redis.journal import TAIL_CHUNK
-from adapters.redis.log import Difference, Head, LogReader, first_link, verify_chain
+from adapters.redis.log import LogReader
+from ledger.entry import LogDamaged
+from ledger.hash_chain import Difference, Head, first_link, verify_chain
 from messages.codec import pack, reader_of, unpack
 
 

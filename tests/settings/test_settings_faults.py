@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.config_file import Reading
+from config import Reading
 from settings import Settings, SettingsError, load
 
 LOTS = 'lots = [{ token_id = 1, title = "One" }, { token_id = 2, title = "Two" }]'

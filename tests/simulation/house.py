@@ -13,7 +13,7 @@ import pykka
 
 import supervisor
 from actors.ports import StoreAccess
-from actors.scheduler import DayPlan
+from actors.scheduler.actor import DayPlan
 from adapters.livestream.frames import Stage
 from adapters.livestream.hub import FeedState
 from adapters.redis.errors import NotOwner

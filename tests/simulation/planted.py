@@ -17,10 +17,10 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.progress import track
 
-from actors.announcer import Announcer
-from actors.auction import Auction
-from actors.second_look import Looked, SecondLook
-from actors.sweeps import Ask, Sweep
+from actors.announcer.actor import Announcer
+from actors.auction.actor import Auction
+from actors.twitter.completeness import Ask, Sweep
+from actors.twitter.recheck import Looked, SecondLook
 from adapters.redis.writes import Trim
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from auction import bidding

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import redis
 
-import actors.auction
+import actors.auction.actor
 import actors.listener
 import adapters.redis.journal
 import supervisor
-from actors.scheduler import DayPlan
+from actors.scheduler.actor import DayPlan
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.x.clock import XClock
@@ -108,11 +108,11 @@ class Run:
         self.houses: list[House] = []
         # Small batches, early checkpoints: what is rare in a long day is common here.
         self.knobs = {
-            (actors.auction, "EVENTS_BETWEEN_CHECKPOINTS"): self.random.choice((1, 4, 20, 10_000)),
-            (actors.auction, "BIDS_A_COMMIT"): self.random.choice((1, 3, 1_024)),
-            (actors.auction, "ENTRIES_A_READ"): self.random.choice((1, 3, 16)),
-            (actors.auction, "COMMITS_A_TURN"): self.random.choice((1, 16)),
-            (actors.auction, "TURN_S"): float("inf"),  # by the wall's clock, which is not the run's
+            (actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS"): self.random.choice((1, 4, 20, 10_000)),
+            (actors.auction.actor, "BIDS_A_COMMIT"): self.random.choice((1, 3, 1_024)),
+            (actors.auction.actor, "ENTRIES_A_READ"): self.random.choice((1, 3, 16)),
+            (actors.auction.actor, "COMMITS_A_TURN"): self.random.choice((1, 16)),
+            (actors.auction.actor, "TURN_S"): float("inf"),  # by the wall's clock, which is not the run's
             (actors.listener, "ENTRIES_A_READ"): self.random.choice((1, 3, 64)),
             (actors.listener, "READS_A_TURN"): self.random.choice((1, 16)),
             (adapters.redis.journal, "TAIL_CHUNK"): self.random.choice((1, 3, 64)),

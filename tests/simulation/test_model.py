@@ -10,8 +10,8 @@ import redis
 from adapters.redis import functions
 from adapters.redis.client import execute
 from adapters.redis.errors import NotOwner, StoreError
-from adapters.redis.log import first_link, next_link
 from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim, flatten
+from ledger.hash_chain import first_link, next_link
 from tests.simulation.model import ModelStore, SortedSet, Stream, write_id
 
 CALLS = 10_000

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from actors.auction import Auction
+from actors.auction.actor import Auction
 from tests.simulation import planted
 from tests.simulation.many import replay_line, told
 from tests.simulation.run import simulate

@@ -10,19 +10,20 @@ from typing import Any
 
 import msgspec
 
-from actors.auction import day_view
+from actors.auction.actor import day_view
 from adapters.redis import functions
 from adapters.redis.checkpoint import unseal
-from adapters.redis.entry import LogEntry
 from adapters.redis.keys import Keys
-from adapters.redis.log import Head, LogReader, first_link, next_link
+from adapters.redis.log import LogReader
 from adapters.redis.view import sealed
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.fold import Link
-from auction.posts import auction_post, result_post
 from auction.record import DayState
 from auction.rules import posted_at_ms
+from auction.wording.posts import auction_post, result_post
+from ledger.entry import LogEntry
+from ledger.hash_chain import Head, first_link, next_link
 from messages.base import Refusal
 from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid

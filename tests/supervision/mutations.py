@@ -327,14 +327,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a poison is found by deciding one command at a time",
-        "actors/auction.py",
+        "actors/auction/actor.py",
         "        on_trial = self._suspects.on_trial\n",
         "        on_trial = False\n",
         ("test_poison.py::test_a_bid_that_kills_three_times_becomes_a_dead_letter_and_the_rest_is_decided",),
     ),
     Mutation(
         "what has killed three times is not tried again",
-        "actors/poison.py",
+        "actors/auction/poison.py",
         "            if self._deaths[message_id] >= DEATHS:\n",
         "            if False:\n",
         ("test_poison.py::test_a_bid_that_kills_three_times_becomes_a_dead_letter_and_the_rest_is_decided",),

@@ -64,7 +64,7 @@ def test_only_supervision_knows_pykka_so_nobody_else_can_hold_a_ref_or_a_future_
     assert {path.split("/")[0] for path, tree in trees(*OURS) if "pykka" in imported(tree)} == {"supervision"}
 
 
-ON_THE_LOOP = {"actors/conversations.py", "actors/pushes.py"}
+ON_THE_LOOP = {"actors/twitter/following.py", "api/webhook.py"}
 
 
 def test_where_a_pykka_future_can_be_held_nothing_awaits() -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.histories import Histories
+from actors.auction.receipts import Histories
 from adapters.event_loop import LoopThread
 from adapters.redis.client import connect_async
 from adapters.redis.queue import Queue
+from api.process_api import Reception
 from messages.base import Phase
 from messages.commands import MarkSwept
-from reception import Reception
 from supervision import Group, Supervisor
 from tests.conftest import Store
 from tests.supervision.stage import Blocker, eventually, fail_with, player

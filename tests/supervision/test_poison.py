@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import auction.bidding
-from actors.auction import Auction
-from actors.poison import DEATHS, GUILTY_KEPT, DiedOnTrial, Suspects
+from actors.auction.actor import Auction
+from actors.auction.poison import DEATHS, GUILTY_KEPT, DiedOnTrial, Suspects
 from actors.ports import StoreAccess
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader

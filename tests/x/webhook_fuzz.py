@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from actors.conversations import commands_for
+from actors.twitter.following import commands_for
 from adapters.x.errors import UnreadablePost
 from adapters.x.payload import FoundPost
 from adapters.x.webhook import is_signed, read_push

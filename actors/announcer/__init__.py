@@ -1,0 +1,1 @@
+"""The announcer actor, its outbox, and what it tells the bidders of a day."""

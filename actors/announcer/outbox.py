@@ -1,0 +1,164 @@
+"""The outbox of the announcer: what is still to be posted, in which order, and what was tried. Nothing is sent here.
+
+What announces something is a job: it keeps its text, comes before everything else, and is posted exactly once. What
+bidders are told is a notice (`notices`): made up when its turn comes, within the budget, and sent at most once.
+"""
+
+import msgspec
+
+from actors.announcer.notices import DayNotices, Notice
+from auction.post_budget import PostBudget
+from auction.wording.posts import (
+    added_post,
+    auction_post,
+    closing_post,
+    delayed_post,
+    ended_post,
+    moved_post,
+    result_post,
+    voided_post,
+)
+from messages.events import (
+    AnyEvent,
+    AuctionEvent,
+    AuctionPaused,
+    AuctionPrepared,
+    ClosingSoon,
+    DayAdded,
+    DayDelayed,
+    DayVoided,
+    EndExtended,
+    EndFrozen,
+    MarathonEnded,
+    PostAttempted,
+    PostMade,
+    PostRefused,
+    ResultNamed,
+)
+
+
+class Posting(msgspec.Struct, frozen=True):
+    """How much may be posted: whether bidders get receipts, how many posts a UTC day may have (those that announce
+    something are made beyond it too), and the time in ms between two posts that tell how a day stands."""
+
+    receipts: bool = True
+    posts_a_day: int = 100
+    standing_interval_ms: int = 60_000
+
+
+DEFAULTS = Posting()
+
+
+class Job(msgspec.Struct, array_like=True):
+    """One post to make; `opens` names the auction that it opens. The times (ms) are 0 before the first attempt.
+
+    `unknown` is set while the outcome of the last one is; `looked_up` counts the looks at the timeline since then.
+    """
+
+    name: str
+    text: str
+    opens: str = ""
+    first_attempt_ms: int = 0
+    last_attempt_ms: int = 0
+    unknown: bool = False
+    looked_up: int = 0
+    duplicates: int = 0
+    useless_from_ms: int = 0  # not worth an attempt any more; 0: always worth it
+
+    @property
+    def tells_of(self) -> str:
+        """The auction that bidders may take the post for; empty where it is no auction's that was opened."""
+        kind, auction_id = f"{self.name}:".split(":")[:2]
+        return auction_id if kind in ("delayed", "closing", "moved", "result") else ""
+
+    def attempted(self, at_ms: int) -> None:
+        """One more attempt was made."""
+        self.first_attempt_ms = self.first_attempt_ms or at_ms
+        self.last_attempt_ms, self.unknown, self.looked_up = at_ms, True, 0
+
+
+class Outbox(msgspec.Struct, array_like=True):
+    """The jobs, oldest first; the days that are open; and the place in the log up to which they follow from it."""
+
+    position: int = 0
+    outbox: list[Job] = []
+    prepared: dict[str, AuctionPrepared] = {}
+    days: dict[str, DayNotices] = {}
+    budget: PostBudget = msgspec.field(default_factory=PostBudget)
+
+    def hear(self, writer: str, event: AnyEvent, posting: Posting, time_zone: str) -> bool:
+        """Take in an event of the log; whether there is another job for it."""
+        if isinstance(event, AuctionPrepared):
+            self.prepared[event.auction_id] = event
+            if posting.receipts:
+                reserve_wei = event.rules.reserve_wei
+                self.days[event.auction_id] = DayNotices(event.auction_id, event.day, reserve_wei)
+        elif writer in self.days and isinstance(event, AuctionEvent):
+            self.days[writer].hear(event)
+        if isinstance(event, EndExtended | AuctionPaused | EndFrozen | ResultNamed):
+            for waiting in self.outbox:
+                if waiting.name.startswith(_closing(writer)):
+                    waiting.useless_from_ms = event.at_ms  # the end that it tells is not the end any more, or has come
+        job = self._job(writer, event, time_zone)
+        if job:
+            self.outbox.append(job)
+        if isinstance(event, ResultNamed):
+            del self.prepared[event.auction_id]
+            self.days.pop(event.auction_id, None)
+        return job is not None
+
+    def _job(self, writer: str, event: AnyEvent, time_zone: str) -> Job | None:
+        match event:
+            case AuctionPrepared():
+                text = auction_post(event, time_zone)
+                return Job(f"auction-post:{event.auction_id}", text, opens=event.auction_id)
+            case ClosingSoon():
+                text = closing_post(self.prepared[writer], event, time_zone)
+                # Posted later, it would say another time than what is left.
+                useless_from_ms = (event.at_ms + event.ends_at_ms) // 2
+                return Job(f"{_closing(writer)}{event.left_ms}", text, useless_from_ms=useless_from_ms)
+            case EndExtended(by=by) if by:
+                text = moved_post(self.prepared[writer], event, time_zone)
+                return Job(f"moved:{writer}:{event.ends_at_ms}", text, useless_from_ms=event.ends_at_ms)
+            case ResultNamed() if not event.is_of_a_test:
+                return Job(f"result:{event.auction_id}", result_post(self.prepared[event.auction_id], event))
+            case DayVoided():
+                return Job(f"voided:{event.auction_id}", voided_post(event))
+            case DayDelayed():
+                return Job(f"delayed:{event.auction_id}", delayed_post(event, time_zone))
+            case DayAdded():
+                return Job(f"added:{event.auction_id}", added_post(event, time_zone))
+            case MarathonEnded():
+                return Job("marathon-ended", ended_post(event))
+        return None
+
+    def notice(self, now_ms: int, posting: Posting, time_zone: str) -> Notice | None:
+        """What to tell a bidder now, if anything is due and the budget allows it. It counts as told from here on."""
+        if not self.budget.allows(now_ms, posting.posts_a_day):
+            return None
+        told = (day.due(now_ms, posting.standing_interval_ms, time_zone) for day in self.days.values())
+        return next(filter(None, told), None)
+
+    def recall(self, event: AnyEvent) -> bool:
+        """Take in what an earlier incarnation has logged; whether the checkpoint did not know it."""
+        if not isinstance(event, PostAttempted | PostMade | PostRefused):
+            return False
+        is_attempt = isinstance(event, PostAttempted)
+        if is_attempt and event.at_ms > self.budget.last_ms:
+            self.budget.spend(event.at_ms)
+        job = next((job for job in self.outbox if job.name == event.job), None)
+        if job is None:
+            for day in self.days.values() if is_attempt else ():
+                day.recall(event.job, event.at_ms)
+            return is_attempt
+        if not is_attempt:
+            self.outbox.remove(job)
+        elif event.at_ms <= job.last_attempt_ms:
+            return False
+        else:
+            job.attempted(event.at_ms)
+        return True
+
+
+def _closing(auction_id: str) -> str:
+    return f"closing:{auction_id}:"

@@ -1,0 +1,73 @@
+"""The days of auctions as they lie in the store, for who only reads them: a checkpoint and the segments that it names.
+
+It writes nothing, unlike `day_store`. Segments stay in the store: a few are kept open, any other is fetched when
+somebody asks for what is in it.
+"""
+
+import hashlib
+from functools import lru_cache, partial
+
+import msgspec
+import redis
+
+from adapters.redis.checkpoint import newest_sound
+from adapters.redis.client import execute
+from adapters.redis.keys import Keys
+from auction.record import DayRecord, DayState
+from auction.segments import Opened, Packed, Segment
+from ledger.hash_chain import Head
+from messages.codec import UnreadableMessage, unpack
+
+SEGMENTS_PACKED = 4  # of some 1.5 MB: their bids
+SEGMENTS_OPEN = 64  # of some 130 kB: their columns
+SEGMENTS_KNOWN = 4_096  # of some 500 bytes: their ends
+
+
+class NotAsWritten(UnreadableMessage):
+    """A segment is damaged, or a newer one has replaced it meanwhile."""
+
+
+class DayShelf:
+    """The stored days of one marathon; for one thread at a time. Raises StoreUnavailable, OutcomeUnknown."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client, self._keys = client, keys
+        self._packed = lru_cache(SEGMENTS_PACKED)(self._fetch)
+        self._opened = lru_cache(SEGMENTS_OPEN)(self._open)
+        self._segment = lru_cache(SEGMENTS_KNOWN)(self._know)
+
+    def day(self, auction_id: str, head: Head) -> tuple[DayRecord, int, int] | None:
+        """The day as of its newest checkpoint up to `head`, the seq behind which to read on, and how many events of the
+        auction it holds; None where no checkpoint is of use.
+
+        To look into a segment of the day later on raises NotAsWritten where that is not what it was.
+        """
+        found = newest_sound(self._client, self._keys, auction_id, head, partial(self._read, auction_id))
+        return (found[1], found[0].seq, found[0].sequence) if found else None
+
+    def _read(self, auction_id: str, payload: bytes) -> DayRecord:
+        # What is known of the bidders is for who decides.
+        state = msgspec.structs.replace(unpack(payload, DayState), facts={})
+        segments = [self._segment(auction_id, *numbered) for numbered in enumerate(state.segments)]
+        return DayRecord(auction_id, state, segments)
+
+    def forget(self) -> None:
+        """Look at every segment anew."""
+        self._packed.cache_clear()
+        self._opened.cache_clear()
+        self._segment.cache_clear()
+
+    def _know(self, auction_id: str, number: int, digest: bytes) -> Segment:
+        fetch = partial(self._opened, auction_id, number, digest)
+        return Segment(fetch(), fetch)
+
+    def _open(self, auction_id: str, number: int, digest: bytes) -> Opened:
+        packed = partial(self._packed, auction_id, number, digest)
+        return Opened(packed().data, packed)
+
+    def _fetch(self, auction_id: str, number: int, digest: bytes) -> Packed:
+        key = self._keys.segment(auction_id, number)
+        data = execute(self._client, "GET", key) or b""
+        if hashlib.sha256(data).digest() != digest:
+            raise NotAsWritten(f"{key} is not what the checkpoint says")
+        return Packed(data)

@@ -1,0 +1,165 @@
+"""The bids of auctions as of now, for whoever reads them: from the newest checkpoint of a day, its segments, and the
+log's word since. It writes nothing, and no actor waits for it.
+
+A verdict is computed when it is read: the log says what was decided then, a late find or an order may have changed it
+since. A day that nobody asked for lately is forgotten, and opened again when somebody does; what is kept of all days
+fits in some 32 MB, however many bids they have (a day whose checkpoints are damaged is kept packed, 90 bytes a bid).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import redis
+
+from actors.auction.day_shelf import DayShelf, NotAsWritten
+from adapters.redis.keys import Keys
+from adapters.redis.log import LogReader
+from auction.receipts import Receipt, receipt_of
+from auction.record import DayRecord
+from ledger.hash_chain import Head, first_link
+from messages.events import AuctionEvent
+
+DAYS_KEPT = 2
+ENTRIES_A_READ = 16
+LONGEST_S = 2.0  # that one question may take, and may wait for others; the next one goes on from there
+# Events behind a checkpoint, until a newer one is looked for: twice what an auction leaves between two of them.
+TAIL_MOST = 65_536
+T = TypeVar("T")
+
+
+class StillReading(Exception):
+    """The log is long and was not read to its end: ask again in a moment."""
+
+
+class Histories:
+    """Answers for one marathon; from any thread, one question at a time. Raises StoreError."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._log, self._shelf = LogReader(client, keys), DayShelf(client, keys)
+        self._asking = threading.Lock()
+        self._days: dict[str, _Day] = {}
+        self._begins: dict[str, int] = {}  # behind which seq an auction's first entry stands, as far as was read
+        self._read_to = 0  # without a gap
+
+    def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Receipt | None]:
+        """What is true of these posts as of now; None for one that got no verdict. Raises StillReading too."""
+
+        def read(record: DayRecord) -> list[Receipt | None]:
+            verdicts = [record.verdict(post_id) for post_id in post_ids]
+            return [receipt_of(record, verdict) if verdict else None for verdict in verdicts]
+
+        return self._read_day(auction_id, read)
+
+    def contenders(self, auction_id: str) -> tuple[list[int], list[int]]:
+        """The posts whose going, and the withdrawn ones whose coming back could change who wins, as of now
+        (`Standings.contenders`). What is gone and binds is not among them, nor what X never had. Raises StillReading
+        too."""
+
+        def read(day: DayRecord) -> tuple[list[int], list[int]]:
+            standing, withdrawn = day.standings.contenders() if day.standings else ([], [])
+            settled = day.bound | day.injected
+            return [one for one in standing if one not in settled], [one for one in withdrawn if one not in settled]
+
+        return self._read_day(auction_id, read)
+
+    def gone(self, auction_id: str) -> list[int]:
+        """The posts of X that are known to be gone as of now, in order. Raises StillReading too."""
+        return self._read_day(auction_id, lambda day: sorted((day.tombstones | day.bound) - day.injected))
+
+    def bidder(self, auction_id: str, post_id: int) -> int | None:
+        """The id of who has made this post; None for one that got no verdict. Raises StillReading too."""
+
+        def read(record: DayRecord) -> int | None:
+            verdict = record.verdict(post_id)
+            return verdict.bid.bidder_id if verdict else None
+
+        return self._read_day(auction_id, read)
+
+    def possible_winners(self, auction_id: str, most: int) -> dict[int, str]:
+        """The bidders that a result may name as of now, with their handles as they are known: of the last so many bids
+        that led, and of the last so many that an operator may still release. None of them is injected: X has no account
+        for such a bid. Raises StillReading too."""
+
+        def read(day: DayRecord) -> dict[int, str]:
+            if day.standings is None:
+                return {}
+            leader, held = day.standings.leader, sorted(day.standings.held)[-most:]
+            links = day.standings.chain[-most:] or ([leader] if leader else [])
+            bids = [verdict.bid for one in held if (verdict := day.verdict(one))] + [link.bid for link in links]
+            return {bid.bidder_id: day.handle_of(bid) for bid in bids if bid.post_id not in day.injected}
+
+        return self._read_day(auction_id, read)
+
+    def _read_day(self, auction_id: str, read: Callable[[DayRecord], T]) -> T:
+        if not self._asking.acquire(timeout=LONGEST_S):
+            raise StillReading("others are being answered: please ask again")
+        try:
+            give_up_s = time.monotonic() + LONGEST_S
+            for _ in ("as it is known", "as it lies in the store now"):
+                try:
+                    return read(self._day(auction_id, give_up_s).record)
+                except NotAsWritten:
+                    self._days.pop(auction_id, None)
+                    self._shelf.forget()
+            raise StillReading(f"{auction_id} is being written: please ask again")
+        finally:
+            self._asking.release()
+
+    def forget(self) -> None:
+        """Read everything anew: the log is not the one of before."""
+        with self._asking:
+            self._days.clear()
+            self._shelf.forget()
+            self._begins.clear()
+            self._read_to = 0
+
+    def _day(self, auction_id: str, give_up_s: float) -> "_Day":
+        head = self._log.heads().get(auction_id) or Head(0, first_link(auction_id))
+        day = self._days.pop(auction_id, None)
+        if day is None or day.sequence > head.sequence:
+            begin = self._begins.get(auction_id, self._read_to)
+            day = self._stored(auction_id, head) or _Day(DayRecord(auction_id), begin, 0)
+        elif day.tail > TAIL_MOST:
+            stored = self._stored(auction_id, head)
+            day, day.tail = stored if stored and stored.sequence > day.sequence - day.tail else day, 0
+        self._days[auction_id] = day  # the last asked for is the last to be forgotten
+        while len(self._days) > DAYS_KEPT:
+            del self._days[next(iter(self._days))]
+        while day.sequence < head.sequence:
+            if time.monotonic() > give_up_s:
+                raise StillReading(f"the log of {auction_id} is being read: please ask again")
+            self._read(day)
+        return day
+
+    def _stored(self, auction_id: str, head: Head) -> "_Day | None":
+        stored = self._shelf.day(auction_id, head)
+        return _Day(*stored) if stored else None
+
+    def _read(self, day: "_Day") -> None:
+        # Taken in at once: a late find far back unpacks what lies behind it, for each entry of its own anew.
+        events: list[AuctionEvent] = []
+        for entry in self._log.read(day.position, ENTRIES_A_READ):
+            if day.position <= self._read_to:
+                self._begins.setdefault(entry.writer, entry.first_seq - 1)
+                self._read_to = max(self._read_to, entry.last_seq)
+            day.position = entry.last_seq
+            if entry.writer == day.record.auction_id and entry.first_writer_sequence > day.sequence:
+                events += [event for event in entry.events() if isinstance(event, AuctionEvent)]
+        day.take_in(events)
+
+
+class _Day:
+    """One auction up to `position` in the log: `sequence` events of its own, `tail` of them read here."""
+
+    def __init__(self, record: DayRecord, position: int, sequence: int) -> None:
+        self.record, self.position, self.sequence, self.tail = record, position, sequence, 0
+
+    def take_in(self, events: Sequence[AuctionEvent]) -> None:
+        self.record.replay(events)
+        self.record.facts.clear()
+        if self.record.standings:
+            self.record.standings.seal()
+        self.sequence += len(events)
+        self.tail += len(events)

@@ -1,0 +1,322 @@
+"""The scheduler: tells each day's auction to open when its window does, and knows when the marathon is over.
+
+It writes the house's chain, keeps for all days what concerns people (bars and strikes), and shows that the house is
+alive: a silence is an outage, and whoever was open in it is told before it hears of the time again. When an auction
+closes is the auction's own affair; what an outage costs is `auction/downtime_policy`.
+"""
+
+import gc
+import logging
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from actors.listener import VERDICTS, LogListener
+from actors.ports import Clock, StoreAccess, XTime
+from actors.scheduler.bans import bar_for_strikes, barred, unbar_for_lifted, unbarred
+from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan
+from actors.scheduler.house_state import X, begun_state
+from actors.twitter.dead_letters import letter_discarded
+from adapters.redis.client import execute
+from adapters.redis.queue import START, DeadLetter, Queue
+from adapters.redis.view import sealed
+from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
+from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close
+from messages.base import Outage, Outcome
+from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack_commands
+from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
+from messages.events import (
+    AnyEvent,
+    BidderBarred,
+    BidderUnbarred,
+    DayAdded,
+    DayStarted,
+    DayVoided,
+    HouseEvent,
+    MarathonStarted,
+    OutageNoticed,
+    PostRefused,
+    ResultNamed,
+    StrikeGiven,
+    StrikeLifted,
+)
+from messages.hints import DayIsOver, LogGrew, QueueGrew
+from supervision import Context, Delivery
+
+log = logging.getLogger(__name__)
+
+__all__ = ["HOUSE", "DayPlan", "Scheduler"]
+
+ORDERS_A_TURN = 64
+BEAT_MS = 1_000
+
+# What may still stand in a queue when its day is over is decided, and told, until so many further days are over.
+LATE_DAYS = 2
+
+# How the announcer names the job of an auction post.
+OPENING = "auction-post:"
+
+# The marathon has come to rest when nothing has been logged for so long: what is posted again and again is.
+AT_REST_MS = 60_000
+
+
+class Scheduler(LogListener):
+    """Starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is harmless.
+
+    `allowed_ms` of an outage cost nothing. `end` is called again and again once the marathon is over and at rest. A day
+    opens, and an outage is measured, by X's time; both wait while that is not known.
+    """
+
+    deaf_to = VERDICTS
+
+    def __init__(
+        self,
+        context: Context,
+        plan: Sequence[DayPlan],
+        store: StoreAccess,
+        clock: Clock,
+        start_auction: Callable[[str], None],
+        listeners: Sequence[str],
+        strikes: int = 2,
+        further: Sequence[FurtherDay] = (),
+        allowed_ms: int = 120_000,
+        end: Callable[[], None] = lambda: None,
+        x_time: XTime | None = None,
+    ) -> None:
+        super().__init__(context, store)
+        self._strikes = strikes
+        self._plan = Plan(plan, further)
+        self._store, self._clock, self._start_auction = store, clock, start_auction
+        self._listeners = listeners
+        self._allowed_ms, self._end = allowed_ms, end
+        self._x_time = x_time or clock
+
+    def setup(self) -> None:
+        self._client = self._store.connect()
+        self._journal = self._store.journal(self._client, HOUSE)
+        self._state = begun_state(self._journal)
+        self.position = self._state.position
+        self.listen(self._client)
+        self._queue = Queue(self._client, self._store.keys)
+        self._heard_ms = now_ms = self._clock()
+        first = [] if self._state.announced else [self._announcement(now_ms)]
+        self._plan.restore(self._state.added)
+        self._commit(first, [self._plan_write()])
+        alive = execute(self._client, "GET", self.keys.alive)
+        self._alive_ms = int(alive) if alive else 0
+        self.catch_up()
+        # Before the auctions are there: once they hear of the time, an end may be final.
+        self._show_life()
+        # Whoever is over may still be at work, if the scheduler before us has not told him.
+        self._at_work = set(self._state.held)
+        for day in self._at_work:
+            if self._is_worth_reading(day):
+                self._start_auction(self._plan[day].auction_id)
+
+    def teardown(self) -> None:
+        self._client.close()
+
+    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+        self._heard_ms = self._clock()
+        match event:
+            case ResultNamed() if event.day not in self._state.finished:
+                self._state.finish(event)
+                if event.outcome is Outcome.VOID and event.by == HOUSE:
+                    self._commit(*self._come_again(event.day))
+            case PostRefused() if event.job.startswith(OPENING):
+                self._void_unopened(event)
+            case StrikeGiven():
+                if order := bar_for_strikes(event, self._state, self._strikes):
+                    self._bar(order)
+            case StrikeLifted():
+                if lift := unbar_for_lifted(event, self._state, self._strikes):
+                    self._unbar(lift)
+
+    def handle(self, message: object) -> object:
+        if isinstance(message, QueueGrew):
+            self._read_orders()
+            return None
+        return super().handle(message)
+
+    def tick(self) -> None:
+        self._show_life()
+        self.keep_up()
+        self._read_orders()
+        self._end_auctions()
+        self._start_days()
+        now_ms = self._clock()
+        if not self._state.ended and len(self._state.finished) == len(self._plan):
+            self._state.ended = True
+            self._commit([self._state.summary(now_ms)])
+        if self._state.ended and now_ms - self._heard_ms >= AT_REST_MS:
+            self._end()
+
+    def _start_days(self) -> None:
+        if (now_ms := self._x_time()) is None:
+            return
+        to_come = self._plan.keys() - set(self._state.started)
+        for plan in [self._plan[day] for day in sorted(to_come)]:
+            if now_ms >= plan.window.opens_at_ms:
+                self._start(plan, now_ms)
+
+    def _announcement(self, now_ms: int) -> MarathonStarted:
+        self._state.announced = True
+        return MarathonStarted(message_id="marathon:started", at_ms=now_ms, days=len(self._plan))
+
+    def _is_worth_reading(self, day: int) -> bool:
+        """Whether the queue of this day may still say something."""
+        finished = [other for other in self._state.finished if other not in self._state.unheld]
+        return day not in finished[:-LATE_DAYS]
+
+    def _end_auctions(self) -> None:
+        """Tell the auctions that are over, until they have ended: a day that is over holds no thread or connection."""
+        over = [day for day in self._at_work if not self._is_worth_reading(day)]
+        gone = [day for day in over if self.context.send(self._plan[day].auction_id, DayIsOver()) is Delivery.UNKNOWN]
+        self._at_work -= set(gone)
+        if gone:
+            gc.collect()  # what they leave refers to itself, and the collector comes round too rarely for it
+
+    def _start(self, plan: DayPlan, now_ms: int) -> None:
+        day, auction_id, window = plan.window.day, plan.auction_id, plan.window
+        closes_at_ms = late_close(window.opens_at_ms, window.closes_at_ms, now_ms, plan.rules)
+        if closes_at_ms is None:
+            self._void(plan, now_ms, "less than half of its window was left when it could open")
+            return
+        self._state.started.append(day)
+        events: list[HouseEvent] = [
+            DayStarted(message_id=f"{auction_id}:started", at_ms=now_ms, auction_id=auction_id, day=day)
+        ]
+        if closes_at_ms > window.closes_at_ms:
+            events.append(plan.delay(now_ms, closes_at_ms))
+        # The order enters the auction's queue in the same commit that says so, and who is barred stands behind it.
+        batch = pack_batch([plan.opening(closes_at_ms), *self._state.bars])
+        self._commit(events, [Append(self._store.keys.queue(auction_id), batch)])
+        self._start_auction(auction_id)
+        self._at_work.add(day)
+        self.context.send(auction_id, QueueGrew())
+
+    def _void(self, plan: DayPlan, now_ms: int, why: str, by: str = "") -> None:
+        day, auction_id = plan.window.day, plan.auction_id
+        self._state.drop(day)
+        message_id = f"{auction_id}:voided"
+        voided = DayVoided(message_id=message_id, at_ms=now_ms, auction_id=auction_id, day=day, why=why, by=by)
+        added, plan_writes = self._come_again(day)
+        view = HashSet(self.keys.day(day), sealed(plan.void_view(now_ms)))
+        self._commit([voided, *added], [view, *plan_writes])
+
+    def _void_unopened(self, refused: PostRefused) -> None:
+        """X will not have the auction post of a day: nobody can ever bid."""
+        auction_id = refused.job.removeprefix(OPENING)
+        order = VoidAuction(
+            message_id=f"{auction_id}:unopened",
+            by=HOUSE,
+            why=f"its auction post could not be made: {refused.why}",
+            said_at_ms=refused.at_ms,
+        )
+        self._commit([], [Append(self.keys.queue(auction_id), pack_batch([order]))])
+        self.context.send(auction_id, QueueGrew())
+
+    # ---- the lot of a day that was not held comes again at the end
+
+    def _come_again(self, of_day: int) -> tuple[list[DayAdded], list[Write]]:
+        """One more day, on the next date of the calendar that is not over; nothing where there are no more dates."""
+        if of_day in self._state.added.values():
+            return [], []
+        added = self._plan.come_again(of_day, self._clock())
+        if added is None:
+            log.error("the lot of day %s does not come again: the calendar has no further date", of_day)
+            return [], []
+        self._state.added[added.day] = of_day
+        return [added], [self._plan_write()]
+
+    def _plan_write(self) -> Write:
+        return Set(self.keys.config, to_json(list(self._plan.values())))
+
+    # ---- outages
+
+    def _show_life(self) -> None:
+        """Says that we are here, and in the same commit what became of it if we were not."""
+        now_ms = self._x_time()
+        if now_ms is None or now_ms - self._alive_ms < BEAT_MS:
+            return
+        before_ms, silent_ms = self._alive_ms, now_ms - self._alive_ms
+        told: tuple[list[HouseEvent], list[Write]] = ([], [])
+        if before_ms and silent_ms >= LEAST_OUTAGE_MS:
+            told = self._outage(Outage(from_ms=before_ms, to_ms=now_ms), "the auction house")
+        self._commit(told[0], [*told[1], Set(self.keys.alive, str(now_ms))])
+        self._alive_ms = now_ms
+
+    def _outage(self, outage: Outage, what: str) -> tuple[list[HouseEvent], list[Write]]:
+        """What is said of an outage that is over, and what the auctions that are open are told."""
+        noticed = OutageNoticed(
+            message_id=f"outage:{what}:{outage.from_ms}",
+            at_ms=self._clock(),
+            from_ms=outage.from_ms,
+            to_ms=outage.to_ms,
+            what=what,
+        )
+        order = MakeUpFor(
+            message_id=noticed.message_id,
+            by=HOUSE,
+            why=f"{what} was down for {(outage.to_ms - outage.from_ms) // 1000} s",
+            said_at_ms=noticed.at_ms,
+            outage=msgspec.structs.replace(outage, allowed_ms=self._allowed_ms),
+        )
+        return [noticed], self._to_open_auctions(order)
+
+    # ---- what operators order, and strikes
+
+    def _read_orders(self) -> None:
+        for entry_id, data in self._queue.read(HOUSE, START, ORDERS_A_TURN):
+            taken = Trim(self._store.keys.queue(HOUSE), entry_id)
+            try:
+                orders = unpack_commands(data)
+            except UnreadableMessage as fault:
+                log.error("an order of the house is not readable and goes to the dead letters: %s", fault)
+                letter = DeadLetter(
+                    auction_id=HOUSE, entry_id=entry_id, data=data, error=str(fault), attempts=1, at_ms=self._clock()
+                )
+                self._commit([], [self._queue.dead_letter_write(letter), taken])
+                continue
+            for order in orders:
+                self._order(order, taken)
+            self._commit([], [taken])
+
+    def _order(self, order: AuctionCommand, taken: Trim) -> None:
+        """One order; told a second time after a crash between two of its commits, it changes nothing more."""
+        now_ms = self._clock()
+        match order:
+            case BarBidder() if not self._state.bars_bidder(order.bidder_id):
+                self._bar(order)
+            case UnbarBidder() if self._state.bars_bidder(order.bidder_id):
+                self._unbar(order)
+            case SkipDay() if order.day in self._plan and order.day not in self._state.started:
+                self._void(self._plan[order.day], now_ms, f"skipped: {order.why}", order.by)
+            case MakeUpFor() if order.outage.to_ms > self._state.x_known_to_ms:
+                self._state.x_known_to_ms = order.outage.to_ms
+                events, writes = self._outage(order.outage, X)
+                self._commit(events, [*writes, Delete(self.keys.x_away)])
+            case DiscardLetter():  # stands alone in its entry, and nothing else shows that it was told before
+                self._commit([letter_discarded(order, now_ms)], [taken])
+
+    def _bar(self, order: BarBidder) -> None:
+        self._state.bars.append(order)
+        self._commit([barred(order, self._clock())], self._to_open_auctions(order))
+
+    def _unbar(self, order: UnbarBidder) -> None:
+        now_ms = self._clock()
+        self._state.unbar(order.bidder_id, now_ms)
+        self._commit([unbarred(order, now_ms)], self._to_open_auctions(order))
+
+    def _to_open_auctions(self, order: AuctionCommand) -> list[Write]:
+        queues = [self._store.keys.queue(self._plan[day].auction_id) for day in self._state.open]
+        return [Append(queue, pack_batch([order])) for queue in queues]
+
+    def _commit(
+        self, events: Sequence[HouseEvent | BidderBarred | BidderUnbarred], writes: Sequence[Write] = ()
+    ) -> None:
+        self._state.position = self.position
+        self._journal.commit(events, writes, pack(self._state))
+        if events:
+            for name in self._listeners:
+                self.context.send(name, LogGrew())

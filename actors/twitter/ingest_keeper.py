@@ -1,0 +1,58 @@
+"""The ingest in a process of its own: started here, kept here, and its hints passed on.
+
+It takes `twitter_ingest`'s place in the tree, under its name. When the process ends, so does this actor, and the
+supervisor starts both again.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from adapters.redis.errors import StoreUnavailable
+from adapters.worker_process import OwnProcess
+from messages.base import Hint
+from messages.hints import QueueGrew, SweepNow
+from supervision import Abandoned, Actor, Context
+
+# What the process ends with when it waits for something: the store, or room in a queue (EX_TEMPFAIL of sysexits.h).
+TRY_AGAIN = 75
+HINTS: dict[str, type[Hint]] = {hint.__name__: hint for hint in (QueueGrew, SweepNow)}
+
+
+class IngestEnded(Exception):
+    """The ingest's process is gone, and nobody had asked for that."""
+
+
+class IngestKeeper(Actor):
+    """Keeps one process. `start` starts it, told where its lines go."""
+
+    def __init__(self, context: Context, start: Callable[[Callable[[str], None]], OwnProcess]) -> None:
+        super().__init__(context)
+        self._start = start
+        self._process: OwnProcess | None = None
+
+    def setup(self) -> None:
+        self._process = self._start(self._pass_on)
+
+    def handle(self, message: object) -> object:
+        return NotImplemented
+
+    def tick(self) -> None:
+        assert self._process is not None, "it was started by setup"
+        match self._process.exit_code():
+            case None:
+                return
+            case code if code == TRY_AGAIN:
+                raise StoreUnavailable("the ingest's process waits for the store, or for room in a queue")
+            case code:
+                raise IngestEnded(f"the ingest's process has ended with {code}")
+
+    def teardown(self) -> None:
+        if self._process:
+            self._process.stop()
+
+    def _pass_on(self, line: str) -> None:
+        """A hint on its way from there to an actor here: its kind, and the actor's name."""
+        kind, _, name = line.partition(" ")
+        with suppress(Abandoned):  # then our successor's process says the same
+            if hint := HINTS.get(kind):
+                self.context.send(name, hint())

@@ -1,0 +1,1 @@
+"""What HTTP and the command line ask of the process: status, orders, injection, webhook, health, repair."""

@@ -1,0 +1,234 @@
+"""The reception: what HTTP shows of the running process, and what it passes on into it.
+
+It knows the supervisor's tree and the store's view of the auctions; routes, tokens and limits are `adapters/http`.
+"""
+
+import asyncio
+import dataclasses
+import itertools
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from redis import RedisError
+from redis.asyncio import Redis
+
+from actors.auction.receipts import LONGEST_S, Histories, StillReading
+from actors.lease_keeper import ALARM as STORE
+from actors.scheduler.actor import HOUSE
+from actors.scheduler.day_plan import stored_plan
+from adapters import alarms
+from adapters.http.reads import StoreReads
+from adapters.http.views import NotFound, Refused, Views, Webhook
+from adapters.metrics import StoreNumbers, render
+from adapters.redis.errors import StoreError
+from adapters.redis.keys import Keys
+from adapters.redis.queue import append_async
+from api.health import watch
+from api.injection import INJECTABLE, injected
+from api.orders import note, ordered, why_not
+from api.webhook import Pushes
+from auction.receipts import receipt_json
+from messages.base import Phase
+from messages.codec import UnreadableMessage
+from messages.commands import BarBidder, SkipDay, UnbarBidder
+from messages.hints import QueueGrew
+from messages.known_words import there_is_no
+from supervision import Delivery, State, Supervisor
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0  # the store may take so long to say how it stands; after that, what it last said is shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What the store said when it was last looked at, at this time (UTC ms; None: it has never answered)."""
+
+    at_ms: int | None = None
+    current: dict[str, Any] | None = None
+    queues: dict[str, int] = dataclasses.field(default_factory=dict)
+    numbers: StoreNumbers | None = None
+
+
+class Reception:
+    """Answers for one process. `auctions` are the ids of its days, `integrations` a line about each neighbour."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        client: Redis,
+        keys: Keys,
+        auctions: Collection[str],
+        integrations: Mapping[str, str],
+        clock: Callable[[], int],
+        histories: Histories,
+        time_zone: str,
+    ) -> None:
+        self._supervisor, self._client, self._keys = supervisor, client, keys
+        self._auctions, self._integrations, self._clock = auctions, integrations, clock
+        self._histories, self._time_zone = histories, time_zone
+        self._reads = StoreReads(client, keys, len(auctions), self.receipts, clock)
+        self._serials = itertools.cycle(range(4096))
+        self._seen, self._looking, self._asking = Seen(), asyncio.Lock(), asyncio.Lock()
+
+    def views(self, inject_enabled: bool, consumer_secret: str) -> Views:
+        """What the HTTP server takes. X may push where the secret is known with which it signs."""
+        inject = self.inject if inject_enabled else None
+        pushes = Pushes(self._client, self._keys, len(self._auctions), self._clock, self._supervisor.send)
+        webhook = Webhook(consumer_secret, pushes.take) if consumer_secret else None
+        return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics, self.operate, webhook)
+
+    def ready(self) -> tuple[bool, list[str]]:
+        """Whether the auctions go on, and who does not do his work.
+
+        Those without whom they go on need only have worked once, or have failed to.
+        """
+        idle = [child for child in self._supervisor.tree() if child.state != State.READY]
+        reasons = [f"{child.name}: {child.state}" for child in idle]
+        trouble = alarms.sounding().get(STORE)
+        if trouble:
+            reasons.append(f"store: {trouble}")
+        is_coming = any(child.state == State.STARTING and child.restarts == 0 for child in idle)
+        return not (trouble or is_coming or any(child.essential for child in idle)), reasons
+
+    async def status(self) -> dict[str, Any]:
+        """The whole: the tree, the auction on stage, its queue, the neighbours. While the store is away, what it last
+        said, and when that was."""
+        answered = await self._look()
+        seen, tree = self._seen, self._supervisor.tree()
+        watch(tree, seen.numbers if answered else None)
+        sounding = alarms.sounding()
+        return {
+            "marathon_id": self._keys.marathon_id,
+            "actors": [dataclasses.asdict(child) for child in tree],
+            "store": {"as_of_ms": seen.at_ms, "trouble": sounding.get(STORE)},
+            "current": seen.current,
+            "queues": seen.queues,
+            "integrations": self._integrations,
+            "alarms": sounding,
+        }
+
+    async def metrics(self) -> bytes:
+        """What was counted, the tree's numbers, and the store's if it answers."""
+        store = self._seen.numbers if await self._look() else None
+        watch(self._supervisor.tree(), store)
+        return render(self._supervisor.tree(), store)
+
+    async def _look(self) -> bool:
+        """Looks at the store; whether it has answered, which it must at once."""
+        try:
+            async with asyncio.timeout(LOOK_S), self._looking:
+                self._seen = await self._what_the_store_says()
+        except (RedisError, OSError) as fault:  # TimeoutError is an OSError
+            log.warning("the store does not say how it stands: %r", fault)
+            return False
+        return True
+
+    async def _what_the_store_says(self) -> Seen:
+        now_ms = self._clock()
+        log_seq = int(await self._client.get(self._keys.seq) or 0)
+        dead_letters = int(await self._client.xlen(self._keys.dead))
+        try:
+            current = await self._reads.current()
+        except NotFound:
+            return Seen(now_ms, numbers=StoreNumbers(log_seq, dead_letters))
+        queue = self._keys.queue(current["auction_id"])
+        entries = int(await self._client.xlen(queue))
+        first: Any = await self._client.xrange(queue, count=1)
+        # An entry's id tells when it came by the server's clock, which need not be ours.
+        server_s, microseconds = await self._client.time()
+        server_ms = server_s * 1000 + microseconds // 1000
+        came_ms = int(first[0][0].partition(b"-")[0]) if first else server_ms
+        waiting = current["phase"] in (Phase.ACTIVE, Phase.PROCESSING)
+        numbers = StoreNumbers(
+            log_seq,
+            dead_letters,
+            queue_entries=entries,
+            queue_oldest_ms=max(0, server_ms - came_ms),
+            phase=current["phase"],
+            watermark_lag_ms=now_ms - (current["watermark_ms"] or current["opens_at_ms"]) if waiting else None,
+        )
+        return Seen(now_ms, current, {"undecided_batches": entries, "dead_letters": dead_letters}, numbers)
+
+    async def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Any]:
+        """What is true of these posts as of now, None for one without a verdict. Raises Refused, StoreError."""
+        try:
+            # Questions wait here, not each in a thread: the loop has a few, and images and host names need them too.
+            async with asyncio.timeout(LONGEST_S):
+                await self._asking.acquire()
+        except TimeoutError:
+            raise Refused("others are being answered: please ask again", "STILL_READING", 503) from None
+        try:
+            found = await asyncio.to_thread(self._histories.receipts, auction_id, post_ids)
+        except StillReading as reading:
+            raise Refused(str(reading), "STILL_READING", 503) from None
+        finally:
+            self._asking.release()
+        return [receipt and receipt_json(receipt, self._time_zone) for receipt in found]
+
+    async def operate(self, name: str, fields: dict[str, Any], by: str) -> dict[str, Any]:
+        """An operator's order, durable once this has answered. Raises Refused."""
+        on_stage: Any = await self._client.hget(self._keys.current, "auction_id")
+        try:
+            queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
+        view = {}
+        if not isinstance(command, BarBidder | UnbarBidder):
+            number, auction_id = await self._planned(command.day if isinstance(command, SkipDay) else queue)
+            stored: Any = await self._client.hgetall(self._keys.day(number))
+            view = {name.decode(): value.decode() for name, value in stored.items()}
+            if reason := why_not(name, auction_id, view):
+                raise Refused(reason, "NOT_NOW", 409)
+        try:
+            await append_async(self._client, self._keys, queue, [command])
+        except StoreError as fault:
+            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
+        self._supervisor.send("scheduler" if queue == HOUSE else queue, QueueGrew())
+        log.warning("%s orders %s in %s: %s", by, name, queue, command.why)
+        answer = {"ordered": name, "of": queue, "message_id": command.message_id}
+        return answer | ({"note": told} if (told := note(name, view)) else {})
+
+    async def _planned(self, which: int | str) -> tuple[int, str]:
+        """Number and id of the day that has this number or id, also of one that was added. Raises NotFound."""
+        stored: Any = await self._client.get(self._keys.config)
+        for day in stored_plan(self._keys, stored):
+            if which in (day.window.day, day.auction_id):
+                return day.window.day, day.auction_id
+        what = f"day {which}" if isinstance(which, int) else f"auction {which!r:.60}"
+        raise NotFound(f"this marathon has no {what}")
+
+    async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
+        """An injected crash or command, durable once this has answered. Raises Refused."""
+        if fields["type"] == "crash":
+            if fields.keys() != {"type", "actor"}:
+                raise Refused("a crash says actor=NAME and nothing else", "UNREADABLE")
+            return self._crash(str(fields["actor"]), by)
+        if fields["type"] not in INJECTABLE:
+            raise Refused(there_is_no("injection", fields["type"], ("crash", *INJECTABLE)), "UNREADABLE")
+        stored: Any = await self._client.hgetall(self._keys.current)
+        stage = {name.decode(): value.decode() for name, value in stored.items()}
+        try:
+            auction_id, command = injected(fields, by, self._clock(), next(self._serials), stage)
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
+        if auction_id not in self._auctions:
+            raise NotFound(f"this marathon has no auction {auction_id!r:.60}")
+        try:
+            await append_async(self._client, self._keys, auction_id, [command])
+        except StoreError as fault:
+            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
+        self._supervisor.send(auction_id, QueueGrew())
+        log.warning("%s has injected a %s into %s", by, type(command).__name__, auction_id)
+        return {"injected": type(command).__name__, "auction_id": auction_id, "message_id": command.message_id}
+
+    def _crash(self, name: str, by: str) -> dict[str, Any]:
+        delivery = self._supervisor.crash(name)
+        if delivery is Delivery.UNKNOWN:
+            known = [child.name for child in self._supervisor.tree()]
+            raise Refused(there_is_no("actor", name, known), "UNKNOWN_ACTOR", 404)
+        if delivery is not Delivery.DELIVERED:
+            raise Refused(f"{name} cannot be crashed now: {delivery}", "NOT_NOW", 409)
+        log.warning("%s has injected a crash into %s", by, name)
+        return {"injected": f"crash of {name}"}

@@ -1,0 +1,220 @@
+"""What the store holds beside the log is looked at before anybody works with it, and made anew where it is damaged.
+
+The log is the truth: the views of the days and the bid histories are made from it again. What cannot be made again, as
+what waited in a queue of another type, is said. Nothing is thrown away: a damaged key stays as `aside:` and its name.
+Checkpoints, segments and entries of queues are looked at by their readers; users' bids only by a thorough mending,
+since there may be millions of lists.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import redis
+
+from actors.auction.actor import day_view
+from adapters.redis.client import execute
+from adapters.redis.keys import Keys
+from adapters.redis.layout import make_empty
+from adapters.redis.log import LogReader, head_of
+from adapters.redis.translation import translated
+from adapters.redis.view import is_whole, sealed
+from auction.day import AuctionDay
+from auction.downtime_policy import HOUSE
+from auction.rules import posted_at_ms
+from ledger.entry import LogDamaged, LogEntry
+from ledger.hash_chain import Head, first_link, verify_chain
+from messages.events import AuctionEvent, Observed
+
+ENTRIES_A_READ = 1_024
+BIDS_A_WRITE = 2_000
+
+
+class Mending:
+    """Of one marathon, whose lease the caller holds. `is_trial` says what is wrong and changes nothing.
+
+    All methods answer with what was found and done, a line each, and raise LogDamaged where the log itself cannot be
+    trusted, StoreUnavailable, OutcomeUnknown.
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys, is_trial: bool = False) -> None:
+        self._client, self._keys, self._is_trial = client, keys, is_trial
+        self._log = LogReader(client, keys)
+        self._aside: set[str] = set()  # what is not there any more, in a trial neither
+
+    def mend(self, days: Mapping[str, int], thorough: bool = False) -> list[str]:
+        """Looks at everything of these auctions, each with the number of its day; with `thorough`, also at all users'
+        bids, and each view and history is compared with what the log makes of it."""
+        said = list(self._put_aside_other_types(days))
+        if thorough:
+            said += self._put_aside_users_lists()
+        begun = {name: days[name] for name in self._log.heads() if name in days}
+        said += self._queues(begun)
+        said += self._signs_of_life()
+        said += self._reading_of_x(days)
+        damaged = {name for name, day in begun.items() if thorough or not self._is_whole(name, day)}
+        on_stage = self._hash(self._keys.current)
+        needs_stage = bool(begun) and not is_whole(on_stage)
+        if damaged or needs_stage:
+            newest = max(begun, key=lambda name: begun[name])
+            said += self._make_anew(damaged | ({newest} if needs_stage else set()), newest if needs_stage else "")
+        return said
+
+    def count_log_again(self) -> list[str]:
+        """Where its chains end and how many events it has follows from the log, if that is sound and lacks nothing."""
+        for key, needed in ((self._keys.log, b"stream"), (self._keys.heads, b"hash"), (self._keys.seq, b"string")):
+            if (kind := execute(self._client, "TYPE", key)) not in (needed, b"none"):
+                if key == self._keys.log:
+                    raise LogDamaged(f"{key} holds a {kind.decode()}")
+                self._put_aside(key, "")
+        ends, last = self._ends()
+        stored: dict[bytes, bytes] = self._hash(self._keys.heads)
+        known = {writer.decode(errors="replace"): head_of(head) for writer, head in stored.items()}
+        for writer, head in known.items():
+            end = ends.get(writer, Head(0, first_link(writer)))
+            if head and head.sequence > end.sequence:
+                raise LogDamaged(f"{writer} had {head.sequence} events, of which {end.sequence} are left")
+        counted = self._ask("GET", self._keys.seq)
+        if {writer: head for writer, head in known.items() if head and head.sequence} == ends and counted == last:
+            return []
+        self._do("DEL", self._keys.heads)
+        for writer, head in ends.items():
+            self._do("HSET", self._keys.heads, writer, f"mended {head.sequence} {head.chain}")
+        self._do("SET", self._keys.seq, last)
+        return [f"{self._keys.heads} and {self._keys.seq} were not what the log makes them, and were made anew"]
+
+    def _ends(self) -> tuple[dict[str, Head], bytes]:
+        """Where each chain of the log ends, and its last seq. Raises LogDamaged where it is not what was written."""
+        if damage := verify_chain(self._entries()):
+            raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
+        ends, last = dict[str, Head](), 0
+        for entry in self._entries():
+            ends[entry.writer] = Head(entry.first_writer_sequence + entry.count - 1, entry.chain)
+            last = entry.last_seq
+        return ends, b"%d" % last
+
+    # ---- what has another type, or is gone
+
+    def _put_aside_other_types(self, days: Mapping[str, int]) -> Iterator[str]:
+        kinds = self._keys.kinds(days, self._log.heads())
+        with translated(), self._client.pipeline(transaction=False) as pipeline:
+            for key in kinds:
+                pipeline.type(key)
+            found = pipeline.execute()
+        for (key, needed), kind in zip(kinds.items(), found, strict=True):
+            if kind.decode() not in (needed, "none"):
+                yield self._put_aside(key, f"held a {kind.decode()} instead of a {needed}")
+
+    def _put_aside_users_lists(self) -> Iterator[str]:
+        for kind in ("string", "hash", "set", "zset", "stream"):
+            for key in list(self._client.scan_iter("users:*:bids", count=1_000, _type=kind)):
+                yield self._put_aside(
+                    key.decode(), f"held a {kind} instead of a list; other bids of the user are there"
+                )
+
+    def _put_aside(self, key: str, why: str) -> str:
+        self._do("RENAME", key, f"aside:{key}")
+        self._aside.add(key)
+        return f"{key} {why}, and is put aside as aside:{key}"
+
+    def _queues(self, auctions: Iterable[str]) -> Iterator[str]:
+        """A queue stays when it is empty: one that is gone has taken along what waited in it."""
+        for reader in sorted({*auctions, HOUSE, self._keys.nameless}):
+            key = self._keys.queue(reader)
+            if not self._ask("EXISTS", key):
+                if not self._is_trial:
+                    make_empty(self._client, key)
+                self._do("DEL", self._keys.looked(reader))  # so that what waited is looked for again
+                yield f"{key} was gone: posts that waited in it are found again, orders have to be given again"
+
+    def _signs_of_life(self) -> Iterator[str]:
+        """The house was alive when the log ends: an outage that begins then may be too long, and is not forgotten."""
+        alive, away = self._ask("GET", self._keys.alive), self._ask("GET", self._keys.x_away)
+        if (seq := self._log.last_seq()) and not (alive or b"").isdigit():
+            alive = str(self._log.read(seq - 1, 1)[-1].events()[-1].at_ms)
+            self._do("SET", self._keys.alive, alive)
+            yield f"{self._keys.alive} was none; the house counts as alive until {alive}, where the log ends"
+        if away is not None and not away.isdigit():
+            self._do("SET", self._keys.x_away, alive or "0")
+            yield f"{self._keys.x_away} was {away!r:.40}; X counts as away since the house was last alive"
+
+    def _reading_of_x(self, auctions: Iterable[str]) -> Iterator[str]:
+        """How far each auction was searched, which a search says again, and the posts whose replies are read."""
+        for key in map(self._keys.searched, auctions):
+            searched = self._ask("GET", key)
+            if searched is not None and not searched.isdigit():
+                self._do("DEL", key)
+                yield f"{key} was {searched!r:.40}: no end is frozen before a search has reached it again"
+        for post_id, auction_id in self._hash(self._keys.own_posts).items():
+            if not (post_id.isdigit() and auction_id.isascii()):
+                self._do("HDEL", self._keys.own_posts, post_id)
+                yield f"{self._keys.own_posts} held {post_id!r:.40} of {auction_id!r:.40}: no post of an auction"
+
+    # ---- what follows from the log
+
+    def _is_whole(self, auction_id: str, day: int) -> bool:
+        view = self._hash(self._keys.day(day))
+        if not is_whole(view):
+            return False
+        has_bids = view.get(b"accepted", b"0") != b"0" or view.get(b"refused", b"0") != b"0"
+        return not has_bids or bool(self._ask("EXISTS", self._keys.bids(auction_id)))
+
+    def _make_anew(self, auction_ids: set[str], on_stage: str) -> Iterator[str]:
+        days = {name: AuctionDay(name) for name in auction_ids}
+        histories: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for entry in self._sound_log():
+            if day := days.get(entry.writer):
+                events = [event for event in entry.events() if isinstance(event, AuctionEvent)]
+                day.replay(events)
+                observed = (event for event in events if isinstance(event, Observed))
+                histories[entry.writer] |= {f"{bid.post_id:020d}": posted_at_ms(bid.post_id) for bid in observed}
+        for name, day in sorted(days.items()):
+            if day.prepared and self._differs(name, day, histories[name]):
+                self._write_view(self._keys.day(day.prepared.day), day)
+                self._write_history(name, histories[name])
+                yield f"the state and the bid history of {name} were made anew from the log"
+        if on_stage and days[on_stage].prepared:
+            self._write_view(self._keys.current, days[on_stage])
+            yield f"{self._keys.current} was made anew: {on_stage} is on stage"
+
+    def _sound_log(self) -> Iterator[LogEntry]:
+        """The whole log. Raises LogDamaged where it is not what was written."""
+        if damage := verify_chain(self._entries(), self._log.heads()):
+            raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
+        return self._entries()
+
+    def _entries(self) -> Iterator[LogEntry]:
+        after = 0
+        while entries := self._log.read(after, ENTRIES_A_READ):
+            yield from entries
+            after = entries[-1].last_seq
+
+    def _differs(self, auction_id: str, day: AuctionDay, history: Mapping[str, int]) -> bool:
+        view, key = sealed(day_view(day)), self._keys.bids(auction_id)
+        assert day.prepared
+        if self._hash(self._keys.day(day.prepared.day)) != {name.encode(): view[name].encode() for name in view}:
+            return True
+        with translated():
+            stored: Any = [] if key in self._aside else self._client.zrange(key, 0, -1, withscores=True)
+        return {member.decode(errors="replace"): at_ms for member, at_ms in stored} != history
+
+    def _write_view(self, key: str, day: AuctionDay) -> None:
+        self._do("DEL", key)
+        self._do("HSET", key, *(part for pair in sealed(day_view(day)).items() for part in pair))
+
+    def _write_history(self, auction_id: str, members: Mapping[str, int]) -> None:
+        key, scored = self._keys.bids(auction_id), [(at_ms, member) for member, at_ms in members.items()]
+        self._do("DEL", key)
+        for first in range(0, len(scored), BIDS_A_WRITE):
+            some = scored[first : first + BIDS_A_WRITE]
+            self._do("ZADD", key, *(part for pair in some for part in pair))
+
+    def _hash(self, key: str) -> dict[bytes, bytes]:
+        return self._ask("HGETALL", key) or {}
+
+    def _ask(self, command: str, key: str) -> Any:
+        return None if key in self._aside else execute(self._client, command, key)
+
+    def _do(self, *command: Any) -> None:
+        if not self._is_trial:
+            execute(self._client, *command)

@@ -1,0 +1,120 @@
+"""What X pushes, into the queue of the auction that it belongs to: `twitter_ingest`'s counterpart on the event loop.
+
+A push is taken once it is on disk, since X is answered 200 then and forgets it. Repetitions are not looked for: the
+auction knows a post by its id. What comes without its author waits on disk, until `nameless` knows him.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from redis.asyncio import Redis
+
+from actors.ports import Clock
+from actors.twitter.authors import lacks_author
+from actors.twitter.following import commands_for, followed_posts_async, is_whole, open_conversations_async
+from adapters import metrics
+from adapters.http.views import Refused
+from adapters.redis.keys import Keys
+from adapters.redis.queue import DeadLetter, append_async, append_packed_async, dead_letter_async, is_full_async
+from adapters.x.errors import UnreadablePost
+from adapters.x.payload import FoundPost
+from adapters.x.webhook import read_push
+from messages.codec import pack
+from messages.commands import PlaceBid, WithdrawBid
+from messages.hints import QueueGrew
+
+log = logging.getLogger(__name__)
+
+SOURCE = "webhook"
+# How long it may take until a named result closes its auction's queue to pushes.
+VIEW_S = 1.0
+
+
+class Pushes:
+    """Takes pushes for one marathon of so many days. For one event loop."""
+
+    def __init__(
+        self, client: Redis, keys: Keys, days: int, clock: Clock, tell: Callable[[str, QueueGrew], object]
+    ) -> None:
+        self._client, self._keys, self._days, self._clock, self._tell = client, keys, days, clock, tell
+        self._open: dict[int, str] = {}
+        self._looked_at_s = -VIEW_S
+
+    async def take(self, body: bytes) -> None:
+        """Make it durable, if it concerns an auction; its signature has been checked.
+
+        Raises Refused (429) where too much waits already, StoreUnavailable, OutcomeUnknown.
+        """
+        try:
+            pushed = read_push(body, SOURCE, self._clock())
+        except UnreadablePost as fault:
+            await self._bury(fault)
+            outcome = "unreadable"
+        else:
+            match pushed:
+                case FoundPost():
+                    outcome = await self._queue_reply(pushed)
+                case WithdrawBid():
+                    outcome = await self._queue_withdrawal(pushed)
+                case None:
+                    outcome = "other_kind"
+        metrics.webhook_pushes.labels(outcome).inc()
+
+    async def _queue_reply(self, found: FoundPost) -> str:
+        auction_id = None if self._is_old else self._auction_of(found)
+        if auction_id is None:
+            # Its auction may have opened a moment ago.
+            await self._look()
+            auction_id = self._auction_of(found)
+        if auction_id is None:
+            return "not_ours"
+        if not is_whole(found, self._open):
+            return "incomplete"  # a sweep asks for what this push has left out
+        if lacks_author(found):
+            await self._check_room(self._keys.queue(self._keys.nameless))
+            await append_packed_async(self._client, self._keys, self._keys.nameless, pack(found))
+            return "nameless"
+        await self._append(auction_id, commands_for(found))
+        return "queued"
+
+    async def _queue_withdrawal(self, gone: WithdrawBid) -> str:
+        """A deletion does not say to what the post has replied: every open auction that is older hears of it."""
+        if self._is_old:
+            await self._look()
+        concerned = {auction_id: None for post_id, auction_id in self._open.items() if post_id < gone.post_id}
+        for auction_id in concerned:
+            await self._append(auction_id, [gone])
+        return "queued" if concerned else "not_ours"
+
+    def _auction_of(self, found: FoundPost) -> str | None:
+        return self._open.get(found.bid.replied_to_id or 0) or self._open.get(found.conversation_id or 0)
+
+    @property
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._looked_at_s >= VIEW_S
+
+    async def _look(self) -> None:
+        began_s = time.monotonic()
+        days = await open_conversations_async(self._client, self._keys, self._days)
+        self._open = await followed_posts_async(self._client, self._keys, days, self._clock())
+        self._looked_at_s = began_s
+
+    async def _append(self, auction_id: str, commands: Sequence[PlaceBid | WithdrawBid]) -> None:
+        await self._check_room(self._keys.queue(auction_id))
+        await append_async(self._client, self._keys, auction_id, commands)
+        self._tell(auction_id, QueueGrew())
+
+    async def _bury(self, fault: UnreadablePost) -> None:
+        """X would push it again for ever; here it waits for an operator."""
+        log.warning("a push of X is not readable: %s", fault)
+        await self._check_room(self._keys.dead)
+        letter = DeadLetter(
+            auction_id="", entry_id="", data=fault.raw, error=str(fault), attempts=1, at_ms=self._clock()
+        )
+        await dead_letter_async(self._client, self._keys, letter)
+
+    async def _check_room(self, key: str) -> None:
+        if await is_full_async(self._client, key):
+            metrics.webhook_pushes.labels("refused").inc()
+            raise Refused("too much waits to be decided; push again later", "QUEUE_FULL", 429)

@@ -1,0 +1,48 @@
+"""Amounts in anything but ETH: a post that names one is refused, since it cannot be told which of the two is meant."""
+
+import re
+
+from auction.bid_text.characters import FOREIGN_DIGIT
+
+# Tickers and units that are no everyday words, in any case.
+_ANY_CASE = (
+    "wei|kwei|mwei|gwei|szabo|finney|weth|steth|wsteth|reth|cbeth|meth|eeth|weeth|ezeth|rseth|oseth|sweth|frxeth|ethw|"
+    "btc|wbtc|xbt|bitcoins?|sats|satoshis?|sol|wsol|solana|lamports?|ada|avax|bch|bnb|cro|degen|doge|ftm|grt|inj|ltc|"
+    "matic|pepe|shib|trx|xlm|xmr|xrp|xtz|tez|tezos|usd|usdc|usdt|usde|usds|dai|busd|tusd|frax|eur|eurc|gbp|jpy|cny|"
+    "inr|cad|aud|chf|krw|dollars?|euros?|bucks"
+)
+# Tickers that are words too, or abbreviations.
+_UPPER_CASE = "APE|APT|ARB|ATOM|DOT|ETC|FIL|ICP|LINK|MANA|NEAR|OP|POL|SAND|SUI|TON|UNI"
+_SIGNS = "€£¥₿₹₩₽"
+
+_COIN = (
+    rf"(?:\$?(?:(?i:{_ANY_CASE})|{_UPPER_CASE}|[A-Za-z]{{1,8}}ETH)(?![A-Za-z0-9_])"
+    rf"|\$(?![Ee][Tt][Hh](?![A-Za-z0-9_]))|[{_SIGNS}])"
+)
+_coin = re.compile(_COIN)
+_DIGIT = f"[0-9{FOREIGN_DIGIT}]"
+# Only behind a number's last digit a unit can stand: to look there alone is many times quicker.
+_amount = re.compile(rf"{_DIGIT}(?!{_DIGIT})[kKmMbB]?[.,]? {{0,3}}{_COIN}|[${_SIGNS}] {{0,3}}\.?{_DIGIT}", re.ASCII)
+
+_NUMBER = "[0-9][0-9.,'’]*+[kKmM]?"
+_MONEY = r"(?i:usd|usdc|usdt|dai|eur|gbp|jpy|cny|inr|cad|aud|chf|krw|dollars?|euros?|bucks)"
+_worth = re.compile(
+    # An amount, then in brackets nothing but what it is worth in money.
+    rf"([0-9] {{0,3}}(?:(?i:\$?eth|ether)|Ξ)[.,!]?|Ξ {{0,3}}[0-9.]++[,!]?) {{0,3}}"
+    rf"\( ?(?:[~≈] ?|about )?(?:[${_SIGNS}] ?{_NUMBER}|{_NUMBER} ?(?:[${_SIGNS}]|{_MONEY})) ?\)"
+)
+
+
+def without_worth(text: str) -> str:
+    """The text without what an amount of ETH is worth in money, where it follows the amount in brackets."""
+    return _worth.sub(r"\1 ", text) if "(" in text else text
+
+
+def other_coin(text: str) -> bool:
+    """Whether the text names an amount in a unit that is not ETH."""
+    return _amount.search(text) is not None
+
+
+def starts_with_coin(text: str) -> bool:
+    """Whether the run of characters begins with a unit that is not ETH."""
+    return _coin.match(text) is not None

@@ -1,0 +1,157 @@
+"""What is posted on X, in words. Pure; what is posted when is `notices` and the announcer.
+
+Amounts are exact and never rounded. A post fits X's 280 characters, for which a title or a reason is cut and nothing
+else, and carries no link: X charges 13 times as much for one that does. It ends in its auction and the date, since X
+refuses a text that it has had, and a rehearsal says the same things.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from auction.receipts import Receipt, moment, next_words, receipt_words
+from auction.wording.lines import left_ms, time_left
+from messages.base import Outcome, Wei
+from messages.events import (
+    AuctionPrepared,
+    ClosingSoon,
+    DayAdded,
+    DayDelayed,
+    DayVoided,
+    EndExtended,
+    Leader,
+    MarathonEnded,
+    ResultNamed,
+)
+from messages.money import format_eth
+from messages.post_weight import POST_LIMIT, weight
+
+MOST_NAMED = 5  # of those who were outbid, in one post
+_MOST_CHARACTERS = POST_LIMIT // 2 * 11  # the longest emoji is made of eleven and weighs two
+
+
+def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
+    """The post that opens a day: lot, how to bid, reserve, end in local time, the hash of the rules (X-7)."""
+    rules = prepared.rules
+    reserve = format_eth(rules.reserve_wei)
+    return _fit(
+        f"Day {prepared.day}: ",
+        prepared.lot.title,
+        f"\nBid by replying with #{rules.hashtag} and an amount, such as {reserve}, the reserve.\n"
+        f"Ends {moment(prepared.closes_at_ms, time_zone, prepared.at_ms)}; a bid in the last minutes extends it.\n"
+        f"Rules {prepared.rules_hash[:16]} ({_which(prepared.auction_id, prepared.at_ms)})",
+    )
+
+
+def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str) -> str:
+    """The post that says how long there is left to bid."""
+    left = time_left(left_ms(closing))
+    ends = moment(closing.ends_at_ms, time_zone, closing.at_ms)
+    which = _which(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" closes in {left}, at {ends}. ({which})")
+
+
+def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
+    """The post that names the result of a day."""
+    if result.outcome is Outcome.SOLD and result.winner:
+        what = f"goes to @{result.winner.bidder_handle} for {format_eth(result.winner.amount_wei)}."
+    elif result.outcome is Outcome.VOID:
+        what = "is not sold: the day is void."
+    else:
+        what = "found no bidder at its reserve."
+    which = _which(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" {what}\nRules {prepared.rules_hash[:16]} ({which})")
+
+
+def voided_post(voided: DayVoided) -> str:
+    """The post that says that a day is not held."""
+    return _fit(f"Day {voided.day} is not held: ", voided.why, f". ({_which(voided.auction_id, voided.at_ms)})")
+
+
+def delayed_post(delayed: DayDelayed, time_zone: str) -> str:
+    """The post that says that a day opens late, and until when it lasts for it."""
+    minutes, seconds = divmod(delayed.lost_ms // 1000, 60)
+    late = f"{minutes} min" if minutes else f"{seconds} s"
+    ends = moment(delayed.closes_at_ms, time_zone, delayed.at_ms)
+    which = _which(delayed.auction_id, delayed.at_ms)
+    return _fit(f"Day {delayed.day} opens {late} late, and ends at {ends} for it. ({which})")
+
+
+def added_post(added: DayAdded, time_zone: str) -> str:
+    """The post that says when a lot comes again whose day was not held."""
+    opens = moment(added.opens_at_ms, time_zone, None)
+    which = _which(added.auction_id, added.at_ms)
+    return _fit(
+        "", added.lot.title, f", the lot of day {added.of_day}, comes again as day {added.day}: {opens}. ({which})"
+    )
+
+
+def moved_post(prepared: AuctionPrepared, moved: EndExtended, time_zone: str) -> str:
+    """The post that says that an end was moved, by whom else than a bid, and why."""
+    ends = moment(moved.ends_at_ms, time_zone, moved.at_ms)
+    which = _which(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" now ends at {ends}: ", moved.why, f". ({which})")
+
+
+def ended_post(ended: MarathonEnded) -> str:
+    """The post that sums up the marathon."""
+    sold = f"{ended.sold} sold for {format_eth(ended.total_wei)} in all"
+    summary = f"{sold}, {ended.unsold} without a bidder, {ended.void} not held"
+    return _fit(f"The marathon is over: {summary}. ({_utc(ended.at_ms):%Y-%m-%d %H:%M} UTC)")
+
+
+def standing_post(
+    auction_id: str,
+    day: int,
+    leader: Leader | None,
+    outbid: Sequence[str],
+    minimum_wei: Wei,
+    ends_at_ms: int,
+    time_zone: str,
+    now_ms: int,
+) -> str:
+    """How a day stands, for the handles that were `outbid` since this was last said: one post for a whole bid war."""
+    leads = f"@{leader.bidder_handle} leads with {format_eth(leader.amount_wei)}" if leader else "nobody leads"
+    named = " ".join(f"@{handle}" for handle in outbid[:MOST_NAMED])
+    more = f" and {len(outbid) - MOST_NAMED} more" if len(outbid) > MOST_NAMED else ""
+    lost = f"Outbid: {named}{more}.\n" if outbid else ""
+    return _fit(
+        f"Day {day}: {leads} so far.\n{lost}{next_words(minimum_wei)} "
+        f"Bidding ends at {moment(ends_at_ms, time_zone, now_ms)}. ({_which(auction_id, now_ms)})"
+    )
+
+
+def receipt_post(day: int, receipt: Receipt, time_zone: str, now_ms: int, corrects: bool = False) -> str:
+    """The reply to a bidder."""
+    to = f"@{receipt.bidder_handle} " if receipt.bidder_handle else ""
+    words = receipt_words(receipt, time_zone, now_ms)
+    correction = "Correction: " if corrects else ""
+    return _fit(f"{to}Day {day}: {correction}{words} ({_which(receipt.auction_id, now_ms)})")
+
+
+def _which(auction_id: str, at_ms: int) -> str:
+    return f"{auction_id}, {_utc(at_ms):%Y-%m-%d}"
+
+
+def _utc(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+# What X makes a link of, with or without https:// before it: a dot between a letter or digit and a letter.
+_LINK = re.compile(r"(?<=\w)\.(?=[^\W\d_])")
+
+
+def _fit(*parts: str) -> str:
+    """The parts as one text that X takes, without links. Every second part, a title or a reason, may be cut where the
+    limit asks for it, the last one first."""
+    text = list(parts)
+    for at in range(len(parts) - 2, 0, -2):
+        end = min(len(parts[at]), _MOST_CHARACTERS)
+        while weight(_unlinked(text)) > POST_LIMIT and end:
+            end -= 1
+            text[at] = parts[at][:end].rstrip() + "…"
+    return _unlinked(text)
+
+
+def _unlinked(parts: Iterable[str]) -> str:
+    return _LINK.sub(". ", "".join(parts))

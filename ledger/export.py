@@ -1,0 +1,121 @@
+"""A log as a file: what `log --export` writes and `audit --file` reads, with no server between them.
+
+A stream of MessagePack records: what it is, then each entry with its bytes as they are stored, then where the chains
+end, and a checksum of all before. Whether the chains hold is `hash_chain`'s to say; here only what is no such file at
+all is told, and at which byte.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeVar
+
+import msgpack
+import msgspec
+
+from ledger.entry import LogEntry
+from ledger.hash_chain import Head
+
+LONGEST_RECORD = 2**28
+_KIND, _VERSION = "auction-manager log", 1
+T = TypeVar("T")
+
+
+class DamagedExport(ValueError):
+    """Not an export, or not whole; the text says where."""
+
+
+class Title(msgspec.Struct, frozen=True, array_like=True):
+    """The first record. `auction_id` is empty where the entries are those of every writer."""
+
+    kind: str
+    version: int
+    marathon_id: str
+    auction_id: str
+
+
+class _Entry(msgspec.Struct, frozen=True, array_like=True):
+    first_seq: int
+    count: int
+    writer: str
+    first_writer_sequence: int
+    chain: str
+    data: bytes
+
+
+class _End(msgspec.Struct, frozen=True):
+    heads: dict[str, tuple[int, str]]
+    sha256: bytes
+
+
+@dataclass
+class Export:
+    """A file that is being read. Once its entries are read to their end, `heads` says where the chains must end, and
+    `is_whole` whether everything is as it was written: chains do not hold the numbers of the log.
+    """
+
+    title: Title
+    entries: Iterator[LogEntry]
+    heads: dict[str, Head] = field(default_factory=dict)
+    is_whole: bool = False
+
+
+def write_export(file: BinaryIO, marathon_id: str, auction_id: str, entries: Iterable[LogEntry]) -> int:
+    """Writes these entries of the marathon's log, all of them or all of one auction; how many events they hold."""
+    heads, events, digest = dict[str, tuple[int, str]](), 0, hashlib.sha256()
+
+    def write(record: object) -> None:
+        packed = msgpack.packb(record)
+        digest.update(packed)
+        file.write(packed)
+
+    write((_KIND, _VERSION, marathon_id, auction_id))
+    for entry in entries:
+        write((entry.first_seq, entry.count, entry.writer, entry.first_writer_sequence, entry.chain, entry.data))
+        heads[entry.writer] = (entry.first_writer_sequence + entry.count - 1, entry.chain)
+        events += entry.count
+    write({"heads": heads, "sha256": digest.digest()})
+    return events
+
+
+def read_export(file: BinaryIO) -> Export:
+    """Begins to read. Raises DamagedExport, and so does reading the entries."""
+    unpacker = msgpack.Unpacker(file, max_buffer_size=LONGEST_RECORD)
+    record = _next(unpacker)
+    title = _convert(record, Title, "record 1")
+    if (title.kind, title.version) != (_KIND, _VERSION):
+        raise DamagedExport(f"it is no export of a log: it begins with {title.kind!r:.40}, version {title.version}")
+    export = Export(title, iter(()))
+    export.entries = _entries(unpacker, export, hashlib.sha256(msgpack.packb(record)))
+    return export
+
+
+def _entries(unpacker: Any, export: Export, digest: Any) -> Iterator[LogEntry]:
+    number = 2
+    where = f"record {number}, at byte {unpacker.tell()}"
+    while not isinstance(record := _next(unpacker, where), dict):
+        yield LogEntry(*msgspec.structs.astuple(_convert(record, _Entry, where)))
+        digest.update(msgpack.packb(record))
+        number += 1
+        where = f"record {number}, at byte {unpacker.tell()}"
+    end, behind = _convert(record, _End, where), unpacker.tell()
+    if unpacker.read_bytes(1):
+        raise DamagedExport(f"there is more behind its last record, at byte {behind}")
+    export.heads.update((writer, Head(*head)) for writer, head in end.heads.items())
+    export.is_whole = end.sha256 == digest.digest()
+
+
+def _next(unpacker: Any, where: str = "record 1") -> Any:
+    try:
+        return unpacker.unpack()
+    except msgpack.OutOfData:
+        raise DamagedExport(f"{where}: the file ends here, before its last record") from None
+    except (msgpack.UnpackException, ValueError) as fault:
+        raise DamagedExport(f"{where}: it cannot be read: {type(fault).__name__} {fault}".rstrip()) from fault
+
+
+def _convert(record: Any, kind: type[T], where: str) -> T:
+    try:
+        return msgspec.convert(record, kind)
+    except msgspec.ValidationError as fault:
+        raise DamagedExport(f"{where}: it is no part of an export: {fault}") from fault
