@@ -19,6 +19,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import track
 
+import bootstrap
 import supervisor
 from adapters.redis.client import execute
 from adapters.redis.errors import NotOwner
@@ -28,6 +29,7 @@ from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_op
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from messages.commands import PlaceBid
 from messages.hints import QueueGrew
+from process import Process
 from settings import load
 from supervision import Backoff, ChildStatus, InjectedCrash, Supervisor
 
@@ -43,19 +45,17 @@ def main() -> int:
     logging.basicConfig(level=logging.CRITICAL)  # each crash would be told with its stack
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
-        plan = DemoPlan(
-            seed=1, days=1, day_seconds=600, bidders=100, first_opens_at_ms=supervisor.clock_ms() + START_MS
-        )
+        plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=100, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
         settings = demo_settings(load(None, {}), plan, data_dir, port=0)
         port, _ = simulated_x(data_dir, x_options(settings, plan))
-        surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
-        process = supervisor.Process(settings, surroundings)
+        dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan))
+        process = supervisor.process_of(settings, dependencies)
         groups = [dataclasses.replace(group, max_restarts=10 * crashes) for group in process.groups()]
         conditions = {kind: name for kind, name in supervisor.CONDITIONS.items() if kind is not InjectedCrash}
         process.supervisor = Supervisor(groups, conditions, (NotOwner,), backoff=Backoff(stable_s=0.0))
         try:
             process.start()
-            measures = measure(process, supervisor.auction_id(settings, 1), crashes)
+            measures = measure(process, bootstrap.auction_id(settings, 1), crashes)
         finally:
             process.supervisor.stop()
             process.supervisor.wait(DEADLINE_S)
@@ -68,7 +68,7 @@ def main() -> int:
     return 0
 
 
-def measure(process: supervisor.Process, auction_id: str, crashes: int) -> list[Measure]:
+def measure(process: Process, auction_id: str, crashes: int) -> list[Measure]:
     """Crashes the auction, then a listener, while the crowd goes on bidding."""
     client, keys = process.client, process.keys
     queue = Queue(client, keys)
@@ -91,9 +91,7 @@ def measure(process: supervisor.Process, auction_id: str, crashes: int) -> list[
     ]
 
 
-def crash(
-    process: supervisor.Process, name: str, title: str, works: Callable[[int], None], crashes: int
-) -> list[Measure]:
+def crash(process: Process, name: str, title: str, works: Callable[[int], None], crashes: int) -> list[Measure]:
     """Crashes the actor of this name again and again; `works` returns when the successor has done something."""
     took_ms = []
     for number in track(range(crashes), f"crashing {title}", console=Console(stderr=True)):
@@ -131,16 +129,16 @@ def late_bid(post_id: int, number: int) -> PlaceBid:
         text="0.000001 ETH #AuctionDay",
         hashtags=("AuctionDay",),
         source="benchmark",
-        found_at_ms=supervisor.clock_ms(),
+        found_at_ms=bootstrap.clock_ms(),
     )
 
 
-def is_started(process: supervisor.Process, name: str, incarnation: int) -> bool:
+def is_started(process: Process, name: str, incarnation: int) -> bool:
     """Whether this incarnation of the actor lives, or lived."""
     return status(process, name).incarnation >= incarnation
 
 
-def status(process: supervisor.Process, name: str) -> ChildStatus:
+def status(process: Process, name: str) -> ChildStatus:
     """How the actor of this name stands."""
     return next(child for child in process.supervisor.tree() if child.name == name)
 

@@ -21,6 +21,7 @@ import redis
 from rich.console import Console
 from rich.progress import Progress
 
+import bootstrap
 import supervisor
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
@@ -102,7 +103,7 @@ def main() -> int:
         replies=args.replies,
         window_s=args.window_s or (60.0 if is_real else 600.0),
         scale=args.scale or (1.0 if is_real else 1 / 6),
-        opens_at_ms=args.opens_at_ms or supervisor.clock_ms() + OPENS_MS,
+        opens_at_ms=args.opens_at_ms or bootstrap.clock_ms() + OPENS_MS,
     )
     if args.play:
         return play(args.play, day)
@@ -121,8 +122,8 @@ def play(data_dir: Path, day: GreatDay) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = day.settings(data_dir)
     port, _ = simulated_x(data_dir, day.x_options(data_dir))
-    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, day.plan), begin_late=True)
-    return supervisor.run(settings, surroundings)
+    dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, day.plan), begin_late=True)
+    return supervisor.run(settings, dependencies)
 
 
 class House:

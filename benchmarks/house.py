@@ -1,4 +1,4 @@
-"""The process under measurement: a whole `supervisor.Process` whose stream of X is fed from a file.
+"""The process under measurement: a whole `process.Process` whose stream of X is fed from a file.
 
 `python -m benchmarks.house --data-dir D --opens-at-ms T` runs until its standard input ends; orders to feed it come
 over a socket in its folder (`feeding`). Everything else is what runs in production: the embedded server with
@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+import bootstrap
 import supervisor
 from adapters import process_log
 from adapters.redis import functions
@@ -58,17 +59,18 @@ def main() -> int:
     plan = house_plan(args.opens_at_ms)
     settings = house_settings(args.data_dir, plan, args.ingest_process)
     if args.record:
-        _record(args.record, supervisor.auction_id(settings, 1))
+        _record(args.record, bootstrap.auction_id(settings, 1))
     port, abandon = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
-    # The one place where a stream is made, in this process or in the ingest's.
-    supervisor.PostStream = FedStream  # type: ignore[assignment,attr-defined]
-    supervisor.INGEST_COMMAND = (sys.executable, "-m", "benchmarks.fed_ingest", str(args.data_dir / SOCKET))
+    fed = bootstrap.Ports(
+        post_stream=FedStream,  # type: ignore[arg-type]
+        ingest_command=(sys.executable, "-m", "benchmarks.fed_ingest", str(args.data_dir / SOCKET)),
+    )
     if not args.ingest_process:
         threading.Thread(target=obey, args=(args.data_dir / SOCKET,), name="x-stream", daemon=True).start()
-    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan), abandon=abandon)
+    dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan), abandon=abandon)
     over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
-    return supervisor.run(settings, surroundings, is_over=over.is_set)
+    return supervisor.run(settings, dependencies, is_over=over.is_set, ports=fed)
 
 
 def _record(path: Path, auction_id: str) -> None:

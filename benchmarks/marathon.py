@@ -19,6 +19,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import track
 
+import bootstrap
 import supervisor
 from adapters.redis import recent
 from adapters.redis.embedded import EmbeddedServer
@@ -67,11 +68,11 @@ def play(data_dir: Path, days: int, day_seconds: float) -> int:
     """Be the process: a demo of these days, as `demo --once` plays one; the report goes to standard output."""
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     recent.BYTES_KEPT = RECENT_BYTES
-    opens_at_ms = supervisor.clock_ms() + START_MS
+    opens_at_ms = bootstrap.clock_ms() + START_MS
     plan = DemoPlan(seed=1, days=days, day_seconds=day_seconds, bidders=BIDDERS, first_opens_at_ms=opens_at_ms)
     settings = demo_settings(load(None, {}), plan, data_dir, 0)
     port, abandon = simulated_x(data_dir, x_options(settings, plan))
-    surroundings = supervisor.Surroundings(
+    dependencies = bootstrap.Dependencies(
         base_url(port), CREDENTIALS, days_of(settings, plan), further_of(settings, plan), abandon=abandon
     )
     follower, reports = Follower(settings, Console(quiet=True)), list[Report]()
@@ -81,7 +82,7 @@ def play(data_dir: Path, days: int, day_seconds: float) -> int:
             reports.append(follower.report(port, plan.seed))
         return bool(reports)
 
-    code = supervisor.run(settings, surroundings, follower.begin, is_over)
+    code = supervisor.run(settings, dependencies, follower.begin, is_over)
     end_simulated_x(data_dir, port)
     if reports:
         sys.stdout.buffer.write(msgspec.json.encode(reports[0]))

@@ -13,7 +13,7 @@ from types import TracebackType
 
 import redis
 
-import supervisor
+import bootstrap
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreUnavailable
@@ -38,11 +38,11 @@ class RunningHouse:
 
     def __init__(self, folder: Path, record: Path | None = None, ingest_process: bool = False) -> None:
         self.data_dir = folder
-        self._opens_at_ms = supervisor.clock_ms() + START_MS
+        self._opens_at_ms = bootstrap.clock_ms() + START_MS
         self._options = ["--record", str(record)] if record else []
         self._options += ["--ingest-process"] if ingest_process else []
         settings = house_settings(folder, house_plan(self._opens_at_ms))
-        self.auction_id = supervisor.auction_id(settings, 1)
+        self.auction_id = bootstrap.auction_id(settings, 1)
         self.keys = Keys(settings.marathon.id)
         self.process: subprocess.Popen[bytes] | None = None
         self._server = EmbeddedServer(folder)  # only asked; the house itself starts and stops it
@@ -201,7 +201,7 @@ class RunningHouse:
 
     def fill(self, to: int) -> None:
         """Bids past the ingest, into the queue, until so many are decided: the quick way to a long history."""
-        queue, now_ms = Queue(self.client, self.keys), supervisor.clock_ms()
+        queue, now_ms = Queue(self.client, self.keys), bootstrap.clock_ms()
         have = self.decided()
         for number, batch in enumerate(self.war.batches(have, to - have, FILL_BATCH, now_ms)):
             if number % 8 == 0:

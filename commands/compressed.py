@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-import supervisor
+import bootstrap
 from actors.scheduler.actor import DayPlan
 from actors.scheduler.day_plan import FurtherDay
 from auction.calendar import Window
@@ -86,7 +86,7 @@ def days_of(settings: Settings, plan: DemoPlan) -> Sequence[DayPlan]:
     """The days, one after the other, from the first opening on."""
     return [
         DayPlan(
-            supervisor.auction_id(settings, day),
+            bootstrap.auction_id(settings, day),
             _window(plan, day),
             Lot(token_id=day, title=f"Demo lot {day}"),
             settings.rules_for(1),
@@ -98,7 +98,7 @@ def days_of(settings: Settings, plan: DemoPlan) -> Sequence[DayPlan]:
 def further_of(settings: Settings, plan: DemoPlan) -> Sequence[FurtherDay]:
     """As many dates behind them, at least a few: a day that begins while nobody is there cannot be held either."""
     return [
-        FurtherDay(supervisor.auction_id(settings, day), _window(plan, day))
+        FurtherDay(bootstrap.auction_id(settings, day), _window(plan, day))
         for day in range(plan.days + 1, plan.days + max(plan.days, LEAST_FURTHER) + 1)
     ]
 

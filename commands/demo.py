@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+import bootstrap
 import own_files
 import supervisor
 from adapters import process_file, process_log
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     settings = demo_settings(load(None, dict(os.environ)), plan, args.data_dir, args.port)
     port, abandon = simulated_x(args.data_dir, x_options(settings, plan))
     days = days_of(settings, plan), further_of(settings, plan)
-    surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, *days, abandon=abandon)
+    dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, *days, abandon=abandon)
     follower = Follower(settings, Console(stderr=True, highlight=False))
     reports: list[Report] = []
 
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             plan = _end(args.data_dir, plan)
         return bool(args.once)
 
-    code = supervisor.run(settings, surroundings, follower.begin, is_over)
+    code = supervisor.run(settings, dependencies, follower.begin, is_over)
     if not reports:
         if plan.ended:
             end_simulated_x(args.data_dir, port)
@@ -110,7 +111,7 @@ def _plan(args: argparse.Namespace) -> DemoPlan:
     elif args.data_dir.exists() and own_files.holds_something(args.data_dir):
         raise CommandError(f"{args.data_dir} is not empty and holds no demo; choose another --data-dir")
     own_files.private_folder(args.data_dir)
-    plan = DemoPlan(**asked, first_opens_at_ms=supervisor.clock_ms() + START_MS)
+    plan = DemoPlan(**asked, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
     _write_plan(args.data_dir, plan)
     return plan
 

@@ -6,7 +6,6 @@ It reads the log as any listener does and changes nothing.
 import redis
 from rich.console import Console
 
-import supervisor
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
@@ -24,6 +23,7 @@ from messages.events import (
     ResultNamed,
     WatermarkMoved,
 )
+from process import Process
 from settings import Settings
 from simulator.launch import ask_x
 
@@ -41,7 +41,7 @@ class Follower:
         self._unposted: set[str] = set()
         self._days_ended = False
 
-    def begin(self, process: supervisor.Process) -> None:
+    def begin(self, process: Process) -> None:
         """The process is up: from here on its log can be read."""
         self.follow(process.client, process.keys)
         self.tell(f"stage page http://127.0.0.1:{process.public_port}/")

@@ -6,11 +6,13 @@ import logging
 import os
 import sys
 
+import bootstrap
 import supervisor
 from adapters import process_log
 from adapters.x.credentials import Credentials
 from commands.common import add_config, settings_of
 from commands.simulated import CREDENTIALS, base_url, simulated_x
+from process import Process
 from settings import Secret, Settings, SettingsError
 
 EXAMPLE = "auction-manager run --config staging.toml"
@@ -29,28 +31,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     process_log.begin(logging.INFO)
     settings = settings_of(args, dict(os.environ))
-    surroundings = dataclasses.replace(
-        surroundings_of(settings), begin_anew=args.begin_anew, begin_late=args.begin_late
+    dependencies = dataclasses.replace(
+        dependencies_of(settings), begin_anew=args.begin_anew, begin_late=args.begin_late
     )
-    return supervisor.run(settings, surroundings, announce)
+    return supervisor.run(settings, dependencies, announce)
 
 
-def announce(process: supervisor.Process) -> None:
+def announce(process: Process) -> None:
     """One line that says where the process is to be seen."""
     public, private = process.public_port, process.private_port
     print(f"ready: stage page on port {public}, status on port {private}", file=sys.stderr, flush=True)
 
 
-def surroundings_of(settings: Settings) -> supervisor.Surroundings:
+def dependencies_of(settings: Settings) -> bootstrap.Dependencies:
     """Where X is and as whom we post: the real one with the settings' keys, or a simulated one of our own."""
-    days = supervisor.plan_of(settings), supervisor.further_of(settings)
+    days = bootstrap.plan_of(settings), bootstrap.further_of(settings)
     if settings.x.mode == "live":
-        return supervisor.Surroundings(settings.x.base_url, live_credentials(settings), *days)
+        return bootstrap.Dependencies(settings.x.base_url, live_credentials(settings), *days)
     if settings.x.base_url:
-        return supervisor.Surroundings(settings.x.base_url, CREDENTIALS, *days)
+        return bootstrap.Dependencies(settings.x.base_url, CREDENTIALS, *days)
     options = {"hashtag": settings.marathon.hashtag, "search-end-lag-ms": settings.x.search_lag_ms}
     port, abandon = simulated_x(settings.data_dir, options)
-    return supervisor.Surroundings(base_url(port), CREDENTIALS, *days, abandon=abandon)
+    return bootstrap.Dependencies(base_url(port), CREDENTIALS, *days, abandon=abandon)
 
 
 def live_credentials(settings: Settings) -> Credentials:

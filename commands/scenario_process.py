@@ -11,6 +11,7 @@ import sys
 
 from rich.console import Console
 
+import bootstrap
 import own_files
 import supervisor
 from adapters import process_log
@@ -24,8 +25,8 @@ _FORKING = multiprocessing.get_context("fork")
 class MarathonProcess:
     """At most one incarnation of it at a time. Whoever has this must have no threads."""
 
-    def __init__(self, settings: Settings, surroundings: supervisor.Surroundings) -> None:
-        self._arguments = settings, surroundings
+    def __init__(self, settings: Settings, dependencies: bootstrap.Dependencies) -> None:
+        self._arguments = settings, dependencies
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def start(self) -> None:
@@ -59,7 +60,7 @@ class MarathonProcess:
         return self._process.exitcode or 0
 
 
-def _be(settings: Settings, surroundings: supervisor.Surroundings) -> None:
+def _be(settings: Settings, dependencies: bootstrap.Dependencies) -> None:
     """The process itself."""
     with open(settings.data_dir / "process.log", "ab", buffering=0, opener=own_files.private) as words:
         os.dup2(words.fileno(), sys.stdout.fileno())
@@ -67,4 +68,4 @@ def _be(settings: Settings, surroundings: supervisor.Surroundings) -> None:
     # Crashes are what scenarios are made of: their traces would drown what is to be seen.
     process_log.begin(logging.WARNING)
     follower = Follower(settings, Console(file=sys.stderr, highlight=False))
-    sys.exit(supervisor.run(settings, surroundings, follower.begin, follower.look))
+    sys.exit(supervisor.run(settings, dependencies, follower.begin, follower.look))

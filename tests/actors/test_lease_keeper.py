@@ -28,12 +28,13 @@ from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
 from api.injection import injected
 from auction.calendar import Window
+from bootstrap import clock_ms
 from ledger.hash_chain import verify_chain
 from messages.base import Lot, Phase
 from messages.commands import ConfirmAuctionPost, PlaceBid
 from messages.events import BidAccepted, CharacterSpoke, DayStarted
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
-from supervisor import CONDITIONS, clock_ms
+from supervisor import CONDITIONS
 from tests.actors.stage import HOUR_MS, Shown, Stage
 from tests.auction.builders import RULES
 from tests.simulator.x_process import until

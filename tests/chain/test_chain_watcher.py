@@ -14,10 +14,11 @@ import pytest
 from actors.chain_watcher import BLOCKS_A_TURN, WRITER, ChainWatcher, WrongChain
 from adapters.chain.node import Node, NodeUnavailable
 from adapters.redis.errors import NotOwner
+from bootstrap import NODE_S
 from settings import load
 from simulator.hostile import Hostile, Mood
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
-from supervisor import CONDITIONS, NODE_S
+from supervisor import CONDITIONS
 from tests.chain.anvil import CONTRACT, OTHER_CONTRACT, PATIENCE_S, ROOT, SAFE_LAG, Anvil
 from tests.chain.watch import NOW_MS, Watch, access, seen, tokens, watched
 from tests.conftest import Store

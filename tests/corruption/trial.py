@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import redis
 
+import bootstrap
 import supervisor
 from adapters import process_file, process_log
 from adapters.redis.client import connect
@@ -75,10 +76,10 @@ class Ground:
         self._folder, self._x = folder, x
         self.master = folder / "master"
         self.plan = DemoPlan(
-            seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=supervisor.clock_ms() + START_MS
+            seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=bootstrap.clock_ms() + START_MS
         )
         self.keys = Keys(self.settings(self.master).marathon.id)
-        self.auction_id = supervisor.auction_id(self.settings(self.master), 1)
+        self.auction_id = bootstrap.auction_id(self.settings(self.master), 1)
         self.right: dict[int, Verdict] = {}
         self._make()
 
@@ -146,7 +147,7 @@ class Ground:
             text=f"@{ACCOUNT} {text}",
             hashtags=(self.settings(self.master).marathon.hashtag,),
             source="stream",
-            found_at_ms=supervisor.clock_ms(),
+            found_at_ms=bootstrap.clock_ms(),
         )
 
     # ---- a trial
@@ -227,8 +228,8 @@ class Ground:
     def running(self, data_dir: Path) -> Iterator[Any]:
         """The real process on this directory, forked so that it need not import everything again."""
         settings = self.settings(data_dir)
-        surroundings = supervisor.Surroundings(self._x.base_url, CREDENTIALS, days_of(settings, self.plan))
-        process = _FORKING.Process(target=_be, args=(settings, surroundings))
+        dependencies = bootstrap.Dependencies(self._x.base_url, CREDENTIALS, days_of(settings, self.plan))
+        process = _FORKING.Process(target=_be, args=(settings, dependencies))
         process.start()
         try:
             yield process
@@ -252,13 +253,13 @@ def end_server(data_dir: Path) -> None:
         until(lambda: not server.alive(), END_S)
 
 
-def _be(settings: Settings, surroundings: supervisor.Surroundings) -> None:
+def _be(settings: Settings, dependencies: bootstrap.Dependencies) -> None:
     with (settings.data_dir / "process.log").open("ab", buffering=0) as words:
         os.dup2(words.fileno(), sys.stdout.fileno())
         os.dup2(words.fileno(), sys.stderr.fileno())
     process_log.begin(logging.ERROR)
     try:
-        code = supervisor.run(settings, surroundings)
+        code = supervisor.run(settings, dependencies)
     except (CommandError, StoreError, OSError) as error:
         print(f"auction-manager: {error}", file=sys.stderr)
         code = 1
@@ -285,7 +286,7 @@ def _order() -> BarBidder:
 @contextmanager
 def ground(folder: Path) -> Iterator[Ground]:
     """A directory to corrupt, and its X."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=supervisor.clock_ms())
+    plan = DemoPlan(seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=bootstrap.clock_ms())
     options = x_options(demo_settings(load(None, {}), plan, folder, port=0), plan)
     quick = {name.replace("-", "_"): value for name, value in options.items()}
     quick |= {"bids": 0, "index_lag_ms": 0, "search_end_lag_ms": 0, "rate_window_ms": 1_000, "idle_exit_s": 7_200}

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 import pytest
 
+import bootstrap
 import supervisor
 from actors import livestream_publisher
 from actors.scheduler.day_plan import DayPlan, FurtherDay
@@ -21,6 +22,7 @@ from adapters.redis.log import LogReader
 from commands.compressed import DemoPlan, demo_settings
 from commands.simulated import CREDENTIALS
 from messages.events import DayAdded
+from process import Process
 from settings import Settings, load
 from tests.actors.stage import day_plan
 from tests.demo.running import DEADLINE_S, ROOT
@@ -42,11 +44,9 @@ def days(now_ms: int, *numbers: int) -> list[DayPlan]:
     return [day_plan(day, now_ms + (day - 2) * 24 * 60 * MINUTE_MS + 5 * MINUTE_MS, "demo") for day in numbers]
 
 
-def run(
-    settings: Settings, x_url: str, plan: list[DayPlan], look: Callable[[supervisor.Process], Any], further: int = 4
-) -> Any:
+def run(settings: Settings, x_url: str, plan: list[DayPlan], look: Callable[[Process], Any], further: int = 4) -> Any:
     """One process, looked at when it is ready and at work."""
-    dates = [FurtherDay(day.auction_id, day.window) for day in days(supervisor.clock_ms(), further)]
+    dates = [FurtherDay(day.auction_id, day.window) for day in days(bootstrap.clock_ms(), further)]
     seen: list[Any] = []
 
     def is_over() -> bool:
@@ -54,18 +54,18 @@ def run(
             seen.append(found)
         return bool(seen)
 
-    process: list[supervisor.Process] = []
-    surroundings = supervisor.Surroundings(x_url, CREDENTIALS, plan, dates, begin_late=True)
-    assert supervisor.run(settings, surroundings, process.append, is_over) == 0
+    process: list[Process] = []
+    dependencies = bootstrap.Dependencies(x_url, CREDENTIALS, plan, dates, begin_late=True)
+    assert supervisor.run(settings, dependencies, process.append, is_over) == 0
     return seen[0]
 
 
-def came_again(process: supervisor.Process) -> list[int]:
+def came_again(process: Process) -> list[int]:
     entries = LogReader(process.client, process.keys).read(0, 1_000)
     return [event.of_day for entry in entries for event in entry.events() if isinstance(event, DayAdded)]
 
 
-def programme(process: supervisor.Process) -> dict[int, str]:
+def programme(process: Process) -> dict[int, str]:
     """The days to come and their titles, as a viewer is told of them first."""
 
     async def ask() -> Any:
@@ -82,7 +82,7 @@ def test_a_corrected_title_reaches_viewers_also_where_a_lot_comes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(livestream_publisher, "EVENTS_BETWEEN_CHECKPOINTS", 1)
-    now_ms, settings = supervisor.clock_ms(), settings_of(tmp_path / "data")
+    now_ms, settings = bootstrap.clock_ms(), settings_of(tmp_path / "data")
     corrected = [*days(now_ms, 1, 2), day_plan(3, days(now_ms, 3)[0].window.opens_at_ms, "demo", "Corrected")]
     with simulated_x(tmp_path) as x:  # which tells the time
         assert run(settings, x.base_url, days(now_ms, 1, 2, 3), came_again) == [1]

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+import bootstrap
 import supervisor
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
@@ -22,7 +23,7 @@ def test_a_marathon_on_an_external_server_ends_right_and_leaves_the_server_alone
     server = EmbeddedServer(tmp_path / "elsewhere")
     server.ensure()
     data_dir = tmp_path / "not" / "there yet"
-    opens_at_ms = supervisor.clock_ms() + START_MS
+    opens_at_ms = bootstrap.clock_ms() + START_MS
     plan = DemoPlan(seed=2, days=1, day_seconds=6, bidders=4, first_opens_at_ms=opens_at_ms)
     settings = demo_settings(load(None, {}), plan, data_dir, 0)
     settings = msgspec.structs.replace(settings, redis=msgspec.structs.replace(settings.redis, url=server.url))
@@ -37,8 +38,8 @@ def test_a_marathon_on_an_external_server_ends_right_and_leaves_the_server_alone
                     reports.append(follower.report(port, plan.seed))
                 return bool(reports)
 
-            surroundings = supervisor.Surroundings(x.base_url, CREDENTIALS, days_of(settings, plan))
-            assert supervisor.run(settings, surroundings, follower.begin, is_over) == 0
+            dependencies = bootstrap.Dependencies(x.base_url, CREDENTIALS, days_of(settings, plan))
+            assert supervisor.run(settings, dependencies, follower.begin, is_over) == 0
         assert reports[0].right, reports
         assert sorted(file.name for file in data_dir.iterdir()) == ["process.json"]
         client = connect(server.url)

@@ -17,11 +17,13 @@ import msgspec
 from rich.console import Console
 from rich.progress import track
 
+import bootstrap
 import supervisor
 from adapters.livestream.hub import Viewer
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.follow import Follower
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
+from process import Process
 from settings import load
 from tests.livestream.who_leads import wrong_frames, wrong_lines
 
@@ -41,7 +43,7 @@ class Watched(msgspec.Struct, frozen=True):
 class Watcher(Follower):
     """Keeps every frame that a viewer gets, and at the end compares them and the host's lines with the log."""
 
-    def begin(self, process: supervisor.Process) -> None:
+    def begin(self, process: Process) -> None:
         super().begin(process)
         self.frames: list[dict[str, Any]] = []
         self.wrong: list[str] | None = None
@@ -76,10 +78,10 @@ def watch(seed: int, day_seconds: float = 5.0) -> Watched:
         settings = demo_settings(load(None, {}), plan, data_dir, port=0)
         port, _ = simulated_x(data_dir, x_options(settings, plan))
         try:
-            plan = msgspec.structs.replace(plan, first_opens_at_ms=supervisor.clock_ms() + START_MS)
-            surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days_of(settings, plan))
+            plan = msgspec.structs.replace(plan, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
+            dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan))
             watcher = Watcher(settings, Console(quiet=True))
-            code = supervisor.run(settings, surroundings, watcher.begin, watcher.is_over)
+            code = supervisor.run(settings, dependencies, watcher.begin, watcher.is_over)
             wrong = [f"the process ended with {code}"] if code or watcher.wrong is None else watcher.wrong
             return Watched(seed, watcher.lines, len(watcher.frames), wrong)
         finally:

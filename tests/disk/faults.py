@@ -41,6 +41,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+import bootstrap
 import supervisor
 from adapters.redis.client import execute
 from adapters.redis.embedded import EmbeddedServer
@@ -48,6 +49,7 @@ from adapters.redis.errors import StoreError
 from commands import demo
 from commands.common import CommandError
 from commands.simulated import CREDENTIALS, end_simulated_x, simulated_x
+from process import Process
 from settings import load
 from simulator.launch import PORT_FILE, port_of
 from simulator.x.__main__ import main as be_x
@@ -134,7 +136,7 @@ def house(place: Place, acknowledge: Callable[[int], None], dies: bool = False) 
     http = msgspec.structs.replace(settings.http, public_port=0, private_port=0)
     settings = msgspec.structs.replace(settings, data_dir=place.data_dir, http=http)
 
-    def on_ready(process: supervisor.Process) -> None:
+    def on_ready(process: Process) -> None:
         before = int(execute(process.client, "GET", KEY) or 0)
         acknowledge(before)
         execute(process.client, "SET", KEY, before + 1)
@@ -143,7 +145,7 @@ def house(place: Place, acknowledge: Callable[[int], None], dies: bool = False) 
             os.kill(os.getpid(), signal.SIGKILL)
 
     return supervisor.run(
-        settings, supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, []), on_ready, lambda: True
+        settings, bootstrap.Dependencies("http://127.0.0.1:9", CREDENTIALS, []), on_ready, lambda: True
     )
 
 

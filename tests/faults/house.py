@@ -1,4 +1,4 @@
-"""The process under faults: a whole `supervisor.Process` with an auction that outlasts them all, on a simulated X.
+"""The process under faults: a whole `process.Process` with an auction that outlasts them all, on a simulated X.
 
 `python -m tests.faults.house --data-dir D --opens-at-ms T [--redis-url U] [--begin-anew]` runs until its standard input
 ends. Nobody bids there by himself: the bids are posted on X from outside (`running`).
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+import bootstrap
 import supervisor
 from adapters.redis.errors import StoreError
 from commands.compressed import DemoPlan, days_of, demo_settings, x_options
@@ -45,13 +46,13 @@ def main() -> int:
     plan = house_plan(args.opens_at_ms)
     settings = house_settings(args.data_dir, plan, args.redis_url)
     port, _ = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
-    surroundings = supervisor.Surroundings(
+    dependencies = bootstrap.Dependencies(
         base_url(port), CREDENTIALS, days_of(settings, plan), begin_anew=args.begin_anew
     )
     over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
     try:
-        return supervisor.run(settings, surroundings, is_over=over.is_set)
+        return supervisor.run(settings, dependencies, is_over=over.is_set)
     except StoreError as error:  # as the command line does
         print(f"refused: {error}", file=sys.stderr)
         return 1

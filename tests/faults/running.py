@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import bootstrap
 import loopback
-import supervisor
 from adapters import process_file
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreError
@@ -50,7 +50,7 @@ class House:
 
     def __init__(self, data_dir: Path, store: TestedStore) -> None:
         self.data_dir, self.store = data_dir, store
-        self._opens_at_ms = supervisor.clock_ms() + START_MS
+        self._opens_at_ms = bootstrap.clock_ms() + START_MS
         settings = house_settings(data_dir, house_plan(self._opens_at_ms), "")
         self.keys = Keys(settings.marathon.id)
         self._hashtag = settings.marathon.hashtag

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import requests
 
+import bootstrap
 import supervisor
 from adapters.redis.client import execute
 from adapters.redis.log import LogReader
@@ -15,6 +16,7 @@ from commands.compressed import DemoPlan, days_of, demo_settings
 from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.events import AuctionOpened, BidAccepted, BidRefused, BidWithdrawn
+from process import Process
 from settings import load
 from simulator.x.settings import ACCOUNT_ID
 from tests.simulator.x_process import SimulatedX, simulated_x, until
@@ -31,13 +33,13 @@ def x(tmp_path: Path) -> Iterator[SimulatedX]:
 
 
 @pytest.fixture
-def process(x: SimulatedX, tmp_path: Path) -> Iterator[supervisor.Process]:
+def process(x: SimulatedX, tmp_path: Path) -> Iterator[Process]:
     """A process with one long day, whose sweeps come too late to find anything first."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=supervisor.clock_ms())
+    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=bootstrap.clock_ms())
     settings = demo_settings(load(None, {}), plan, tmp_path / "data", port=0)
     slow = msgspec.structs.replace(settings.x, search_lag_ms=300_000)
     settings = msgspec.structs.replace(settings, x=slow)
-    process = supervisor.Process(settings, supervisor.Surroundings(x.base_url, CREDENTIALS, days_of(settings, plan)))
+    process = supervisor.process_of(settings, bootstrap.Dependencies(x.base_url, CREDENTIALS, days_of(settings, plan)))
     process.start()
     yield process
     process.supervisor.stop()
@@ -45,14 +47,14 @@ def process(x: SimulatedX, tmp_path: Path) -> Iterator[supervisor.Process]:
     process.stop()
 
 
-def logged(process: supervisor.Process, *kinds: type[Any]) -> list[Any]:
+def logged(process: Process, *kinds: type[Any]) -> list[Any]:
     entries = LogReader(process.client, process.keys).read(0, EVENTS_READ)
     return [event for entry in entries for event in entry.events() if isinstance(event, kinds)]
 
 
 @pytest.mark.requirement("X-2", "QUE-1", "BID-9")
 def test_signed_replies_are_decided_without_the_stream_and_pushed_again_they_count_once(
-    x: SimulatedX, process: supervisor.Process
+    x: SimulatedX, process: Process
 ) -> None:
     [opened] = until(lambda: logged(process, AuctionOpened))
     client = x.client()

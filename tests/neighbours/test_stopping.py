@@ -7,10 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import bootstrap
 import supervisor
 from adapters.redis.embedded import EmbeddedServer
 from commands.compressed import DemoPlan, days_of, demo_settings
 from commands.simulated import CREDENTIALS
+from process import Process
 from settings import Settings, load
 from simulator.hostile import Hostile, Mood
 from tests.simulator.x_process import SimulatedX, simulated_x, until
@@ -34,11 +36,11 @@ def in_front(upstream: int | Path) -> Iterator[Hostile]:
 
 
 @contextmanager
-def at_work(folder: Path, x_url: str, changed: Callable[[Settings], Settings]) -> Iterator[supervisor.Process]:
+def at_work(folder: Path, x_url: str, changed: Callable[[Settings], Settings]) -> Iterator[Process]:
     """A process with an open day; it is stopped at the end, and has to end in order."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=supervisor.clock_ms())
+    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=bootstrap.clock_ms())
     settings = changed(demo_settings(load(None, {}), plan, folder, port=0))
-    process = supervisor.Process(settings, supervisor.Surroundings(x_url, CREDENTIALS, days_of(settings, plan)))
+    process = supervisor.process_of(settings, bootstrap.Dependencies(x_url, CREDENTIALS, days_of(settings, plan)))
     process.start()
     try:
         yield process
@@ -49,7 +51,7 @@ def at_work(folder: Path, x_url: str, changed: Callable[[Settings], Settings]) -
     assert code == 0
 
 
-def is_busy(process: supervisor.Process, *names: str) -> bool:
+def is_busy(process: Process, *names: str) -> bool:
     """Whether one of these has been at something for a while."""
     return any(child.name in names and child.busy_ms > 200 for child in process.supervisor.tree())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+import bootstrap
 import supervisor
 from adapters import process_log
 from commands.compressed import DemoPlan, days_of, demo_settings, further_of
@@ -56,7 +57,7 @@ def main() -> int:
     plan = msgspec.json.decode(sys.argv[1], type=SiegePlan, dec_hook=lambda kind, value: kind(value))
     settings = plan.settings()
     days = days_of(settings, plan.demo), further_of(settings, plan.demo)
-    surroundings = supervisor.Surroundings(base_url(plan.x_port_of_house), CREDENTIALS, *days)
+    dependencies = bootstrap.Dependencies(base_url(plan.x_port_of_house), CREDENTIALS, *days)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         follower = Follower(settings, Console(file=nowhere))
 
@@ -67,7 +68,7 @@ def main() -> int:
             plan.report_file.write_bytes(msgspec.json.encode(report))
             return True
 
-        return supervisor.run(settings, surroundings, follower.begin, is_over)
+        return supervisor.run(settings, dependencies, follower.begin, is_over)
 
 
 if __name__ == "__main__":

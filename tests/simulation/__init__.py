@@ -12,7 +12,7 @@ Where to read on:
 
     run.py      one run: the marathon, its processes, what strikes them; begins and ends everything
     world.py    virtual time, the order of things, the trace
-    house.py    the process: `supervisor.Process` and its `ChildTable`, taken step by step
+    house.py    the process: `process.Process` and its `ChildTable`, taken step by step
     wire.py     the store's client, and where every call of an actor is struck
     model.py    the store's server; `test_model.py` holds it equal to the real one
     x.py        X: ground truth, search, timeline, stream      crowd.py    who bids

@@ -1,4 +1,4 @@
-"""The process, stepped: the real child table of `supervisor.Process` with the real actors, without threads.
+"""The process, stepped: the real child table of `supervisor` with the real actors, without threads.
 
 What `supervision.Supervisor` does in its thread is done here as events of the world; the decisions are those of the
 real `ChildTable`. Only what reaches outside is exchanged: the store's client, X, the clock, the viewers' hub.
@@ -11,6 +11,7 @@ from typing import Any
 
 import pykka
 
+import bootstrap
 import supervisor
 from actors.ports import StoreAccess
 from actors.scheduler.actor import DayPlan
@@ -20,6 +21,7 @@ from adapters.redis.errors import NotOwner
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease
 from adapters.x.budget import Budget
+from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from messages.events import AnyEvent
 from settings import Settings
@@ -229,35 +231,47 @@ class Hub:
         self._stage = Stage(state.stage)
 
 
-class House(supervisor.Process, Host):
+class House(Host):
     """One process, from its start to its end. `on_end()` is called when it is gone, `on_silence()` when it has not been
     heard of for as long as its lease lasts."""
 
     def __init__(
         self, outside: Outside, number: int, on_end: Callable[[], None], on_silence: Callable[[], None]
     ) -> None:
-        # Not the parent's: it would make a thread, a loop and a server.
         self.outside, self.number, self._on_end, self._on_silence = outside, number, on_end, on_silence
         self.settings = outside.settings
         nobody = Credentials(**dict.fromkeys(Credentials.__struct_fields__, ""))
-        self.surroundings = supervisor.Surroundings("", nobody, outside.plan)
         self.keys = Keys(self.settings.marathon.id)
         self.hang_s = self.settings.supervision.hang_ms / 1000
-        self._embedded = None
-        self._hub = Hub(outside.watch)  # type: ignore[assignment]
         self._token = f"token-{number}"
-        self._clock = supervisor.XClock(outside.clock_ms)
-        self._x_budget = Budget({})
-        self._store = StoreAccess(self._connect, self.keys, self._token)  # type: ignore[arg-type]
-        self.supervisor = Tree(self, self.groups())  # type: ignore[assignment]
+        self._clock = XClock(outside.clock_ms, lambda: outside.world.now_ms / 1000)
+        actors = bootstrap.Actors(
+            self.settings,
+            bootstrap.Dependencies("", nobody, outside.plan),
+            bootstrap.Ports(self._connect, self._x, self._stream),  # type: ignore[arg-type]
+            bootstrap.Store(StoreAccess(self._connect, self.keys, self._token), "", None, None),  # type: ignore[arg-type]
+            self._clock,
+            Budget({}),
+            Hub(outside.watch),  # type: ignore[arg-type]
+        )
+        table = supervisor.child_table(
+            actors,
+            self.settings.supervision,
+            lambda: self.supervisor,
+            _no_history_is_lost,  # type: ignore[arg-type]
+        )
+        self.supervisor = Tree(self, table)
         self._wire = Wire(outside.world, outside.faults, self, self.supervisor.who)
 
     def _connect(self) -> StoreClient:
         outside = self.outside
         return StoreClient(self._wire, outside.store, outside.store_link, outside.watch.answered)
 
-    def _x(self) -> Client:  # type: ignore[override]
+    def _x(self, *_: Any, **__: Any) -> Client:
         return Client(self.outside.x, self._wire, self._clock)
+
+    def _stream(self, _base_url: str, _token: str, *callbacks: Any, **_: Any) -> Stream:
+        return Stream(self.outside.world, self.outside.x, self.outside.faults, self, *callbacks)
 
     def start(self, steal: bool = True) -> None:
         """Takes the marathon and begins. Raises StoreError when that cannot be."""
@@ -291,10 +305,5 @@ class House(supervisor.Process, Host):
         self.outside.world.note(f"process {self.number}", what)
 
 
-def make_stream(outside: Outside) -> Any:
-    """What stands in for `PostStream`: the stream of the process whose actor asks for one."""
-
-    def make(_base_url: str, _token: str, *callbacks: Any, **_: Any) -> Stream:
-        return Stream(outside.world, outside.x, outside.faults, outside.at_work[-1][0], *callbacks)
-
-    return make
+def _no_history_is_lost(why: str) -> None:
+    raise AssertionError(f"the store of the simulation forgets nothing: {why}")

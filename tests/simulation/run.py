@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,17 +14,16 @@ import redis
 import actors.auction.actor
 import actors.listener
 import adapters.redis.journal
-import supervisor
+import bootstrap
 from actors.scheduler.actor import DayPlan
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
-from adapters.x.clock import XClock
 from auction.calendar import Window
 from messages.base import Lot, Phase, Wei
 from settings import Settings, load
 from tests.simulation.crowd import Crowd
 from tests.simulation.faults import Disaster, Faults, Strike
-from tests.simulation.house import House, Outside, make_stream
+from tests.simulation.house import House, Outside
 from tests.simulation.model import ModelStore
 from tests.simulation.watch import Watch
 from tests.simulation.wire import Crashed, Killed, Link
@@ -83,7 +82,7 @@ def plan(days: int) -> list[DayPlan]:
         lot = Lot(token_id=day, title=f"Lot {day}")
         # What the oracle knows nothing of is left out.
         rules = msgspec.structs.replace(settings().rules_for(day), rate_limit_posts=0, hold_above_wei=Wei(0))
-        found.append(DayPlan(supervisor.auction_id(settings(), day), window, lot, rules))
+        found.append(DayPlan(bootstrap.auction_id(settings(), day), window, lot, rules))
     return found
 
 
@@ -116,9 +115,6 @@ class Run:
             (actors.listener, "ENTRIES_A_READ"): self.random.choice((1, 3, 64)),
             (actors.listener, "READS_A_TURN"): self.random.choice((1, 16)),
             (adapters.redis.journal, "TAIL_CHUNK"): self.random.choice((1, 3, 64)),
-            (supervisor, "clock_ms"): self.outside.clock_ms,
-            (supervisor, "XClock"): partial(XClock, steady_s=lambda: world.now_ms / 1000),
-            (supervisor, "PostStream"): make_stream(self.outside),
         }
 
     def go(self) -> Outcome:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import bootstrap
 import supervisor
 from adapters.event_loop import LoopThread
 from commands.simulated import CREDENTIALS
@@ -21,6 +22,7 @@ PROGRAM = """
 import logging, sys, time
 from pathlib import Path
 import msgspec
+import bootstrap
 import supervisor
 from commands.simulated import CREDENTIALS
 from settings import load
@@ -40,8 +42,8 @@ settings = msgspec.structs.replace(
     supervision=msgspec.structs.replace(settings.supervision, hang_ms=2_000),
 )
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-surroundings = supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, supervisor.plan_of(settings), begin_late=True)
-sys.exit(supervisor.run(settings, surroundings, on_ready, lambda: time.monotonic() > deadline_s))
+dependencies = bootstrap.Dependencies("http://127.0.0.1:9", CREDENTIALS, bootstrap.plan_of(settings), begin_late=True)
+sys.exit(supervisor.run(settings, dependencies, on_ready, lambda: time.monotonic() > deadline_s))
 """
 
 ENDS = {
@@ -64,7 +66,7 @@ def test_a_loop_that_was_only_paused_with_the_process_gets_the_time_to_come_roun
     settings = load(None, {})
     limits = msgspec.structs.replace(settings.supervision, hang_ms=300)
     settings = msgspec.structs.replace(settings, data_dir=tmp_path, supervision=limits)
-    process = supervisor.Process(settings, supervisor.Surroundings("http://127.0.0.1:9", CREDENTIALS, []))
+    process = supervisor.process_of(settings, bootstrap.Dependencies("http://127.0.0.1:9", CREDENTIALS, []))
     loop, paused = process._loop, threading.Event()
     loop.start()
     try:

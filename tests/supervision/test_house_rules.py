@@ -10,7 +10,8 @@ pytestmark = pytest.mark.requirement("SUP-2")
 
 ROOT = Path(__file__).parents[2]
 ACTORS = ("supervision", "actors")
-OURS = (*ACTORS, "adapters", "auction", "messages", "commands", "benchmarks", "supervisor.py", "reception.py", "cli.py")
+PROCESS = ("api", "bootstrap.py", "process.py", "supervisor.py")
+OURS = (*ACTORS, *PROCESS, "adapters", "auction", "ledger", "messages", "commands", "benchmarks", "cli.py")
 
 # An ask that times out is not cancelled; a proxy looks into the living actor and reaches its private parts; a
 # broadcast ends at the first dead ref, and so does a stop of all.
@@ -56,7 +57,7 @@ def imported(tree: ast.AST) -> set[str]:
 
 def test_no_actor_asks_another_so_no_answer_can_come_too_late_or_never() -> None:
     """An ask that times out is not cancelled: the message is handled all the same, and a retry would double it."""
-    places = (*ACTORS, "supervisor.py", "reception.py", "commands", "benchmarks")
+    places = (*ACTORS, *PROCESS, "commands", "benchmarks")
     assert {path: found for path, tree in trees(*places) if (found := calls(tree, FORBIDDEN_CALLS))} == {}
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+import bootstrap
 import supervisor
 from adapters import alarms
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
@@ -28,6 +29,7 @@ from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated
 from messages.base import Outcome as DayOutcome
 from messages.base import Rules
 from messages.events import AnyEvent, EndFrozen, PostMade
+from process import Process
 from settings import Settings, load
 from simulator.launch import ask_x
 from simulator.oracle import judge
@@ -89,7 +91,7 @@ class Watcher(Follower):
         self._not_before_s = time.monotonic() + (TROUBLE_MS + 2 * LONGEST_MS) / 1000
         self._not_after_s = time.monotonic() + DEADLINE_S
 
-    def begin(self, process: supervisor.Process) -> None:
+    def begin(self, process: Process) -> None:
         super().begin(process)
         self._supervisor = process.supervisor
 
@@ -223,13 +225,13 @@ def _day(seed: int, suspended: float, data_dir: Path, console: Console) -> Watch
     port, _ = simulated_x(data_dir, x_options(settings, plan) | {"suspended": suspended})
     try:
         _make_trouble(seed, port, console)
-        plan = msgspec.structs.replace(plan, first_opens_at_ms=supervisor.clock_ms() + START_MS)
+        plan = msgspec.structs.replace(plan, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
         days = days_of(settings, plan)
-        surroundings = supervisor.Surroundings(base_url(port), CREDENTIALS, days, begin_late=True)
+        dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days, begin_late=True)
         with _clock_of(seed, console):
             for number, leave_at_s in enumerate((*_restarts_s(seed), float("inf"))):
                 watcher = Watcher(settings, console, port, days[0].window.closes_at_ms, leave_at_s, number == 0)
-                code = supervisor.run(settings, surroundings, watcher.begin, watcher.is_over)
+                code = supervisor.run(settings, dependencies, watcher.begin, watcher.is_over)
                 if code:
                     watcher.differences = [f"the process ended with {code}", *(watcher.differences or ())]
                 if watcher.differences is not None:

@@ -1,0 +1,224 @@
+"""The one place where the actors are built of real things: what each of them is given from outside.
+
+Whoever starts a process hands in its ports: a simulation, a benchmark or a standby has others than production. When an
+actor is started, and by whom, `supervisor` says; what a process takes before, and gives back, `process` does.
+"""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import redis
+
+import ingest_process
+from actors.announcer.actor import Announcer
+from actors.announcer.outbox import Posting
+from actors.auction.actor import Auction
+from actors.auction.poison import Suspects
+from actors.chain_watcher import ChainWatcher, Watched
+from actors.eliza_bridge import ElizaBridge
+from actors.lease_keeper import LeaseKeeper
+from actors.livestream_publisher import LivestreamPublisher
+from actors.ports import StoreAccess
+from actors.scheduler.actor import DayPlan, Scheduler
+from actors.scheduler.day_plan import FurtherDay
+from actors.twitter.conversation import Timing
+from actors.twitter.ingest import TwitterIngest
+from actors.twitter.ingest_keeper import IngestKeeper
+from actors.twitter.reconciler import TwitterSweeper
+from adapters.chain.node import Node
+from adapters.livestream.hub import FeedHub
+from adapters.redis.client import connect
+from adapters.redis.embedded import EmbeddedServer
+from adapters.worker_process import OwnProcess
+from adapters.x.budget import Budget
+from adapters.x.client import XClient
+from adapters.x.clock import XClock
+from adapters.x.credentials import Credentials
+from adapters.x.stream import PostStream
+from ingest_process import IngestPlan
+from settings import Settings
+from supervision import Context
+
+KEEPER = "lease_keeper"
+PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
+INGEST, SWEEPER, SCHEDULER = "twitter_ingest", "twitter_sweeper", "scheduler"
+CHAIN = "chain_watcher"
+LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SCHEDULER)
+ENSURE_S = 1.0
+NODE_S = 5.0
+
+Factory = Callable[[Context], Any]
+"""Starts one incarnation of an actor."""
+
+
+def clock_ms() -> int:
+    """The time by the machine's clock, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Dependencies:
+    """What the settings leave to whoever starts the process: where X is, as whom we post, the days' plan, the dates
+    behind it for lots whose day was not held, whether a store may be used that is not the one of before, and whether a
+    marathon may begin whose first days are over."""
+
+    x_base_url: str
+    credentials: Credentials
+    plan: Sequence[DayPlan]
+    further: Sequence[FurtherDay] = ()
+    begin_anew: bool = False
+    begin_late: bool = False
+    abandon: Callable[[], None] = lambda: None
+    """Ends again what was begun for this process outside of it, where the process does not come up."""
+
+    @property
+    def days(self) -> int:
+        """The greatest number that a day can have."""
+        return max([day.window.day for day in self.plan] + [day.window.day for day in self.further], default=0)
+
+
+def plan_of(settings: Settings) -> list[DayPlan]:
+    """Every day as the settings have it."""
+    return [
+        DayPlan(auction_id(settings, window.day), window, settings.lot_for(window.day), settings.rules_for(window.day))
+        for window in settings.windows()
+    ]
+
+
+def further_of(settings: Settings) -> list[FurtherDay]:
+    """The dates behind the last day, for lots whose day is not held."""
+    return [FurtherDay(auction_id(settings, window.day), window) for window in settings.further_windows()]
+
+
+def auction_id(settings: Settings, day: int) -> str:
+    """The id of a day's auction."""
+    return f"{settings.marathon.id}-{day:02d}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Ports:
+    """How the actors reach the outside; production takes these."""
+
+    connect: Callable[..., redis.Redis] = connect
+    x_client: Callable[..., XClient] = XClient
+    post_stream: Callable[..., PostStream] = PostStream
+    ingest_command: Sequence[str] = (sys.executable, ingest_process.__file__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """The store that a process has taken: how actors reach it, where it is, and its server where it is our own."""
+
+    access: StoreAccess
+    url: str
+    password: str | None
+    server: EmbeddedServer | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Actors:
+    """Makes the factory of each actor of one process."""
+
+    settings: Settings
+    dependencies: Dependencies
+    ports: Ports
+    store: Store
+    clock: XClock
+    x_budget: Budget
+    hub: FeedHub
+
+    def lease_keeper(self, hurry: Callable[[], None], history_lost: Callable[[str], None]) -> Factory:
+        lease_ms, server = self.settings.redis.lease_ms, self.store.server
+        if server is None:
+            ensure, trouble = (lambda: False), (lambda: "")
+        else:
+            # The lease has to be held meanwhile, and a large log takes a while to be read.
+            ensure, trouble = (lambda: server.ensure(ENSURE_S)), server.trouble
+        return lambda context: LeaseKeeper.start(
+            context, self.store.access, lease_ms, ensure, trouble, hurry, history_lost
+        )
+
+    def livestream_publisher(self, context: Context) -> Any:
+        return LivestreamPublisher.start(context, self.store.access, self.hub)
+
+    def eliza_bridge(self, context: Context) -> Any:
+        return ElizaBridge.start(context, self.store.access, self.clock.now_ms, (PUBLISHER,))
+
+    def announcer(self, context: Context) -> Any:
+        zone, x = self.settings.marathon.time_zone, self.settings.x
+        posting = Posting(x.receipts, x.posts_a_day, x.standing_interval_ms)
+        settle_ms = x.request_timeout_ms
+        return Announcer.start(
+            context, self.store.access, self.clock.now_ms, self._x(), zone, settle_ms, (PUBLISHER,), posting
+        )
+
+    def chain_watcher(self, context: Context) -> Any:
+        chain = self.settings.chain
+        make_node = (lambda: Node(chain.address().reveal(), NODE_S)) if chain.rpc_url else None
+        watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
+        return ChainWatcher.start(context, self.store.access, self.clock.now_ms, make_node, watched, (PUBLISHER,))
+
+    def twitter_sweeper(self, context: Context) -> Any:
+        x = self.settings.x
+        timing = Timing(x.search_lag_ms, x.sweep_interval_ms, x.sweep_lag_ms)
+        days = self.dependencies.days
+        return TwitterSweeper.start(context, self.store.access, self.clock.now_ms, self._x(), timing, days, SCHEDULER)
+
+    def twitter_ingest(self, context: Context) -> Any:
+        if self.settings.x.ingest_process:
+            return IngestKeeper.start(context, self._ingest_process)
+        where, now_ms = self.dependencies, self.clock.steady_ms
+
+        def make_stream(*callbacks: Any) -> PostStream:
+            token = where.credentials.bearer_token
+            return self.ports.post_stream(where.x_base_url, token, *callbacks, budget=self.x_budget, now_ms=now_ms)
+
+        return TwitterIngest.start(context, self.store.access, now_ms, self._x(), make_stream, where.days, SWEEPER)
+
+    def scheduler(self, start_auction: Callable[[str], None], end_process: Callable[[], None]) -> Factory:
+        rules, where = self.settings.rules, self.dependencies
+        end = end_process if self.settings.marathon.after_end == "end" else lambda: None
+        return lambda context: Scheduler.start(
+            context,
+            where.plan,
+            self.store.access,
+            self.clock.now_ms,
+            start_auction,
+            LISTENERS,
+            rules.strikes,
+            where.further,
+            rules.downtime_allowance_ms,
+            end,
+            self.clock.reached_ms,
+        )
+
+    def auction(self, auction_id: str) -> Factory:
+        suspects, clock = Suspects(), self.clock
+        return lambda context: Auction.start(
+            context, auction_id, self.store.access, clock.now_ms, LISTENERS, suspects, clock.reached_ms
+        )
+
+    def _x(self) -> XClient:
+        timeout_s, where = self.settings.x.request_timeout_ms / 1000, self.dependencies
+        return self.ports.x_client(where.x_base_url, where.credentials, timeout_s, self.x_budget, clock=self.clock)
+
+    def _ingest_process(self, on_line: Callable[[str], None]) -> OwnProcess:
+        x, where, store = self.settings.x, self.dependencies, self.store
+        plan = IngestPlan(
+            store_url=store.url,
+            store_password=store.password,
+            store_timeout_s=self.settings.redis.socket_timeout_ms / 1000,
+            marathon_id=store.access.keys.marathon_id,
+            days=where.days,
+            x_base_url=where.x_base_url,
+            x_is_live=x.mode == "live",
+            credentials=where.credentials,
+            request_timeout_s=x.request_timeout_ms / 1000,
+            sweeper=SWEEPER,
+            hang_s=self.settings.supervision.hang_ms / 1000,
+        )
+        return OwnProcess(self.ports.ingest_command, msgspec.json.encode(plan), on_line)
