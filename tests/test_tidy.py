@@ -25,7 +25,9 @@ MAY_IMPORT = {
 }
 OURS = {
     *MAY_IMPORT,
+    "bootstrap",
     "commands",
+    "process",
     "settings",
     "supervisor",
     "cli",
@@ -64,7 +66,7 @@ def test_imports_run_one_way(folder: str) -> None:
 
 def test_the_core_knows_no_clock_no_chance_and_no_outside() -> None:
     wrong = []
-    for path in sorted((ROOT / "auction").rglob("*.py")):
+    for path in sorted([*(ROOT / "auction").rglob("*.py"), *(ROOT / "ledger").rglob("*.py")]):
         wrong += [f"{path.name}:{line} imports {name}" for name, line in imports(path) if name.split(".")[0] in IMPURE]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in {
@@ -82,6 +84,22 @@ def test_the_core_knows_no_clock_no_chance_and_no_outside() -> None:
             ):
                 wrong.append(f"{path.name}:{node.lineno} does I/O: {node.func.id}()")
     assert wrong == []
+
+
+# What several actors share, and what is handed to them.
+OF_ALL_ACTORS = {"__init__.py", "listener.py", "ports.py"}
+
+
+def test_every_file_of_the_actors_is_an_actor_or_lies_in_the_folder_of_one() -> None:
+    def holds_actor(path: Path) -> bool:
+        classes = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+        return any(ast.unparse(base) in ("Actor", "LogListener") for node in classes for base in node.bases)
+
+    homeless = [path.name for path in (ROOT / "actors").glob("*.py") if path.name not in OF_ALL_ACTORS]
+    homeless = [name for name in homeless if not holds_actor(ROOT / "actors" / name)]
+    folders = [path for path in (ROOT / "actors").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    homeless += [path.name for path in folders if not any(map(holds_actor, path.glob("*.py")))]
+    assert homeless == []
 
 
 def test_every_module_says_at_its_head_what_it_is_for() -> None:
