@@ -7,10 +7,10 @@ the source of whatever comes of it.
 from collections.abc import Mapping
 from typing import Any
 
-from auction.rules import SNOWFLAKE_EPOCH_MS
 from messages.codec import UnreadableMessage, command_from_fields
 from messages.commands import AuctionCommand, PlaceBid, WithdrawBid
 from messages.known_words import there_is_no
+from messages.x_ids import first_id_at
 
 INJECTABLE = ("PlaceBid", "WithdrawBid", "MarkSwept")
 
@@ -31,7 +31,7 @@ def injected(
         raise UnreadableMessage(there_is_no("injection", str(kind), INJECTABLE))
     if kind == "PlaceBid":
         given = {
-            "post_id": ((now_ms - SNOWFLAKE_EPOCH_MS) << 22) + serial,
+            "post_id": first_id_at(now_ms) + serial,
             "author_id": 0,
             "author_handle": by,
             "author_created_at_ms": None,

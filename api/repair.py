@@ -21,10 +21,10 @@ from adapters.redis.translation import translated
 from adapters.redis.view import is_whole, sealed
 from auction.day import AuctionDay
 from auction.downtime_policy import HOUSE
-from auction.rules import posted_at_ms
 from ledger.entry import LogDamaged, LogEntry
 from ledger.hash_chain import Head, first_link, verify_chain
 from messages.events import AuctionEvent, Observed
+from messages.x_ids import posted_at_ms
 
 ENTRIES_A_READ = 1_024
 BIDS_A_WRITE = 2_000

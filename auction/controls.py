@@ -8,8 +8,8 @@ from bisect import bisect_left
 
 import msgspec
 
-from auction.rules import SNOWFLAKE_EPOCH_MS
 from messages.base import Outage, Refusal
+from messages.x_ids import SERIAL_BITS
 
 
 class Pause(msgspec.Struct, array_like=True):
@@ -114,12 +114,7 @@ class Controls(msgspec.Struct, array_like=True):
                 bar.until_ms = max(from_ms, bar.from_ms)
 
 
-def first_id_at(at_ms: int) -> int:
-    """The least id that a post made at this time, UTC ms, can have."""
-    return max(at_ms - SNOWFLAKE_EPOCH_MS, 0) << 22
-
-
 def own_posts_before(post_ids: list[int], post_id: int, window_ms: int) -> int:
     """How many of these sorted ids belong to posts made in the window (ms) before this post."""
     place = bisect_left(post_ids, post_id)
-    return place - bisect_left(post_ids, post_id - (window_ms << 22))
+    return place - bisect_left(post_ids, post_id - (window_ms << SERIAL_BITS))

@@ -14,7 +14,7 @@ from auction.bidding import Bidding
 from auction.downtime_policy import HOUSE, close_when_opened
 from auction.orders import is_news, order_event
 from auction.replies import leader_of
-from auction.rules import posted_at_ms, rules_hash
+from auction.rules import rules_hash
 from messages.base import Outcome, Phase
 from messages.commands import (
     AuctionCommand,
@@ -44,6 +44,7 @@ from messages.events import (
     ResultNamed,
     WatermarkMoved,
 )
+from messages.x_ids import posted_at_ms
 
 # Orders after which a bid that has led may count no more.
 TAKING_OUT = InvalidateBid, HoldBid, BarBidder, PauseAuction

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import msgspec
 
 from auction.controls import Controls, own_posts_before
-from auction.rules import minimum_bid, posted_at_ms
+from auction.rules import minimum_bid
 from messages.base import Refusal, Rules, Wei
+from messages.x_ids import posted_at_ms
 
 
 class Bid(msgspec.Struct, array_like=True, gc=False):

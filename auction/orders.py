@@ -6,7 +6,7 @@ found by folding again.
 
 from typing import Any
 
-from auction.controls import Controls, first_id_at
+from auction.controls import Controls
 from auction.downtime_policy import HOUSE, made_up_end
 from messages.base import Phase
 from messages.commands import (
@@ -32,6 +32,7 @@ from messages.events import (
     BidReleased,
     EndExtended,
 )
+from messages.x_ids import first_id_at
 
 
 def is_news(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int) -> bool:

@@ -13,11 +13,11 @@ import msgspec
 
 from auction.fold import Verdict
 from auction.record import DayRecord
-from auction.rules import posted_at_ms
 from messages.base import Refusal, Wei
 from messages.events import BidAccepted, BidRefused
 from messages.money import format_eth
 from messages.refusals import REFUSED_BECAUSE
+from messages.x_ids import posted_at_ms
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,11 @@ from collections.abc import Container
 from auction.bid_text.reading import read_bid
 from auction.eligibility import AuthorFacts, ineligible
 from auction.fold import Bid, Link, Verdict
-from auction.rules import posted_at_ms
 from auction.standings import Standings
 from messages.base import Refusal, Rules, Wei
 from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, Leader
+from messages.x_ids import posted_at_ms
 
 # No flaws of a bid: what these say depends on the other bids or on the end, and a later fold may say otherwise.
 _PASSING = frozenset(

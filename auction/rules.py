@@ -10,16 +10,8 @@ import msgspec
 from messages.base import Rules, Wei
 from messages.codec import to_json
 
-# X's ids are snowflakes: milliseconds since this instant, in the bits above the lowest 22 (X's documentation).
-SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
-
 # The version of the rules that days to come are held under: 2 since bids bind at the end.
 RULES_VERSION = 2
-
-
-def posted_at_ms(post_id: int) -> int:
-    """When the post was made, UTC ms: its id carries it."""
-    return (post_id >> 22) + SNOWFLAKE_EPOCH_MS
 
 
 def minimum_bid(rules: Rules, leading_wei: int | None) -> Wei:

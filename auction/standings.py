@@ -15,6 +15,7 @@ from auction.controls import Controls
 from auction.fold import Bid, Link, Verdict, effective_end, fold, judge, link_to
 from auction.segments import BIDS_A_SEGMENT, Segment, sealed
 from messages.base import Refusal, Rules, Wei
+from messages.x_ids import SERIAL_BITS
 
 
 class Standings:
@@ -261,7 +262,7 @@ class Standings:
     @property
     def _window(self) -> int:
         """How far back the rate limit looks, as a distance of post ids."""
-        return self.rules.rate_limit_window_ms << 22 if self.rules.rate_limit_posts else 0
+        return self.rules.rate_limit_window_ms << SERIAL_BITS if self.rules.rate_limit_posts else 0
 
     def _links_before(self, post_id: int) -> int:
         return bisect_left(self.chain, post_id, key=_post_id)

@@ -4,11 +4,11 @@ import time
 
 from auction.controls import Controls
 from auction.fold import Bid
-from auction.rules import posted_at_ms
 from auction.standings import Standings
 from benchmarks.lines import INCREMENT_WEI, RAISE_EVERY, RESERVE_WEI, War
 from benchmarks.measuring import Measure
 from messages.base import Rules, Wei
+from messages.x_ids import posted_at_ms
 
 AUCTION_POST_ID = 1_724_551_110_456_246_272
 BATCH = 256  # what the ingest takes from its mailbox at once

@@ -17,7 +17,6 @@ from rich.text import Text
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.day import AuctionDay
-from auction.rules import posted_at_ms
 from auction.wording.lines import injected_mark, one_line, utc
 from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
@@ -27,6 +26,7 @@ from ledger.hash_chain import verify_chain
 from messages.base import Refusal, Wei
 from messages.events import AuctionEvent, BidAccepted, BidRefused, DayStarted
 from messages.money import format_eth
+from messages.x_ids import posted_at_ms
 
 EXAMPLE = "auction-manager bids marathon-07 --limit 20"
 ENTRIES_A_READ = 256

@@ -17,11 +17,11 @@ from rich.text import Text
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.day import AuctionDay
-from auction.rules import posted_at_ms
 from commands.audit import audit
 from messages.base import Outcome, Refusal, Wei
 from messages.events import AuctionOpened, AuctionResumed, EndExtended, PostAttempted
 from messages.money import format_eth
+from messages.x_ids import posted_at_ms
 from simulator.oracle import is_gone, is_taken_back, judge
 
 ENTRIES_A_READ = 256

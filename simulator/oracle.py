@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from messages.base import Refusal, Rules
-
-_X_EPOCH_MS = 1288834974657
+from messages.x_ids import posted_at_ms
 
 
 def judge(
@@ -43,17 +42,17 @@ def judge(
         if leader is not None:
             percent_wei = -(-leading_wei * rules.increment_basis_points // 10_000)
             needed_wei = leading_wei + max(int(rules.increment_wei), percent_wei, 1)
-        posted_at_ms = _posted_at_ms(post["id"])
-        age_ms = posted_at_ms - post["author_created_at_ms"]
+        made_at_ms = posted_at_ms(int(post["id"]))
+        age_ms = made_at_ms - post["author_created_at_ms"]
         amount_wei = int(meaning.get("amount_wei") or 0)
 
         if is_taken_back(post, ends_at_ms, bound):
             reason = Refusal.WITHDRAWN
         elif post["replied_to"] is None or int(post["replied_to"]) not in auction_post_ids:
             reason = Refusal.NOT_A_REPLY
-        elif posted_at_ms < opened_at_ms:
+        elif made_at_ms < opened_at_ms:
             reason = Refusal.BEFORE_OPEN
-        elif posted_at_ms >= ends_at_ms:
+        elif made_at_ms >= ends_at_ms:
             reason = Refusal.AFTER_CLOSE
         elif "refusal" in meaning:
             reason = Refusal(meaning["refusal"])
@@ -92,9 +91,5 @@ def _gone_at_ms(post: Mapping[str, Any]) -> int | None:
     """Since when the post is not to be found any more; None where it is."""
     times_ms = [post[what] for what in ("deleted_at_ms", "suspended_at_ms") if post.get(what) is not None]
     if post.get("edited_to") is not None:
-        times_ms.append(_posted_at_ms(post["edited_to"]))
+        times_ms.append(posted_at_ms(int(post["edited_to"])))
     return min(times_ms, default=None)
-
-
-def _posted_at_ms(post_id: str) -> int:
-    return (int(post_id) >> 22) + _X_EPOCH_MS

@@ -20,13 +20,13 @@ from adapters.redis.view import sealed
 from adapters.redis.writes import BidHistories, HashSet, HashSetIf, Trim, Write
 from auction.day import AuctionDay
 from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS
-from auction.rules import posted_at_ms
 from auction.segments import BIDS_A_SEGMENT
 from messages.base import Outcome, Phase
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, AuctionOpened, AuctionPrepared, Observed, ResultNamed
 from messages.hints import DayIsOver, LogGrew, QueueGrew
+from messages.x_ids import posted_at_ms
 from supervision import Actor, Context
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
-from auction.rules import posted_at_ms
+from messages.x_ids import posted_at_ms
 
 PAGES_A_LOOK = 10  # of 100 posts
 FEW_PAGES = 3  # after so many or fewer the next slice may be twice as long

@@ -8,7 +8,7 @@ from actors.twitter.completeness import Look, Sweep
 from actors.twitter.finds import Finds
 from actors.twitter.following import OpenDay
 from actors.twitter.recheck import SecondLook
-from auction.rules import posted_at_ms
+from messages.x_ids import posted_at_ms
 
 SEARCH, MENTIONS = "search", "mentions"  # the sources, each of which is swept by itself
 

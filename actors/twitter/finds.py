@@ -15,9 +15,9 @@ from adapters.x.client import BATCH, XClient
 from adapters.x.errors import TooMuch
 from adapters.x.payload import FoundPost
 from auction.bid_text.reading import read_bid
-from auction.rules import posted_at_ms
 from messages.base import Refusal
 from messages.commands import AuctionCommand
+from messages.x_ids import posted_at_ms
 
 ALARMS = ("authors", "deaf_stream", "half_a_post")
 

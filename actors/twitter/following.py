@@ -15,9 +15,9 @@ from adapters.redis.translation import translated
 from adapters.x.lacks import PARENT
 from adapters.x.payload import FoundPost
 from auction.downtime_policy import HOUSE
-from auction.rules import posted_at_ms
 from messages.base import Phase
 from messages.commands import EDITED, PlaceBid, WithdrawBid
+from messages.x_ids import posted_at_ms
 
 REPLIES_FOLLOWED_MS = 3_600_000  # so long after it was made a post about an auction that is over has its replies read
 _FIELDS = (

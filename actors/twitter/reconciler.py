@@ -32,10 +32,10 @@ from adapters.x.client import XClient
 from adapters.x.errors import TooMuch, UnreadablePost, XUnavailable
 from adapters.x.limits import LONGEST_WAIT_MS
 from auction.downtime_policy import HOUSE
-from auction.rules import posted_at_ms
 from messages.base import Hint, Phase
 from messages.commands import AuctionCommand, MakeUpFor, MarkSwept
 from messages.hints import QueueGrew, SweepNow
+from messages.x_ids import posted_at_ms
 from supervision import Actor, Context, Delivery
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,9 @@ from typing import Any
 from messages.base import Lot
 from messages.events import BidAccepted, BidRefused, Leader
 from messages.refusals import REFUSED_BECAUSE
+from messages.x_ids import posted_at_ms
 
 Json = dict[str, Any]
-
-X_EPOCH_MS = 1288834974657
 
 
 def shown_eth(wei: int) -> str:
@@ -39,8 +38,12 @@ def minimum_of(wei: int) -> Json:
 
 
 def _who(post_id: int, bidder_id: int, handle: str, injected: bool) -> Json:
-    posted_at_ms = (post_id >> 22) + X_EPOCH_MS
-    who = {"post_id": str(post_id), "bidder_id": str(bidder_id), "handle": handle, "posted_at_ms": posted_at_ms}
+    who = {
+        "post_id": str(post_id),
+        "bidder_id": str(bidder_id),
+        "handle": handle,
+        "posted_at_ms": posted_at_ms(post_id),
+    }
     return {**who, "injected": True} if injected else who
 
 

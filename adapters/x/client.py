@@ -15,13 +15,14 @@ import tweepy
 from adapters.x.answers import Lookup, Users, ids, items, read_lookup, read_users
 from adapters.x.asking import Asking, Refusal, json_object, next_token, refuse
 from adapters.x.budget import Budget
-from adapters.x.clock import XClock, first_id, time_of
+from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from adapters.x.endpoint import Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
 from adapters.x.fields import EDIT_HISTORY, POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
 from adapters.x.payload import Page, direct_reply, first_versions, read_id, read_page
+from messages.x_ids import first_id_at, posted_at_ms
 
 BATCH = 100  # ids of a lookup, posts of a page: X's maximum
 
@@ -105,7 +106,7 @@ class XClient:
             partial(
                 self._client.search_recent_tweets,
                 f"conversation_id:{conversation_id}",
-                **_slice(max(conversation_id, first_id(start_ms) - 1), end_ms),
+                **_slice(max(conversation_id, first_id_at(start_ms) - 1), end_ms),
                 next_token=token,
             ),
             conversation_id,
@@ -121,7 +122,7 @@ class XClient:
             partial(
                 self._client.get_users_mentions,
                 self._who_am_i(),
-                **_slice(max(since_id, first_id(start_ms) - 1), end_ms),
+                **_slice(max(since_id, first_id_at(start_ms) - 1), end_ms),
                 pagination_token=token,
             ),
         )
@@ -165,7 +166,7 @@ class XClient:
             post_id = read_id(msgspec.json.decode(answer)["data"]["id"])
         except (ValueError, LookupError, TypeError, RecursionError) as fault:
             raise PostOutcomeUnknown(f"the answer cannot be read: {fault}") from fault
-        self.clock.read(time_of(post_id), time_of(post_id), sent_s)
+        self.clock.read(posted_at_ms(post_id), posted_at_ms(post_id), sent_s)
         return post_id
 
     def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
@@ -178,7 +179,7 @@ class XClient:
             self._client.get_users_tweets,
             self._who_am_i(),
             max_results=BATCH,
-            since_id=first_id(since_ms) - 1,
+            since_id=first_id_at(since_ms) - 1,
             pagination_token=token,
             tweet_fields=["entities", "note_tweet", "display_text_range"],
             user_auth=True,
@@ -220,4 +221,4 @@ class XClient:
 def _slice(since_id: int, end_ms: int) -> dict[str, Any]:
     """The parameters that ask for the posts after an id, made before a time."""
     # X refuses ids together with start_time and end_time. As ids both bounds are exact to the ms.
-    return {**POST_PARAMETERS, "since_id": since_id, "until_id": first_id(end_ms), "max_results": BATCH}
+    return {**POST_PARAMETERS, "since_id": since_id, "until_id": first_id_at(end_ms), "max_results": BATCH}

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from adapters import alarms, metrics
 
-_X_EPOCH_MS = 1288834974657
 # A steady clock is wrong by less than a thousandth. Carried on by a thousandth too little, X's time is never overtaken.
 _CARRIED = 0.999
 # Clocks further apart than the first are an alarm, which names the greatest that they exceed: so it is told once, and
@@ -21,16 +20,6 @@ _OFFSETS_S = (2, 10, 60, 600, 3_600)
 def wall_clock_ms() -> int:
     """UTC in ms, by this machine."""
     return time.time_ns() // 1_000_000
-
-
-def time_of(post_id: int) -> int:
-    """When X has made the post, UTC ms by its clock."""
-    return (post_id >> 22) + _X_EPOCH_MS
-
-
-def first_id(at_ms: int) -> int:
-    """The least id that a post made at this time, or later, can have."""
-    return max(at_ms - _X_EPOCH_MS, 1) << 22
 
 
 class XClock:

@@ -3,22 +3,12 @@
 import time
 from datetime import UTC, datetime
 
-EPOCH_MS = 1288834974657
+from messages.x_ids import first_id_at
 
 
 def now_ms() -> int:
     """The present, UTC milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-def time_of(post_id: int) -> int:
-    """The ms at which the post of this id was made."""
-    return (post_id >> 22) + EPOCH_MS
-
-
-def first_id_at(at_ms: int) -> int:
-    """The lowest id that a post made at `at_ms` can have."""
-    return max(0, at_ms - EPOCH_MS) << 22
 
 
 def timestamp(at_ms: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from simulator.x.clock import first_id_at
+from messages.x_ids import first_id_at
 from simulator.x.problems import invalid
 
 _NO_LIMIT = 1 << 63

@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from messages.x_ids import first_id_at, posted_at_ms
 from simulator.x.auth import Authentication
-from simulator.x.clock import first_id_at, now_ms, time_of
+from simulator.x.clock import now_ms
 from simulator.x.faults import Faults, Kind
 from simulator.x.parameters import Range, count, id_range, moment, page_token, post_id, refuse_unknown
 from simulator.x.problems import Problem, invalid, not_found, not_visible
@@ -61,7 +62,7 @@ class Reads:
     def _check_times(self, query: Any, now: int) -> None:
         if "since_id" in query and ("start_time" in query or "end_time" in query):
             raise invalid("since_id", query["since_id"], "'since_id' cannot be combined with start_time or end_time")
-        if "since_id" in query and time_of(post_id("since_id", query["since_id"])) < now - _WEEK_MS:
+        if "since_id" in query and posted_at_ms(post_id("since_id", query["since_id"])) < now - _WEEK_MS:
             oldest = first_id_at(now - _WEEK_MS)
             raise invalid("since_id", query["since_id"], f"'since_id' must be a tweet id created after [{oldest}]")
         end_ms = moment(query, "end_time")

@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any
 
 from messages.base import Refusal, Wei
-from simulator.x.clock import Snowflakes, first_id_at, now_ms, time_of
+from messages.x_ids import first_id_at, posted_at_ms
+from simulator.x.clock import Snowflakes, now_ms
 
 MAX_POSTS = 1_000_000
 MAX_USERS = 200_000
@@ -62,7 +63,7 @@ class Post:
     @property
     def posted_at_ms(self) -> int:
         """When it was posted, UTC ms; its id carries it."""
-        return time_of(self.id)
+        return posted_at_ms(self.id)
 
     @property
     def gone(self) -> bool:

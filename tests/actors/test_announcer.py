@@ -13,11 +13,11 @@ from actors.announcer.actor import Announcer
 from actors.twitter.following import REPLIES_FOLLOWED_MS
 from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.x import XClient
-from adapters.x.clock import first_id
 from messages.base import Outcome, Phase
 from messages.commands import ConfirmAuctionPost
 from messages.events import AuctionOpened, PostAttempted, PostMade, PostRefused, ResultNamed, WatermarkMoved
 from messages.hints import LogGrew, QueueGrew
+from messages.x_ids import first_id_at
 from tests.actors.conftest import CREDENTIALS
 from tests.actors.stage import Stage
 from tests.simulator.x_process import SimulatedX
@@ -108,7 +108,9 @@ def test_an_opening_drops_what_was_posted_about_auctions_that_are_over_and_keeps
     stage: Stage, x_client: MakeClient
 ) -> None:
     stage.prepared(), stage.prepared(day=2)
-    old, recent = (first_id(stage.clock() - age_ms) for age_ms in (REPLIES_FOLLOWED_MS + 1, REPLIES_FOLLOWED_MS // 2))
+    old, recent = (
+        first_id_at(stage.clock() - age_ms) for age_ms in (REPLIES_FOLLOWED_MS + 1, REPLIES_FOLLOWED_MS // 2)
+    )
     kept = {str(old): "m-02", str(recent): "m-00"}
     stage.client.hset(stage.keys.own_posts, mapping=kept | {str(old - n): "m-00" for n in range(1, 500)})
     actor = announcer(stage, x_client())

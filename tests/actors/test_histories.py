@@ -16,7 +16,6 @@ from actors.auction import receipts as histories
 from actors.auction.actor import Auction
 from actors.auction.receipts import Histories, StillReading
 from auction import standings
-from auction.controls import first_id_at
 from auction.fold import Verdict
 from auction.receipts import Receipt, receipt_of
 from auction.record import DayRecord
@@ -24,6 +23,7 @@ from auction.replies import recall
 from messages.base import Rules
 from messages.commands import ConfirmAuctionPost, MarkSwept, PlaceBid, WithdrawBid
 from messages.events import BidAccepted, BidRefused
+from messages.x_ids import first_id_at
 from tests.actors.stage import HOUR_MS, Stage
 from tests.auction.builders import OPENING, OPENS_MS, RULES, reply, swept
 from tests.auction.random_days import CUTS, days

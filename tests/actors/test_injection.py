@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from api.injection import injected
-from auction.rules import posted_at_ms
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import MarkSwept, PlaceBid, WithdrawBid
+from messages.x_ids import posted_at_ms
 
 NOW_MS = 1_800_000_000_123
 STAGE = {"auction_id": "m-01", "post_id": "1234"}

@@ -8,11 +8,11 @@ import actors.auction.actor
 from actors.auction.actor import Auction
 from actors.scheduler.actor import BEAT_MS, HOUSE, DayPlan, Scheduler
 from adapters.redis.errors import DamagedState
-from auction.controls import first_id_at
 from auction.downtime_policy import LEAST_OUTAGE_MS
 from messages.base import Outage, Phase
 from messages.commands import ConfirmAuctionPost, MakeUpFor
 from messages.events import EndExtended, EndFrozen, OutageNoticed
+from messages.x_ids import first_id_at
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_scheduler import asked, plan, scheduler
 from tests.auction.builders import RULES, reply

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.twitter.completeness import KEPT_LOOKS, PAGES_A_LOOK, Ask, Look, Sweep
-from auction.rules import SNOWFLAKE_EPOCH_MS, posted_at_ms
+from messages.x_ids import X_EPOCH_MS, posted_at_ms
 
 LAG_MS = 60
 SEARCH_LAG_MS = 30
@@ -19,7 +19,7 @@ T0 = 1_800_000_000_000
 
 def made_at(ms: int, number: int = 0) -> int:
     """The id of a post made so many ms after T0."""
-    return ((T0 + ms - SNOWFLAKE_EPOCH_MS) << 22) + number
+    return ((T0 + ms - X_EPOCH_MS) << 22) + number
 
 
 def look(sweep: Sweep, now: int, to: int, seen: Iterable[int]) -> int | None:

@@ -1,7 +1,7 @@
 """Builders of posts, rules and days for the tests of the core. Times are ms after the opening of a one-hour window."""
 
 from auction.day import AuctionDay
-from auction.rules import RULES_VERSION, SNOWFLAKE_EPOCH_MS
+from auction.rules import RULES_VERSION
 from messages.base import Lot, Rules, Wei
 from messages.commands import (
     ConfirmAuctionPost,
@@ -12,6 +12,7 @@ from messages.commands import (
     RestoreBid,
     WithdrawBid,
 )
+from messages.x_ids import X_EPOCH_MS
 
 OPENS_MS = 1_800_000_000_000
 CLOSES_MS = OPENS_MS + 3_600_000
@@ -35,7 +36,7 @@ RULES = Rules(
 
 def post_id(after_ms: int, serial: int = 0) -> int:
     """The id of a post made so many ms after the opening."""
-    return ((OPENS_MS + after_ms - SNOWFLAKE_EPOCH_MS) << 22) + serial
+    return ((OPENS_MS + after_ms - X_EPOCH_MS) << 22) + serial
 
 
 AUCTION_POST = post_id(0)

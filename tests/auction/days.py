@@ -21,7 +21,6 @@ from rich.progress import Progress
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.record import DayState
-from auction.rules import posted_at_ms
 from auction.standings import Standings
 from messages.base import Outcome, Refusal, Rules
 from messages.codec import pack, unpack
@@ -47,6 +46,7 @@ from messages.events import (
     EndExtended,
     ResultNamed,
 )
+from messages.x_ids import posted_at_ms
 from tests.auction import oracle
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply, swept
 from tests.auction.random_days import CUTS, FREEZES, MEANING, days, happened_ms, said

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from auction.rules import posted_at_ms
 from messages.base import Refusal, Rules, Wei
 from messages.commands import (
     AuctionCommand,
@@ -25,6 +24,7 @@ from messages.commands import (
     UnbarBidder,
     WithdrawBid,
 )
+from messages.x_ids import posted_at_ms
 from tests.auction.builders import ETH, OPENS_MS, RULES, back, called, gone, reply
 
 RICH = msgspec.structs.replace(

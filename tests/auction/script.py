@@ -21,7 +21,6 @@ import msgspec
 
 from auction.audit import Auditor
 from auction.day import AuctionDay
-from auction.rules import posted_at_ms
 from messages.base import Outcome, Refusal, Rules
 from messages.commands import (
     AuctionCommand,
@@ -38,6 +37,7 @@ from messages.commands import (
 )
 from messages.events import AuctionEvent, BidAccepted, StandingsRevised, StrikeGiven
 from messages.money import format_eth
+from messages.x_ids import posted_at_ms
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, RULES, back, called, gone, post_id, reply, swept
 
 BIDDERS = {"ann": 1, "bob": 2, "eve": 3}

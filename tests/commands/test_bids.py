@@ -5,9 +5,9 @@ import json
 import pytest
 
 from auction.day import AuctionDay
-from auction.rules import posted_at_ms
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
+from messages.x_ids import posted_at_ms
 from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
 from tests.commands.line import Line
 from tests.conftest import Store

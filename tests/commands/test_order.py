@@ -17,11 +17,11 @@ from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
 from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
-from auction.rules import posted_at_ms
 from auction.wording.lines import utc
 from messages.codec import to_json
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
+from messages.x_ids import posted_at_ms
 from tests.actors.stage import day_plan
 from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply
 from tests.commands.line import Line

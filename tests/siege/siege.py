@@ -28,9 +28,9 @@ from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
-from auction.rules import posted_at_ms
 from commands.compressed import MARATHON, DemoPlan, x_options
 from messages.events import AuctionOpened, BidAccepted, BidRefused
+from messages.x_ids import posted_at_ms
 from simulator.hostile import Hostile, Mood
 from tests.chain.anvil import Anvil
 from tests.siege.house import SiegePlan

@@ -20,7 +20,6 @@ from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.fold import Link
 from auction.record import DayState
-from auction.rules import posted_at_ms
 from auction.wording.posts import auction_post, result_post
 from ledger.entry import LogEntry
 from ledger.hash_chain import Head, first_link, next_link
@@ -45,6 +44,7 @@ from messages.events import (
     StrikeGiven,
     WatermarkMoved,
 )
+from messages.x_ids import posted_at_ms
 from simulator.oracle import is_taken_back, judge
 from tests.simulation.model import ModelStore
 from tests.simulation.world import START_MS, World

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.x.answers import Author, Lookup, Users
-from adapters.x.clock import XClock, time_of
+from adapters.x.clock import XClock
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from adapters.x.payload import Page, read_payload
 from adapters.x.stream import EndCause, StreamEnd
-from auction.rules import SNOWFLAKE_EPOCH_MS
 from messages.base import Refusal
+from messages.x_ids import X_EPOCH_MS, posted_at_ms
 from simulator.x.texts import entities, escape
 from tests.simulation.faults import Faults
 from tests.simulation.wire import Host, Link, Refusals, Wire
@@ -87,7 +87,7 @@ class X:
     ) -> Post:
         """A new post, made now; the stream will deliver it, or not."""
         now_ms = self._world.utc_ms()
-        self._last_id = max(self._last_id + 1, now_ms - SNOWFLAKE_EPOCH_MS << 22)
+        self._last_id = max(self._last_id + 1, now_ms - X_EPOCH_MS << 22)
         lag_ms = self._random.choice((50, 300, LONGEST_INDEX_LAG_MS)) * self._random.random()
         author_id = self._authors.setdefault(author, 1000 + len(self._authors))
         self.handles.setdefault(author_id, [(self._world.now_ms, author)])
@@ -139,7 +139,7 @@ class X:
     # ---- how it looks from outside
 
     def search(self, conversation_id: int, start_ms: int, end_ms: int) -> list[Post]:
-        first_id, last_id = (max(0, at_ms - SNOWFLAKE_EPOCH_MS) << 22 for at_ms in (start_ms, end_ms))
+        first_id, last_id = (max(0, at_ms - X_EPOCH_MS) << 22 for at_ms in (start_ms, end_ms))
         now_ms = self._world.now_ms
         found = [
             post
@@ -246,7 +246,7 @@ class Client:
 
     def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
         def do() -> tuple[list[tuple[int, str]], str | None]:
-            first_id, now_ms = since_ms - SNOWFLAKE_EPOCH_MS << 22, self._x._world.now_ms
+            first_id, now_ms = since_ms - X_EPOCH_MS << 22, self._x._world.now_ms
             shown = [post for post in self._x.own if post.id >= first_id and post.findable_ms <= now_ms]
             shown = [post for post in reversed(shown) if token is None or post.id < int(token)]
             page = shown[:OWN_POSTS_A_PAGE]
@@ -268,7 +268,7 @@ class Client:
 
         asked_s = self.clock.steady_s()
         post_id = self._wire.call("create_post", do, Refusals(unavailable, unavailable, unknown), on_its_way=True)
-        self.clock.read(time_of(post_id), time_of(post_id), asked_s)
+        self.clock.read(posted_at_ms(post_id), posted_at_ms(post_id), asked_s)
         return post_id
 
     def _ask(self, what: str, do: Callable[[], Any]) -> Any:
