@@ -6,25 +6,19 @@ again). The package knows pykka and the standard library only, and nothing of wh
 
 from supervision.actor import Actor
 from supervision.backoff import Backoff
-from supervision.child import ChildSpec, Group, Restart, Strategy
+from supervision.child import ChildSpec, Group, Restart
 from supervision.context import Abandoned, Context, Exit, InjectedCrash, Ready
 from supervision.mailbox import Delivery, Mailbox, MailboxFull
 from supervision.status import ChildStatus, State
 from supervision.supervisor import Supervisor
 from supervision.table import GAVE_UP
 
-ONE_FOR_ONE = Strategy.ONE_FOR_ONE
-REST_FOR_ONE = Strategy.REST_FOR_ONE
 PERMANENT = Restart.PERMANENT
 TRANSIENT = Restart.TRANSIENT
-TEMPORARY = Restart.TEMPORARY
 
 __all__ = [
     "GAVE_UP",
-    "ONE_FOR_ONE",
     "PERMANENT",
-    "REST_FOR_ONE",
-    "TEMPORARY",
     "TRANSIENT",
     "Abandoned",
     "Actor",
@@ -41,6 +35,5 @@ __all__ = [
     "Ready",
     "Restart",
     "State",
-    "Strategy",
     "Supervisor",
 ]

@@ -22,14 +22,6 @@ class Restart(StrEnum):
 
     PERMANENT = "PERMANENT"  # every one
     TRANSIENT = "TRANSIENT"  # a crash; an end of its own will is its end for good
-    TEMPORARY = "TEMPORARY"  # none
-
-
-class Strategy(StrEnum):
-    """Who is started again when a child of a group dies."""
-
-    ONE_FOR_ONE = "ONE_FOR_ONE"  # it alone
-    REST_FOR_ONE = "REST_FOR_ONE"  # it and those after it, which build on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,6 @@ class Group:
     """Children started in order, with one restart budget: `max_restarts` within `window_s` seconds."""
 
     name: str
-    strategy: Strategy = Strategy.ONE_FOR_ONE
     children: Sequence[ChildSpec] = ()
     max_restarts: int = 5
     window_s: float = 60.0
@@ -83,7 +74,6 @@ class Child:
         self.due_s: float | None = 0.0
         self.left_behind: set[int] = set()
         self.parked = False
-        self.stop_wanted = False
         self.stop_by_s = 0.0
         self.trying_since_s: float | None = None
         self.ready_at_s: float | None = None
@@ -193,11 +183,3 @@ class RunningGroup:
 
     def __post_init__(self) -> None:
         self.intensity = Intensity(self.group.max_restarts, self.group.window_s)
-
-    def after(self, child: Child) -> tuple[Child, ...]:
-        """Those who were started after `child`."""
-        return self.children[self.children.index(child) + 1 :]
-
-    def before(self, child: Child) -> tuple[Child, ...]:
-        """Those who were started before `child`."""
-        return self.children[: self.children.index(child)]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from supervision.backoff import Backoff
-from supervision.child import Child, ChildSpec, Group, Restart, RunningGroup, Strategy
+from supervision.child import Child, ChildSpec, Group, Restart, RunningGroup
 from supervision.context import Context, Crash, Exit, Ping, Ready, Stop
 from supervision.mailbox import Delivery
 from supervision.status import State
@@ -107,24 +107,16 @@ class ChildTable:
             if not self._stop_next(self.children(), now_s):
                 self._finish(*self._ending)
             return
-        for group in self.groups:
-            self._stop_next(tuple(child for child in group.children if child.stop_wanted), now_s)
-        for group in self.groups:
-            for child in group.children:
-                if child.due_s is not None and child.due_s <= now_s and self._may_launch(child, group, now_s):
-                    self._launch(child, now_s)
+        for child in self.children():
+            if child.due_s is not None and child.due_s <= now_s and self._may_launch(child, now_s):
+                self._launch(child, now_s)
 
     # Coming.
 
-    def _may_launch(self, child: Child, group: RunningGroup, now_s: float) -> bool:
+    def _may_launch(self, child: Child, now_s: float) -> bool:
         """Whether those are ready on whom the order of start makes it wait, and not too many of its threads hang."""
         if len(child.left_behind) >= MOST_LEFT_BEHIND:
             return False
-        if group.group.strategy is Strategy.REST_FOR_ONE:
-            if any(later.stop_wanted for later in group.after(child)):
-                return False
-            if not all(earlier.is_settled(now_s) for earlier in group.before(child)):
-                return False
         if child.incarnation == 0 and not child.dynamic:
             order = self.children()
             return all(c.is_settled(now_s) for c in order[: order.index(child)] if not c.dynamic)
@@ -184,31 +176,27 @@ class ChildTable:
             logger.warning("%s#%d, left behind as hung, has ended at last", exit_.name, exit_.incarnation)
             return
         self._write_down(child, exit_)
-        reason, was_ready = exit_.reason, child.state is State.READY
-        if was_ready and child.ready_at_s is not None and now_s - child.ready_at_s >= self._backoff.stable_s:
+        reason = exit_.reason
+        if (
+            child.state is State.READY
+            and child.ready_at_s is not None
+            and now_s - child.ready_at_s >= self._backoff.stable_s
+        ):
             child.crashes = child.waits = 0
-        restart = child.spec.restart
         condition = next((text for kind, text in self._conditions.items() if isinstance(reason, kind)), "")
         if isinstance(reason, self._fatal):
             self._retire(child)
             self._finish(
                 getattr(reason, "exit_code", GAVE_UP), f"{exit_.name} met what cannot be borne: {child.last_error}"
             )
-        elif self._ending is not None:
-            self._retire(child)
-        elif child.stop_wanted:
-            child.stop_wanted = False
-            child.plan(now_s, State.RESTARTING)
-        elif restart is Restart.TEMPORARY or (restart is Restart.TRANSIENT and reason is None):
+        elif self._ending is not None or (child.spec.restart is Restart.TRANSIENT and reason is None):
             self._retire(child)
         elif condition:
             child.condition = condition
             child.waits += 1
             child.plan(now_s + self._backoff.wait_s(child.waits), State.RESTARTING)
-            self._take_along(child, was_ready)
         else:
             self._restart(child, now_s, State.RESTARTING)
-            self._take_along(child, was_ready)
 
     def _write_down(self, child: Child, exit_: Exit) -> None:
         """The one place where an end is logged: what it died of, what it was at, how much it left unread."""
@@ -253,13 +241,6 @@ class ChildTable:
         child.parked = True
         child.plan(now_s + wait_s, State.PARKED)
 
-    def _take_along(self, child: Child, was_ready: bool) -> None:
-        """Rest for one: those after it hold on to what is gone, if it ever got ready to give them anything."""
-        group = self._group_of(child)
-        if was_ready and group.group.strategy is Strategy.REST_FOR_ONE:
-            for later in group.after(child):
-                later.stop_wanted = later.context is not None
-
     def _stop_next(self, children: Sequence[Child], now_s: float) -> bool:
         """Stops the last one that lives, one at a time; True while there is one."""
         for child in reversed(children):
@@ -284,7 +265,6 @@ class ChildTable:
         child.left_behind.add(context.incarnation)
         child.note(f"{context} {why}")
         logger.error("%s; it is left behind here:\n%s", child.last_error, stack_of(context.thread_id))
-        was_ready, stop_wanted, child.stop_wanted = child.state is State.READY, child.stop_wanted, False
         if self._ending is not None:
             self._retire(child, State.HUNG)
             if child.spec.essential:  # whoever speaks with the outside may be waiting for it, which is no fault of ours
@@ -292,16 +272,10 @@ class ChildTable:
         elif child.hangs > MOST_HANGS and child.spec.essential:
             self._retire(child, State.HUNG)
             self.end(GAVE_UP, f"hung again: {child.last_error}")
-        elif child.spec.restart is Restart.TEMPORARY:
-            self._retire(child, State.HUNG)
-        elif stop_wanted:
-            child.plan(now_s, State.HUNG)
+        elif child.hangs > MOST_HANGS:
+            self._park(child, now_s, "it hung again")
         else:
-            if child.hangs > MOST_HANGS:
-                self._park(child, now_s, "it hung again")
-            else:
-                self._restart(child, now_s, State.HUNG)
-            self._take_along(child, was_ready)
+            self._restart(child, now_s, State.HUNG)
 
     def _retire(self, child: Child, state: State = State.STOPPED) -> None:
         if unread := child.retire(state):

@@ -319,13 +319,6 @@ MUTATIONS = (
         ("test_supervisor.py::test_children_start_in_order_each_when_the_one_before_is_ready_and_stop_in_reverse",),
     ),
     Mutation(
-        "rest for one takes the rest along",
-        "supervision/table.py",
-        "                later.stop_wanted = later.context is not None\n",
-        "                later.stop_wanted = False\n",
-        ("test_supervisor.py::test_rest_for_one_takes_those_after_it_along_in_reverse_and_back_in_order",),
-    ),
-    Mutation(
         "a poison is found by deciding one command at a time",
         "actors/auction/actor.py",
         "        on_trial = self._suspects.on_trial\n",

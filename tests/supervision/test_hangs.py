@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from supervision import GAVE_UP, REST_FOR_ONE, TEMPORARY, Abandoned, Delivery, Group, Supervisor
+from supervision import GAVE_UP, Abandoned, Group, Supervisor
 from tests.supervision.stage import PATIENCE_S, Blocker, Player, eventually, fail_with, player
 from tests.supervision.test_supervisor import is_back, states, status
 
@@ -144,29 +144,6 @@ def test_who_only_speaks_with_the_outside_and_does_not_stop_in_time_leaves_the_e
     assert supervisor.wait(PATIENCE_S) == 0
     assert states(supervisor) == {"a": "STOPPED", "b": "HUNG"}
     assert "b#1 did not stop within 0.05 s" in caplog.text
-    stuck.release.set()
-
-
-def test_rest_for_one_goes_on_past_a_sibling_that_does_not_stop(supervise: Supervise) -> None:
-    stuck = Blocker()
-    spec = {"shutdown_s": 0.05}
-    supervisor = supervise(Group("g", REST_FOR_ONE, [player("a"), player("b", spec=spec), player("c")]))
-    supervisor.start()
-    supervisor.send("b", stuck)
-    stuck.wait_entered()
-    supervisor.crash("a")
-    eventually(is_back(supervisor, "c", 2))
-    assert [child.incarnation for child in supervisor.tree()] == [2, 2, 2]
-    stuck.release.set()
-
-
-def test_a_temporary_child_that_hangs_has_no_successor(supervise: Supervise) -> None:
-    stuck = Blocker()
-    supervisor = supervise(Group("g", children=[player("a", spec={**HANGING, "restart": TEMPORARY})]))
-    supervisor.start()
-    supervisor.send("a", stuck)
-    eventually(lambda: states(supervisor) == {"a": "HUNG"})
-    assert supervisor.send("a", "hello") is Delivery.UNKNOWN
     stuck.release.set()
 
 

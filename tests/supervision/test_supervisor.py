@@ -13,8 +13,6 @@ import pytest
 from supervision import (
     GAVE_UP,
     PERMANENT,
-    REST_FOR_ONE,
-    TEMPORARY,
     TRANSIENT,
     Backoff,
     ChildSpec,
@@ -65,12 +63,12 @@ def test_children_start_in_order_each_when_the_one_before_is_ready_and_stop_in_r
     starting = threading.Thread(target=supervisor.start)
     starting.start()
     slow.wait_entered()
-    supervisor.start_child("two", player("d", spec={"restart": TEMPORARY}))  # waits for nobody
+    supervisor.start_child("two", player("d", spec={"restart": TRANSIENT}))  # waits for nobody
     eventually(lambda: states(supervisor).get("d") == "READY")
     assert log == ["a#1 setup"]
     assert starting.is_alive()
     assert states(supervisor) == {"a": "STARTING", "b": "STARTING", "c": "STARTING", "d": "READY"}
-    supervisor.crash("d")
+    supervisor.send("d", lambda actor: actor.stop())
     eventually(lambda: "d" not in states(supervisor))
     slow.release.set()
     starting.join(PATIENCE_S)
@@ -198,8 +196,6 @@ def test_an_actor_started_by_a_factory_that_then_fails_ends_and_makes_no_second_
         (PERMANENT, lambda actor: actor.stop(), "READY"),
         (TRANSIENT, BROKEN, "READY"),
         (TRANSIENT, lambda actor: actor.stop(), "STOPPED"),
-        (TEMPORARY, BROKEN, "STOPPED"),
-        (TEMPORARY, lambda actor: actor.stop(), "STOPPED"),
     ],
 )
 def test_the_restart_type_says_which_ends_are_answered(
@@ -210,32 +206,6 @@ def test_the_restart_type_says_which_ends_are_answered(
     supervisor.send("a", message)
     eventually(is_back(supervisor, "a", 2) if state == "READY" else lambda: states(supervisor) == {"a": state})
     assert supervisor.send("a", "hello") is (Delivery.DELIVERED if state == "READY" else Delivery.UNKNOWN)
-
-
-def test_rest_for_one_takes_those_after_it_along_in_reverse_and_back_in_order(supervise: Supervise) -> None:
-    log: list[Any] = []
-    supervisor = supervise(
-        Group("g", REST_FOR_ONE, [player(name, log) for name in "abcd"]),
-        Group("other", children=[player("e", log)]),
-    )
-    supervisor.start()
-    del log[:]
-    supervisor.crash("b")
-    eventually(is_back(supervisor, "d", 2))
-    assert log == [
-        *("b#1 teardown", "d#1 teardown", "c#1 teardown"),
-        *("b#2 setup", "c#2 setup", "d#2 setup"),
-    ]
-    assert [child.incarnation for child in supervisor.tree()] == [1, 2, 2, 2, 1]
-
-
-def test_rest_for_one_charges_the_budget_for_the_culprit_only(supervise: Supervise) -> None:
-    supervisor = supervise(Group("g", REST_FOR_ONE, [player(name) for name in "abcd"], max_restarts=2))
-    supervisor.start()
-    for incarnation in (2, 3):
-        supervisor.crash("a")
-        eventually(is_back(supervisor, "d", incarnation))
-    assert supervisor.wait(0) is None
 
 
 def test_the_back_off_grows_while_it_keeps_failing(supervise: Supervise) -> None:
@@ -317,7 +287,7 @@ def test_a_child_that_waits_on_a_condition_at_the_first_start_does_not_hold_up_t
             raise StoreAway
 
     supervisor = supervise(
-        Group("g", REST_FOR_ONE, [player("a", at_setup=need_store), player("b")], max_restarts=1),
+        Group("g", [player("a", at_setup=need_store), player("b")], max_restarts=1),
         conditions={StoreAway: "WAITING_FOR_STORE"},
     )
     supervisor.start()
