@@ -6,7 +6,6 @@ its fields, packed: that is no batch, so it becomes a dead letter with all that 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -40,15 +39,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     attempts: int
     at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How many entries (packed batches) a queue holds, and how long ago the first behind the cursor came
-    in."""
-
-    entries: int
-    oldest_age_ms: int
 
 
 class Queue:
@@ -92,18 +82,6 @@ class Queue:
         """Whether so much waits already that whoever brings more should wait. The size is the server's estimate."""
         size: int | None = execute(self._client, "MEMORY", "USAGE", self._keys.queue(auction_id))
         return (size or 0) > QUEUE_BYTES
-
-    def backlog(self, auction_id: str, after: str) -> Backlog:
-        """What waits behind the cursor. The number also counts entries that are decided but not yet
-        trimmed."""
-        key = self._keys.queue(auction_id)
-        entries: int = execute(self._client, "XLEN", key)
-        waiting = self._read(key, after, 1)
-        if not waiting:
-            return Backlog(0, 0)
-        came_in_ms = int(waiting[0][0].partition("-")[0])
-        seconds, microseconds = execute(self._client, "TIME")  # the clock that made the ids
-        return Backlog(entries, max(0, seconds * 1000 + microseconds // 1000 - came_in_ms))
 
     # ---- dead letters
 

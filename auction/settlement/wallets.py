@@ -7,8 +7,9 @@ Nothing is guessed: a lot that is sent to a wrong address is gone for good. Whos
 import re
 from enum import StrEnum
 
+from eth_hash.auto import keccak
+
 from auction.bid_text.characters import readings, reorders
-from auction.settlement.keccak import keccak256
 
 # What is meant as an address or a hash; shorter ones are names or abbreviations, and @0x… is somebody's account.
 _meant = re.compile(r"(?<![\w@#$])0[xX]\w{20,}+")
@@ -42,7 +43,7 @@ def read_wallet(text: str) -> str | WalletFault:
 def with_checksum(address: str) -> str:
     """The address ("0x" and 40 hex digits) in the capitals that are its checksum (EIP-55)."""
     digits = address[2:].lower()
-    decided = keccak256(digits.encode()).hex()
+    decided = keccak(digits.encode()).hex()
     return "0x" + "".join(
         digit.upper() if nibble >= "8" else digit for digit, nibble in zip(digits, decided, strict=False)
     )

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auction.settlement.keccak import keccak256
 from auction.settlement.wallets import WalletFault, read_wallet, with_checksum
 
 # The examples of EIP-55.
@@ -60,21 +59,3 @@ def test_the_checksum_is_the_one_of_the_standard(address: str) -> None:
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
     assert isinstance(read_wallet(text), str)
-
-
-HASHES = {
-    b"": "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470",
-    b"abc": "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45",
-    b"Transfer(address,address,uint256)": "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",
-}
-
-
-@pytest.mark.parametrize("data", HASHES)
-def test_the_hash_is_ethereums(data: bytes) -> None:
-    assert keccak256(data).hex() == HASHES[data]
-
-
-@given(st.binary(max_size=300))
-def test_the_hash_is_that_of_another_implementation(data: bytes) -> None:
-    keccak = pytest.importorskip("Crypto.Hash.keccak", reason="comes with web3")
-    assert keccak256(data) == keccak.new(digest_bits=256, data=data).digest()

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.redis.client import connect_async
 from adapters.redis.errors import DamagedState, StoreUnavailable
-from adapters.redis.queue import START, Backlog, DeadLetter, Queue, append_async
+from adapters.redis.queue import START, DeadLetter, Queue, append_async
 from adapters.redis.writes import Set, Trim
 from messages.codec import unpack_commands
 
@@ -33,19 +33,6 @@ def test_the_commit_that_decides_an_entry_takes_it_out(store, bid, event):
     journal.begin()
     journal.commit([event()], [Trim(store.keys.queue("m-01"), ids[1]), Set("cursor", ids[1])])
     assert [entry_id for entry_id, _ in queue.read("m-01", START, 10)] == ids[2:]
-
-
-@pytest.mark.requirement("QUE-3")
-def test_the_backlog_is_counted_and_aged(store, bid):
-    queue = Queue(store.client, store.keys)
-    assert queue.backlog("m-01", START) == Backlog(0, 0)
-    first = queue.append("m-01", [bid(1)])
-    assert queue.backlog("m-01", first) == Backlog(0, 0)
-    store.client.xadd(store.keys.queue("m-02"), {"batch": b""}, id="1-1")  # in 1970
-    queue.append("m-02", [bid(2)])
-    backlog = queue.backlog("m-02", START)
-    assert backlog.entries == 2
-    assert backlog.oldest_age_ms > 50 * 365 * 86_400_000
 
 
 @pytest.mark.requirement("QUE-4")

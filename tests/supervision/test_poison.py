@@ -11,7 +11,7 @@ from actors.auction.poison import DEATHS, GUILTY_KEPT, DiedOnTrial, Suspects
 from actors.ports import StoreAccess
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
-from adapters.redis.queue import Queue
+from adapters.redis.queue import START, Queue
 from auction.fold import Bid
 from messages.codec import unpack_commands
 from messages.commands import (
@@ -78,7 +78,7 @@ class House:
         return [event.text for event in self.events() if isinstance(event, BidAccepted | BidRefused)]
 
     def until_empty(self) -> None:
-        eventually(lambda: not self.queue.backlog(DAY, "0-0").entries, "the queue is read to its end")
+        eventually(lambda: not self.queue.read(DAY, START, 1), "the queue is read to its end")
 
 
 def bid(number: int, text: str = "") -> PlaceBid:
