@@ -5,7 +5,7 @@ batch, and only until the chain of leaders is what it was before. Bids that lie 
 and unpacked only where a fold has to go back that far.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 
@@ -136,18 +136,16 @@ class Standings:
         if not (touched or changed):
             return [], None
         earliest = min((*touched, *changed))
-        window = self._window
-        self._recall_own_posts(earliest - window)
+        self._recall_own_posts(earliest - self._window)
         self._unseal(earliest)
         self._add(fresh)
         for post_id in withdrawn:
             if post_id in self.bids:
                 self.bids[post_id].withdrawn = True
-        if not self._order:
-            return [], None
-        # An own post found late counts against the later ones of its bidder as far as the rate limit looks.
-        settled_after = self._order[-1] if changed else max(touched) + window
-        return self._fold_from(earliest, settled_after, {bid.post_id for bid in fresh})
+        suspects = self._order[bisect_left(self._order, earliest) :]
+        if len(suspects) > len(fresh) and not changed:
+            suspects = self._suspects([*(bid.post_id for bid in fresh), *touched])
+        return self._fold_from(suspects, {bid.post_id for bid in fresh}) if suspects else ([], None)
 
     def restore(self, post_id: int) -> int | None:
         """A withdrawn bid counts again. The post id from which the chain of leaders no longer holds, or None."""
@@ -290,25 +288,42 @@ class Standings:
             if own[-2] > post_id:
                 own.sort()
         if late:
-            self._order.sort()  # nearly sorted already, which is what the sort is fast at
+            first = bisect_left(order, fresh[0].post_id, 0, len(order) - len(fresh))
+            order[first:] = sorted(order[first:])  # which is fast at what is nearly sorted
 
-    def _fold_from(self, earliest: int, settled_after: int, fresh: Collection[int]) -> tuple[list[Verdict], int | None]:
-        """Fold again from the post `earliest` on, at least up to `settled_after`, and from there on until the leader is
-        who he was before: the rest of the chain then follows as it did."""
-        cut = self._links_before(earliest)
+    def _suspects(self, touched: Iterable[int]) -> list[int]:
+        """The bids whose verdict may be another one although the same bid leads before them: those that were touched,
+        and later ones of their bidders, against which they count as far as the rate limit looks."""
+        suspects = set[int]()
+        for post_id in self.bids.keys() & set(touched):
+            own = self._own_posts[self.bids[post_id].bidder_id]
+            suspects.update(own[bisect_left(own, post_id) : bisect_right(own, post_id + self._window)])
+        return sorted(suspects)
+
+    def _fold_from(self, suspects: Sequence[int], fresh: Collection[int]) -> tuple[list[Verdict], int | None]:
+        """Fold again from the first suspect on. Where the bid leads that led before, only suspects are judged: what
+        lies between follows as it did, and so does the rest of the chain behind the last of them."""
+        cut = self._links_before(suspects[0])
         before = self.chain[cut:]
         del self.chain[cut:]
         leader = first = self.leader
         verdicts = []
         passed = 0  # how many links of `before` lie behind us
         rules, controls, held, own_posts = self.rules, self.controls, self.held, self._own_posts
-        for place in range(bisect_left(self._order, earliest), len(self._order)):
-            post_id = self._order[place]
+        order, place, due = self._order, bisect_left(self._order, suspects[0]), 0  # `due` is the next suspect's place
+        while place < len(order):
+            post_id = order[place]
             while passed < len(before) and before[passed].bid.post_id < post_id:
                 passed += 1
-            if post_id > settled_after and leader == (before[passed - 1] if passed else first):
-                self.chain += before[passed:]
-                break
+            while due < len(suspects) and suspects[due] < post_id:
+                due += 1
+            next_id = suspects[due] if due < len(suspects) else order[-1] + 1
+            if post_id < next_id and leader == (before[passed - 1] if passed else first):
+                as_before = bisect_left(before, next_id, passed, key=_post_id)
+                self.chain += before[passed:as_before]
+                leader, place = self.leader, bisect_left(order, next_id, place)
+                continue
+            place += 1
             bid = self.bids[post_id]
             verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
             refusal = verdict.refusal
