@@ -1,20 +1,13 @@
 """The audit: decide a logged day again from what it saw, and name the first word of the log that does not follow.
 
-It checks the rules only; that nobody changed the bytes is what the hash chain of the log shows. Reading the texts anew
-is most of the work and needs nothing but them, so it may be done ahead and elsewhere (`read_texts`).
+It checks the rules only; that nobody changed the bytes is what the hash chain of the log shows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-import msgspec
-
-from auction.bid_text.reading import read_bid
 from auction.day import AuctionDay
-from auction.eligibility import AuthorFacts
-from auction.fold import Bid, Verdict
-from auction.replies import bid_of
-from messages.base import Outcome, Refusal, Wei
-from messages.codec import unpack
+from auction.fold import Verdict
+from messages.base import Outcome
 from messages.commands import (
     AuctionCommand,
     BarBidder,
@@ -62,48 +55,16 @@ from messages.events import (
 )
 
 
-class Texts(msgspec.Struct, frozen=True):
-    """What the texts of a batch say under this hashtag. Nearly always that is the amount which the log names; what else
-    it is stands in `others`, by its place in the batch.
-    """
-
-    hashtag: str
-    others: Mapping[int, Wei | Refusal]
-
-
-class _Text(msgspec.Struct, gc=False):
-    """An event as `read_texts` sees it; only the two verdicts have a text."""
-
-    text: str | None = None
-    hashtags: tuple[str, ...] | None = None
-    amount_wei: Wei | None = None
-
-
-def read_texts(data: bytes, hashtag: str) -> Texts:
-    """Reads the texts of packed events. Raises UnreadableMessage."""
-    others = {}
-    for place, event in enumerate(unpack(data, list[_Text])):
-        if event.text is not None:
-            amount = read_bid(event.text, hashtag, event.hashtags)
-            if amount != event.amount_wei:
-                others[place] = amount
-    return Texts(hashtag, others)
-
-
 class Auditor:
     """Follows one auction's log from its beginning, one committed batch after the other."""
 
     def __init__(self, auction_id: str) -> None:
         self.day = _FollowedDay(auction_id)
 
-    def check(self, logged: list[AuctionEvent], texts: Texts | None = None) -> str | None:
-        """Decide the batch again; None if the log says the same, else the first difference in words. Its `texts` are
-        read here unless they were before.
-        """
-        rules = self.day.prepared.rules if self.day.prepared else None
-        others = texts.others if texts and rules and texts.hashtag == rules.hashtag else None
+    def check(self, logged: list[AuctionEvent]) -> str | None:
+        """Decide the batch again; None if the log says the same, else the first difference in words."""
         decided: list[AuctionEvent] = []
-        for commands, at_ms, is_tick in _causes(logged, others):
+        for commands, at_ms, is_tick in _causes(logged):
             decided += self.day.tick(at_ms) if is_tick else self.day.decide(commands, at_ms)
         if decided == logged:  # nearly always, and told at once
             return None
@@ -115,24 +76,17 @@ class Auditor:
 
 
 class _Seen(PlaceBid, frozen=True, kw_only=True):
-    """What was seen of a reply, the log's verdict on it, and what its text says where that was read before."""
+    """What was seen of a reply, and the log's verdict on it."""
 
     said: BidAccepted | BidRefused
-    amount: Wei | Refusal | None
 
 
 class _FollowedDay(AuctionDay):
     """A day whose replies come out of its log, each with what is said of it there."""
 
-    def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
-        seen: _Seen = reply  # type: ignore[assignment]  # no others are made of a log
-        if seen.amount is None or self.prepared is None:
-            return super().read(reply, facts)
-        return bid_of(reply, seen.amount, self.prepared.rules, self.post_id, facts)
-
     def tell(self, reply: PlaceBid, verdict: Verdict, now_ms: int) -> BidAccepted | BidRefused:
         # What the most frequent verdict says beyond what was seen is compared here, and not made up a second time.
-        said: BidAccepted | BidRefused = reply.said  # type: ignore[attr-defined]  # as in `read`
+        said: BidAccepted | BidRefused = reply.said  # type: ignore[attr-defined]  # no others are made of a log
         if (
             type(said) is BidRefused
             and said.reason is verdict.refusal
@@ -145,14 +99,12 @@ class _FollowedDay(AuctionDay):
         return super().tell(reply, verdict, now_ms)
 
 
-def _causes(
-    logged: Sequence[AuctionEvent], others: Mapping[int, Wei | Refusal] | None
-) -> Iterator[tuple[list[AuctionCommand], int, bool]]:
+def _causes(logged: Sequence[AuctionEvent]) -> Iterator[tuple[list[AuctionCommand], int, bool]]:
     """The commands and clock readings that a batch came from: (commands, at_ms, whether the clock alone spoke)."""
     commands: list[AuctionCommand] = []
-    for place, event in enumerate(logged):
+    for event in logged:
         if isinstance(event, Observed):  # nearly all of a log
-            commands.append(_reply(event, None if others is None else others.get(place, event.amount_wei)))
+            commands.append(_reply(event))
         elif _is_of_the_clock(event):
             if commands:
                 yield commands, event.at_ms, False
@@ -164,7 +116,7 @@ def _causes(
         yield commands, logged[0].at_ms, False
 
 
-def _reply(event: BidAccepted | BidRefused, amount: Wei | Refusal | None) -> PlaceBid:
+def _reply(event: BidAccepted | BidRefused) -> PlaceBid:
     """What was seen of the reply that this is the verdict on."""
     return _Seen(
         message_id=event.message_id,
@@ -181,7 +133,6 @@ def _reply(event: BidAccepted | BidRefused, amount: Wei | Refusal | None) -> Pla
         injected=event.injected,
         found_at_ms=event.at_ms,
         said=event,
-        amount=amount,
     )
 
 

@@ -1,8 +1,7 @@
 """How fast a day is audited, and where the time goes: a bid war of one day, written as an export, no server.
 
-The whole is measured as the command does it, with processes that read the texts ahead, and in one process. The parts
-are measured by themselves, on the same entries: decoding, the hash chain, reading the texts anew, and deciding again
-with and without them.
+The whole is measured as the command does it. The parts are measured by themselves, on the same entries: decoding, the
+hash chain, and deciding again.
 """
 
 import tempfile
@@ -13,12 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from auction.audit import Auditor, Texts, read_texts
+from auction.audit import Auditor
 from auction.day import AuctionDay
 from benchmarks.lines import HASHTAG, INCREMENT_WEI, RESERVE_WEI, War
 from benchmarks.measuring import Measure
 from commands.audit import audit_file, without_garbage
-from commands.reading_ahead import Readers
 from ledger.entry import LogEntry
 from ledger.export import read_export, write_export
 from ledger.hash_chain import first_link, next_link, verify_chain
@@ -39,14 +37,10 @@ def audited(runs: int, bids: int) -> list[Measure]:
             events = write_export(file, "bench", AUCTION, a_day(bids))
         with path.open("rb") as file:
             entries = list(read_export(file).entries)
-        texts = _read_texts(entries)
         parts: dict[str, Callable[[], object]] = {
             WHOLE: lambda: _audit(path),
-            "the same in one process": lambda: audit_file(path),
             "the chain, decoding included": lambda: verify_chain(map(replace, entries), every_writer=False),
-            "deciding again, decoding included": lambda: _decide(entries, [None] * len(entries)),
-            "the same once the texts are read": lambda: _decide(entries, texts),
-            "reading the texts": lambda: _read_texts(entries),
+            "deciding again, decoding included": lambda: _decide(entries),
             "decoding": lambda: [unpack_events(entry.data) for entry in entries],
         }
         return [
@@ -82,20 +76,16 @@ def a_day(bids: int) -> Iterator[LogEntry]:
 
 
 def _audit(path: Path) -> None:
-    with Readers() as readers, without_garbage():
-        if difference := audit_file(path, readers=readers).difference:
+    with without_garbage():
+        if difference := audit_file(path).difference:
             raise RuntimeError(difference)
 
 
-def _decide(entries: list[LogEntry], texts: Sequence[Texts | None]) -> None:
+def _decide(entries: list[LogEntry]) -> None:
     auditor = Auditor(AUCTION)
-    for entry, read in zip(entries, texts, strict=True):
-        if difference := auditor.check(unpack_events(entry.data), read):  # type: ignore[arg-type]
+    for entry in entries:
+        if difference := auditor.check(unpack_events(entry.data)):  # type: ignore[arg-type]
             raise RuntimeError(difference)
-
-
-def _read_texts(entries: list[LogEntry]) -> list[Texts]:
-    return [read_texts(entry.data, HASHTAG) for entry in entries]
 
 
 def _seconds(part: Callable[[], object]) -> float:

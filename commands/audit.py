@@ -24,11 +24,10 @@ from actors.auction.actor import day_view
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
-from auction.audit import Auditor, Texts
+from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.wording.lines import one_line
 from commands.common import CommandError, add_config, settings_of
-from commands.reading_ahead import Readers
 from commands.store import store_of
 from ledger.entry import LogEntry
 from ledger.export import DamagedExport, read_export
@@ -61,14 +60,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     is_shown = sys.stderr.isatty() and not args.json
-    # Refreshed by whoever makes progress: a process with threads, such as one of the bar's own, is not to be forked.
     bar = Progress(console=Console(stderr=True), transient=True, disable=not is_shown, auto_refresh=False)
-    with bar as shown, Readers() as readers, without_garbage():
+    with bar as shown, without_garbage():
         if args.file:
-            found = audit_file(args.file, args.auction, shown, readers)
+            found = audit_file(args.file, args.auction, shown)
         else:
             with store_of(settings_of(args, dict(os.environ))) as (client, keys):
-                found = audit(client, keys, args.auction, shown, readers)
+                found = audit(client, keys, args.auction, shown)
     if args.auction and args.auction not in found.days and found.difference is None:
         raise CommandError(f"there is no auction {args.auction} in the log")
     if args.json:
@@ -83,7 +81,6 @@ def audit(
     keys: Keys,
     auction_id: str | None = None,
     progress: Progress | None = None,
-    readers: Readers | None = None,
 ) -> Findings:
     """Replays the whole log, or of the verdicts only those of one auction."""
     log = LogReader(client, keys)
@@ -100,7 +97,7 @@ def audit(
         now = log.heads()
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
 
-    found = _replay(entries(), at_rest, auction_id, readers=readers)
+    found = _replay(entries(), at_rest, auction_id)
     for name, day in found.days.items():
         if found.difference is None and name in at_rest:
             difference = _state_differs(client, keys, day) or _history_differs(client, keys, name, found.posts[name])
@@ -110,9 +107,7 @@ def audit(
     return found
 
 
-def audit_file(
-    path: Path, auction_id: str | None = None, progress: Progress | None = None, readers: Readers | None = None
-) -> Findings:
+def audit_file(path: Path, auction_id: str | None = None, progress: Progress | None = None) -> Findings:
     """The same of an exported log, whose end is in the file. Raises OSError."""
     show = _shown(progress, path.stat().st_size)
     with path.open("rb") as file:
@@ -124,7 +119,7 @@ def audit_file(
 
         try:
             export = read_export(file)
-            found = _replay(watched(export.entries), export.heads, auction_id, export.title.auction_id, readers)
+            found = _replay(watched(export.entries), export.heads, auction_id, export.title.auction_id)
         except DamagedExport as fault:
             return Findings(f"{path}: {fault}")
     if found.difference is None and not export.is_whole:
@@ -146,7 +141,6 @@ def _replay(
     heads: Mapping[str, Head],
     auction_id: str | None,
     only_writer: str = "",
-    readers: Readers | None = None,
 ) -> Findings:
     """Follows the chains of all entries, and decides again what is of this auction, or of all. `only_writer` is the
     auction that alone is in them, if it is."""
@@ -154,9 +148,9 @@ def _replay(
     auditors = {only_writer: Auditor(only_writer)} if only_writer else {}
 
     def checked() -> Iterator[LogEntry]:
-        for entry, texts in readers.ahead(entries, auction_id) if readers else ((entry, None) for entry in entries):
+        for entry in entries:
             yield entry  # which is followed along its chain first: what is decided again has not been tampered with
-            found.difference = _check(entry, texts, found, auditors, auction_id)
+            found.difference = _check(entry, found, auditors, auction_id)
             if found.difference:
                 return
             found.events += entry.count
@@ -168,9 +162,7 @@ def _replay(
     return found
 
 
-def _check(
-    entry: LogEntry, texts: Texts | None, found: Findings, auditors: dict[str, Auditor], only: str | None
-) -> str | None:
+def _check(entry: LogEntry, found: Findings, auditors: dict[str, Auditor], only: str | None) -> str | None:
     auditor = auditors.get(entry.writer)
     if auditor is None:
         for event in entry.events():
@@ -181,7 +173,7 @@ def _check(
         return None
     found.posts[entry.writer].update(event.post_id for event in entry.events() if isinstance(event, Observed))
     try:
-        difference = auditor.check(list(entry.events()), texts)  # type: ignore[arg-type]  # its chain holds nothing else
+        difference = auditor.check(list(entry.events()))  # type: ignore[arg-type]  # its chain holds nothing else
     except Exception as fault:  # whatever impossible events make of the rules: they did not come from deciding
         difference = f"this cannot have been decided: {fault!r}"
     return difference and f"seq {entry.first_seq} ({entry.writer}): {difference}"

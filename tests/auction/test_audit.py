@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from auction import audit
-from auction.audit import Auditor, Texts, read_texts
+from auction.audit import Auditor
 from auction.day import AuctionDay
 from messages.base import Refusal, Wei
-from messages.codec import pack_batch, unpack_events
+from messages.codec import unpack_events
 from messages.events import AuctionEvent, BidAccepted, BidRefused
-from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES, gone, reply
+from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
 
 pytestmark = pytest.mark.requirement("RED-5")
 
@@ -79,22 +79,21 @@ def leading_of(seen: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "amount_wei": seen["amount_wei"] or Wei(1), "minimum_wei": Wei(2), "ends_at_ms": OPENS_MS}
 
 
-def found(batches: list[list[AuctionEvent]], hashtag: str = "") -> list[str | None]:
-    """What the audit says of each batch; with a hashtag, of texts that were read ahead."""
+def found(batches: list[list[AuctionEvent]]) -> list[str | None]:
+    """What the audit says of each batch."""
     auditor = Auditor(AUCTION)
-    return [auditor.check(batch, read_texts(pack_batch(batch), hashtag) if hashtag else None) for batch in batches]
+    return [auditor.check(batch) for batch in batches]
 
 
-def test_a_log_follows_from_its_texts_whoever_has_read_them() -> None:
+def test_a_log_follows_from_its_texts() -> None:
     kinds = {type(event) for batch in log() for event in batch}
     assert {BidAccepted, BidRefused} < kinds
-    assert found(log()) == found(log(), RULES.hashtag) == found(log(), "AnotherDay") == [None] * len(BATCHES)
+    assert found(log()) == [None] * len(BATCHES)
 
 
 def test_every_forged_verdict_is_named_as_if_every_verdict_were_made_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
     forged = list(forgeries())
     said = [found(forgery) for _, forgery in forged]
-    assert said == [found(forgery, RULES.hashtag) for _, forgery in forged]
     monkeypatch.setattr(audit, "_FollowedDay", AuctionDay)
     assert said == [found(forgery) for _, forgery in forged]
     # What was seen can be forged into what decides the same, and a bid that changed nothing be left out: that is the
@@ -102,24 +101,6 @@ def test_every_forged_verdict_is_named_as_if_every_verdict_were_made_up_again(mo
     unseen = {what for (what, _), words in zip(forged, said, strict=True) if not any(words)}
     assert unseen == SEEN | {"left out"}
     assert {what for what, _ in forged} == OTHERS.keys() | {"kind", "doubled", "left out"}
-
-
-def test_texts_that_were_read_ahead_are_believed_under_the_days_own_hashtag_only() -> None:
-    """Believed, or they would be read twice."""
-    auditor, (opening, bids, *_) = Auditor(AUCTION), log()
-    assert auditor.check(opening) is None
-    assert auditor.check(bids, Texts("AnotherDay", {0: Refusal.NO_HASHTAG})) is None
-    auditor = Auditor(AUCTION)
-    assert auditor.check(opening) is None
-    assert "NO_AMOUNT" in (auditor.check(bids, Texts(RULES.hashtag, {0: Refusal.NO_AMOUNT})) or "")
-
-
-def test_what_the_texts_say_is_told_where_it_is_not_the_amount_of_the_log() -> None:
-    (_, bids, *_) = log()
-    assert read_texts(pack_batch(bids), RULES.hashtag) == Texts(RULES.hashtag, {3: Refusal.NO_AMOUNT, 4: Refusal.COMMA})
-    raised = [msgspec.structs.replace(bids[0], amount_wei=Wei(ETH)), *bids[1:3]]  # type: ignore[type-var]
-    assert read_texts(pack_batch(raised), RULES.hashtag).others == {0: Wei(ETH // 2)}
-    assert set(read_texts(pack_batch(raised), "AnotherDay").others.values()) == {Refusal.NO_HASHTAG}
 
 
 # Days that were decided before bids bound at the end: each a list of batches, as they stood in the log then.

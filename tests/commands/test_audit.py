@@ -26,7 +26,6 @@ from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
 from messages.events import DayStarted, Observed
 from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, gone, reply, swept
-from tests.commands import readers
 from tests.commands.line import Line
 from tests.conftest import Store
 
@@ -41,13 +40,6 @@ BATCHES: list[list[AuctionCommand]] = [
     [*BIDS[4:], LEADING, gone(reply(4_000, 4, "0.4", serial=4))],
     [CHAT],
 ]
-
-
-@pytest.fixture(autouse=True, params=["read here", "read ahead"])
-def _readers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is found does not depend on who reads the texts: here, or every one of them in a process of its own."""
-    if request.param == "read ahead":
-        readers.wait_for(monkeypatch)
 
 
 @pytest.fixture
