@@ -37,7 +37,7 @@ from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
 from adapters.x.budget import ASSUMED, Budget
 from adapters.x.clock import XClock
-from api.process_api import Reception
+from api.process_api import ProcessApi
 from api.repair import Mending
 from auction.downtime_policy import HOUSE
 from bootstrap import KEEPER, Actors, Dependencies, Ports, Store, auction_id, clock_ms
@@ -250,11 +250,9 @@ class Process:
         ids = [auction_id(self.settings, day) for day in range(1, self.dependencies.days + 1)]
         self._histories_client, zone = self._store.access.connect(), self.settings.marathon.time_zone
         self._histories = histories = Histories(self._histories_client, self.keys)
-        reception = Reception(
-            self.supervisor, self._async_client, self.keys, ids, integrations, now_ms, histories, zone
-        )
+        api = ProcessApi(self.supervisor, self._async_client, self.keys, ids, integrations, now_ms, histories, zone)
         inject_enabled = http.inject_enabled and self.settings.environment == "local"
-        views = reception.views(inject_enabled, self.dependencies.credentials.consumer_secret)
+        views = api.views(inject_enabled, self.dependencies.credentials.consumer_secret)
         self._server = HttpServer(where, views, self._hub)
         self._loop.start()
         taken.callback(self._stop_listening)

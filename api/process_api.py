@@ -1,4 +1,4 @@
-"""The reception: what HTTP shows of the running process, and what it passes on into it.
+"""What HTTP shows of the running process, and what it passes on into it.
 
 It knows the supervisor's tree and the store's view of the auctions; routes, tokens and limits are `adapters/http`.
 """
@@ -51,7 +51,7 @@ class Seen:
     numbers: StoreNumbers | None = None
 
 
-class Reception:
+class ProcessApi:
     """Answers for one process. `auctions` are the ids of its days, `integrations` a line about each neighbour."""
 
     def __init__(

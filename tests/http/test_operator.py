@@ -12,7 +12,7 @@ from adapters.http.auth import Operators
 from adapters.http.server import HttpSettings
 from adapters.redis.client import connect_async
 from adapters.redis.queue import START, Queue
-from api.process_api import Reception
+from api.process_api import ProcessApi
 from messages.base import Phase, Refusal
 from messages.codec import to_json, unpack_commands
 from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuction, SkipDay
@@ -60,10 +60,8 @@ def desk(store: Store) -> Iterator[Desk]:
     client = connect_async(store.url)
     supervisor = Supervisor([Group("auctions", children=[ChildSpec("announcer", _nobody)])], last_resort_s=None)
     histories = Histories(store.client, store.keys)
-    reception = Reception(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS, histories, "UTC")
-    with serving(
-        HttpSettings(operators=Operators(TOKENS)), operate=reception.operate, inject=reception.inject
-    ) as house:
+    api = ProcessApi(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS, histories, "UTC")
+    with serving(HttpSettings(operators=Operators(TOKENS)), operate=api.operate, inject=api.inject) as house:
         try:
             yield Desk(house, store)
         finally:

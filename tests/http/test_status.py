@@ -17,7 +17,7 @@ from adapters.event_loop import LoopThread
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
-from api.process_api import LOOK_S, Reception
+from api.process_api import LOOK_S, ProcessApi
 from supervision import ChildStatus, Group, Supervisor
 from tests.demo.running import DEADLINE_S
 
@@ -25,7 +25,7 @@ NOW_MS = 1_800_000_000_000
 
 
 class Desk:
-    """A reception on a server of its own, with nobody at work."""
+    """The API on a server of its own, with nobody at work."""
 
     def __init__(self, server: EmbeddedServer, loop: LoopThread) -> None:
         self.server, self._loop, keys = server, loop, Keys("m")
@@ -34,7 +34,7 @@ class Desk:
         supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
         histories = Histories(self.client, keys)
         client = self._waiting_client
-        self.reception = Reception(supervisor, client, keys, ["m-01"], {}, lambda: NOW_MS, histories, "UTC")
+        self.api = ProcessApi(supervisor, client, keys, ["m-01"], {}, lambda: NOW_MS, histories, "UTC")
 
     def ask(self, what: Any) -> Any:
         """The answer, and how long it took, in seconds."""
@@ -64,27 +64,27 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.mark.requirement("RED-3", "OBS-1")
 def test_while_the_store_stands_still_the_status_is_what_it_last_said_and_when(desk: Desk) -> None:
-    before, _ = desk.ask(desk.reception.status)
+    before, _ = desk.ask(desk.api.status)
     assert before["store"] == {"as_of_ms": NOW_MS, "trouble": None}
     process_id = desk.server.process_id()
     assert process_id is not None
     os.kill(process_id, signal.SIGSTOP)
     try:
-        status, took_s = desk.ask(desk.reception.status)
+        status, took_s = desk.ask(desk.api.status)
         assert status == before
         assert took_s < LOOK_S + 30, "not as long as the client would wait"
-        shown, _ = desk.ask(desk.reception.metrics)
+        shown, _ = desk.ask(desk.api.metrics)
         assert b"auction_store_up 0" in shown
     finally:
         os.kill(process_id, signal.SIGCONT)
-    shown, _ = desk.ask(desk.reception.metrics)
+    shown, _ = desk.ask(desk.api.metrics)
     assert b"auction_store_up 1" in shown
 
 
 @pytest.mark.requirement("RED-3", "OBS-1")
 def test_a_store_that_was_never_there_fails_no_status(desk: Desk) -> None:
     desk.server.stop()
-    status, _ = desk.ask(desk.reception.status)
+    status, _ = desk.ask(desk.api.status)
     assert status["store"]["as_of_ms"] is None
     assert status["current"] is None
     desk.server.ensure()
@@ -108,20 +108,20 @@ def test_one_without_whom_the_auctions_go_on_is_named_on_readyz_and_does_not_mak
 ) -> None:
     fields: dict[str, Any] = dict.fromkeys(ChildStatus.__dataclass_fields__, 0)
     child = ChildStatus(**fields | {"name": "a", "essential": essential, "state": state, "restarts": restarts})
-    monkeypatch.setattr(desk.reception._supervisor, "tree", lambda: [child])
-    assert desk.reception.ready() == (is_ready, [f"a: {state}"])
+    monkeypatch.setattr(desk.api._supervisor, "tree", lambda: [child])
+    assert desk.api.ready() == (is_ready, [f"a: {state}"])
 
 
 @pytest.mark.requirement("RED-3", "OBS-1")
 def test_what_keeps_the_store_stands_on_status_and_readyz_in_the_same_words(desk: Desk) -> None:
     alarms.sound(ALARM, "the disk is full")
     try:
-        status, _ = desk.ask(desk.reception.status)
+        status, _ = desk.ask(desk.api.status)
         assert status["store"]["trouble"] == "the disk is full"
-        assert desk.reception.ready() == (False, ["store: the disk is full"])
+        assert desk.api.ready() == (False, ["store: the disk is full"])
     finally:
         alarms.clear(ALARM)
-    assert desk.reception.ready() == (True, [])
+    assert desk.api.ready() == (True, [])
 
 
 @pytest.mark.requirement("LIV-3")
@@ -130,7 +130,7 @@ def test_receipts_that_wait_for_the_store_leave_the_threads_of_the_loop_to_other
     assert process_id is not None
 
     async def scenario() -> None:
-        asked = [asyncio.ensure_future(desk.reception.receipts("m-01", [1])) for _ in range(100)]
+        asked = [asyncio.ensure_future(desk.api.receipts("m-01", [1])) for _ in range(100)]
         await asyncio.sleep(0)
         other = asyncio.ensure_future(asyncio.to_thread(bool))
         done, _ = await asyncio.wait([*asked, other], return_when=asyncio.FIRST_COMPLETED)

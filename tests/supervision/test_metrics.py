@@ -12,7 +12,7 @@ from actors.auction.receipts import Histories
 from adapters.event_loop import LoopThread
 from adapters.redis.client import connect_async
 from adapters.redis.queue import Queue
-from api.process_api import Reception
+from api.process_api import ProcessApi
 from messages.base import Phase
 from messages.commands import MarkSwept
 from supervision import Group, Supervisor
@@ -35,8 +35,8 @@ def look(supervisor: Supervisor, store: Store, now_ms: int, url: str = "") -> Sa
     client = connect_async(url or store.url, timeout_s=5)
     try:
         histories = Histories(store.client, store.keys)
-        reception = Reception(supervisor, client, store.keys, ["m-01"], {}, lambda: now_ms, histories, "UTC")
-        text = loop.submit(reception.views(False, "").metrics()).result(20).decode()
+        api = ProcessApi(supervisor, client, store.keys, ["m-01"], {}, lambda: now_ms, histories, "UTC")
+        text = loop.submit(api.views(False, "").metrics()).result(20).decode()
         loop.submit(client.aclose()).result(20)
     finally:
         assert loop.stop()
