@@ -37,6 +37,7 @@ from commands.bids import history
 from commands.common import CommandError
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS
+from ledger.entry import LogDamaged
 from messages.base import Refusal
 from messages.commands import BarBidder, PlaceBid
 from messages.events import AuctionOpened
@@ -190,7 +191,7 @@ class Ground:
             found: dict[int, Verdict] = {}
             while process.is_alive() and time.monotonic() < give_up_s:
                 client = client or self._client_of(data_dir)
-                with suppress(StoreError, CommandError, redis.RedisError):
+                with suppress(StoreError, LogDamaged, CommandError, redis.RedisError):
                     found = self._verdicts(client) if client else {}
                     if found.keys() >= self._posts:
                         break
@@ -260,7 +261,7 @@ def _be(settings: Settings, dependencies: bootstrap.Dependencies) -> None:
     process_log.begin(logging.ERROR)
     try:
         code = supervisor.run(settings, dependencies)
-    except (CommandError, StoreError, OSError) as error:
+    except (CommandError, StoreError, LogDamaged, OSError) as error:
         print(f"auction-manager: {error}", file=sys.stderr)
         code = 1
     sys.stderr.flush()

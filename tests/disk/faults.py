@@ -49,6 +49,7 @@ from adapters.redis.errors import StoreError
 from commands import demo
 from commands.common import CommandError
 from commands.simulated import CREDENTIALS, end_simulated_x, simulated_x
+from ledger.entry import LogDamaged
 from process import Process
 from settings import load
 from simulator.launch import PORT_FILE, port_of
@@ -211,7 +212,7 @@ def _begin(
         sys.setprofile(hook)
         try:
             code = be(place, lambda number: _tell("acknowledged", number), **options)
-        except (CommandError, StoreError, OSError) as error:  # what the command line makes one line of
+        except (CommandError, StoreError, LogDamaged, OSError) as error:  # what the command line makes one line of
             print(f"auction-manager: {error}", file=sys.stderr)
             code = 1
         finally:

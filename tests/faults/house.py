@@ -17,6 +17,7 @@ import supervisor
 from adapters.redis.errors import StoreError
 from commands.compressed import DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS, base_url, simulated_x
+from ledger.entry import LogDamaged
 from settings import Settings, load
 
 DAY_SECONDS = 2_400.0  # six tenths of it are the window
@@ -53,7 +54,7 @@ def main() -> int:
     threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
     try:
         return supervisor.run(settings, dependencies, is_over=over.is_set)
-    except StoreError as error:  # as the command line does
+    except (StoreError, LogDamaged) as error:  # as the command line does
         print(f"refused: {error}", file=sys.stderr)
         return 1
 

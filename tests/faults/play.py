@@ -11,6 +11,7 @@ from redis import RedisError
 
 from adapters.redis.errors import StoreError
 from benchmarks.measuring import until
+from ledger.entry import LogDamaged
 from loopback import NoAnswer
 from tests.faults.faults import Fault
 from tests.faults.running import House, Sample
@@ -62,7 +63,7 @@ def play(house: House, fault: Fault) -> Outcome:
         said = said or house.said_since(began_s, _says(fault))
         fault.heal(house)
         well_s = house.until_well(time.monotonic())
-    except (RuntimeError, OSError, StoreError, RedisError, NoAnswer) as failure:
+    except (RuntimeError, OSError, StoreError, LogDamaged, RedisError, NoAnswer) as failure:
         wrong = wrong or f"{failure}"
     since = [sample for sample in house.samples if sample.at_s >= began_s]
     said = said or house.said_since(began_s, _says(fault)) or house.said_since(began_s, lambda each: bool(_words(each)))

@@ -22,6 +22,7 @@ from adapters.redis.log import LogReader
 from benchmarks.measuring import until
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
+from ledger.entry import LogDamaged
 from ledger.hash_chain import verify_chain
 from loopback import NoAnswer
 from messages.events import BidAccepted, BidRefused
@@ -188,7 +189,7 @@ class House:
         """How many of the first so many posts have no verdict, or more than one."""
         try:
             found = self.verdicts()
-        except (StoreError, OSError):
+        except (StoreError, LogDamaged, OSError):
             return of
         return sum(found[post_id] != 1 for post_id in self.posted[:of])
 

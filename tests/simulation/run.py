@@ -19,6 +19,7 @@ from actors.scheduler.actor import DayPlan
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from auction.calendar import Window
+from ledger.entry import LogDamaged
 from messages.base import Lot, Phase, Wei
 from settings import Settings, load
 from tests.simulation.crowd import Crowd
@@ -157,7 +158,7 @@ class Run:
         self.houses.append(house)
         try:
             house.start(steal=self.one_machine)
-        except (StoreError, redis.RedisError, Crashed, Killed) as why:
+        except (StoreError, LogDamaged, redis.RedisError, Crashed, Killed) as why:
             if not house.dead:
                 house.kill(f"cannot start: {why}")
 

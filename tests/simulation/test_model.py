@@ -11,6 +11,7 @@ from adapters.redis import functions
 from adapters.redis.client import execute
 from adapters.redis.errors import NotOwner, StoreError
 from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim, flatten
+from ledger.entry import LogDamaged
 from ledger.hash_chain import first_link, next_link
 from tests.simulation.model import ModelStore, SortedSet, Stream, write_id
 
@@ -205,7 +206,7 @@ def outcome(client: Any, call: tuple[Any, ...]) -> Any:
     """The answer, or what an adapter would see of the error; the server adds to some where in the script it arose."""
     try:
         return execute(client, *call)
-    except (StoreError, redis.ResponseError) as fault:
+    except (StoreError, LogDamaged, redis.ResponseError) as fault:
         known = str(fault).partition(" script:")[0].partition(", with args")[0]
         return type(fault), getattr(fault, "status_code", None), known
 
