@@ -6,7 +6,6 @@ actor is started, and by whom, `supervisor` says; what a process takes before, a
 
 import dataclasses
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,11 +52,6 @@ NODE_S = 5.0
 
 Factory = Callable[[Context], Any]
 """Starts one incarnation of an actor."""
-
-
-def clock_ms() -> int:
-    """The time by the machine's clock, UTC ms."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)

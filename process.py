@@ -35,12 +35,13 @@ from adapters.redis.errors import DamagedState, NotOwner, StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
+from adapters.wall_clock import wall_clock_ms
 from adapters.x.budget import ASSUMED, Budget
 from adapters.x.clock import XClock
 from api.process_api import ProcessApi
 from api.repair import Mending
 from auction.downtime_policy import HOUSE
-from bootstrap import KEEPER, Actors, Dependencies, Ports, Store, auction_id, clock_ms
+from bootstrap import KEEPER, Actors, Dependencies, Ports, Store, auction_id
 from settings import Settings, SettingsError, begins_late
 from supervision import Supervisor
 
@@ -66,7 +67,7 @@ class Process:
         self.public_port = self.private_port = 0
         self._supervise, self._ports = supervise, ports or Ports()
         self._embedded = None if settings.redis.url else EmbeddedServer(settings.data_dir)
-        self._clock = XClock(clock_ms)
+        self._clock = XClock(wall_clock_ms)
         self._token = new_token()
         self._log_seq, self._remember_at_s = 0, 0.0
         self._secret = secrets.token_hex(32)
@@ -114,7 +115,7 @@ class Process:
             raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
         layout.bring_up_to_date(self.client, self.keys)
         where = self.dependencies
-        late = begins_late([day.window for day in where.plan], clock_ms())
+        late = begins_late([day.window for day in where.plan], wall_clock_ms())
         if late and not where.begin_late and not execute(self.client, "EXISTS", self.keys.log):
             raise SettingsError([late])
         days = {day.auction_id: day.window.day for day in where.plan}
@@ -149,7 +150,7 @@ class Process:
         except DamagedState as damaged:
             log.error("the plan is made anew from the configuration: %s", damaged)
         try:
-            days = carried_on(where.plan, stored, self._house, clock_ms(), where.further)
+            days = carried_on(where.plan, stored, self._house, wall_clock_ms(), where.further)
         except PlanRefused as refused:
             raise SettingsError([str(refused)]) from None
         for words in days.too_late:

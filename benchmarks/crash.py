@@ -24,6 +24,7 @@ import supervisor
 from adapters.redis.client import execute
 from adapters.redis.errors import NotOwner
 from adapters.redis.queue import Queue
+from adapters.wall_clock import wall_clock_ms
 from benchmarks.measuring import BUILD, Measure, percentile, until
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
@@ -45,7 +46,7 @@ def main() -> int:
     logging.basicConfig(level=logging.CRITICAL)  # each crash would be told with its stack
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
-        plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=100, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
+        plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=100, first_opens_at_ms=wall_clock_ms() + START_MS)
         settings = demo_settings(load(None, {}), plan, data_dir, port=0)
         port, _ = simulated_x(data_dir, x_options(settings, plan))
         dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan))
@@ -129,7 +130,7 @@ def late_bid(post_id: int, number: int) -> PlaceBid:
         text="0.000001 ETH #AuctionDay",
         hashtags=("AuctionDay",),
         source="benchmark",
-        found_at_ms=bootstrap.clock_ms(),
+        found_at_ms=wall_clock_ms(),
     )
 
 

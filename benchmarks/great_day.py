@@ -28,6 +28,7 @@ from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
+from adapters.wall_clock import wall_clock_ms
 from benchmarks.measuring import ROOT, begin, end
 from commands.compressed import MARATHON, RATE_WINDOW_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.report import Report, report_of, table_of
@@ -103,7 +104,7 @@ def main() -> int:
         replies=args.replies,
         window_s=args.window_s or (60.0 if is_real else 600.0),
         scale=args.scale or (1.0 if is_real else 1 / 6),
-        opens_at_ms=args.opens_at_ms or bootstrap.clock_ms() + OPENS_MS,
+        opens_at_ms=args.opens_at_ms or wall_clock_ms() + OPENS_MS,
     )
     if args.play:
         return play(args.play, day)

@@ -20,6 +20,7 @@ from adapters.redis.errors import StoreUnavailable
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
+from adapters.wall_clock import wall_clock_ms
 from benchmarks.feeding import SOCKET, Fed, Order, feed, feeder_id
 from benchmarks.house import house_plan, house_settings
 from benchmarks.lines import War
@@ -38,7 +39,7 @@ class RunningHouse:
 
     def __init__(self, folder: Path, record: Path | None = None, ingest_process: bool = False) -> None:
         self.data_dir = folder
-        self._opens_at_ms = bootstrap.clock_ms() + START_MS
+        self._opens_at_ms = wall_clock_ms() + START_MS
         self._options = ["--record", str(record)] if record else []
         self._options += ["--ingest-process"] if ingest_process else []
         settings = house_settings(folder, house_plan(self._opens_at_ms))
@@ -201,7 +202,7 @@ class RunningHouse:
 
     def fill(self, to: int) -> None:
         """Bids past the ingest, into the queue, until so many are decided: the quick way to a long history."""
-        queue, now_ms = Queue(self.client, self.keys), bootstrap.clock_ms()
+        queue, now_ms = Queue(self.client, self.keys), wall_clock_ms()
         have = self.decided()
         for number, batch in enumerate(self.war.batches(have, to - have, FILL_BATCH, now_ms)):
             if number % 8 == 0:

@@ -3,11 +3,11 @@
 import threading
 import time
 
-import bootstrap
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreError
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
+from adapters.wall_clock import wall_clock_ms
 from benchmarks.running import RunningHouse
 from messages.events import BidAccepted, BidRefused
 
@@ -44,7 +44,7 @@ class Feeder:
             self._client.close()
 
     def _append(self, queue: Queue) -> None:
-        now_ms, war = bootstrap.clock_ms(), self._house.war
+        now_ms, war = wall_clock_ms(), self._house.war
         batch = [war.command(number, now_ms) for number in range(self.taken, self.taken + BATCH)]
         deadline_s = time.monotonic() + STORE_S
         while True:

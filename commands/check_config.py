@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import sys
-import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import msgspec
 from rich.text import Text
 
 from adapters import process_file
+from adapters.wall_clock import wall_clock_ms
 from auction.calendar import Window
 from auction.post_budget import RESERVED
 from auction.rules import rules_hash
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     windows = settings.windows()
     posts = {window.day: list(posts_of(settings, window)) for window in windows}
-    late = begins_late(windows, time.time_ns() // 1_000_000)
+    late = begins_late(windows, wall_clock_ms())
     if late and not args.begin_late and not _has_begun(settings):
         return _refused([late], args.json)
     if faults := [_too_long(day, post) for day, made in posts.items() for post in made if not post.fits]:

@@ -6,7 +6,6 @@ It is light: what reads the store imports `commands.store`.
 import argparse
 import hmac
 import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import msgspec
 
 from adapters import process_file
 from adapters.process_file import ProcessFile, proof
+from adapters.wall_clock import wall_clock_ms
 from loopback import Connection, NoAnswer
 from settings import Settings, load
 
@@ -82,7 +82,7 @@ def house_ms(settings: Settings) -> int:
     try:
         return int(ask(settings, "GET", "/status")[1]["store"]["as_of_ms"])
     except (CommandError, LookupError, TypeError):
-        return time.time_ns() // 1_000_000
+        return wall_clock_ms()
 
 
 def ask(

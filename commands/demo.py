@@ -19,6 +19,7 @@ import supervisor
 from adapters import process_file, process_log
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
+from adapters.wall_clock import wall_clock_ms
 from commands.common import CommandError, bounded
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.follow import Follower
@@ -111,7 +112,7 @@ def _plan(args: argparse.Namespace) -> DemoPlan:
     elif args.data_dir.exists() and own_files.holds_something(args.data_dir):
         raise CommandError(f"{args.data_dir} is not empty and holds no demo; choose another --data-dir")
     own_files.private_folder(args.data_dir)
-    plan = DemoPlan(**asked, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
+    plan = DemoPlan(**asked, first_opens_at_ms=wall_clock_ms() + START_MS)
     _write_plan(args.data_dir, plan)
     return plan
 

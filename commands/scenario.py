@@ -25,6 +25,7 @@ from rich.text import Text
 import bootstrap
 import own_files
 from adapters.redis.log import LogReader
+from adapters.wall_clock import wall_clock_ms
 from commands.common import CommandError
 from commands.compressed import LEAST_FURTHER, START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.report import report_of
@@ -137,7 +138,7 @@ def _play(scenario: Scenario, data_dir: Path) -> ScenarioReport:
 def _play_on(scenario: Scenario, settings: Settings, plan: DemoPlan, x_port: int) -> Seen:
     """Plays it on this simulated X. Raises SettingsError for actors that do not exist, and SimulatorFailed."""
     before = set_up(scenario, x_port)
-    plan = msgspec.structs.replace(plan, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
+    plan = msgspec.structs.replace(plan, first_opens_at_ms=wall_clock_ms() + START_MS)
     plans = days_of(settings, plan), further_of(settings, plan)
     process = MarathonProcess(settings, bootstrap.Dependencies(base_url(x_port), CREDENTIALS, *plans))
     out = Console(stderr=True, highlight=False)

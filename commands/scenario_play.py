@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-import bootstrap
 from actors.scheduler.day_plan import DayPlan, FurtherDay
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
+from adapters.wall_clock import wall_clock_ms
 from api.orders import AUCTION_ORDERS
 from auction.units import format_duration
 from commands.common import CommandError, ask, token_of
@@ -84,14 +84,14 @@ class Player(Follower):
     def is_over(self) -> bool:
         """Shows what is new and plays what is due; answers whether that was all, or whether there is no point left."""
         if not self._over:  # what is seen while everything is being stopped says nothing
-            if self._starts_at_ms is not None and bootstrap.clock_ms() >= self._starts_at_ms:
+            if self._starts_at_ms is not None and wall_clock_ms() >= self._starts_at_ms:
                 self._process.start()
                 self._starts_at_ms = None
             self._look_at_children()
             if self._is_known:
                 self.look()
             self._play_due()
-            given_up = bool(self.faults) or self._process.gave_up or bootstrap.clock_ms() > self._give_up_at_ms
+            given_up = bool(self.faults) or self._process.gave_up or wall_clock_ms() > self._give_up_at_ms
             self._over = given_up or (self.ended and not self._todo)
         return self._over
 
@@ -138,19 +138,19 @@ class Player(Follower):
     # ---- the steps
 
     def _play_due(self) -> None:
-        while self._todo and (due_ms := self._due_ms(self._todo[0])) <= bootstrap.clock_ms():
+        while self._todo and (due_ms := self._due_ms(self._todo[0])) <= wall_clock_ms():
             step = self._todo[0]
             failed = None
             try:
                 self._do(step)
             except NotYet as reason:
-                if bootstrap.clock_ms() < due_ms + STEP_PATIENCE_MS:
+                if wall_clock_ms() < due_ms + STEP_PATIENCE_MS:
                     return
                 failed = str(reason)
             except (StepFailed, SimulatorFailed) as reason:
                 failed = str(reason)
             self._todo.popleft()
-            self.played.append(Played(step.path, _words(step), bootstrap.clock_ms() - due_ms, failed))
+            self.played.append(Played(step.path, _words(step), wall_clock_ms() - due_ms, failed))
             self.tell(f"step      {_words(step)}" + (f": {failed}" if failed else ""))
 
     def _due_ms(self, step: Step) -> int:
@@ -189,7 +189,7 @@ class Player(Follower):
         self._process.kill()
         self.restarts.update({name: child["restarts"] for name, child in self.children.items()})
         self.children = {}
-        self._starts_at_ms = bootstrap.clock_ms() + down_ms
+        self._starts_at_ms = wall_clock_ms() + down_ms
 
     def _inject(self, step: Step) -> None:
         auction_id = self._days[step.day].auction_id
@@ -211,7 +211,7 @@ class Player(Follower):
             fields["bidder_id"] = order.bidder_id
         if order.by_ms is not None:
             current = self._ask("GET", "/status")[1]["current"] or {}
-            fields["ends_at_ms"] = (current.get("ends_at_ms") or bootstrap.clock_ms()) + order.by_ms
+            fields["ends_at_ms"] = (current.get("ends_at_ms") or wall_clock_ms()) + order.by_ms
         status, answer = self._ask("POST", f"/operator/{order.name}", fields)
         wanted, told = order.refused, answer.get("reason", "") if status >= HTTPStatus.MULTIPLE_CHOICES else ""
         if bool(wanted) != bool(told) or wanted not in told or order.note not in answer.get("note", ""):

@@ -1,7 +1,6 @@
 """What the API reads from the store: what auctions write there, made fit to show. Nothing else."""
 
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -9,9 +8,10 @@ from typing import Any
 from redis.asyncio import Redis
 
 from adapters.http.views import Json, NotFound, Reads, Refused
-from adapters.livestream.json_views import shown_eth
 from adapters.redis.keys import Keys
 from adapters.redis.view import SUM
+from adapters.wall_clock import wall_clock_ms
+from messages.money import format_eth
 
 _NUMBERS = {
     "day",
@@ -36,7 +36,7 @@ class StoreReads:
         keys: Keys,
         days: int,
         receipts: Receipts,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._client, self._keys, self._days, self._clock = client, keys, days, clock
         self._receipts = receipts
@@ -139,5 +139,5 @@ def _shown(fields: Mapping[Any, Any]) -> dict[str, Json]:
         else:
             view[name] = int(text) if name in _NUMBERS else text
         if name.endswith("_wei"):
-            view[name.removesuffix("_wei")] = shown_eth(int(text)) if text else None
+            view[name.removesuffix("_wei")] = format_eth(int(text)) if text else None
     return view

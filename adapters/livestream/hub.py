@@ -19,6 +19,7 @@ from adapters import metrics
 from adapters.livestream.frames import Frame, Stage, StageState
 from adapters.livestream.json_views import Json
 from adapters.livestream.upcoming_days import Programme
+from adapters.wall_clock import wall_clock_ms
 from messages.base import Phase
 from messages.events import AnyEvent, BidRefused
 
@@ -81,7 +82,7 @@ class FeedHub:
         generation: str,
         known_seq: int = 0,
         limits: FeedLimits | None = None,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
         programme: Programme | None = None,
     ) -> None:
         self.limits = limits or FeedLimits()

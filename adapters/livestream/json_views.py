@@ -8,17 +8,11 @@ from typing import Any
 
 from messages.base import Lot
 from messages.events import BidAccepted, BidRefused, Leader
+from messages.money import format_eth
 from messages.refusals import REFUSED_BECAUSE
 from messages.x_ids import posted_at_ms
 
 Json = dict[str, Any]
-
-
-def shown_eth(wei: int) -> str:
-    """The exact amount in its shortest form, such as "0.55 ETH"."""
-    whole, rest = divmod(wei, 10**18)
-    decimals = f"{rest:018d}".rstrip("0")
-    return f"{whole}.{decimals} ETH" if decimals else f"{whole} ETH"
 
 
 def lot_of(lot: Lot) -> dict[str, str]:
@@ -29,7 +23,7 @@ def lot_of(lot: Lot) -> dict[str, str]:
 def _money(name: str, wei: int | None) -> Json:
     if wei is None:
         return {f"{name}_wei": None, name: None}
-    return {f"{name}_wei": str(int(wei)), name: shown_eth(wei)}
+    return {f"{name}_wei": str(int(wei)), name: format_eth(wei)}
 
 
 def minimum_of(wei: int) -> Json:

@@ -6,9 +6,10 @@ and to count down to, before a day's auction exists. Days that are dropped or ad
 
 import msgspec
 
-from adapters.livestream.json_views import lot_of, shown_eth
+from adapters.livestream.json_views import lot_of
 from messages.base import Lot, Wei
 from messages.events import AnyEvent, DayAdded, DayVoided
+from messages.money import format_eth
 
 
 class Coming(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,5 +45,5 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True):
 def coming(day: int, opens_at_ms: int, closes_at_ms: int, lot: Lot, reserve_wei: Wei) -> Coming:
     """The day as viewers are told of it."""
     return Coming(
-        day=day, opens_at_ms=opens_at_ms, closes_at_ms=closes_at_ms, lot=lot_of(lot), minimum=shown_eth(reserve_wei)
+        day=day, opens_at_ms=opens_at_ms, closes_at_ms=closes_at_ms, lot=lot_of(lot), minimum=format_eth(reserve_wei)
     )

@@ -9,17 +9,13 @@ import time
 from collections.abc import Callable
 
 from adapters import alarms, metrics
+from adapters.wall_clock import wall_clock_ms
 
 # A steady clock is wrong by less than a thousandth. Carried on by a thousandth too little, X's time is never overtaken.
 _CARRIED = 0.999
 # Clocks further apart than the first are an alarm, which names the greatest that they exceed: so it is told once, and
 # not in other words with every answer.
 _OFFSETS_S = (2, 10, 60, 600, 3_600)
-
-
-def wall_clock_ms() -> int:
-    """UTC in ms, by this machine."""
-    return time.time_ns() // 1_000_000
 
 
 class XClock:

@@ -14,8 +14,8 @@ import msgspec
 import requests
 import tweepy
 
+from adapters.wall_clock import wall_clock_ms
 from adapters.x.budget import Budget
-from adapters.x.clock import wall_clock_ms
 from adapters.x.endpoint import Endpoint
 from adapters.x.errors import root_of
 from adapters.x.fields import POST_PARAMETERS

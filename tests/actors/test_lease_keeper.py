@@ -26,9 +26,9 @@ from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
+from adapters.wall_clock import wall_clock_ms
 from api.injection import injected
 from auction.calendar import Window
-from bootstrap import clock_ms
 from ledger.hash_chain import verify_chain
 from messages.base import Lot, Phase
 from messages.commands import ConfirmAuctionPost, PlaceBid
@@ -179,7 +179,7 @@ class House:
         functions.load(self.client)
         assert Lease(self.client, self.keys, token, 2_000).take()
         self.shown = Shown()
-        now_ms = clock_ms()
+        now_ms = wall_clock_ms()
         window = Window(day=1, local_date=date(2027, 1, 1), opens_at_ms=now_ms, closes_at_ms=now_ms + HOUR_MS)
         self.plan = [DayPlan("m-01", window, Lot(token_id=1, title="Day One"), RULES)]
         self.supervisor = Supervisor(
@@ -204,14 +204,16 @@ class House:
         return LivestreamPublisher.start(context, self.access, self.shown)
 
     def _bridge(self, context: Context) -> Any:
-        return ElizaBridge.start(context, self.access, clock_ms, ["publisher"])
+        return ElizaBridge.start(context, self.access, wall_clock_ms, ["publisher"])
 
     def _scheduler(self, context: Context) -> Any:
-        return Scheduler.start(context, self.plan, self.access, clock_ms, self._start_auction, ["publisher", "bridge"])
+        return Scheduler.start(
+            context, self.plan, self.access, wall_clock_ms, self._start_auction, ["publisher", "bridge"]
+        )
 
     def _start_auction(self, name: str) -> None:
         def factory(context: Context) -> Any:
-            return Auction.start(context, name, self.access, clock_ms, ["publisher", "bridge", "scheduler"])
+            return Auction.start(context, name, self.access, wall_clock_ms, ["publisher", "bridge", "scheduler"])
 
         self.supervisor.start_child("auctions", ChildSpec(name, factory))
 
@@ -239,7 +241,7 @@ class House:
             "author_id": author_id,
             "author_created_at_ms": 0,
         }
-        auction_id, command = injected(fields, "test", clock_ms(), author_id, stage)
+        auction_id, command = injected(fields, "test", wall_clock_ms(), author_id, stage)
         assert isinstance(command, PlaceBid)
         Queue(self.client, self.keys).append(auction_id, [command])
         return command
@@ -274,7 +276,7 @@ def running(folder: Path) -> Iterator[House]:
 def test_a_killed_server_is_started_again_and_everybody_goes_on(tmp_path: Path) -> None:
     with running(tmp_path / "data") as house:
         until(lambda: house.phase() == Phase.PENDING)
-        post_id = (clock_ms() - 1_288_834_974_657) << 22
+        post_id = (wall_clock_ms() - 1_288_834_974_657) << 22
         Queue(house.client, house.keys).append("m-01", [ConfirmAuctionPost(message_id="c", post_id=post_id)])
         until(lambda: house.phase() == Phase.ACTIVE)
         before = house.bid("0.2 ETH #AuctionDay", 1)
@@ -301,7 +303,7 @@ def test_a_killed_server_is_started_again_and_everybody_goes_on(tmp_path: Path) 
 def test_a_crashed_auction_is_back_at_once_and_has_lost_nothing(tmp_path: Path) -> None:
     with running(tmp_path / "data") as house:
         until(lambda: house.phase() == Phase.PENDING)
-        post_id = (clock_ms() - 1_288_834_974_657) << 22
+        post_id = (wall_clock_ms() - 1_288_834_974_657) << 22
         Queue(house.client, house.keys).append("m-01", [ConfirmAuctionPost(message_id="c", post_id=post_id)])
         until(lambda: house.phase() == Phase.ACTIVE)
         made = []

@@ -31,6 +31,7 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
+from adapters.wall_clock import wall_clock_ms
 from auction.downtime_policy import HOUSE
 from commands.audit import audit
 from commands.bids import history
@@ -77,7 +78,7 @@ class Ground:
         self._folder, self._x = folder, x
         self.master = folder / "master"
         self.plan = DemoPlan(
-            seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=bootstrap.clock_ms() + START_MS
+            seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=wall_clock_ms() + START_MS
         )
         self.keys = Keys(self.settings(self.master).marathon.id)
         self.auction_id = bootstrap.auction_id(self.settings(self.master), 1)
@@ -148,7 +149,7 @@ class Ground:
             text=f"@{ACCOUNT} {text}",
             hashtags=(self.settings(self.master).marathon.hashtag,),
             source="stream",
-            found_at_ms=bootstrap.clock_ms(),
+            found_at_ms=wall_clock_ms(),
         )
 
     # ---- a trial
@@ -287,7 +288,7 @@ def _order() -> BarBidder:
 @contextmanager
 def ground(folder: Path) -> Iterator[Ground]:
     """A directory to corrupt, and its X."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=bootstrap.clock_ms())
+    plan = DemoPlan(seed=1, days=1, day_seconds=DAY_SECONDS, bidders=2, first_opens_at_ms=wall_clock_ms())
     options = x_options(demo_settings(load(None, {}), plan, folder, port=0), plan)
     quick = {name.replace("-", "_"): value for name, value in options.items()}
     quick |= {"bids": 0, "index_lag_ms": 0, "search_end_lag_ms": 0, "rate_window_ms": 1_000, "idle_exit_s": 7_200}

@@ -19,6 +19,7 @@ from actors import livestream_publisher
 from actors.scheduler.day_plan import DayPlan, FurtherDay
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.log import LogReader
+from adapters.wall_clock import wall_clock_ms
 from commands.compressed import DemoPlan, demo_settings
 from commands.simulated import CREDENTIALS
 from messages.events import DayAdded
@@ -46,7 +47,7 @@ def days(now_ms: int, *numbers: int) -> list[DayPlan]:
 
 def run(settings: Settings, x_url: str, plan: list[DayPlan], look: Callable[[Process], Any], further: int = 4) -> Any:
     """One process, looked at when it is ready and at work."""
-    dates = [FurtherDay(day.auction_id, day.window) for day in days(bootstrap.clock_ms(), further)]
+    dates = [FurtherDay(day.auction_id, day.window) for day in days(wall_clock_ms(), further)]
     seen: list[Any] = []
 
     def is_over() -> bool:
@@ -82,7 +83,7 @@ def test_a_corrected_title_reaches_viewers_also_where_a_lot_comes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(livestream_publisher, "EVENTS_BETWEEN_CHECKPOINTS", 1)
-    now_ms, settings = bootstrap.clock_ms(), settings_of(tmp_path / "data")
+    now_ms, settings = wall_clock_ms(), settings_of(tmp_path / "data")
     corrected = [*days(now_ms, 1, 2), day_plan(3, days(now_ms, 3)[0].window.opens_at_ms, "demo", "Corrected")]
     with simulated_x(tmp_path) as x:  # which tells the time
         assert run(settings, x.base_url, days(now_ms, 1, 2, 3), came_again) == [1]

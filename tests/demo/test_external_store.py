@@ -10,6 +10,7 @@ import bootstrap
 import supervisor
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
+from adapters.wall_clock import wall_clock_ms
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.follow import Follower
 from commands.report import Report
@@ -23,7 +24,7 @@ def test_a_marathon_on_an_external_server_ends_right_and_leaves_the_server_alone
     server = EmbeddedServer(tmp_path / "elsewhere")
     server.ensure()
     data_dir = tmp_path / "not" / "there yet"
-    opens_at_ms = bootstrap.clock_ms() + START_MS
+    opens_at_ms = wall_clock_ms() + START_MS
     plan = DemoPlan(seed=2, days=1, day_seconds=6, bidders=4, first_opens_at_ms=opens_at_ms)
     settings = demo_settings(load(None, {}), plan, data_dir, 0)
     settings = msgspec.structs.replace(settings, redis=msgspec.structs.replace(settings.redis, url=server.url))

@@ -20,6 +20,7 @@ from rich.progress import track
 import bootstrap
 import supervisor
 from adapters.livestream.hub import Viewer
+from adapters.wall_clock import wall_clock_ms
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.follow import Follower
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
@@ -78,7 +79,7 @@ def watch(seed: int, day_seconds: float = 5.0) -> Watched:
         settings = demo_settings(load(None, {}), plan, data_dir, port=0)
         port, _ = simulated_x(data_dir, x_options(settings, plan))
         try:
-            plan = msgspec.structs.replace(plan, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
+            plan = msgspec.structs.replace(plan, first_opens_at_ms=wall_clock_ms() + START_MS)
             dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan))
             watcher = Watcher(settings, Console(quiet=True))
             code = supervisor.run(settings, dependencies, watcher.begin, watcher.is_over)

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import bootstrap
 import loopback
 from adapters import process_file
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
+from adapters.wall_clock import wall_clock_ms
 from benchmarks.measuring import until
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
@@ -51,7 +51,7 @@ class House:
 
     def __init__(self, data_dir: Path, store: TestedStore) -> None:
         self.data_dir, self.store = data_dir, store
-        self._opens_at_ms = bootstrap.clock_ms() + START_MS
+        self._opens_at_ms = wall_clock_ms() + START_MS
         settings = house_settings(data_dir, house_plan(self._opens_at_ms), "")
         self.keys = Keys(settings.marathon.id)
         self._hashtag = settings.marathon.hashtag

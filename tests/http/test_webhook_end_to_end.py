@@ -12,6 +12,7 @@ import bootstrap
 import supervisor
 from adapters.redis.client import execute
 from adapters.redis.log import LogReader
+from adapters.wall_clock import wall_clock_ms
 from commands.compressed import DemoPlan, days_of, demo_settings
 from commands.simulated import CREDENTIALS
 from messages.base import Phase
@@ -35,7 +36,7 @@ def x(tmp_path: Path) -> Iterator[SimulatedX]:
 @pytest.fixture
 def process(x: SimulatedX, tmp_path: Path) -> Iterator[Process]:
     """A process with one long day, whose sweeps come too late to find anything first."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=bootstrap.clock_ms())
+    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=wall_clock_ms())
     settings = demo_settings(load(None, {}), plan, tmp_path / "data", port=0)
     slow = msgspec.structs.replace(settings.x, search_lag_ms=300_000)
     settings = msgspec.structs.replace(settings, x=slow)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.livestream.frames import RECENT_BIDS, Stage
-from adapters.livestream.json_views import shown_eth
 from messages.base import Outage, Refusal
 from messages.events import (
     BidWithdrawn,
@@ -22,7 +21,6 @@ from messages.events import (
     PostMade,
     WatermarkMoved,
 )
-from messages.money import format_eth
 from tests.staged import (
     ENDS_MS,
     OPENS_MS,
@@ -137,11 +135,6 @@ def test_what_the_stage_keeps_is_bounded() -> None:
     assert len(snapshot["bids"]) == RECENT_BIDS
     assert len(json.dumps(snapshot)) < 8_192
     assert (snapshot["stage"]["accepted"], snapshot["stage"]["refused"]) == (500, 400)
-
-
-@given(st.integers(0, 10**30))
-def test_amounts_are_shown_exactly_as_the_auction_shows_them(wei: int) -> None:
-    assert shown_eth(wei) == format_eth(wei)
 
 
 numbers = st.integers(1, 60)

@@ -10,6 +10,7 @@ import pytest
 import bootstrap
 import supervisor
 from adapters.redis.embedded import EmbeddedServer
+from adapters.wall_clock import wall_clock_ms
 from commands.compressed import DemoPlan, days_of, demo_settings
 from commands.simulated import CREDENTIALS
 from process import Process
@@ -38,7 +39,7 @@ def in_front(upstream: int | Path) -> Iterator[Hostile]:
 @contextmanager
 def at_work(folder: Path, x_url: str, changed: Callable[[Settings], Settings]) -> Iterator[Process]:
     """A process with an open day; it is stopped at the end, and has to end in order."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=bootstrap.clock_ms())
+    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=wall_clock_ms())
     settings = changed(demo_settings(load(None, {}), plan, folder, port=0))
     process = supervisor.process_of(settings, bootstrap.Dependencies(x_url, CREDENTIALS, days_of(settings, plan)))
     process.start()

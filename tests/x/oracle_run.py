@@ -22,6 +22,7 @@ from rich.console import Console
 import bootstrap
 import supervisor
 from adapters import alarms
+from adapters.wall_clock import wall_clock_ms
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.follow import Follower
 from commands.report import Report
@@ -225,7 +226,7 @@ def _day(seed: int, suspended: float, data_dir: Path, console: Console) -> Watch
     port, _ = simulated_x(data_dir, x_options(settings, plan) | {"suspended": suspended})
     try:
         _make_trouble(seed, port, console)
-        plan = msgspec.structs.replace(plan, first_opens_at_ms=bootstrap.clock_ms() + START_MS)
+        plan = msgspec.structs.replace(plan, first_opens_at_ms=wall_clock_ms() + START_MS)
         days = days_of(settings, plan)
         dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days, begin_late=True)
         with _clock_of(seed, console):
