@@ -26,7 +26,6 @@ from ledger.hash_chain import Head, first_link, verify_chain
 from messages.events import AuctionEvent, Observed
 from messages.x_ids import posted_at_ms
 
-ENTRIES_A_READ = 1_024
 BIDS_A_WRITE = 2_000
 
 
@@ -85,10 +84,10 @@ class Mending:
 
     def _ends(self) -> tuple[dict[str, Head], bytes]:
         """Where each chain of the log ends, and its last seq. Raises LogDamaged where it is not what was written."""
-        if damage := verify_chain(self._entries()):
+        if damage := verify_chain(self._log.entries()):
             raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
         ends, last = dict[str, Head](), 0
-        for entry in self._entries():
+        for entry in self._log.entries():
             ends[entry.writer] = Head(entry.first_writer_sequence + entry.count - 1, entry.chain)
             last = entry.last_seq
         return ends, b"%d" % last
@@ -179,15 +178,9 @@ class Mending:
 
     def _sound_log(self) -> Iterator[LogEntry]:
         """The whole log. Raises LogDamaged where it is not what was written."""
-        if damage := verify_chain(self._entries(), self._log.heads()):
+        if damage := verify_chain(self._log.entries(), self._log.heads()):
             raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
-        return self._entries()
-
-    def _entries(self) -> Iterator[LogEntry]:
-        after = 0
-        while entries := self._log.read(after, ENTRIES_A_READ):
-            yield from entries
-            after = entries[-1].last_seq
+        return self._log.entries()
 
     def _differs(self, auction_id: str, day: AuctionDay, history: Mapping[str, int]) -> bool:
         view, key = sealed(day_view(day)), self._keys.bids(auction_id)

@@ -42,7 +42,6 @@ REAL_REPLIES = 10_000  # up to so many all lags are real
 KILLED_AFTER_S = (5.0, 10.0)  # of real lags: at the latest so long after the end is frozen, and after a start
 END_S = 30.0
 OPENS_MS = 4_000  # after the start: what opens too late is void
-ENTRIES_A_READ = 256
 POLL_S = 0.05
 
 
@@ -250,12 +249,10 @@ def judged(client: redis.Redis, keys: Keys, data_dir: Path) -> tuple[Report, tup
         after = page[-1]["id"]
     account = ask_x(port, "GET", f"/_sim/truth?after={after}")["account"]
     report = report_of(client, keys, 1, {"posts": posts, "account": account})
-    log, seq, found = LogReader(client, keys), 0, dict[type, Any]()
-    while entries := log.read(seq, ENTRIES_A_READ):
-        seq = entries[-1].last_seq
-        for entry in entries:
-            if not entry.kinds.isdisjoint((EndFrozen, ResultNamed)):
-                found |= {type(event): event for event in entry.events()}
+    found = dict[type, Any]()
+    for entry in LogReader(client, keys).entries():
+        if not entry.kinds.isdisjoint((EndFrozen, ResultNamed)):
+            found |= {type(event): event for event in entry.events()}
     return report, (found[EndFrozen], found[ResultNamed])
 
 

@@ -170,11 +170,8 @@ class RunningHouse:
 
     def verdicts(self) -> Iterator[BidAccepted | BidRefused]:
         """Every verdict, in the order of the log."""
-        log, seq = LogReader(self.client, self.keys), 0
-        while entries := log.read(seq, 256):
-            for entry in entries:
-                yield from (event for event in entry.events() if isinstance(event, BidAccepted | BidRefused))
-            seq = entries[-1].last_seq
+        for entry in LogReader(self.client, self.keys).entries():
+            yield from (event for event in entry.events() if isinstance(event, BidAccepted | BidRefused))
 
     def history(self) -> list[int]:
         """The post ids of the bid history, in its order."""

@@ -35,7 +35,6 @@ from ledger.hash_chain import Head, verify_chain
 from messages.events import DayStarted, DayVoided, Observed
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
-ENTRIES_A_READ = 1_024
 REFRESH_S = 0.1
 
 
@@ -91,9 +90,9 @@ def audit(
     show = _shown(progress, last_seq)
 
     def entries() -> Iterator[LogEntry]:
-        for entries in log_up_to(log, last_seq):
-            yield from entries
-            show(entries[-1].last_seq)
+        for entry in log.entries(up_to=last_seq):
+            yield entry
+            show(entry.last_seq)
         now = log.heads()
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
 
@@ -125,15 +124,6 @@ def audit_file(path: Path, auction_id: str | None = None, progress: Progress | N
     if found.difference is None and not export.is_whole:
         found.difference = f"{path}: its first record or the numbers of its entries are not what was exported"
     return found
-
-
-def log_up_to(log: LogReader, last_seq: int) -> Iterator[list[LogEntry]]:
-    """The log from its beginning up to this seq, some entries at a time; it ends early where the log does."""
-    after = 0
-    while after < last_seq and (read := log.read(after, ENTRIES_A_READ)):
-        entries = [entry for entry in read if entry.first_seq <= last_seq]
-        yield entries
-        after = entries[-1].last_seq
 
 
 def _replay(

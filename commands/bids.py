@@ -29,7 +29,6 @@ from messages.money import format_eth
 from messages.x_ids import posted_at_ms
 
 EXAMPLE = "auction-manager bids marathon-07 --limit 20"
-ENTRIES_A_READ = 256
 
 
 class HistoricBid(msgspec.Struct, frozen=True):
@@ -77,7 +76,7 @@ def history(client: redis.Redis, keys: Keys, auction_id: str | None = None) -> l
     seen: defaultdict[str, list[BidAccepted | BidRefused]] = defaultdict(list)
 
     def followed() -> Iterator[LogEntry]:
-        for entry in _entries(client, keys):
+        for entry in LogReader(client, keys).entries():
             yield entry  # its chain is followed before anything is made of it
             events = entry.events()
             for event in events:
@@ -93,13 +92,6 @@ def history(client: redis.Redis, keys: Keys, auction_id: str | None = None) -> l
         raise CommandError(f"there is no auction {auction_id} in the log")
     found = [bid for name, day in days.items() for bid in _judged(day, seen[name])]
     return sorted(found, key=lambda bid: bid.seen.post_id)
-
-
-def _entries(client: redis.Redis, keys: Keys) -> Iterator[LogEntry]:
-    log, after = LogReader(client, keys), 0
-    while entries := log.read(after, ENTRIES_A_READ):
-        yield from entries
-        after = entries[-1].last_seq
 
 
 def _judged(day: AuctionDay, seen: Iterable[BidAccepted | BidRefused]) -> Iterator[HistoricBid]:

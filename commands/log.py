@@ -15,7 +15,6 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.wording.lines import log_line, utc
-from commands.audit import log_up_to
 from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from ledger.export import write_export
@@ -23,7 +22,6 @@ from messages.codec import to_json
 from messages.events import AnyEvent
 
 EXAMPLE = "auction-manager log --follow --data-dir build/demo"
-ENTRIES_A_READ = 256
 FOLLOW_S = 0.05  # a process that has ended its marathon is soon gone, and what it said last is to be seen
 
 
@@ -65,7 +63,7 @@ def export(client: redis.Redis, keys: Keys, path: Path, auction_id: str) -> None
     log = LogReader(client, keys)
     if auction_id and auction_id not in log.heads():
         raise CommandError(f"there is no auction {auction_id} in the log")
-    entries = (entry for read in log_up_to(log, log.last_seq()) for entry in read)
+    entries = log.entries(up_to=log.last_seq())
     with path.open("xb") as file:
         events = write_export(
             file, keys.marathon_id, auction_id, (entry for entry in entries if auction_id in ("", entry.writer))
@@ -75,12 +73,10 @@ def export(client: redis.Redis, keys: Keys, path: Path, auction_id: str) -> None
 
 def show(client: redis.Redis, keys: Keys, after: int, as_json: bool) -> int:
     """Prints every event after this seq; the seq of the last one."""
-    log = LogReader(client, keys)
-    while entries := log.read(after, ENTRIES_A_READ):
-        for entry in entries:
-            for seq, event in entry.events_after(after):
-                print(_json_line(entry.writer, seq, event) if as_json else _line(entry.writer, seq, event))
-            after = entry.last_seq
+    for entry in LogReader(client, keys).entries(after):
+        for seq, event in entry.events_after(after):
+            print(_json_line(entry.writer, seq, event) if as_json else _line(entry.writer, seq, event))
+        after = entry.last_seq
     return after
 
 

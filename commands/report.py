@@ -24,7 +24,6 @@ from messages.money import format_eth
 from messages.x_ids import posted_at_ms
 from simulator.oracle import is_gone, is_taken_back, judge
 
-ENTRIES_A_READ = 256
 UNCOUNTED = {Refusal.AFTER_CLOSE, Refusal.WITHDRAWN}
 
 
@@ -113,15 +112,12 @@ def _voided(day: int) -> DayReport:
 def _published_ends(client: redis.Redis, keys: Keys) -> dict[str, int]:
     """For each auction the end (UTC ms) that no bid had to move: as it opened, and as orders and outages moved it."""
     ends: dict[str, int] = {}
-    log, after = LogReader(client, keys), 0
-    while entries := log.read(after, ENTRIES_A_READ):
-        for entry in entries:
-            for event in entry.events():
-                if isinstance(event, AuctionOpened | AuctionResumed) or (
-                    isinstance(event, EndExtended) and event.is_ordered
-                ):
-                    ends[entry.writer] = event.ends_at_ms
-        after = entries[-1].last_seq
+    for entry in LogReader(client, keys).entries():
+        for event in entry.events():
+            if isinstance(event, AuctionOpened | AuctionResumed) or (
+                isinstance(event, EndExtended) and event.is_ordered
+            ):
+                ends[entry.writer] = event.ends_at_ms
     return ends
 
 
@@ -136,13 +132,8 @@ def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]], published_ms
 
 def _texts_sent(client: redis.Redis, keys: Keys) -> dict[str, str]:
     """The text of each job as it went to X: another version may have worded it, and goes on with this."""
-    texts: dict[str, str] = {}
-    log, after = LogReader(client, keys), 0
-    while entries := log.read(after, ENTRIES_A_READ):
-        events = (event for entry in entries for event in entry.events())
-        texts |= {event.job: event.text for event in events if isinstance(event, PostAttempted)}
-        after = entries[-1].last_seq
-    return texts
+    events = (event for entry in LogReader(client, keys).entries() for event in entry.events())
+    return {event.job: event.text for event in events if isinstance(event, PostAttempted)}
 
 
 def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], sent: Mapping[str, str]) -> str:

@@ -46,7 +46,6 @@ TERMINATED = 128 + signal.SIGTERM
 AT_A_TIME = 2
 COMMAND_LINE = Path(__file__).resolve().parent.parent / "cli.py"
 END_S = 30
-ENTRIES_A_READ = 256
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -156,10 +155,7 @@ def _play_on(scenario: Scenario, settings: Settings, plan: DemoPlan, x_port: int
     kinds: Counter[str] = Counter()
     with store_of(settings) as (client, keys):
         report = report_of(client, keys, plan.seed, truth)
-        log, after = LogReader(client, keys), 0
-        while entries := log.read(after, ENTRIES_A_READ):
-            kinds.update(type(event).__name__ for entry in entries for event in entry.events())
-            after = entries[-1].last_seq
+        kinds.update(type(event).__name__ for entry in LogReader(client, keys).entries() for event in entry.events())
     return Seen(
         exit_code=code,
         ended=player.ended,

@@ -4,6 +4,7 @@ It writes nothing (`journal` does), and does not say whether the chains hold (`l
 """
 
 import re
+from collections.abc import Iterator
 
 import redis
 
@@ -13,6 +14,7 @@ from adapters.redis.recent import Recent
 from ledger.entry import LogDamaged, LogEntry
 from ledger.hash_chain import Head
 
+ENTRIES_A_READ = 256
 _LAST_PART = 2**64 - 1  # the largest second part of a stream id
 
 
@@ -39,6 +41,15 @@ class LogReader:
             self._client, "XRANGE", self._keys.log, f"({after_seq}-{_LAST_PART}", "+", "COUNT", count
         )
         return [_entry(entry_id, fields) for entry_id, fields in found]
+
+    def entries(self, after_seq: int = 0, up_to: int | None = None) -> Iterator[LogEntry]:
+        """Every entry behind `after_seq`, up to the one that holds the seq `up_to`; it ends where the log does."""
+        while (up_to is None or after_seq < up_to) and (read := self.read(after_seq, ENTRIES_A_READ)):
+            for entry in read:
+                if up_to is not None and entry.first_seq > up_to:
+                    return
+                yield entry
+            after_seq = read[-1].last_seq
 
     def recent(self, after_seq: int, count: int) -> list[LogEntry]:
         """The same without asking the server: what this process has written itself a moment ago, if it follows."""
