@@ -237,8 +237,8 @@ MUTATIONS = (
     Mutation(
         "a second hang parks what the process can do without",
         "supervision/table.py",
-        "            if child.hangs > MOST_HANGS:\n",
-        "            if False:\n",
+        "        elif child.hangs > MOST_HANGS:\n",
+        "        elif False:\n",
         ("test_parking.py::test_a_second_hang_parks_it_and_it_is_tried_again_later",),
     ),
     Mutation(

@@ -65,10 +65,11 @@ def test_a_lost_event_loop_ends_the_process_with_70_and_the_last_line_says_why(
 def test_a_loop_that_was_only_paused_with_the_process_gets_the_time_to_come_round(tmp_path: Path) -> None:
     settings = load(None, {})
     limits = msgspec.structs.replace(settings.supervision, hang_ms=300)
-    settings = msgspec.structs.replace(settings, data_dir=tmp_path, supervision=limits)
+    http = msgspec.structs.replace(settings.http, public_port=0, private_port=0)
+    settings = msgspec.structs.replace(settings, data_dir=tmp_path, supervision=limits, http=http)
     process = supervisor.process_of(settings, bootstrap.Dependencies("http://127.0.0.1:9", CREDENTIALS, []))
+    process.start()
     loop, paused = process._loop, threading.Event()
-    loop.start()
     try:
         loop.call(paused.wait, PATIENCE_S)
         eventually(lambda: loop.fault(0.3))
@@ -76,7 +77,9 @@ def test_a_loop_that_was_only_paused_with_the_process_gets_the_time_to_come_roun
         assert process.fault() == ""
     finally:
         paused.set()
-        assert loop.stop()
+        process.supervisor.stop()
+        process.supervisor.wait()
+        process.stop()
 
 
 def test_a_loop_that_comes_round_or_comes_back_is_no_fault() -> None:

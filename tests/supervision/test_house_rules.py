@@ -65,13 +65,13 @@ def test_only_supervision_knows_pykka_so_nobody_else_can_hold_a_ref_or_a_future_
     assert {path.split("/")[0] for path, tree in trees(*OURS) if "pykka" in imported(tree)} == {"supervision"}
 
 
-ON_THE_LOOP = {"actors/twitter/following.py", "api/webhook.py"}
+ON_THE_LOOP = {"actors/twitter/following.py"}
 
 
 def test_where_a_pykka_future_can_be_held_nothing_awaits() -> None:
     """Awaiting one blocks the whole event loop, without a limit."""
     found = {path: found for path, tree in trees(*ACTORS) if (found := asynchronous(tree))}
-    assert found.keys() == ON_THE_LOOP, "these have no actor of their own, and send hints only"
+    assert found.keys() == ON_THE_LOOP, "it has no actor of its own"
 
 
 def test_no_actor_waits_for_the_event_loop() -> None:
