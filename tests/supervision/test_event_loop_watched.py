@@ -13,6 +13,7 @@ import supervisor
 from adapters.event_loop import LoopThread
 from commands.simulated import CREDENTIALS
 from settings import load
+from supervision import Supervisor
 from tests.supervision.stage import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.requirement("SUP-2")
@@ -65,11 +66,11 @@ def test_a_lost_event_loop_ends_the_process_with_70_and_the_last_line_says_why(
 def test_a_loop_that_was_only_paused_with_the_process_gets_the_time_to_come_round(tmp_path: Path) -> None:
     settings = load(None, {})
     limits = msgspec.structs.replace(settings.supervision, hang_ms=300)
-    http = msgspec.structs.replace(settings.http, public_port=0, private_port=0)
-    settings = msgspec.structs.replace(settings, data_dir=tmp_path, supervision=limits, http=http)
+    settings = msgspec.structs.replace(settings, data_dir=tmp_path, supervision=limits)
     process = supervisor.process_of(settings, bootstrap.Dependencies("http://127.0.0.1:9", CREDENTIALS, []))
-    process.start()
+    process.supervisor = Supervisor([], {})  # of nobody: only the loop is at work
     loop, paused = process._loop, threading.Event()
+    loop.start()
     try:
         loop.call(paused.wait, PATIENCE_S)
         eventually(lambda: loop.fault(0.3))
@@ -77,9 +78,7 @@ def test_a_loop_that_was_only_paused_with_the_process_gets_the_time_to_come_roun
         assert process.fault() == ""
     finally:
         paused.set()
-        process.supervisor.stop()
-        process.supervisor.wait()
-        process.stop()
+        assert loop.stop()
 
 
 def test_a_loop_that_comes_round_or_comes_back_is_no_fault() -> None:
