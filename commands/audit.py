@@ -31,7 +31,7 @@ from commands.common import CommandError, add_config, settings_of
 from commands.store import store_of
 from ledger.entry import LogEntry
 from ledger.export import DamagedExport, read_export
-from ledger.hash_chain import Head, verify_chain
+from ledger.hash_chain import Head, first_link, verify_chain
 from messages.events import DayStarted, DayVoided, Observed
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
@@ -90,13 +90,19 @@ def audit(
     show = _shown(progress, last_seq)
 
     def entries() -> Iterator[LogEntry]:
+        writers = set[str]()
         for entry in log.entries(up_to=last_seq):
+            writers.add(entry.writer)
             yield entry
             show(entry.last_seq)
         now = log.heads()
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
+        # Each commit sets its writer's head: who has entries and no head has lost it.
+        at_rest.update((writer, Head(0, first_link(writer))) for writer in writers - now.keys())
 
     found = _replay(entries(), at_rest, auction_id)
+    if found.difference is None and found.events != last_seq:
+        found.difference = f"the log ends at event {found.events}, {keys.seq} counts {last_seq}"
     for name, day in found.days.items():
         if found.difference is None and name in at_rest:
             difference = _state_differs(client, keys, day) or _history_differs(client, keys, name, found.posts[name])

@@ -131,6 +131,26 @@ def test_a_log_that_lacks_an_entry_is_found_out(line: Line, marathon: Store, pla
     assert "is expected here" in said.out or "the log ends at" in said.out
 
 
+@pytest.mark.usefixtures("day")
+@pytest.mark.parametrize("writer", ["house", AUCTION])
+def test_a_writer_whose_head_is_lost_is_named(line: Line, marathon: Store, writer: str) -> None:
+    marathon.client.hdel(marathon.keys.heads, writer)
+    said = line("audit")
+    assert said.code == 1
+    assert f"({writer}): the log ends at the writer's event" in said.out
+    marathon.client.delete(marathon.keys.heads)
+    assert line("audit").code == 1
+
+
+@pytest.mark.usefixtures("day")
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_log_that_does_not_end_where_it_was_counted_is_found_out(line: Line, marathon: Store, more: int) -> None:
+    marathon.client.incrby(marathon.keys.seq, more)
+    said = line("audit")
+    assert said.code == 1
+    assert "the log ends at" in said.out
+
+
 # ---- as a file
 
 
