@@ -104,11 +104,13 @@ class Sweep:
 
     def go_on(self, looks: Sequence[Look], since_ms: int, now_ms: int) -> None:
         """Take over the looks of an earlier process, at slices from `since_ms` on: each is looked at once more. Those
-        that leave a gap, or that no process can have made by now, are left out with all that follow."""
+        that leave a gap or overlap, or that no process can have made by now, are left out with all that follow."""
         for each in looks:
             if each.to_ms <= self.reached_ms:
                 continue
-            if not since_ms <= each.from_ms <= self.reached_ms or not each.to_ms <= each.at_ms <= now_ms:
+            # Only within the first slice may what is proven end.
+            least_ms = self.reached_ms if self._slices else since_ms
+            if not least_ms <= each.from_ms <= self.reached_ms or not each.to_ms <= each.at_ms <= now_ms:
                 break
             self._slices.append(each)
             self.reached_ms = each.to_ms
@@ -119,8 +121,11 @@ class Sweep:
         self._keep([each for each in self._slices if each.to_ms > watermark_ms])
 
     def _keep(self, slices: list[Look]) -> None:
+        kept = {each.from_ms for each in slices}
+        if self._next_page and self._next_page.from_ms < self.reached_ms and self._next_page.from_ms not in kept:
+            self._next_page = None  # a mark of an earlier process has settled the slice during a second look
         self._slices = slices
-        self._proven &= {each.from_ms for each in slices}
+        self._proven &= kept
 
     def _end_look(self, asked: Ask, now_ms: int) -> None:
         seen = sha256(b"".join(b"%d " % post_id for post_id in sorted(self._seen))).hexdigest()[:32]

@@ -103,6 +103,31 @@ def test_a_restart_goes_on_from_no_look_that_leaves_a_gap_or_cannot_have_been_ma
     assert sweep.next(T0 + 200, T0 + 90) == Ask(T0 + 10, T0 + 90)
 
 
+@pytest.mark.requirement("X-3", "SUP-3", "RED-4")
+@pytest.mark.parametrize("from_ms", [0, 20])
+def test_a_restart_goes_on_from_no_look_that_overlaps_the_one_before_it(from_ms: int) -> None:
+    first = Sweep(LAG_MS, T0)
+    look(first, 40, 40, [20])
+    sweep, [kept] = Sweep(LAG_MS, T0), first.looks(T0 + 40)
+    sweep.go_on([kept, Look(T0 + from_ms, T0 + 80, T0 + 80, "")], T0, T0 + 100)
+    assert sweep.next(T0 + 100, T0 + 80) == Ask(T0, T0 + 40)
+    sweep.read(Ask(T0, T0 + 40), [made_at(20)], None, T0 + 100)
+    assert sweep.proven_ms == T0 + 40, "nobody has looked at what follows"
+    assert sweep.next(T0 + 100, T0 + 80) == Ask(T0 + 40, T0 + 80)
+
+
+@pytest.mark.requirement("X-3", "SUP-3")
+def test_a_look_at_a_slice_that_the_watermark_has_passed_meanwhile_is_broken_off() -> None:
+    sweep = Sweep(LAG_MS, T0)
+    look(sweep, 40, 40, [20])
+    sweep = restarted(sweep, 0, 100)
+    sweep.read(sweep.next(T0 + 100, T0 + 100), [made_at(20)], "more", T0 + 100)
+    sweep.forget_before(T0 + 40)  # a mark of the process before was still in the queue
+    assert sweep.next(T0 + 100, T0 + 100) == Ask(T0 + 40, T0 + 100)
+    assert look(sweep, 100, 100, []) is None
+    assert look(sweep, 160, 100, []) == 100
+
+
 @pytest.mark.requirement("X-3", "SUP-3")
 def test_a_restart_begins_within_a_slice_that_the_watermark_has_passed_in_part_and_goes_on_in_as_long_slices() -> None:
     sweep = Sweep(LAG_MS, T0 + 10)
