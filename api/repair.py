@@ -121,9 +121,12 @@ class Mending:
         for reader in sorted({*auctions, HOUSE, self._keys.nameless}):
             key = self._keys.queue(reader)
             if not self._ask("EXISTS", key):
+                # First what says that it was found: a search finds it again, and no end is frozen before.
+                for said in (self._keys.looked(reader), self._keys.searched(reader)):
+                    self._do("DEL", said)
+                    self._aside.add(said)
                 if not self._is_trial:
                     make_empty(self._client, key)
-                self._do("DEL", self._keys.looked(reader))  # so that what waited is looked for again
                 yield f"{key} was gone: posts that waited in it are found again, orders have to be given again"
 
     def _signs_of_life(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ from actors.auction.actor import Auction
 from adapters.redis.keys import Keys
 from adapters.redis.layout import bring_up_to_date
 from adapters.redis.view import is_whole
+from api import repair
 from api.repair import Mending
 from ledger.entry import LogDamaged
 from messages.commands import ConfirmAuctionPost
@@ -167,3 +168,24 @@ def test_what_waited_in_a_queue_that_is_gone_is_looked_for_again(stage: Stage, d
     stage.client.delete(stage.keys.queue("m-01"))
     assert Mending(stage.client, stage.keys).mend(DAYS)
     assert [stage.client.exists(stage.keys.looked(auction_id)) for auction_id in DAYS] == [0, 1]
+
+
+@pytest.mark.requirement("QUE-1", "RED-4", "X-3")
+def test_a_queue_that_is_lost_takes_along_how_far_a_search_has_come(
+    stage: Stage, day: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = (stage.keys.searched("m-01"), stage.keys.looked("m-01"))
+    stage.client.mset({reading[0]: stage.clock() + 1_000, reading[1]: b"{}"})
+    stage.client.delete(stage.keys.queue("m-01"))
+
+    def dies(*_: Any) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repair, "make_empty", dies)
+        with pytest.raises(ConnectionError):
+            Mending(stage.client, stage.keys).mend(DAYS)
+    assert not stage.client.exists(*reading), "what waited is looked for again, whenever the mending ends"
+    stage.client.mset({reading[0]: stage.clock() + 1_000, reading[1]: b"{}"})
+    assert len(Mending(stage.client, stage.keys).mend(DAYS)) == 1
+    assert not stage.client.exists(*reading)
