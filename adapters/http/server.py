@@ -61,6 +61,7 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises OSError where an address cannot be had; then nothing listens."""
+        self._ticking = asyncio.create_task(self._hub.run())  # first: `stop` is called whatever of the rest fails
         settings, before = self._settings, self._settings.before
         clients = settings.clients
         everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
@@ -71,7 +72,6 @@ class HttpServer:
         private = _app(PRIVATE_BODY_BYTES, manners("private", clients, {}))
         private_app(private, self._views, settings.operators, settings.identity, settings.private_host)
         operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
-        self._ticking = asyncio.create_task(self._hub.run())
         try:
             self.public_port = await self._listen(
                 public, everybody, settings.public_host, settings.public_port, before[0]
