@@ -104,10 +104,11 @@ class TwitterSweeper(Actor):
 
     def _turn(self) -> None:
         """Make the next request that is due, if there is one, and come again at once to see whether there are more."""
+        was_asked = self._read_x_clock()  # first: by a clock that is behind X's, kept looks seem not to be made yet
         self._follow()
         for conversation in self._conversations.values():
             self._vouch(conversation)
-        if self._read_x_clock() or self._asks_for_something():
+        if was_asked or self._asks_for_something():
             self._goes_on = self.context.send(self.context.name, GoOn()) is Delivery.DELIVERED
 
     def _asks_for_something(self) -> bool:

@@ -286,6 +286,28 @@ def test_a_day_is_closed_however_often_the_sweeper_starts_anew(
     assert stage.current()["phase"] == Phase.COMPLETED
 
 
+@pytest.mark.requirement("SUP-3", "X-3", "BID-5")
+def test_a_machine_whose_clock_is_behind_goes_on_from_the_looks_of_the_process_before(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+) -> None:
+    auction, post = open_on_x()
+    posted_before_the_end(stage, x, post, "0.2")
+    stage.clock.goes_on(30_000)
+    stage.step(sweeper(), auction)
+    stage.clock.goes_on(TIMING.lag_ms)
+    client = x_client()
+
+    def clock() -> int:
+        """X's time, and before X has said it the machine's."""
+        return stage.clock() - (HOUR_MS if client.clock.unread_s() == float("inf") else 0)
+
+    after = stage.enter(
+        "sweeper", lambda context: TwitterSweeper(context, stage.access, clock, client, TIMING, 3, "scheduler")
+    )
+    stage.step(after, auction)
+    assert stage.logged(WatermarkMoved)[-1].watermark_ms >= stage.logged(EndFrozen)[0].ends_at_ms
+
+
 @pytest.mark.requirement("RED-4", "SUP-3", "X-3")
 @pytest.mark.parametrize("stored", [b"", b"\xff", b"[]", b'{"search": [[1, 2]]}', b'{"search": [["", 2, 3, ""]]}'])
 def test_looks_that_cannot_be_read_are_made_anew(
