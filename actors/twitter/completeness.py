@@ -8,7 +8,7 @@ is looked at once more, so that a damaged store proves nothing.
 Bookkeeping of one source of one conversation, without I/O: `twitter_sweeper` asks X. Times in UTC ms.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -36,6 +36,23 @@ class Look(msgspec.Struct, frozen=True, array_like=True):
     to_ms: int
     at_ms: int
     seen: str
+
+
+def packed(looks: Mapping[str, Sequence[Look]]) -> bytes:
+    """The looks at each source as they are stored: the SHA-256 of the rest in hex, a blank, JSON."""
+    body = msgspec.json.encode(looks)
+    return sha256(body).hexdigest().encode() + b" " + body
+
+
+def unpacked(stored: bytes) -> dict[str, list[Look]]:
+    """What `packed` was given. Raises ValueError where it is not what was stored, or of another version."""
+    digest, _, body = stored.partition(b" ")
+    if sha256(body).hexdigest().encode() != digest:
+        raise ValueError("its checksum is wrong")
+    try:
+        return msgspec.json.decode(body, type=dict[str, list[Look]])
+    except msgspec.MsgspecError as fault:
+        raise ValueError(str(fault)) from fault
 
 
 class Sweep:

@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 
-import msgspec
-
 from actors.auction.receipts import Histories, StillReading
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.authors import Authors
-from actors.twitter.completeness import Look
+from actors.twitter.completeness import packed, unpacked
 from actors.twitter.conversation import MENTIONS, SEARCH, Conversation, Timing
 from actors.twitter.dead_letters import open_letters
 from actors.twitter.finds import Finds
@@ -184,13 +182,11 @@ class TwitterSweeper(Actor):
         look = SecondLook(self._x, self._histories, auction_id, day.post_id, timing.interval_ms, timing.lag_ms)
         finds = Finds(day, timing.lag_ms, partial(self._append, auction_id), partial(self._decided, auction_id))
         conversation = Conversation(day, timing, look, finds)
-        stored = execute(self._client, "GET", self.keys.looked(auction_id))
-        try:
-            looks = msgspec.json.decode(stored or b"{}", type=dict[str, list[Look]])
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            log.warning("%s is swept from its watermark on: what the store has of looks is not readable", auction_id)
-        else:
-            conversation.go_on(looks, self._clock())
+        if stored := execute(self._client, "GET", self.keys.looked(auction_id)):
+            try:
+                conversation.go_on(unpacked(stored), self._clock())
+            except ValueError as fault:
+                log.warning("%s is swept from its watermark on: its stored looks are damaged: %s", auction_id, fault)
         return conversation
 
     def _read_x_clock(self) -> bool:
@@ -291,7 +287,7 @@ class TwitterSweeper(Actor):
             execute(self._client, "SET", self.keys.searched(day.auction_id), conversation.searched_ms)
         if (looks := conversation.looks()) != conversation.stored_looks:
             conversation.stored_looks = looks
-            execute(self._client, "SET", self.keys.looked(day.auction_id), msgspec.json.encode(looks))
+            execute(self._client, "SET", self.keys.looked(day.auction_id), packed(looks))
 
     def _vouch(self, conversation: Conversation) -> None:
         """Say that the result may be named: everything before the end is decided, all that could change who wins was

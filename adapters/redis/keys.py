@@ -85,8 +85,8 @@ class Keys:
         return f"searched:{auction_id}"
 
     def looked(self, auction_id: str) -> str:
-        """String, JSON: the looks at the conversation after its watermark, of each source. What they found waits in the
-        queue or is decided."""
+        """String, a checksum and JSON: the looks at the conversation after its watermark, of each source. What they
+        found waits in the queue or is decided."""
         return f"looked:{auction_id}"
 
     def segment(self, auction_id: str, number: int) -> str:

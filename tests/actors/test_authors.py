@@ -8,7 +8,7 @@ import pytest
 
 from actors.twitter.authors import RETRIES, Authors
 from actors.twitter.awaiting_author import MOST, Nameless
-from actors.twitter.completeness import Look
+from actors.twitter.completeness import unpacked
 from actors.twitter.ingest import RawPosts
 from actors.twitter.reconciler import TwitterSweeper
 from adapters import alarms
@@ -267,7 +267,7 @@ def test_a_post_whose_author_nobody_can_name_is_asked_for_until_he_is_and_the_au
         stage.step(actor, auction)
         assert max(marks(stage), default=0) <= posted_ms
     assert bids(stage) == []
-    looks = msgspec.json.decode(stage.client.get(stage.keys.looked("m-01")), type=dict[str, list[Look]])
+    looks = unpacked(stage.client.get(stage.keys.looked("m-01")))
     assert all(look.to_ms <= posted_ms for source in looks.values() for look in source), "a restart looks for it again"
     assert str(nameless) in alarms.sounding()["authors:m-01"]
     assert dead_letters(stage) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.twitter.completeness import KEPT_LOOKS, PAGES_A_LOOK, Ask, Look, Sweep
+from actors.twitter.completeness import KEPT_LOOKS, PAGES_A_LOOK, Ask, Look, Sweep, packed, unpacked
 from messages.x_ids import X_EPOCH_MS, posted_at_ms
 
 LAG_MS = 60
@@ -149,6 +149,17 @@ def test_a_slice_that_was_proven_before_it_was_cut_anew_is_not_proven_by_one_loo
     assert [each.to_ms - T0 for each in sweep.looks(T0 + 70)] == [10, 30, 50]
     assert look(sweep, 129, 50, []) is None
     assert look(sweep, 130, 50, [40]) == 30, "a post has come up in the later slice"
+
+
+@pytest.mark.requirement("X-3", "RED-4")
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_no_byte_of_stored_looks_is_changed_unseen(place: int, change: int) -> None:
+    looks = {"search": [Look(T0, T0 + 40, T0 + 50, "ab")], "mentions": []}
+    stored = bytearray(packed(looks))
+    assert unpacked(bytes(stored)) == looks
+    stored[place % len(stored)] ^= change
+    with pytest.raises(ValueError, match="checksum"):
+        unpacked(bytes(stored))
 
 
 @pytest.mark.requirement("X-3")
