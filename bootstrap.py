@@ -71,7 +71,7 @@ class Dependencies:
 
     @property
     def days(self) -> int:
-        """The greatest number that a day can have."""
+        """The greatest number that a day of this marathon can have, added days included; 0 without days."""
         return max([day.window.day for day in self.plan] + [day.window.day for day in self.further], default=0)
 
 

@@ -52,8 +52,8 @@ REMEMBER_S = 2.0
 
 
 class Process:
-    """One supervisor at work on one marathon, from `start` to `stop`. `supervise` makes the supervisor of its actors;
-    the second argument is what the lease keeper calls when the store has lost history."""
+    """A process at work on one marathon: `start` takes what it needs, `stop` gives it back. `supervise` makes the
+    supervisor of its actors; its second argument is called by the lease keeper when the store has lost history."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Process:
         metrics.event_loop_lag_seconds.set(self._loop.beat_age_ms() / 1000)
         if not self._standstill():
             return ""
-        # After a pause of the whole process everything looks hung: give it the time of some beats to come round.
+        # After a pause of the whole process every thread looks hung: the event loop gets four beats' time to answer.
         time.sleep(4 * BEAT_S)
         return self._standstill()
 

@@ -1,7 +1,7 @@
-"""What X pushes, into the queue of the auction that it belongs to: `twitter_ingest`'s counterpart on the event loop.
+"""What X pushes, into the queue of the auction that it belongs to: the ingest's counterpart on the event loop.
 
 A push is taken once it is on disk, since X is answered 200 then and forgets it. Repetitions are not looked for: the
-auction knows a post by its id. What comes without its author waits on disk, until `nameless` knows him.
+auction knows a post by its id. What comes without its author waits on disk, until `awaiting_author` knows him.
 """
 
 import logging

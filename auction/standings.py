@@ -292,8 +292,8 @@ class Standings:
             order[first:] = sorted(order[first:])  # which is fast at what is nearly sorted
 
     def _suspects(self, touched: Iterable[int]) -> list[int]:
-        """The bids whose verdict may be another one although the same bid leads before them: those that were touched,
-        and later ones of their bidders, against which they count as far as the rate limit looks."""
+        """The post ids of the bids whose verdict may change although the same bid leads when they come, in order: the
+        touched ones, and later ones of their bidders, because a touched bid counts against them in the rate limit."""
         suspects = set[int]()
         for post_id in self.bids.keys() & set(touched):
             own = self._own_posts[self.bids[post_id].bidder_id]

@@ -1,6 +1,6 @@
 """Which posts are gone: those that two looks a lag apart have not found, and no look in between has.
 
-One answer proves no absence: X's servers do not all know a post at the same moment. Bookkeeping only; `second_look`
+One answer proves no absence: X's servers do not all know a post at the same moment. Bookkeeping only; `recheck`
 and `finds` ask X.
 """
 

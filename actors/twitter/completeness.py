@@ -1,11 +1,12 @@
-"""Proving that every post up to a time was found: which page of a search comes next, and what is proven by now.
+"""The completeness of a conversation: which page of a search is asked for next, and up to which time every post is
+proven to be found.
 
 The stream alone proves nothing (X delivers late, twice, or not at all). A slice of time is proven by two equal looks, a
 configured lag apart. Slices follow each other from the earliest on, so that what is proven stays so whatever happens
 later; one with too many pages or too large a page is cut short, so that little is read again where a look fails.
 What was looked at outlives a restart (`looks`, `go_on`); what two looks have proven does not, beyond the watermark: it
 is looked at once more, so that a damaged store proves nothing.
-Bookkeeping of one source of one conversation, without I/O: `twitter_sweeper` asks X. Times in UTC ms.
+Bookkeeping of one source of one conversation, without I/O: `reconciler` asks X. Times in UTC ms.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

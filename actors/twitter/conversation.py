@@ -42,7 +42,8 @@ class Conversation:
             sweep.go_on(looks.get(source, ()), posted_at_ms(self.day.post_id), now_ms)
 
     def looks(self) -> dict[str, list[Look]]:
-        """What a restart goes on from: of each source, the looks of which everything that was found is queued."""
+        """What a restart goes on from: of each source, the looks of which everything that was found is queued. Looks
+        that the watermark has passed are forgotten."""
         for sweep in self.sweeps.values():
             sweep.forget_before(self.day.watermark_ms)
         return {source: sweep.looks(self.finds.queued_to_ms) for source, sweep in self.sweeps.items()}

@@ -1,7 +1,7 @@
 """What searches have found below one auction post, until it stands in the auction's queue: each post is queued once, as
 soon as it was seen whole and its author is known. Until then it holds up the proof that nothing is missing.
 
-It asks X only for what a search has left out; the search itself is `twitter_sweeper`'s.
+It asks X only for what a search has left out; the search itself is `reconciler`'s.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence

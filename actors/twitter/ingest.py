@@ -1,7 +1,7 @@
 """X ingest: every reply that the filtered stream delivers, into the input queue of the auction it belongs to.
 
 It decodes and routes; whether a reply is a bid is the auction's to decide. What it has in memory may be lost with it:
-a post is received once it stands in the queue, and what the stream did not bring is found by `twitter_sweeper`.
+a post is received once it stands in the queue, and what the stream did not bring is found by `reconciler`.
 
 All that it shares with the rest of the house is the store, so it may also run in a process of its own
 (`ingest_process`).

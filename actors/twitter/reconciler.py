@@ -3,7 +3,7 @@ nothing is missing. The marks that it puts into an auction's queue are what its 
 
 It makes one request a turn, and what an answer brings is queued before the next one: so it never hangs however many
 reply, and what one endpoint finds counts although another one fails; only the proof waits for all of them. Which page
-of a search is next `sweeps` says, which posts are looked at again `second_look`; what a restart goes on from is the
+of a search is next `completeness` says, which posts are looked at again `recheck`; what a restart goes on from is the
 watermark in the store.
 """
 

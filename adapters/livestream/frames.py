@@ -4,7 +4,7 @@ An event makes one frame or none, so that a frame's seq says exactly how far a v
 `{"auction_id", "stage": {what changed}, ...}`: merging every `stage` into a snapshot's gives the next snapshot's;
 `bid` goes before a snapshot's `bids`, and `bids` and `character` take the place of theirs. Who leads is what stands
 after a commit, in every frame; a line of the host goes as soon as another one leads than it names.
-How amounts, bids and people stand in it is `showing`.
+How amounts, bids and people stand in it is `json_views`.
 """
 
 from array import array

@@ -1,7 +1,7 @@
 """Which characters a reader cannot see, takes for a space, an emoji or a digit: the eye's part of reading a bid.
 
 The tables are explicit where a newer Unicode could change a verdict. NFKC is never used: it turns 0.5² into 0.52.
-What the readable text means is `bid_text`'s and `amounts`'.
+What the readable text means is `reading`'s and `amounts`'.
 """
 
 import re

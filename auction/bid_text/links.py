@@ -1,7 +1,7 @@
 """Which parts of a post X makes links of, as far as they hold no amount: addresses and hashtags.
 
 Hashtags are found where and as long as X's own library finds them (twitter-text 3.1, Apache-2.0, validHashtag), in the
-text as it was written: full-width letters and joiners are part of a tag. Mentions and ENS names are `bid_text`'s.
+text as it was written: full-width letters and joiners are part of a tag. Mentions and ENS names are `reading`'s.
 """
 
 import re

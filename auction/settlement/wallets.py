@@ -1,7 +1,7 @@
 """From the text of a reply to the one address on chain that it names, or to the reason why it names none.
 
 Nothing is guessed: a lot that is sent to a wrong address is gone for good. Whose reply it is, and when it counts, is
-`settlement`'s to ask.
+`ladder`'s to ask.
 """
 
 import re

@@ -23,7 +23,7 @@ def test_no_thread_and_no_descriptor_stays_for_a_day_that_is_over(tmp_path: Path
     assert report.right, report
     for what in ("threads", "descriptors"):
         of_process = [getattr(sample, what)[0] for sample in samples]
-        # The lowest of the last days: where the machine is slow one day ends while the next but one begins.
+        # The lowest count of the last days is compared: on a slow machine one day ends while the next but one begins.
         assert min(of_process[8:]) <= median_high(of_process[3:8]), (what, of_process)
 
 

@@ -25,7 +25,7 @@ NOW_MS = 1_800_000_000_000
 
 
 class Desk:
-    """The API on a server of its own, with nobody at work."""
+    """The process's API with a supervisor whose actors do not run."""
 
     def __init__(self, server: EmbeddedServer, loop: LoopThread) -> None:
         self.server, self._loop, keys = server, loop, Keys("m")
