@@ -311,18 +311,20 @@ class Standings:
         passed = 0  # how many links of `before` lie behind us
         rules, controls, held, own_posts = self.rules, self.controls, self.held, self._own_posts
         order, place, due = self._order, bisect_left(self._order, suspects[0]), 0  # `due` is the next suspect's place
+        has_others = len(suspects) < len(order) - place  # else, as for bids in order, every one is judged
         while place < len(order):
             post_id = order[place]
-            while passed < len(before) and before[passed].bid.post_id < post_id:
-                passed += 1
-            while due < len(suspects) and suspects[due] < post_id:
-                due += 1
-            next_id = suspects[due] if due < len(suspects) else order[-1] + 1
-            if post_id < next_id and leader == (before[passed - 1] if passed else first):
-                as_before = bisect_left(before, next_id, passed, key=_post_id)
-                self.chain += before[passed:as_before]
-                leader, place = self.leader, bisect_left(order, next_id, place)
-                continue
+            if has_others:
+                while passed < len(before) and before[passed].bid.post_id < post_id:
+                    passed += 1
+                while due < len(suspects) and suspects[due] < post_id:
+                    due += 1
+                next_id = suspects[due] if due < len(suspects) else order[-1] + 1
+                if post_id < next_id and leader == (before[passed - 1] if passed else first):
+                    as_before = bisect_left(before, next_id, passed, key=_post_id)
+                    self.chain += before[passed:as_before]
+                    leader, place = self.leader, bisect_left(order, next_id, place)
+                    continue
             place += 1
             bid = self.bids[post_id]
             verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
