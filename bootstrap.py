@@ -27,7 +27,7 @@ from actors.scheduler.day_plan import FurtherDay
 from actors.twitter.conversation import Timing
 from actors.twitter.ingest import TwitterIngest
 from actors.twitter.ingest_keeper import IngestKeeper
-from actors.twitter.reconciler import TwitterSweeper
+from actors.twitter.reconciler import TwitterReconciler
 from adapters.chain.node import Node
 from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect
@@ -44,7 +44,7 @@ from supervision import Context
 
 KEEPER = "lease_keeper"
 PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
-INGEST, SWEEPER, SCHEDULER = "twitter_ingest", "twitter_sweeper", "scheduler"
+INGEST, RECONCILER, SCHEDULER = "twitter_ingest", "twitter_reconciler", "scheduler"
 CHAIN = "chain_watcher"
 LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SCHEDULER)
 ENSURE_S = 1.0
@@ -156,11 +156,13 @@ class Actors:
         watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
         return ChainWatcher.start(context, self.store.access, self.clock.now_ms, make_node, watched, (PUBLISHER,))
 
-    def twitter_sweeper(self, context: Context) -> Any:
+    def twitter_reconciler(self, context: Context) -> Any:
         x = self.settings.x
         timing = Timing(x.search_lag_ms, x.sweep_interval_ms, x.sweep_lag_ms)
         days = self.dependencies.days
-        return TwitterSweeper.start(context, self.store.access, self.clock.now_ms, self._x(), timing, days, SCHEDULER)
+        return TwitterReconciler.start(
+            context, self.store.access, self.clock.now_ms, self._x(), timing, days, SCHEDULER
+        )
 
     def twitter_ingest(self, context: Context) -> Any:
         if self.settings.x.ingest_process:
@@ -171,7 +173,7 @@ class Actors:
             token = where.credentials.bearer_token
             return self.ports.post_stream(where.x_base_url, token, *callbacks, budget=self.x_budget, now_ms=now_ms)
 
-        return TwitterIngest.start(context, self.store.access, now_ms, self._x(), make_stream, where.days, SWEEPER)
+        return TwitterIngest.start(context, self.store.access, now_ms, self._x(), make_stream, where.days, RECONCILER)
 
     def scheduler(self, start_auction: Callable[[str], None], end_process: Callable[[], None]) -> Factory:
         rules, where = self.settings.rules, self.dependencies
@@ -212,7 +214,7 @@ class Actors:
             x_is_live=x.mode == "live",
             credentials=where.credentials,
             request_timeout_s=x.request_timeout_ms / 1000,
-            sweeper=SWEEPER,
+            reconciler=RECONCILER,
             hang_s=self.settings.supervision.hang_ms / 1000,
         )
         return OwnProcess(self.ports.ingest_command, msgspec.json.encode(plan), on_line)

@@ -51,7 +51,7 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     x_is_live: bool
     credentials: Credentials
     request_timeout_s: float
-    sweeper: str
+    reconciler: str
     hang_s: float
 
 
@@ -80,7 +80,7 @@ class IngestProcess:
             token = plan.credentials.bearer_token
             return PostStream(plan.x_base_url, token, *callbacks, budget=budget, now_ms=x.clock.steady_ms)
 
-        actor = TwitterIngest.start(self._context, store, x.clock.steady_ms, x, make_stream, plan.days, plan.sweeper)
+        actor = TwitterIngest.start(self._context, store, x.clock.steady_ms, x, make_stream, plan.days, plan.reconciler)
         threading.Thread(target=self._wait_for_the_end_of_input, daemon=True).start()
         while not self._asked_to_end.wait(LOOK_S) and self._ended.empty() and not self._hangs():
             pass

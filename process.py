@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from redis import RedisError
 
 import end_signals
-from actors.auction.receipts import Histories
+from actors.auction.receipts import ReceiptReader
 from actors.ports import StoreAccess
 from actors.scheduler.day_plan import DayPlan, stored_plan
 from actors.scheduler.house_state import begun_state
@@ -26,7 +26,7 @@ from adapters.http.clients import Clients
 from adapters.http.private import Identity
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
-from adapters.livestream.upcoming_days import Programme, coming
+from adapters.livestream.upcoming_days import UpcomingDays, coming
 from adapters.process_file import ProcessFile
 from adapters.redis import fitness, functions, layout
 from adapters.redis.client import connect_async, execute
@@ -195,7 +195,7 @@ class Process:
         execute(self.client, "SET", self.keys.generation, generation)
         alarms.sound("history", f"the store has lost history ({why}): what X still has is swept again; run `audit`")
         self._loop.loop.call_soon_threadsafe(self._hub.begin_anew, generation)
-        self._histories.forget()
+        self._receipt_reader.forget()
         for child in self.supervisor.tree():
             if child.name != KEEPER:
                 self.supervisor.crash(child.name)
@@ -219,7 +219,7 @@ class Process:
         room = open_files.room_for(feed.max_viewers)
         limits = FeedLimits(room.seats, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
         known_seq = self._log_seq = LogReader(self.client, self.keys).last_seq()
-        self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, now_ms, self._programme())
+        self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, now_ms, self._upcoming_days())
         # A simulated X has the limits that it states, scaled like its day; those of the real one are known before.
         budget = Budget(ASSUMED if self.settings.x.mode == "live" else {})
         actors = Actors(self.settings, self.dependencies, self._ports, self._store, self._clock, budget, self._hub)
@@ -249,9 +249,11 @@ class Process:
             "store": "embedded" if self._embedded else "external",
         }
         ids = [auction_id(self.settings, day) for day in range(1, self.dependencies.days + 1)]
-        self._histories_client, zone = self._store.access.connect(), self.settings.marathon.time_zone
-        self._histories = histories = Histories(self._histories_client, self.keys)
-        api = ProcessApi(self.supervisor, self._async_client, self.keys, ids, integrations, now_ms, histories, zone)
+        self._receipt_client, zone = self._store.access.connect(), self.settings.marathon.time_zone
+        self._receipt_reader = receipt_reader = ReceiptReader(self._receipt_client, self.keys)
+        api = ProcessApi(
+            self.supervisor, self._async_client, self.keys, ids, integrations, now_ms, receipt_reader, zone
+        )
         inject_enabled = http.inject_enabled and self.settings.environment == "local"
         views = api.views(inject_enabled, self.dependencies.credentials.consumer_secret)
         self._server = HttpServer(where, views, self._hub)
@@ -266,20 +268,20 @@ class Process:
         found = ProcessFile(self.keys.marathon_id, *ports, generation, self._log_seq, self._secret, x_mode)
         process_file.write(self.settings.data_dir, found)
 
-    def _programme(self) -> Programme:
+    def _upcoming_days(self) -> UpcomingDays:
         days = [
             coming(day.window.day, day.window.opens_at_ms, day.window.closes_at_ms, day.lot, day.rules.reserve_wei)
             for day in self.dependencies.plan
             if day.window.day not in self._house.unheld
         ]
         posts_url = "https://x.com/i/status/" if self.settings.x.mode == "live" else ""
-        return Programme(time_zone=self.settings.marathon.time_zone, posts_url=posts_url, days=tuple(days))
+        return UpcomingDays(time_zone=self.settings.marathon.time_zone, posts_url=posts_url, days=tuple(days))
 
     def _stop_listening(self) -> None:
         async def close() -> None:
             await self._server.stop()
             await self._async_client.aclose()
-            self._histories_client.close()
+            self._receipt_client.close()
 
         if self._loop.fault(self._hang_s):
             return

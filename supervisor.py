@@ -21,7 +21,7 @@ import logging
 from collections.abc import Callable
 
 import end_signals
-from actors.auction.poison import DiedOnTrial
+from actors.auction.poison import DiedIsolated
 from adapters.chain.node import NodeUnavailable
 from adapters.redis.errors import (
     DamagedState,
@@ -38,8 +38,8 @@ from bootstrap import (
     INGEST,
     KEEPER,
     PUBLISHER,
+    RECONCILER,
     SCHEDULER,
-    SWEEPER,
     Actors,
     Dependencies,
     Factory,
@@ -58,11 +58,11 @@ CONDITIONS: dict[type[BaseException], str] = {
     OutcomeUnknown: "WAITING_FOR_STORE",
     QueueFull: "WAITING_FOR_ROOM",
     NodeUnavailable: "WAITING_FOR_CHAIN",
-    DiedOnTrial: "FINDING_POISON",
+    DiedIsolated: "FINDING_POISON",
     InjectedCrash: "RESTARTING",  # somebody wanted to see that it is survived: no sign of a fault that lasts
 }
 # They only speak with the outside and decide nothing: where one of them hangs or fails, the auctions go on.
-SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, SWEEPER, INGEST)
+SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, RECONCILER, INGEST)
 AUCTIONS = "auctions"
 
 
@@ -100,7 +100,7 @@ def child_table(
                 child(CHAIN, actors.chain_watcher),
             ],
         ),
-        Group("x", children=[child(SWEEPER, actors.twitter_sweeper), child(INGEST, actors.twitter_ingest)]),
+        Group("x", children=[child(RECONCILER, actors.twitter_reconciler), child(INGEST, actors.twitter_ingest)]),
         Group(AUCTIONS, children=[]),
         Group("house", children=[child(SCHEDULER, actors.scheduler(start_auction, lambda: supervisor().stop()))]),
     ]

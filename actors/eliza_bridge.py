@@ -40,7 +40,7 @@ class ElizaBridge(LogListener):
     """Speaks about the log, of each fact once: of who leads only as it stands after all that was heard together, and of
     an auction only while it is on stage."""
 
-    deaf_to = frozenset({BidRefused})
+    ignores = frozenset({BidRefused})
 
     def __init__(self, context: Context, store: StoreAccess, clock: Clock, listeners: Sequence[str]) -> None:
         super().__init__(context, store)
@@ -62,7 +62,7 @@ class ElizaBridge(LogListener):
     def teardown(self) -> None:
         self._client.close()
 
-    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+    def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
         if isinstance(event, AuctionPrepared):
             self._state.on_stage, self._state.leader_post_id, self._lead = writer, 0, None
         if isinstance(event, AuctionEvent) and self._state.on_stage not in ("", writer):
@@ -74,7 +74,7 @@ class ElizaBridge(LogListener):
         elif line := self._line(seq, event):
             self._lines.append(line)
 
-    def heard(self) -> None:
+    def on_batch_end(self) -> None:
         lines, self._lines = self._lines, []
         if self._lead and (line := self._lead_line(*self._lead)):
             lines.append(line)

@@ -25,12 +25,12 @@ VERDICTS = frozenset({BidAccepted, BidRefused})
 
 
 class LogListener(Actor):
-    """An actor that hears every event of the log after `position` (a marathon-wide seq), each in its order.
+    """An actor that takes in every event of the log after `position` (a marathon-wide seq), each in its order.
 
-    What it is `deaf_to` is passed over.
+    Events of the types in `ignores` are passed over.
     """
 
-    deaf_to: frozenset[type] = frozenset()
+    ignores: frozenset[type] = frozenset()
 
     def __init__(self, context: Context, store: StoreAccess) -> None:
         super().__init__(context)
@@ -39,7 +39,7 @@ class LogListener(Actor):
         self._kept_up = False  # whether a hint has brought something since the last tick
 
     def listen(self, client: redis.Redis) -> None:
-        """Begin to hear; to be called from `setup`, once `position` is known."""
+        """Begin to listen; to be called from `setup`, once `position` is known."""
         self._log = LogReader(client, self.keys, self._recent)
 
     def last_seq(self) -> int:
@@ -56,7 +56,7 @@ class LogListener(Actor):
     def handle(self, message: object) -> object:
         if not isinstance(message, LogGrew):
             return NotImplemented
-        self._kept_up |= self._hear(self._log.recent(self.position, ENTRIES_A_READ))
+        self._kept_up |= self._take_in(self._log.recent(self.position, ENTRIES_A_READ))
         return None
 
     def tick(self) -> None:
@@ -65,43 +65,43 @@ class LogListener(Actor):
     def keep_up(self) -> None:
         """To be called at each tick: asks the server where no hint has brought anything since the last one.
 
-        In a flood the server has what our own process is still being answered about: it would only be fetched twice.
+        In a flood a hint brings each entry out of this process's memory: a read of the server would fetch it once more.
         """
         if not self._kept_up:
             self.catch_up()
         self._kept_up = False
 
     def catch_up(self) -> None:
-        """Hear what the log has beyond `position`; bounded, the next tick goes on."""
+        """Take in what the log has beyond `position`; bounded, the next tick goes on."""
         for _ in range(READS_A_TURN):
-            if not self._hear(self._log.read(self.position, ENTRIES_A_READ)):
+            if not self._take_in(self._log.read(self.position, ENTRIES_A_READ)):
                 return
 
-    def _hear(self, entries: Sequence[LogEntry]) -> bool:
-        """Hear these entries, which follow `position`; whether there were any. Raises LogDamaged."""
+    def _take_in(self, entries: Sequence[LogEntry]) -> bool:
+        """Take in these entries, which follow `position`. Whether there were any. Raises LogDamaged."""
         for entry in entries:
             if entry.first_seq > self.position + 1:
                 raise LogDamaged(f"event {self.position + 1} is missing")
-            if not self.deaf_to >= entry.kinds:
-                self.hear_entry(entry)
+            if not self.ignores >= entry.kinds:
+                self.on_entry(entry)
             self.position = entry.last_seq
         if entries:
-            self.heard()
+            self.on_batch_end()
         return bool(entries)
 
-    def hear_entry(self, entry: LogEntry) -> None:
+    def on_entry(self, entry: LogEntry) -> None:
         """What one commit has added, as far as it lies beyond `position`."""
         for seq, event in entry.events_after(self.position):
-            if type(event) not in self.deaf_to:
-                self.hear(entry.writer, seq, event)
+            if type(event) not in self.ignores:
+                self.on_event(entry.writer, seq, event)
                 self.position = seq
 
-    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
-        """One event of the chain of `writer`: an auction's id, or the name of another writer."""
+    def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
+        """Take in one event that `writer` has written: an auction's id, or the name of another writer."""
         raise NotImplementedError
 
-    def heard(self) -> None:
-        """A batch of events was heard: the place to commit what follows from it, once."""
+    def on_batch_end(self) -> None:
+        """Called after each batch of entries: the place to commit once what follows from it."""
 
 
 def passing(commit: Iterable[tuple[int, AnyEvent]]) -> list[int]:

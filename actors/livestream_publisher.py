@@ -20,7 +20,7 @@ class LivestreamPublisher(LogListener):
     def __init__(self, context: Context, store: StoreAccess, feed: FeedHub) -> None:
         super().__init__(context, store)
         self._store, self._feed = store, feed
-        self._heard: list[tuple[int, AnyEvent]] = []
+        self._events: list[tuple[int, AnyEvent]] = []
         self._passing: list[int] = []  # the seqs of leads that another one of the same commit follows
 
     def setup(self) -> None:
@@ -36,20 +36,20 @@ class LivestreamPublisher(LogListener):
     def teardown(self) -> None:
         self._client.close()
 
-    def hear_entry(self, entry: LogEntry) -> None:
+    def on_entry(self, entry: LogEntry) -> None:
         if AuctionPrepared in entry.kinds:
             self._on_stage = entry.writer
-        heard = list(entry.events_after(self.position))
+        events = list(entry.events_after(self.position))
         # A day that is still being settled must not speak into the one that has taken the stage.
         if entry.writer == self._on_stage:
-            self._heard += heard
-            self._passing += passing(heard)
+            self._events += events
+            self._passing += passing(events)
         else:
-            self._heard += [(seq, event) for seq, event in heard if not isinstance(event, AuctionEvent)]
+            self._events += [(seq, event) for seq, event in events if not isinstance(event, AuctionEvent)]
 
-    def heard(self) -> None:
-        heard, passed, self._heard, self._passing = self._heard, self._passing, [], []
-        self._feed.publish(heard, frozenset(passed))
+    def on_batch_end(self) -> None:
+        events, passed, self._events, self._passing = self._events, self._passing, [], []
+        self._feed.publish(events, frozenset(passed))
         if self.position - self._checkpointed >= EVENTS_BETWEEN_CHECKPOINTS:
             self._journal.commit([], checkpoint=pack(self._feed.state()))
             self._checkpointed = self.position

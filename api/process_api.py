@@ -13,7 +13,7 @@ from typing import Any
 from redis import RedisError
 from redis.asyncio import Redis
 
-from actors.auction.receipts import LONGEST_S, Histories, StillReading
+from actors.auction.receipts import LONGEST_S, ReceiptReader, StillReading
 from actors.lease_keeper import ALARM as STORE
 from actors.scheduler.actor import HOUSE
 from actors.scheduler.day_plan import stored_plan
@@ -62,12 +62,12 @@ class ProcessApi:
         auctions: Collection[str],
         integrations: Mapping[str, str],
         clock: Callable[[], int],
-        histories: Histories,
+        receipt_reader: ReceiptReader,
         time_zone: str,
     ) -> None:
         self._supervisor, self._client, self._keys = supervisor, client, keys
         self._auctions, self._integrations, self._clock = auctions, integrations, clock
-        self._histories, self._time_zone = histories, time_zone
+        self._receipt_reader, self._time_zone = receipt_reader, time_zone
         self._reads = StoreReads(client, keys, len(auctions), self.receipts, clock)
         self._serials = itertools.cycle(range(4096))
         self._seen, self._looking, self._asking = Seen(), asyncio.Lock(), asyncio.Lock()
@@ -160,7 +160,7 @@ class ProcessApi:
         except TimeoutError:
             raise Refused("others are being answered: please ask again", "STILL_READING", 503) from None
         try:
-            found = await asyncio.to_thread(self._histories.receipts, auction_id, post_ids)
+            found = await asyncio.to_thread(self._receipt_reader.receipts, auction_id, post_ids)
         except StillReading as reading:
             raise Refused(str(reading), "STILL_READING", 503) from None
         finally:

@@ -22,7 +22,7 @@ from adapters.redis.view import is_whole, sealed
 from auction.day import AuctionDay
 from auction.downtime_policy import HOUSE
 from ledger.entry import LogDamaged, LogEntry
-from ledger.hash_chain import Head, first_link, verify_chain
+from ledger.hash_chain import Head, first_hash, verify_chain
 from messages.events import AuctionEvent, Observed
 from messages.x_ids import posted_at_ms
 
@@ -70,7 +70,7 @@ class Mending:
         stored: dict[bytes, bytes] = self._hash(self._keys.heads)
         known = {writer.decode(errors="replace"): head_of(head) for writer, head in stored.items()}
         for writer, head in known.items():
-            end = ends.get(writer, Head(0, first_link(writer)))
+            end = ends.get(writer, Head(0, first_hash(writer)))
             if head and head.sequence > end.sequence:
                 raise LogDamaged(f"{writer} had {head.sequence} events, of which {end.sequence} are left")
         counted = self._ask("GET", self._keys.seq)
@@ -78,7 +78,7 @@ class Mending:
             return []
         self._do("DEL", self._keys.heads)
         for writer, head in ends.items():
-            self._do("HSET", self._keys.heads, writer, f"mended {head.sequence} {head.chain}")
+            self._do("HSET", self._keys.heads, writer, f"mended {head.sequence} {head.chain_hash}")
         self._do("SET", self._keys.seq, last)
         return [f"{self._keys.heads} and {self._keys.seq} were not what the log makes them, and were made anew"]
 
@@ -88,7 +88,7 @@ class Mending:
             raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
         ends, last = dict[str, Head](), 0
         for entry in self._log.entries():
-            ends[entry.writer] = Head(entry.first_writer_sequence + entry.count - 1, entry.chain)
+            ends[entry.writer] = Head(entry.first_writer_sequence + entry.count - 1, entry.chain_hash)
             last = entry.last_seq
         return ends, b"%d" % last
 
@@ -118,7 +118,7 @@ class Mending:
 
     def _queues(self, auctions: Iterable[str]) -> Iterator[str]:
         """A queue stays when it is empty: one that is gone has taken along what waited in it."""
-        for reader in sorted({*auctions, HOUSE, self._keys.nameless}):
+        for reader in sorted({*auctions, HOUSE, self._keys.awaiting_author}):
             key = self._keys.queue(reader)
             if not self._ask("EXISTS", key):
                 # First what says that it was found: a search finds it again, and no end is frozen before.

@@ -72,8 +72,8 @@ class Pushes:
         if not is_whole(found, self._open):
             return "incomplete"  # a sweep asks for what this push has left out
         if lacks_author(found):
-            await self._check_room(self._keys.queue(self._keys.nameless))
-            await append_packed_async(self._client, self._keys, self._keys.nameless, pack(found))
+            await self._check_room(self._keys.queue(self._keys.awaiting_author))
+            await append_packed_async(self._client, self._keys, self._keys.awaiting_author, pack(found))
             return "nameless"
         await self._append(auction_id, commands_for(found))
         return "queued"

@@ -49,7 +49,7 @@ class Bidding(DayRecord):
             facts = known or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
             bid = self.read(reply, facts)
             if bid.flaw is Refusal.NO_HASHTAG:
-                self.left_out += 1
+                self.untagged += 1
                 continue
             if known is None:
                 self.facts[reply.author_id] = facts
@@ -165,12 +165,12 @@ class Bidding(DayRecord):
 
     def _revision(self, from_post_id: int, now_ms: int) -> StandingsRevised:
         assert self.standings is not None, "only an opened auction has standings to revise"
-        chain = [link for link in self.standings.chain if link.bid.post_id >= from_post_id]
+        chain = [lead for lead in self.standings.lead_history if lead.bid.post_id >= from_post_id]
         return StandingsRevised(
             message_id=self._id(f"revised:{from_post_id}:{now_ms}"),
             at_ms=now_ms,
             from_post_id=from_post_id,
-            leaders=tuple(leader_of(link, self.injected) for link in chain),
+            leaders=tuple(leader_of(lead, self.injected) for lead in chain),
             leader=leader_of(self.standings.leader, self.injected) if self.standings.leader else None,
             minimum_wei=self.standings.minimum_wei,
         )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from auction.bidding import Bidding
 from auction.downtime_policy import HOUSE, close_when_opened
-from auction.orders import is_news, order_event
+from auction.orders import has_effect, order_event
 from auction.replies import leader_of
 from auction.rules import rules_hash
 from messages.base import Outcome, Phase
@@ -130,7 +130,7 @@ class AuctionDay(Bidding):
             case NameResult():
                 return self.phase is Phase.PROCESSING
             case OperatorCommand():
-                return self.controls is not None and is_news(command, self.controls, self.phase, self.ends_at_ms)
+                return self.controls is not None and has_effect(command, self.controls, self.phase, self.ends_at_ms)
             case _:
                 return True
 

@@ -25,7 +25,7 @@ class Bid(msgspec.Struct, array_like=True, gc=False):
     withdrawn: bool = False
 
 
-class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Lead(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One accepted bid of the chain of leaders, the end as it stood after it (UTC ms), and what the next bid needs."""
 
     bid: Bid
@@ -47,17 +47,17 @@ def fold(rules: Rules, controls: Controls, bids: Iterable[Bid]) -> list[Verdict]
     own_posts: dict[int, list[int]] = {}
     for bid in in_order:
         own_posts.setdefault(bid.bidder_id, []).append(bid.post_id)
-    leader: Link | None = None
+    leader: Lead | None = None
     verdicts = []
     for bid in in_order:
         verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
         if verdict.refusal is None:
-            leader = link_to(rules, controls, leader, bid)
+            leader = lead_after(rules, controls, leader, bid)
         verdicts.append(verdict)
     return verdicts
 
 
-def judge(rules: Rules, controls: Controls, leader: Link | None, bid: Bid, own_posts: list[int]) -> Verdict:
+def judge(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid, own_posts: list[int]) -> Verdict:
     """The verdict on a bid that comes next after `leader`, by a bidder who has made `own_posts` (sorted ids)."""
     if bid.withdrawn:
         return Verdict(bid, Refusal.WITHDRAWN)
@@ -99,17 +99,17 @@ def is_held(rules: Rules, controls: Controls, bid: Bid) -> bool:
     return bid.post_id not in controls.released
 
 
-def effective_end(controls: Controls, leader: Link | None) -> int:
+def effective_end(controls: Controls, leader: Lead | None) -> int:
     """The one definition of the end (exclusive, UTC ms): as last extended, never before what was published."""
     return max(leader.ends_at_ms, controls.ends_at_ms) if leader else controls.ends_at_ms
 
 
-def link_to(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> Link:
+def lead_after(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid) -> Lead:
     """What an accepted bid adds to the chain behind `leader`."""
-    return Link(bid, end_after(rules, controls, leader, bid), minimum_bid(rules, bid.amount_wei))
+    return Lead(bid, end_after(rules, controls, leader, bid), minimum_bid(rules, bid.amount_wei))
 
 
-def end_after(rules: Rules, controls: Controls, leader: Link | None, bid: Bid) -> int:
+def end_after(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid) -> int:
     """The end (UTC ms) once `bid` leads: moved only when the leader changes, never past the cap (LIFE-5)."""
     ends_at_ms = effective_end(controls, leader)
     if controls.frozen or (leader and leader.bid.bidder_id == bid.bidder_id):

@@ -35,7 +35,7 @@ from messages.events import (
 from messages.x_ids import first_id_at
 
 
-def is_news(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int) -> bool:
+def has_effect(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int) -> bool:
     """Whether the order still has something to change. `ends_at_ms` is the effective end (UTC ms)."""
     if phase is Phase.COMPLETED:
         return False

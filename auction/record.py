@@ -10,7 +10,7 @@ import msgspec
 
 from auction.controls import Controls
 from auction.eligibility import AuthorFacts
-from auction.fold import Bid, Link, Verdict
+from auction.fold import Bid, Lead, Verdict
 from auction.lifecycle import advance
 from auction.orders import take_order
 from auction.replies import recall
@@ -46,14 +46,14 @@ class DayState(msgspec.Struct, array_like=True):
     controls: Controls | None = None
     segments: list[bytes] = []  # the digests of the bids that were packed away
     bids: list[Bid] = []  # the others, in order
-    chain: list[Link] = []  # those among the others that led
+    lead_history: list[Lead] = []  # those among the others that led
     held: list[int] = []
     tombstones: list[int] = []
     watermark_ms: int = 0
     looked_again_ms: int = 0
     overdue: bool = False
     result: ResultNamed | None = None
-    outside: list[Verdict] = []  # decided before the opening or after the result: never part of the standing
+    unranked: list[Verdict] = []  # decided before the opening or after the result: never part of the standing
     facts: dict[int, AuthorFacts] = {}
     closing_told_ms: int | None = None
     struck: dict[int, int] = {}  # posts whose withdrawal cost a strike, and whose they are
@@ -75,12 +75,12 @@ class DayRecord:
         self.watermark_ms = state.watermark_ms
         self.looked_again_ms = state.looked_again_ms
         self.result = state.result
-        self.left_out = 0  # replies without the hashtag: counted while this process lives, never judged
+        self.untagged = 0  # replies without the hashtag: counted while this process lives, never judged
         self.overdue = state.overdue
         self.tombstones = set(state.tombstones)  # the posts that are gone, and whose bids do not count
         self.bound = set(state.bound)  # those that are gone, and whose bids count all the same
         self.injected = set(state.injected)  # replies that tests have made up, and X does not have
-        self.outside = {verdict.bid.post_id: verdict for verdict in state.outside}
+        self.unranked = {verdict.bid.post_id: verdict for verdict in state.unranked}
         self.facts = dict(state.facts)
         self.closing_told_ms = state.closing_told_ms
         self.struck = dict(state.struck)
@@ -89,7 +89,7 @@ class DayRecord:
         self.standings: Standings | None = None
         if state.prepared and state.controls and state.phase is not Phase.PENDING:
             self.standings = Standings(state.prepared.rules, state.controls)
-            self.standings.resume(segments, state.bids, state.chain, state.held, state.tombstones)
+            self.standings.resume(segments, state.bids, state.lead_history, state.held, state.tombstones)
 
     def state(self) -> DayState:
         """What `AuctionDay(auction_id, state, segments)` goes on from."""
@@ -101,14 +101,14 @@ class DayRecord:
             self.controls,
             [segment.digest for segment in standings.segments] if standings else [],
             standings.in_order() if standings else [],
-            list(standings.chain) if standings else [],
+            list(standings.lead_history) if standings else [],
             sorted(standings.held) if standings else [],
             sorted(self.tombstones),
             self.watermark_ms,
             self.looked_again_ms,
             self.overdue,
             self.result,
-            [self.outside[post_id] for post_id in sorted(self.outside)],
+            [self.unranked[post_id] for post_id in sorted(self.unranked)],
             self.facts,
             self.closing_told_ms,
             self.struck,
@@ -223,7 +223,7 @@ class DayRecord:
         self.tombstones.update(withdrawn)
         if self.result is not None or self.standings is None:
             verdicts = [Verdict(bid, self._out_of_time(bid)) for bid in sorted(bids, key=lambda bid: bid.post_id)]
-            self.outside.update((verdict.bid.post_id, verdict) for verdict in verdicts)
+            self.unranked.update((verdict.bid.post_id, verdict) for verdict in verdicts)
             return verdicts, None
         if self.tombstones:
             for bid in bids:
@@ -262,7 +262,7 @@ class DayRecord:
 
     def verdict(self, post_id: int) -> Verdict | None:
         """What is true of a reply as of now; None for one that is not known."""
-        return self.outside.get(post_id) or (self.standings.verdict(post_id) if self.standings else None)
+        return self.unranked.get(post_id) or (self.standings.verdict(post_id) if self.standings else None)
 
     def is_gone(self, post_id: int) -> bool:
         """Whether the post is known to be gone, whatever that means for its bid."""
@@ -270,4 +270,4 @@ class DayRecord:
 
     def knows(self, post_id: int) -> bool:
         known = self.standings is not None and self.standings.knows(post_id)
-        return known or post_id in self.outside
+        return known or post_id in self.unranked

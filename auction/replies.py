@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from auction.bid_text.reading import read_bid
 from auction.eligibility import AuthorFacts, ineligible
-from auction.fold import Bid, Link, Verdict
+from auction.fold import Bid, Lead, Verdict
 from auction.standings import Standings
 from messages.base import Refusal, Rules, Wei
 from messages.commands import PlaceBid
@@ -113,9 +113,9 @@ def verdict_event(
     )
 
 
-def leader_of(link: Link, injected: Container[int]) -> Leader:
-    """The link as it is told; `injected` are the posts that tests have made up."""
-    bid = link.bid
+def leader_of(lead: Lead, injected: Container[int]) -> Leader:
+    """The lead as it is told; `injected` are the posts that tests have made up."""
+    bid = lead.bid
     assert bid.amount_wei is not None, "nothing leads without an amount"
     return Leader(
         post_id=bid.post_id,

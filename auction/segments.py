@@ -13,7 +13,7 @@ from functools import cached_property
 
 import msgspec
 
-from auction.fold import Bid, Link
+from auction.fold import Bid, Lead
 from messages.codec import UnreadableMessage, pack, unpack
 
 # Small enough that those not packed away yet make no large checkpoint, and that unpacking one is no matter.
@@ -22,17 +22,17 @@ BIDS_A_SEGMENT = 8_192
 
 class Columns(msgspec.Struct, array_like=True):
     """What a segment holds: its post ids, ascending, whose posts they are, and the ids of those that led, as 64-bit
-    integers of the machine; the links of the chain of leaders among them, and all bids, packed."""
+    integers of the machine; the leads of the chain of leaders among them, and all bids, packed."""
 
     ids: bytes
     bidders: bytes
     leaders: bytes
-    links: bytes
+    leads: bytes
     bids: bytes
 
 
 class Packed:
-    """A segment's bytes, and its bids and links one by one, for who wants a few of them."""
+    """A segment's bytes, and its bids and leads one by one, for who wants a few of them."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -42,8 +42,8 @@ class Packed:
         return unpack(unpack(self.data, Columns).bids, list[msgspec.Raw])
 
     @cached_property
-    def links(self) -> list[msgspec.Raw]:
-        return unpack(unpack(self.data, Columns).links, list[msgspec.Raw])
+    def leads(self) -> list[msgspec.Raw]:
+        return unpack(unpack(self.data, Columns).leads, list[msgspec.Raw])
 
 
 class Opened:
@@ -107,9 +107,9 @@ class Segment:
                 yield opened.ids[place // 8]
             place += 1
 
-    def links(self) -> list[Link]:
+    def leads(self) -> list[Lead]:
         """The part of the chain of leaders that lies within."""
-        return unpack(unpack(self.data, Columns).links, list[Link])
+        return unpack(unpack(self.data, Columns).leads, list[Lead])
 
     def bids(self) -> list[Bid]:
         """The bids as they were when they were sealed."""
@@ -121,20 +121,20 @@ class Segment:
         place = _place(opened.ids, post_id)
         return None if place is None else unpack(bytes(opened.packed().bids[place]), Bid)
 
-    def last_link(self, before_id: int) -> Link | None:
-        """The last link of the chain within that is earlier than this post."""
+    def last_lead(self, before_id: int) -> Lead | None:
+        """The last lead of the chain within that is earlier than this post."""
         if not self.accepted:
             return None
         opened = self._open()
         place = bisect_left(opened.leaders, before_id)
-        return unpack(bytes(opened.packed().links[place - 1]), Link) if place else None
+        return unpack(bytes(opened.packed().leads[place - 1]), Lead) if place else None
 
 
-def sealed(bids: Sequence[Bid], links: Sequence[Link]) -> Segment:
+def sealed(bids: Sequence[Bid], leads: Sequence[Lead]) -> Segment:
     """The segment of these bids, which stand in the order of their posts, and of those of them that led."""
     ids, bidders = array("q", [bid.post_id for bid in bids]), array("q", [bid.bidder_id for bid in bids])
-    leaders = array("q", [link.bid.post_id for link in links])
-    columns = Columns(ids.tobytes(), bidders.tobytes(), leaders.tobytes(), pack(links), pack(bids))
+    leaders = array("q", [lead.bid.post_id for lead in leads])
+    columns = Columns(ids.tobytes(), bidders.tobytes(), leaders.tobytes(), pack(leads), pack(bids))
     return Segment(Opened(pack(columns)))
 
 

@@ -12,7 +12,7 @@ from operator import attrgetter
 import msgspec
 
 from auction.controls import Controls
-from auction.fold import Bid, Link, Verdict, effective_end, fold, judge, link_to
+from auction.fold import Bid, Lead, Verdict, effective_end, fold, judge, lead_after
 from auction.segments import BIDS_A_SEGMENT, Segment, sealed
 from messages.base import Refusal, Rules, Wei
 from messages.x_ids import SERIAL_BITS
@@ -26,8 +26,8 @@ class Standings:
         self.bids: dict[int, Bid] = {}  # without those in segments, which are all earlier
         self.segments: list[Segment] = []
         self._at_hand_from = 0  # no bid before this post is at hand, and none from it on is in a segment
-        self.chain: list[Link] = []  # without its part in segments
-        self._last_packed: Link | None = None  # the end of that part
+        self.lead_history: list[Lead] = []  # without its part in segments
+        self._last_packed: Lead | None = None  # the end of that part
         self.held: set[int] = set()
         self._withdrawn: set[int] = set()
         self._order: list[int] = []
@@ -40,7 +40,7 @@ class Standings:
         self,
         segments: Iterable[Segment],
         bids: Sequence[Bid],
-        chain: Iterable[Link],
+        lead_history: Iterable[Lead],
         held: Iterable[int],
         withdrawn: Iterable[int],
     ) -> None:
@@ -52,11 +52,11 @@ class Standings:
         self._add(bids)
         self._note_segments()
         self._own_from = self._at_hand_from
-        self.chain = self._on_bids_at_hand(chain)
+        self.lead_history = self._on_bids_at_hand(lead_history)
 
     @property
-    def leader(self) -> Link | None:
-        return self.chain[-1] if self.chain else self._last_packed
+    def leader(self) -> Lead | None:
+        return self.lead_history[-1] if self.lead_history else self._last_packed
 
     @property
     def ends_at_ms(self) -> int:
@@ -79,13 +79,13 @@ class Standings:
     @property
     def accepted(self) -> int:
         """How many of them have led: the length of the whole chain."""
-        return len(self.chain) + sum(segment.accepted for segment in self.segments)
+        return len(self.lead_history) + sum(segment.accepted for segment in self.segments)
 
     def contenders(self) -> tuple[list[int], list[int]]:
         """The posts whose going could change who wins, and the withdrawn ones whose coming back could: what an operator
         may still release and the chain of leaders in order, and what would have led in its place."""
         packed = [post_id for segment in self.segments for post_id in segment.leaders]
-        chain = packed + [link.bid.post_id for link in self.chain]
+        chain = packed + [lead.bid.post_id for lead in self.lead_history]
         return [*sorted(self.held), *chain], [one for one in sorted(self._withdrawn) if self._would_lead(one)]
 
     def _would_lead(self, post_id: int) -> bool:
@@ -94,7 +94,7 @@ class Standings:
         if bid is None:
             return False
         there = msgspec.structs.replace(bid, withdrawn=False)
-        verdict = judge(self.rules, self.controls, self._link_before(post_id), there, self._own_posts_up_to(bid))
+        verdict = judge(self.rules, self.controls, self._lead_before(post_id), there, self._own_posts_up_to(bid))
         return verdict.refusal in (None, Refusal.HELD)
 
     def knows(self, post_id: int) -> bool:
@@ -115,7 +115,7 @@ class Standings:
         bid = self._bid(post_id)
         if bid is None:
             return None
-        return judge(self.rules, self.controls, self._link_before(post_id), bid, self._own_posts_up_to(bid))
+        return judge(self.rules, self.controls, self._lead_before(post_id), bid, self._own_posts_up_to(bid))
 
     def update(
         self, found: Sequence[Bid], withdrawn: Sequence[int] = (), changed: Sequence[int] = ()
@@ -172,8 +172,8 @@ class Standings:
         while len(self._order) >= 2 * BIDS_A_SEGMENT and (most is None or len(self.segments) < packed + most):
             gone, self._order = self._order[:BIDS_A_SEGMENT], self._order[BIDS_A_SEGMENT:]
             cut = self._links_before(self._order[0])
-            links, self.chain = self.chain[:cut], self.chain[cut:]
-            self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], links))
+            leads, self.lead_history = self.lead_history[:cut], self.lead_history[cut:]
+            self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], leads))
         if len(self.segments) > packed:
             self._note_segments()
             self._forget_own_posts(self._order[0] - self._window)
@@ -185,10 +185,10 @@ class Standings:
         first = bisect_left(self.segments, from_id, key=_last_id)
         self._recall_own_posts(self.segments[first].first_id)
         unpacked = [bid for segment in self.segments[first:] for bid in self._unpacked(segment)]
-        links = [link for segment in self.segments[first:] for link in segment.links()]
+        leads = [lead for segment in self.segments[first:] for lead in segment.leads()]
         del self.segments[first:]
         self.bids.update((bid.post_id, bid) for bid in unpacked)
-        self.chain = [*self._on_bids_at_hand(links), *self.chain]
+        self.lead_history = [*self._on_bids_at_hand(leads), *self.lead_history]
         self._order = [*(bid.post_id for bid in unpacked), *self._order]
         self._note_segments()
 
@@ -206,16 +206,16 @@ class Standings:
             bid.withdrawn = bid.withdrawn or post_id in self._withdrawn
         return bid
 
-    def _link_before(self, post_id: int) -> Link | None:
+    def _lead_before(self, post_id: int) -> Lead | None:
         """Who leads where this post comes."""
         place = self._links_before(post_id)
-        return self.chain[place - 1] if place else self._packed_link_before(post_id)
+        return self.lead_history[place - 1] if place else self._packed_lead_before(post_id)
 
-    def _packed_link_before(self, post_id: int) -> Link | None:
-        """The last link of the chain's packed part that is earlier than this post."""
+    def _packed_lead_before(self, post_id: int) -> Lead | None:
+        """The last lead of the chain's packed part that is earlier than this post."""
         for segment in reversed(self.segments[: bisect_left(self.segments, post_id, key=_last_id) + 1]):
-            if link := segment.last_link(post_id):
-                return link
+            if lead := segment.last_lead(post_id):
+                return lead
         return None
 
     def _own_posts_up_to(self, bid: Bid) -> list[int]:
@@ -248,14 +248,14 @@ class Standings:
             self._own_posts[bidder_id] = own + self._own_posts.get(bidder_id, [])
         self._own_from = from_id
 
-    def _on_bids_at_hand(self, links: Iterable[Link]) -> list[Link]:
-        """These links, but of the bids that are at hand and may change."""
-        return [Link(self.bids.get(link.bid.post_id, link.bid), link.ends_at_ms, link.minimum_wei) for link in links]
+    def _on_bids_at_hand(self, leads: Iterable[Lead]) -> list[Lead]:
+        """These leads, but of the bids that are at hand and may change."""
+        return [Lead(self.bids.get(lead.bid.post_id, lead.bid), lead.ends_at_ms, lead.minimum_wei) for lead in leads]
 
     def _note_segments(self) -> None:
         self._at_hand_from = self.segments[-1].last_id + 1 if self.segments else 0
         last = next((segment for segment in reversed(self.segments) if segment.accepted), None)
-        self._last_packed = last.links()[-1] if last else None
+        self._last_packed = last.leads()[-1] if last else None
 
     @property
     def _window(self) -> int:
@@ -263,7 +263,7 @@ class Standings:
         return self.rules.rate_limit_window_ms << SERIAL_BITS if self.rules.rate_limit_posts else 0
 
     def _links_before(self, post_id: int) -> int:
-        return bisect_left(self.chain, post_id, key=_post_id)
+        return bisect_left(self.lead_history, post_id, key=_post_id)
 
     def _has_led(self, post_id: int) -> bool:
         if post_id in self.held:
@@ -304,11 +304,11 @@ class Standings:
         """Fold again from the first suspect on. Where the bid leads that led before, only suspects are judged: what
         lies between follows as it did, and so does the rest of the chain behind the last of them."""
         cut = self._links_before(suspects[0])
-        before = self.chain[cut:]
-        del self.chain[cut:]
+        before = self.lead_history[cut:]
+        del self.lead_history[cut:]
         leader = first = self.leader
         verdicts = []
-        passed = 0  # how many links of `before` lie behind us
+        passed = 0  # how many leads of `before` lie behind us
         rules, controls, held, own_posts = self.rules, self.controls, self.held, self._own_posts
         order, place, due = self._order, bisect_left(self._order, suspects[0]), 0  # `due` is the next suspect's place
         has_others = len(suspects) < len(order) - place  # else, as for bids in order, every one is judged
@@ -322,7 +322,7 @@ class Standings:
                 next_id = suspects[due] if due < len(suspects) else order[-1] + 1
                 if post_id < next_id and leader == (before[passed - 1] if passed else first):
                     as_before = bisect_left(before, next_id, passed, key=_post_id)
-                    self.chain += before[passed:as_before]
+                    self.lead_history += before[passed:as_before]
                     leader, place = self.leader, bisect_left(order, next_id, place)
                     continue
             place += 1
@@ -330,8 +330,8 @@ class Standings:
             verdict = judge(rules, controls, leader, bid, own_posts[bid.bidder_id])
             refusal = verdict.refusal
             if refusal is None:
-                leader = link_to(rules, controls, leader, bid)
-                self.chain.append(leader)
+                leader = lead_after(rules, controls, leader, bid)
+                self.lead_history.append(leader)
             if refusal is Refusal.HELD:
                 held.add(post_id)
             elif held:
@@ -340,22 +340,22 @@ class Standings:
                 verdicts.append(verdict)
         return verdicts, self._first_difference(before, cut, fresh)
 
-    def _first_difference(self, before: list[Link], cut: int, fresh: Collection[int]) -> int | None:
+    def _first_difference(self, before: list[Lead], cut: int, fresh: Collection[int]) -> int | None:
         """Where the chain is another one than was told: `before`, and the fresh bids that each are told by themselves.
         What was refused and now leads is told by nothing else."""
         for place, old in enumerate(before, cut):
-            if place >= len(self.chain):
+            if place >= len(self.lead_history):
                 return old.bid.post_id
-            if old.bid.post_id != self.chain[place].bid.post_id:
-                return min(old.bid.post_id, self.chain[place].bid.post_id)
-        for place in range(cut + len(before), len(self.chain)):
-            if self.chain[place].bid.post_id not in fresh:
-                return self.chain[place].bid.post_id
+            if old.bid.post_id != self.lead_history[place].bid.post_id:
+                return min(old.bid.post_id, self.lead_history[place].bid.post_id)
+        for place in range(cut + len(before), len(self.lead_history)):
+            if self.lead_history[place].bid.post_id not in fresh:
+                return self.lead_history[place].bid.post_id
         return None
 
 
-def _post_id(link: Link) -> int:
-    return link.bid.post_id
+def _post_id(lead: Lead) -> int:
+    return lead.bid.post_id
 
 
 def _last_id(segment: Segment) -> int:

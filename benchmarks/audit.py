@@ -19,7 +19,7 @@ from benchmarks.measuring import Measure
 from commands.audit import audit_file, without_garbage
 from ledger.entry import LogEntry
 from ledger.export import read_export, write_export
-from ledger.hash_chain import first_link, next_link, verify_chain
+from ledger.hash_chain import first_hash, next_hash, verify_chain
 from messages.base import Wei
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
@@ -65,13 +65,13 @@ def a_day(bids: int) -> Iterator[LogEntry]:
         increment_basis_points=0,
     )
     prepare = msgspec.structs.replace(OPENING[0], rules=rules)
-    sequence, chain = 0, first_link(AUCTION)
+    sequence, chain_hash = 0, first_hash(AUCTION)
     batch: Sequence[AuctionCommand]
     for batch in ([prepare, OPENING[1]], *war.batches(0, bids, BIDS_AN_ENTRY, OPENS_MS)):
         events = day.decide(batch, OPENS_MS)
         data = pack_batch(events)
-        chain = next_link(chain, data)
-        yield LogEntry(sequence + 1, len(events), AUCTION, sequence + 1, chain, data)
+        chain_hash = next_hash(chain_hash, data)
+        yield LogEntry(sequence + 1, len(events), AUCTION, sequence + 1, chain_hash, data)
         sequence += len(events)
 
 

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.house --data-dir D --opens-at-ms T` runs until its standard input ends; orders to feed it come
 over a socket in its folder (`feeding`). Everything else is what runs in production: the embedded server with
-`appendfsync always`, HTTP, the publisher, the sweeper; the simulated X beside it has no crowd.
+`appendfsync always`, HTTP, the publisher, the reconciler; the simulated X beside it has no crowd.
 """
 
 import argparse

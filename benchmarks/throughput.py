@@ -97,9 +97,9 @@ def _replay(record: Path) -> float:
         try:
             functions.load(client)
             lease, heads = commits[0][0][:2]
-            token, incarnation, writer, sequence, chain = map(str, commits[0][1][:5])
+            token, incarnation, writer, sequence, chain_hash = map(str, commits[0][1][:5])
             execute(client, "SET", lease, token)
-            execute(client, "HSET", heads, writer, f"{incarnation} {sequence} {chain}")
+            execute(client, "HSET", heads, writer, f"{incarnation} {sequence} {chain_hash}")
             began_s = time.monotonic()
             for keys, args in commits:
                 functions.call(client, "commit", keys, args)

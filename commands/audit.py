@@ -31,7 +31,7 @@ from commands.common import CommandError, add_config, settings_of
 from commands.store import store_of
 from ledger.entry import LogEntry
 from ledger.export import DamagedExport, read_export
-from ledger.hash_chain import Head, first_link, verify_chain
+from ledger.hash_chain import Head, first_hash, verify_chain
 from messages.events import DayStarted, DayVoided, Observed
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
@@ -98,7 +98,7 @@ def audit(
         now = log.heads()
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
         # Each commit sets its writer's head: who has entries and no head has lost it.
-        at_rest.update((writer, Head(0, first_link(writer))) for writer in writers - now.keys())
+        at_rest.update((writer, Head(0, first_hash(writer))) for writer in writers - now.keys())
 
     found = _replay(entries(), at_rest, auction_id)
     if found.difference is None and found.events != last_seq:

@@ -65,7 +65,7 @@ class Follower:
             return False  # the store is away; the supervisor sees to that, and the next look shows what was missed
         for entry in entries:
             for _, event in entry.events_after(self._after):
-                self.hear(event)
+                self.on_event(event)
             self._after = entry.last_seq
         return False
 
@@ -79,7 +79,7 @@ class Follower:
         truth = ask_x(x_port, "GET", "/_sim/truth")
         return report_of(self._client, self._keys, seed, truth)
 
-    def hear(self, event: AnyEvent) -> None:
+    def on_event(self, event: AnyEvent) -> None:
         """A fact that was not known before, in the order of the log."""
         match event:
             case ResultNamed() if not event.is_of_a_test:

@@ -100,10 +100,10 @@ class Player(Follower):
         if self._is_known:
             self._client.close()
 
-    def hear(self, event: AnyEvent) -> None:
+    def on_event(self, event: AnyEvent) -> None:
         if isinstance(event, AuctionOpened):
             self._auction_posts[event.auction_id] = event.post_id
-        super().hear(event)
+        super().on_event(event)
 
     def unplayed(self) -> list[Played]:
         """The steps whose time has not come."""

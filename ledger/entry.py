@@ -31,7 +31,7 @@ class LogEntry:
     count: int
     writer: str
     first_writer_sequence: int
-    chain: str
+    chain_hash: str
     data: bytes
     decoded: Sequence[AnyEvent] | None = None  # where they are at hand
 

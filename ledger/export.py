@@ -39,7 +39,7 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     count: int
     writer: str
     first_writer_sequence: int
-    chain: str
+    chain_hash: str
     data: bytes
 
 
@@ -71,8 +71,8 @@ def write_export(file: BinaryIO, marathon_id: str, auction_id: str, entries: Ite
 
     write((_KIND, _VERSION, marathon_id, auction_id))
     for entry in entries:
-        write((entry.first_seq, entry.count, entry.writer, entry.first_writer_sequence, entry.chain, entry.data))
-        heads[entry.writer] = (entry.first_writer_sequence + entry.count - 1, entry.chain)
+        write((entry.first_seq, entry.count, entry.writer, entry.first_writer_sequence, entry.chain_hash, entry.data))
+        heads[entry.writer] = (entry.first_writer_sequence + entry.count - 1, entry.chain_hash)
         events += entry.count
     write({"heads": heads, "sha256": digest.digest()})
     return events

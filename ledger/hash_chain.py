@@ -15,17 +15,17 @@ class Head:
     """Where a writer's chain ends: how many events it has, and its hash."""
 
     sequence: int
-    chain: str
+    chain_hash: str
 
 
-def first_link(writer: str) -> str:
+def first_hash(writer: str) -> str:
     """The hash that a writer's chain starts from: the SHA-256 of its name, in hex."""
     return hashlib.sha256(writer.encode()).hexdigest()
 
 
-def next_link(chain: str, data: bytes) -> str:
+def next_hash(chain_hash: str, data: bytes) -> str:
     """The chain's hash after one more entry: the SHA-256 of the hash before (in hex) and the stored bytes."""
-    return hashlib.sha256(chain.encode() + data).hexdigest()
+    return hashlib.sha256(chain_hash.encode() + data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ def verify_chain(
     ends: dict[str, Head] = {}
     seq = 0
     for entry in entries:
-        end = ends.get(entry.writer) or Head(0, first_link(entry.writer))
+        end = ends.get(entry.writer) or Head(0, first_hash(entry.writer))
         what = _difference(entry, seq, end, every_writer)
         if what:
             return Difference(entry.first_seq, entry.writer, what)
         seq = entry.last_seq
-        ends[entry.writer] = Head(end.sequence + entry.count, entry.chain)
+        ends[entry.writer] = Head(end.sequence + entry.count, entry.chain_hash)
     for writer, head in (heads or {}).items():
-        end = ends.get(writer) or Head(0, first_link(writer))
+        end = ends.get(writer) or Head(0, first_hash(writer))
         if end != head:
             what = f"the log ends at the writer's event {end.sequence}, its head says {head.sequence}"
             return Difference(seq, writer, what)
@@ -65,7 +65,7 @@ def _difference(entry: LogEntry, seq: int, end: Head, every_writer: bool) -> str
         return f"seq {seq + 1} is expected here"
     if entry.first_writer_sequence != end.sequence + 1:
         return f"the writer's event {end.sequence + 1} is expected here, not {entry.first_writer_sequence}"
-    if entry.chain != next_link(end.chain, entry.data):
+    if entry.chain_hash != next_hash(end.chain_hash, entry.data):
         return "the chain does not fit the stored bytes"
     try:
         held = len(entry.events())

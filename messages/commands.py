@@ -105,7 +105,7 @@ class ExtendAuction(OperatorCommand, frozen=True, kw_only=True):
 
 class MakeUpFor(OperatorCommand, frozen=True, kw_only=True):
     """An outage is over: the end moves by what it cost (LIFE-6). Never an operator's: the house notices its own, the
-    sweeper tells the house of X's, and the house tells the auctions that were open."""
+    reconciler tells the house of X's, and the house tells the auctions that were open."""
 
     outage: Outage
 

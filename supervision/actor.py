@@ -19,7 +19,7 @@ import pykka
 from pykka.messages import _ActorStop
 
 from supervision.context import Abandoned, Context, Crash, Exit, InjectedCrash, Ping, Ready, Stop
-from supervision.mailbox import Letter, Mailbox, answer, answer_dead, answer_error
+from supervision.mailbox import Envelope, Mailbox, answer, answer_dead, answer_error
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Actor(pykka.ThreadingActor):
         super().__init__()
         # One at a time is the default so that control messages and ticks find a gap between any two messages.
         self.__take_most = 1 if type(self).handle_batch is Actor.handle_batch else self.batch_max
-        self.__in_hand: list[Letter] = []
+        self.__in_hand: list[Envelope] = []
         self.__stop_asked_by: pykka.Future[Any] | None = None
 
     # What a subclass implements.
@@ -107,8 +107,8 @@ class Actor(pykka.ThreadingActor):
         context, mailbox = self.context, self.context.mailbox
         tick_due_s = context.clock()
         while True:
-            while (letter := mailbox.take_control()) is not None:
-                if self.__obey(letter):
+            while (envelope := mailbox.take_control()) is not None:
+                if self.__obey(envelope):
                     return
             if context.abandoned:
                 raise Abandoned(f"{context} has a successor")
@@ -118,20 +118,20 @@ class Actor(pykka.ThreadingActor):
                 self.__busy()
                 self.tick()
                 self.__idle()
-            if letters := mailbox.take(self.__take_most):
-                self.__in_hand = letters
+            if envelopes := mailbox.take(self.__take_most):
+                self.__in_hand = envelopes
                 self.__busy()
-                self.__handle(letters)
+                self.__handle(envelopes)
                 self.__idle()
                 self.__in_hand = []
                 yield 0.0
             else:
                 yield max(0.0, tick_due_s - context.clock())
 
-    def __handle(self, letters: list[Letter]) -> None:
-        first = letters[0]
+    def __handle(self, envelopes: list[Envelope]) -> None:
+        first = envelopes[0]
         if first.reply_to is None:
-            self.handle_batch([letter.message for letter in letters])
+            self.handle_batch([envelope.message for envelope in envelopes])
             return
         reply = self.handle(first.message)
         if reply is NotImplemented:
@@ -140,15 +140,15 @@ class Actor(pykka.ThreadingActor):
         else:
             answer(first.reply_to, reply)
 
-    def __obey(self, letter: Letter) -> bool:
+    def __obey(self, envelope: Envelope) -> bool:
         """Does what the control lane says; True when that is to end."""
-        match letter.message:
+        match envelope.message:
             case Ping():
                 self.context.report(Ready(self.context.name, self.context.incarnation))
             case Crash():
                 raise InjectedCrash("a crash was injected")
             case Stop() | _ActorStop():
-                self.__stop_asked_by = letter.reply_to
+                self.__stop_asked_by = envelope.reply_to
                 return True
         return False
 
@@ -156,11 +156,11 @@ class Actor(pykka.ThreadingActor):
         """Every way out leads through here: refuse messages, clean up, say so. In this order, because the
         successor starts on the report, and two of a name must never work at the same time."""
         self.context.mailbox.close()
-        for letter in self.__in_hand:
+        for envelope in self.__in_hand:
             if isinstance(reason, Exception):
-                answer_error(letter.reply_to, reason)
+                answer_error(envelope.reply_to, reason)
             else:  # a SystemExit of ours is not to be raised in the asker's thread
-                answer_dead(letter.reply_to, f"{self.context} died of {reason!r}")
+                answer_dead(envelope.reply_to, f"{self.context} died of {reason!r}")
         teardown_error: BaseException | None = None
         try:
             self.__busy()
@@ -171,7 +171,7 @@ class Actor(pykka.ThreadingActor):
         pykka.ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
         answer(self.__stop_asked_by, None)
-        in_hand = tuple(letter.message for letter in self.__in_hand)
+        in_hand = tuple(envelope.message for envelope in self.__in_hand)
         context = self.context
         context.report(Exit(context.name, context.incarnation, reason, teardown_error, in_hand))
 

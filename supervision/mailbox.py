@@ -21,10 +21,10 @@ import pykka
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 if TYPE_CHECKING:
-    from pykka._envelope import Envelope
+    from pykka._envelope import Envelope as PykkaEnvelope
 
 CONTROL_SIZE = 64
-"""Letters in the control lane: at most a ping and a stop of the supervisor, the rest for injected crashes."""
+"""Envelopes in the control lane: at most a ping and a stop of the supervisor, the rest for injected crashes."""
 
 
 class Delivery(StrEnum):
@@ -40,7 +40,7 @@ class MailboxFull(Exception):
     """Raised to those who put through pykka's `tell` and `ask`, which have no return value to say it with."""
 
 
-class Letter(NamedTuple):
+class Envelope(NamedTuple):
     """A message on its way. `reply_to` is set when somebody asked; `at_s` is when it was put."""
 
     message: Any
@@ -55,14 +55,14 @@ class Mailbox:
     """
 
     def __init__(
-        self, size: int, inherited: Iterable[Letter] = (), clock: Callable[[], float] = time.monotonic
+        self, size: int, inherited: Iterable[Envelope] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.size = size
         self.refused = 0
         self.closed = False
         self._clock = clock
-        self._data: deque[Letter] = deque(inherited)
-        self._control: deque[Letter] = deque()
+        self._data: deque[Envelope] = deque(inherited)
+        self._control: deque[Envelope] = deque()
         self._changed = threading.Condition(threading.Lock())
         self.high_water = len(self._data)
 
@@ -74,7 +74,7 @@ class Mailbox:
         """Puts a message into the control lane, which is read before any data, however much of it waits."""
         return self._put(self._control, CONTROL_SIZE, message, reply_to)
 
-    def put(self, envelope: "Envelope[Any]") -> None:
+    def put(self, envelope: "PykkaEnvelope[Any]") -> None:
         """pykka's way in: `ref.tell`, `ref.ask`, `ref.stop`.
 
         Raises `MailboxFull`, and `ActorDeadError` when closed. Proxy calls are a `TypeError`: they would reach any
@@ -90,18 +90,18 @@ class Mailbox:
         if delivery is not Delivery.DELIVERED:
             raise pykka.ActorDeadError("the mailbox is closed")
 
-    def take_control(self) -> Letter | None:
-        """The next letter of the control lane, if there is one."""
+    def take_control(self) -> Envelope | None:
+        """The next envelope of the control lane, if there is one."""
         if not self._control:  # nearly always, so not worth the lock; one put meanwhile is seen next time
             return None
         with self._changed:
             return self._control.popleft() if self._control else None
 
-    def take(self, most: int) -> list[Letter]:
-        """Up to `most` letters of the data lane, in order. One that wants an answer is taken alone."""
+    def take(self, most: int) -> list[Envelope]:
+        """Up to `most` envelopes of the data lane, in order. One that wants an answer is taken alone."""
         with self._changed:
             data = self._data
-            taken: list[Letter] = []
+            taken: list[Envelope] = []
             if self.closed:
                 return taken
             while data and len(taken) < most:
@@ -127,14 +127,14 @@ class Mailbox:
         """
         with self._changed:
             self.closed = True
-            asked = [letter for letter in (*self._control, *self._data) if letter.reply_to is not None]
-            self._data = deque(letter for letter in self._data if letter.reply_to is None)
+            asked = [envelope for envelope in (*self._control, *self._data) if envelope.reply_to is not None]
+            self._data = deque(envelope for envelope in self._data if envelope.reply_to is None)
             self._control.clear()
             self._changed.notify_all()
-        for letter in asked:
-            answer_dead(letter.reply_to, "the actor ended before it read the message")
+        for envelope in asked:
+            answer_dead(envelope.reply_to, "the actor ended before it read the message")
 
-    def leave(self) -> list[Letter]:
+    def leave(self) -> list[Envelope]:
         """What the reader of this closed mailbox left unread, in order; given once, to the successor."""
         assert self.closed, "an open mailbox has a reader"
         with self._changed:
@@ -146,16 +146,16 @@ class Mailbox:
         return len(self._data)
 
     def oldest_ms(self) -> int:
-        """How long the first letter of the data lane has waited, in ms; 0 when the lane is empty."""
+        """How long the first envelope of the data lane has waited, in ms; 0 when the lane is empty."""
         with self._changed:
             return int((self._clock() - self._data[0].at_s) * 1000) if self._data else 0
 
-    def _put(self, lane: deque[Letter], size: int, message: Any, reply_to: "pykka.Future[Any] | None") -> Delivery:
+    def _put(self, lane: deque[Envelope], size: int, message: Any, reply_to: "pykka.Future[Any] | None") -> Delivery:
         with self._changed:
             if self.closed or len(lane) >= size:
                 self.refused += 1
                 return Delivery.RESTARTING if self.closed else Delivery.FULL
-            lane.append(Letter(message, reply_to, self._clock()))
+            lane.append(Envelope(message, reply_to, self._clock()))
             self.high_water = max(self.high_water, len(self._data))
             self._changed.notify()
             return Delivery.DELIVERED

@@ -11,7 +11,7 @@ from adapters.http.auth import Operators
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.http.views import Reads, Views, Webhook
 from adapters.livestream.hub import FeedHub, FeedLimits
-from adapters.livestream.upcoming_days import Programme
+from adapters.livestream.upcoming_days import UpcomingDays
 from messages.base import Lot, Outcome, Refusal, Rules, Wei
 from messages.events import (
     AuctionOpened,
@@ -183,7 +183,7 @@ def serving(
     inject: Callable[[dict[str, Any], str], Awaitable[Any]] | None = None,
     operate: Callable[[str, dict[str, Any], str], Awaitable[Any]] | None = None,
     clock: Callable[[], int] = now_ms,
-    programme: Programme | None = None,
+    upcoming_days: UpcomingDays | None = None,
     generation: str = "g1",
     webhook: Webhook | None = None,
 ) -> Iterator[House]:
@@ -191,7 +191,7 @@ def serving(
     loop = LoopThread()
     loop.start()
     try:
-        hub = FeedHub(loop.loop, generation, known_seq, limits, clock, programme)
+        hub = FeedHub(loop.loop, generation, known_seq, limits, clock, upcoming_days)
         views = Views(reads(loop), status, ready, inject, operate=operate, webhook=webhook)
         server = HttpServer(settings or HttpSettings(operators=Operators(is_local=True)), views, hub)
         loop.submit(server.start()).result(10)

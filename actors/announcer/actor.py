@@ -63,7 +63,7 @@ class Announcer(LogListener):
         self._time_zone, self._settle_ms, self._listeners = time_zone, settle_ms, listeners
         self._posting = posting
         if not posting.receipts:
-            self.deaf_to = VERDICTS
+            self.ignores = VERDICTS
         self._not_before_ms = 0
 
     def setup(self) -> None:
@@ -82,12 +82,12 @@ class Announcer(LogListener):
         self._x.close()
         self._client.close()
 
-    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
-        has_job = self._state.hear(writer, event, self._posting, self._time_zone)
+    def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
+        has_job = self._state.on_event(writer, event, self._posting, self._time_zone)
         if has_job or (seq <= self._known_seq and self._state.recall(event)):
             self._changed = True
 
-    def heard(self) -> None:
+    def on_batch_end(self) -> None:
         if self._changed:
             self._changed = False
             self._commit()

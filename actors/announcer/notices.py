@@ -43,14 +43,14 @@ class Notice(NamedTuple):
     reply_to: int
 
 
-class Waiting(msgspec.Struct, array_like=True):
+class PendingReceipt(msgspec.Struct, array_like=True):
     """A receipt to send, and since when (UTC ms)."""
 
     receipt: Receipt
     since_ms: int
 
 
-class Told(msgspec.Struct, array_like=True):
+class SentReceipt(msgspec.Struct, array_like=True):
     """The newest receipt that a bidder was sent, how many there were, and whether one was corrected."""
 
     receipt: Receipt
@@ -76,14 +76,14 @@ class DayNotices(msgspec.Struct, array_like=True):
     changed_from_ms: int = 0
     changed_ms: int = 0
     said_ms: int = 0
-    receipts: dict[int, Waiting] = {}
+    receipts: dict[int, PendingReceipt] = {}
     corrections: dict[int, Receipt] = {}
-    told: dict[int, Told] = {}
+    told: dict[int, SentReceipt] = {}
     injected_leads: bool = False
 
     # ---- what happens
 
-    def hear(self, event: AuctionEvent) -> None:
+    def on_event(self, event: AuctionEvent) -> None:
         """Take in an event of this day."""
         match event:
             case AuctionOpened():
@@ -132,7 +132,7 @@ class DayNotices(msgspec.Struct, array_like=True):
         told = self.told.get(receipt.bidder_id)
         if told and told.times >= RECEIPTS_A_BIDDER:
             return
-        self.receipts[receipt.bidder_id] = Waiting(receipt, at_ms)
+        self.receipts[receipt.bidder_id] = PendingReceipt(receipt, at_ms)
         if len(self.receipts) > MOST_WAITING:
             del self.receipts[next(iter(self.receipts))]
 
@@ -210,7 +210,7 @@ class DayNotices(msgspec.Struct, array_like=True):
         )
 
     def _told(self, bidder_id: int, receipt: Receipt) -> None:
-        told = self.told.setdefault(bidder_id, Told(receipt))
+        told = self.told.setdefault(bidder_id, SentReceipt(receipt))
         told.receipt, told.times = receipt, told.times + 1
 
     def _name(self, receipt: Receipt) -> str:

@@ -86,7 +86,7 @@ class Outbox(msgspec.Struct, array_like=True):
     days: dict[str, DayNotices] = {}
     budget: PostBudget = msgspec.field(default_factory=PostBudget)
 
-    def hear(self, writer: str, event: AnyEvent, posting: Posting, time_zone: str) -> bool:
+    def on_event(self, writer: str, event: AnyEvent, posting: Posting, time_zone: str) -> bool:
         """Take in an event of the log; whether there is another job for it."""
         if isinstance(event, AuctionPrepared):
             self.prepared[event.auction_id] = event
@@ -94,7 +94,7 @@ class Outbox(msgspec.Struct, array_like=True):
                 reserve_wei = event.rules.reserve_wei
                 self.days[event.auction_id] = DayNotices(event.auction_id, event.day, reserve_wei)
         elif writer in self.days and isinstance(event, AuctionEvent):
-            self.days[writer].hear(event)
+            self.days[writer].on_event(event)
         if isinstance(event, EndExtended | AuctionPaused | EndFrozen | ResultNamed):
             for waiting in self.outbox:
                 if waiting.name.startswith(_closing(writer)):

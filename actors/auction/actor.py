@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from actors.auction.day_store import DayStore
 from actors.auction.metrics import count
-from actors.auction.poison import DEATHS, DiedOnTrial, Suspects
+from actors.auction.poison import DEATHS, DiedIsolated, Suspects
 from actors.ports import Clock, StoreAccess, XTime
 from adapters import metrics
 from adapters.redis.client import execute
@@ -148,12 +148,12 @@ class Auction(Actor):
             return False
         # A commit takes out of the queue what it has decided, so a successor begins where this one has come to.
         taken = Trim(self._store.keys.queue(self.auction_id), last_id)
-        if self._suspects.on_trial:
+        if self._suspects.isolated:
             # Each is decided alone, and committed alone too: the audit decides what a commit holds at once.
             for command in commands:
                 self._commit(self._decide([command]))
             self._commit([], [taken, *dead])
-            self._suspects.acquit()
+            self._suspects.clear()
         else:
             self._send(self._decide(commands), [taken, *dead])
         metrics.bid_decision_seconds.observe(time.perf_counter() - began_s)
@@ -197,9 +197,9 @@ class Auction(Actor):
             except UnreadableMessage as fault:
                 dead.append(self._dead_letter(entry_id, data, str(fault), attempts=1))
                 continue
-            guilty = self._suspects.guilty
-            for poison in [command for command in found if command.message_id in guilty] if guilty else ():
-                dead.append(self._dead_letter(entry_id, pack_batch([poison]), guilty[poison.message_id], DEATHS))
+            quarantined = self._suspects.quarantined
+            for poison in [command for command in found if command.message_id in quarantined] if quarantined else ():
+                dead.append(self._dead_letter(entry_id, pack_batch([poison]), quarantined[poison.message_id], DEATHS))
                 found.remove(poison)
             commands += found
         if entry_id and not self._at_hand:
@@ -220,10 +220,10 @@ class Auction(Actor):
         try:
             return self._day.decide(commands, self._clock())
         except Exception as error:
-            on_trial = self._suspects.on_trial
+            isolated = self._suspects.isolated
             self._suspects.died_of(commands, error)
-            if on_trial:
-                raise DiedOnTrial(f"{commands[0].message_id} cannot be decided: {error!r:.120}") from error
+            if isolated:
+                raise DiedIsolated(f"{commands[0].message_id} cannot be decided: {error!r:.120}") from error
             raise
 
     def _dead_letter(self, entry_id: str, data: bytes, error: str, attempts: int) -> Write:

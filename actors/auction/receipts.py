@@ -18,7 +18,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.receipts import Receipt, receipt_of
 from auction.record import DayRecord
-from ledger.hash_chain import Head, first_link
+from ledger.hash_chain import Head, first_hash
 from messages.events import AuctionEvent
 
 DAYS_KEPT = 2
@@ -33,7 +33,7 @@ class StillReading(Exception):
     """The log is long and was not read to its end: ask again in a moment."""
 
 
-class Histories:
+class ReceiptReader:
     """Answers for one marathon; from any thread, one question at a time. Raises StoreError."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
@@ -86,8 +86,8 @@ class Histories:
             if day.standings is None:
                 return {}
             leader, held = day.standings.leader, sorted(day.standings.held)[-most:]
-            links = day.standings.chain[-most:] or ([leader] if leader else [])
-            bids = [verdict.bid for one in held if (verdict := day.verdict(one))] + [link.bid for link in links]
+            leads = day.standings.lead_history[-most:] or ([leader] if leader else [])
+            bids = [verdict.bid for one in held if (verdict := day.verdict(one))] + [lead.bid for lead in leads]
             return {bid.bidder_id: day.handle_of(bid) for bid in bids if bid.post_id not in day.injected}
 
         return self._read_day(auction_id, read)
@@ -116,7 +116,7 @@ class Histories:
             self._read_to = 0
 
     def _day(self, auction_id: str, give_up_s: float) -> "_Day":
-        head = self._log.heads().get(auction_id) or Head(0, first_link(auction_id))
+        head = self._log.heads().get(auction_id) or Head(0, first_hash(auction_id))
         day = self._days.pop(auction_id, None)
         if day is None or day.sequence > head.sequence:
             begin = self._begins.get(auction_id, self._read_to)

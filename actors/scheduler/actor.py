@@ -67,7 +67,7 @@ class Scheduler(LogListener):
     opens, and an outage is measured, by X's time; both wait while that is not known.
     """
 
-    deaf_to = VERDICTS
+    ignores = VERDICTS
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Scheduler(LogListener):
     def teardown(self) -> None:
         self._client.close()
 
-    def hear(self, writer: str, seq: int, event: AnyEvent) -> None:
+    def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
         self._heard_ms = self._clock()
         match event:
             case ResultNamed() if event.day not in self._state.finished:

@@ -17,7 +17,7 @@ MOST = 1_000
 PUSHED_A_TURN = 100
 
 
-class Nameless:
+class AwaitingAuthor:
     """At most MOST posts of the stream, each for one auction, and whatever was pushed. For one thread."""
 
     def __init__(self, authors: Authors, queue: Queue, pushed: str) -> None:

@@ -1,4 +1,4 @@
-"""An open auction as the sweeper sees it: how far its conversation is looked at, found and proven. It asks nobody."""
+"""An open auction as the reconciler sees it: how far its conversation is looked at, found and proven. Asks nobody."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import msgspec
 from actors.twitter.completeness import Look, Sweep
 from actors.twitter.finds import Finds
 from actors.twitter.following import OpenDay
-from actors.twitter.recheck import SecondLook
+from actors.twitter.recheck import Recheck
 from messages.x_ids import posted_at_ms
 
 SEARCH, MENTIONS = "search", "mentions"  # the sources, each of which is swept by itself
@@ -24,8 +24,8 @@ class Timing(msgspec.Struct, frozen=True):
 class Conversation:
     """An auction post whose replies are swept, and how far that is."""
 
-    def __init__(self, day: OpenDay, timing: Timing, second_look: SecondLook, finds: Finds) -> None:
-        self.day, self.second_look, self.finds, self._timing = day, second_look, finds, timing
+    def __init__(self, day: OpenDay, timing: Timing, recheck: Recheck, finds: Finds) -> None:
+        self.day, self.recheck, self.finds, self._timing = day, recheck, finds, timing
         self.posts = {day.post_id}  # the auction post, and what else was posted about the auction
         self.marked_ms = self.target_ms = max(day.watermark_ms, posted_at_ms(day.post_id))
         self.sweeps = {source: Sweep(timing.lag_ms, self.marked_ms) for source in (SEARCH, MENTIONS)}
@@ -51,7 +51,7 @@ class Conversation:
     def hurry(self) -> None:
         """Something may be missing: what is due later is due now."""
         self._next_ms = 0
-        self.second_look.hurry()
+        self.recheck.hurry()
 
     def aim(self, now_ms: int) -> None:
         """How far first looks reach: at each interval as far as the search can, and up to the end once it can."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.authors import Authors, lacks_author
-from actors.twitter.awaiting_author import Nameless
+from actors.twitter.awaiting_author import AwaitingAuthor
 from actors.twitter.following import commands_for, followed_posts, is_whole, open_conversations
 from adapters import metrics
 from adapters.redis.errors import QueueFull
@@ -98,11 +98,11 @@ class TwitterIngest(Actor):
         x: XClient,
         make_stream: MakeStream,
         days: int,
-        sweeper: str,
+        reconciler: str,
     ) -> None:
         super().__init__(context)
         self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
-        self._days, self._sweeper = days, sweeper
+        self._days, self._reconciler = days, reconciler
         self._stream: PostStream | None = None
         self._rules: frozenset[int] | None = None  # None: what a predecessor has left is not known
         self._rules_due_ms = 0
@@ -114,7 +114,9 @@ class TwitterIngest(Actor):
     def setup(self) -> None:
         self._client = self._store.connect()
         self._queue = Queue(self._client, self._store.keys)
-        self._nameless = Nameless(Authors(self._x, self._clock), self._queue, self._store.keys.nameless)
+        self._awaiting_author = AwaitingAuthor(
+            Authors(self._x, self._clock), self._queue, self._store.keys.awaiting_author
+        )
         self._look()
 
     def teardown(self) -> None:
@@ -223,7 +225,7 @@ class TwitterIngest(Actor):
                 self._route(message.take())
             case StreamConnected():
                 self._connected_ms = self._clock()
-                self.context.send(self._sweeper, SweepNow())
+                self.context.send(self._reconciler, SweepNow())
             case StreamEnded():
                 # A predecessor's stream may end after it, where it was still connecting; ours goes on.
                 if message.incarnation == self.context.incarnation:
@@ -255,7 +257,7 @@ class TwitterIngest(Actor):
             if not is_whole(found, self._auctions):
                 log.info("post %s came without %s: it is left to a sweep", found.bid.post_id, found.lacks)
             elif lacks_author(found):
-                self._nameless.hold(auction_id, found)
+                self._awaiting_author.hold(auction_id, found)
             else:
                 found_for[auction_id] += commands_for(found)
         self._queue_all(found_for)
@@ -269,14 +271,14 @@ class TwitterIngest(Actor):
     def _queue_named(self) -> None:
         """Those who had to wait for their authors."""
         found_for: dict[str, list[PlaceBid | WithdrawBid]] = defaultdict(list)
-        for auction_id, post in self._nameless.named():
+        for auction_id, post in self._awaiting_author.named():
             found_for[auction_id] += commands_for(post)
-        pushed, settled = self._nameless.pushed()
+        pushed, settled = self._awaiting_author.pushed()
         for post in pushed:
             if auction_id := self._auction_of(post):
                 found_for[auction_id] += commands_for(post)
         self._queue_all(found_for)
-        self._nameless.settled(settled)
+        self._awaiting_author.settled(settled)
 
     def _queue_all(self, found_for: Mapping[str, Sequence[PlaceBid | WithdrawBid]]) -> None:
         for auction_id, batch in found_for.items():

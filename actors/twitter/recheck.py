@@ -1,5 +1,6 @@
 """A second look at posts that were seen before: the leading ones during the day, at its close all whose going could
-change the result, and the auction post itself (BID-8, LIFE-3). It says what has become of them; the sweeper queues it.
+change the result, and the auction post itself (BID-8, LIFE-3). It says what has become of them, and the
+reconciler queues it.
 
 At the close the chain of leaders is enough, with what an operator may still release, and what was withdrawn and would
 have led. What a bid gets depends on the leader before it and on its bidder's own posts, which count whether they are
@@ -21,7 +22,7 @@ from collections.abc import Set
 
 import msgspec
 
-from actors.auction.receipts import Histories
+from actors.auction.receipts import ReceiptReader
 from actors.twitter.absences import LOOKS_A_LAG, NEAR_LAGS, Absences
 from actors.twitter.following import OpenDay
 from adapters import alarms
@@ -44,7 +45,7 @@ class Looked(msgspec.Struct, frozen=True):
     auction_post: str | None = None
 
 
-class SecondLook:
+class Recheck:
     """The looks at one auction's posts, a request at a time: each `interval_ms` while the day is open, and more often
     near its end; at its close until all is settled, at each post again `lag_ms` after a look that leaves it open.
 
@@ -52,9 +53,9 @@ class SecondLook:
     """
 
     def __init__(
-        self, x: XClient, histories: Histories, auction_id: str, post_id: int, interval_ms: int, lag_ms: int
+        self, x: XClient, receipt_reader: ReceiptReader, auction_id: str, post_id: int, interval_ms: int, lag_ms: int
     ) -> None:
-        self._x, self._histories = x, histories
+        self._x, self._receipt_reader = x, receipt_reader
         self._auction_id, self._post_id = auction_id, post_id
         self._interval_ms, self._lag_ms = interval_ms, lag_ms
         self._alarm = f"protected:{auction_id}"
@@ -86,7 +87,7 @@ class SecondLook:
 
     @property
     def _stands(self) -> bool:
-        standing, withdrawn = self._histories.contenders(self._auction_id)
+        standing, withdrawn = self._receipt_reader.contenders(self._auction_id)
         return self._there.issuperset(standing) and self._gone.issuperset(withdrawn)
 
     def turn(self, day: OpenDay, now_ms: int) -> Looked | None:
@@ -121,7 +122,7 @@ class SecondLook:
         return self._absences.was_missed_before(one, day.ends_at_ms) and one not in self._read_withdrawn()
 
     def _due_at_the_close(self, now_ms: int) -> list[int]:
-        standing, withdrawn = self._histories.contenders(self._auction_id)
+        standing, withdrawn = self._receipt_reader.contenders(self._auction_id)
         self._read_withdrawn().update(dict.fromkeys(withdrawn))  # a push or a test may have said it, and be wrong
         unsettled = [one for one in reversed(standing) if one not in self._there]
         unsettled += [one for one in withdrawn if one not in self._gone]
@@ -143,7 +144,7 @@ class SecondLook:
 
     def _ask_who_hides(self, now_ms: int) -> Looked:
         """What became of the authors of hidden posts. Whom X says nothing about leaves his post open."""
-        authors = {one: self._histories.bidder(self._auction_id, one) for one in self._hidden}
+        authors = {one: self._receipt_reader.bidder(self._auction_id, one) for one in self._hidden}
         users = self._x.users([author for author in authors.values() if author])
         self._hidden = []
         flagged = {one for one, author in authors.items() if author in users.found}
@@ -172,7 +173,7 @@ class SecondLook:
         )
 
     def _possible_winners(self) -> dict[int, str]:
-        return self._histories.possible_winners(self._auction_id, NAMED)
+        return self._receipt_reader.possible_winners(self._auction_id, NAMED)
 
     def _conclude(
         self, present: Set[int], causes: dict[int, str], now_ms: int
@@ -201,7 +202,7 @@ class SecondLook:
 
     def _read_withdrawn(self) -> dict[int, None]:
         if self._withdrawn is None:
-            self._withdrawn = dict.fromkeys(self._histories.gone(self._auction_id))
+            self._withdrawn = dict.fromkeys(self._receipt_reader.gone(self._auction_id))
         return self._withdrawn
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""The sweeper: finds by search what the stream did not bring, and which posts are gone, until it is proven that
+"""The reconciler: finds by search what the stream did not bring, and which posts are gone, until it is proven that
 nothing is missing. The marks that it puts into an auction's queue are what its watermark is made of.
 
 It makes one request a turn, and what an answer brings is queued before the next one: so it never hangs however many
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 
-from actors.auction.receipts import Histories, StillReading
+from actors.auction.receipts import ReceiptReader, StillReading
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.authors import Authors
 from actors.twitter.completeness import packed, unpacked
@@ -21,7 +21,7 @@ from actors.twitter.conversation import MENTIONS, SEARCH, Conversation, Timing
 from actors.twitter.dead_letters import open_letters
 from actors.twitter.finds import Finds
 from actors.twitter.following import OpenDay, belongs_below, followed_posts, open_conversations
-from actors.twitter.recheck import SecondLook, pause_for
+from actors.twitter.recheck import Recheck, pause_for
 from actors.twitter.x_outage import XOutage
 from adapters import alarms, metrics
 from adapters.redis.client import execute
@@ -50,7 +50,7 @@ class GoOn(Hint, frozen=True):
     """There may be more to ask at once."""
 
 
-class TwitterSweeper(Actor):
+class TwitterReconciler(Actor):
     """Sweeps when the stream (re)connects, periodically, and at the close until the watermark has passed the end."""
 
     def __init__(
@@ -64,7 +64,7 @@ class TwitterSweeper(Actor):
         self.keys = self._store.keys
         self._client = self._store.connect()
         self._queue = Queue(self._client, self.keys)
-        self._histories = Histories(self._client, self.keys)
+        self._receipt_reader = ReceiptReader(self._client, self.keys)
         self._authors = Authors(self._x, self._clock)
         self._conversations: dict[str, Conversation] = {}
         # Whose turn is next: an auction and a kind of request. And until when X is left alone with one.
@@ -160,7 +160,7 @@ class TwitterSweeper(Actor):
         days = {day.auction_id: day for day in open_days.values()}
         for auction_id in self._conversations.keys() - days.keys():
             conversation = self._conversations.pop(auction_id)
-            conversation.second_look.forget()
+            conversation.recheck.forget()
             conversation.finds.forget()
             alarms.clear(_post_alarm(auction_id))
             alarms.clear(_letters_alarm(auction_id))
@@ -171,7 +171,7 @@ class TwitterSweeper(Actor):
             conversation.day = day
             conversation.posts = {post_id for post_id, followed_for in followed.items() if followed_for == auction_id}
             if day.phase is Phase.PROCESSING:
-                conversation.second_look.close()
+                conversation.recheck.close()
         if {auction_id for auction_id, _ in self._turns} != days.keys():
             self._turns = deque((auction_id, kind) for kind in KINDS for auction_id in days)
         if not days:
@@ -179,7 +179,7 @@ class TwitterSweeper(Actor):
 
     def _conversation(self, day: OpenDay) -> Conversation:
         timing, auction_id = self._timing, day.auction_id
-        look = SecondLook(self._x, self._histories, auction_id, day.post_id, timing.interval_ms, timing.lag_ms)
+        look = Recheck(self._x, self._receipt_reader, auction_id, day.post_id, timing.interval_ms, timing.lag_ms)
         finds = Finds(day, timing.lag_ms, partial(self._append, auction_id), partial(self._decided, auction_id))
         conversation = Conversation(day, timing, look, finds)
         if stored := execute(self._client, "GET", self.keys.looked(auction_id)):
@@ -250,7 +250,7 @@ class TwitterSweeper(Actor):
         """Look at posts that were seen before, and queue what has become of them."""
         if now_ms - self._timing.search_lag_ms <= posted_at_ms(conversation.day.post_id):
             return False  # X may not show its own newest posts yet
-        looked = conversation.second_look.turn(conversation.day, now_ms)
+        looked = conversation.recheck.turn(conversation.day, now_ms)
         if looked is None:
             return False
         commands = looked.commands
@@ -282,7 +282,7 @@ class TwitterSweeper(Actor):
             conversation.marked_ms = proven_ms
             conversation.finds.forget_before(proven_ms)
         # The end is frozen once a search has reached it, and a lost lead still moves it until then.
-        if conversation.reached_ms > conversation.searched_ms and not conversation.second_look.doubts(day):
+        if conversation.reached_ms > conversation.searched_ms and not conversation.recheck.doubts(day):
             conversation.searched_ms = conversation.reached_ms
             execute(self._client, "SET", self.keys.searched(day.auction_id), conversation.searched_ms)
         if (looks := conversation.looks()) != conversation.stored_looks:
@@ -296,10 +296,10 @@ class TwitterSweeper(Actor):
         if day.phase is not Phase.PROCESSING or day.watermark_ms < day.ends_at_ms or now_ms < conversation.vouch_ms:
             return
         try:
-            if not conversation.second_look.is_settled:
+            if not conversation.recheck.is_settled:
                 return
             letters = open_letters(
-                self._queue, day.auction_id, lambda post: self._histories.bidder(day.auction_id, post) is not None
+                self._queue, day.auction_id, lambda post: self._receipt_reader.bidder(day.auction_id, post) is not None
             )
         except StillReading:
             return

@@ -1,5 +1,5 @@
-"""X's own outages, as the sweeper meets them: while X is away no auction takes its end for final, and when it is back
-the house is told how long it was, which the days make up for (LIFE-6).
+"""X's own outages, as the reconciler meets them: while X is away no auction takes its end for final, and when it is
+back the house is told how long it was, which the days make up for (LIFE-6).
 """
 
 from collections.abc import Callable

@@ -78,7 +78,9 @@ def secure(response: web.StreamResponse) -> None:
     response.headers["Server"] = "auction-manager"
 
 
-def manners(listener: str, clients: Clients, places: Mapping[str, Places], shares: Shares | None = None) -> Middleware:
+def middleware_for(
+    listener: str, clients: Clients, places: Mapping[str, Places], shares: Shares | None = None
+) -> Middleware:
     """The middleware of one listener: counts, limits, deadlines, and JSON for everything that goes wrong.
 
     `places` are by the beginning of a path: routes that wait for something have some, and keep nobody else away.

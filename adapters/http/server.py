@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from adapters.http.answers import add_headers, manners
+from adapters.http.answers import add_headers, middleware_for
 from adapters.http.auth import Operators
 from adapters.http.clients import Clients
 from adapters.http.door import Door
@@ -66,10 +66,10 @@ class HttpServer:
         clients = settings.clients
         everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
         readers, shares = Places("readers", READERS, READERS_EACH, KEPT), Shares(REQUESTS, REQUESTS_EACH)
-        public = _app(PUBLIC_BODY_BYTES, manners("public", clients, {"/api/": readers}, shares))
+        public = _app(PUBLIC_BODY_BYTES, middleware_for("public", clients, {"/api/": readers}, shares))
         public_app(public, self._views.reads, self._hub, settings.images, clients, everybody)
         webhook_app(public, self._views.webhook)
-        private = _app(PRIVATE_BODY_BYTES, manners("private", clients, {}))
+        private = _app(PRIVATE_BODY_BYTES, middleware_for("private", clients, {}))
         private_app(private, self._views, settings.operators, settings.identity, settings.private_host)
         operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
         try:

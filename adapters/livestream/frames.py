@@ -144,10 +144,10 @@ class Stage:
             body["character"] = self._character = None
         return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self._stage["auction_id"], **body})
 
-    def pass_by(self, heard: Iterable[tuple[int, AnyEvent]]) -> list[int]:
+    def pass_by(self, events: Iterable[tuple[int, AnyEvent]]) -> list[int]:
         """Take these in as `fold` does; not their frames, but the seqs of those that would have had one."""
         passed = []
-        for seq, event in heard:
+        for seq, event in events:
             if not isinstance(event, BidRefused):
                 if self.fold(seq, event):
                     passed.append(seq)

@@ -18,7 +18,7 @@ import msgspec
 from adapters import metrics
 from adapters.livestream.frames import Frame, Stage, StageState
 from adapters.livestream.json_views import Json
-from adapters.livestream.upcoming_days import Programme
+from adapters.livestream.upcoming_days import UpcomingDays
 from adapters.wall_clock import wall_clock_ms
 from messages.base import Phase
 from messages.events import AnyEvent, BidRefused
@@ -73,7 +73,7 @@ class FeedHub:
     """The feed of one generation of the log.
 
     `known_seq` is where the log ended when the process started: until the publisher has come that far, viewers wait
-    rather than see the past go by. `clock` gives UTC ms. The `programme` is told to every viewer first.
+    rather than see the past go by. `clock` gives UTC ms. The `upcoming_days` are told to every viewer first.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class FeedHub:
         known_seq: int = 0,
         limits: FeedLimits | None = None,
         clock: Callable[[], int] = wall_clock_ms,
-        programme: Programme | None = None,
+        upcoming_days: UpcomingDays | None = None,
     ) -> None:
         self.limits = limits or FeedLimits()
         self.generation = generation
-        self._programme = programme or Programme()
+        self._upcoming_days = upcoming_days or UpcomingDays()
         self._loop, self._known_seq, self._clock = loop, known_seq, clock
         # The publisher's side; a lock because a hung publisher and its successor may both be here for a moment.
         self._folding = threading.Lock()
@@ -129,20 +129,20 @@ class FeedHub:
             self._stage = Stage(state.stage)
             self._loop.call_soon_threadsafe(self._take, [self._stage.seq], [], self._stage.seq, self._stage.snapshot())
 
-    def publish(self, heard: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
+    def publish(self, events: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
         """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored.
 
         The lead of a `passing` one (its seq) is over before the commit that holds it has ended.
         """
         with self._folding:
             # In a flood, and after a start, far more comes by here than anybody can watch: viewers get a snapshot then.
-            worth_showing = len(heard) - self._afford(len(heard))
-            passed = self._stage.pass_by(heard[:worth_showing])
-            frames = [self._stage.fold(seq, event, seq in passing) for seq, event in heard[worth_showing:]]
+            worth_showing = len(events) - self._afford(len(events))
+            passed = self._stage.pass_by(events[:worth_showing])
+            frames = [self._stage.fold(seq, event, seq in passing) for seq, event in events[worth_showing:]]
             kept = [(frame.seq, frame.json()) for frame in frames if frame and frame.seq is not None]
-            for _, event in heard:
+            for _, event in events:
                 if not isinstance(event, BidRefused):
-                    self._programme = self._programme.after(event)
+                    self._upcoming_days = self._upcoming_days.after(event)
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
 
     def _afford(self, frames: int) -> int:
@@ -269,7 +269,7 @@ class FeedHub:
             "server_time_ms": now_ms,
             "timer_ms": self.limits.timer_ms,
             "heartbeat_ms": self.limits.heartbeat_ms,
-            "programme": self._programme,
+            "programme": self._upcoming_days,
         }
         return Frame(type="hello", at_ms=now_ms, body=body).json()
 

@@ -1,4 +1,4 @@
-"""The programme: what a viewer is told before anything else, because the log does not say it.
+"""The upcoming days: what a viewer is told before anything else, because the log does not say it.
 
 The marathon's time zone, where its posts can be replied to, and the days to come, so that there is something to show,
 and to count down to, before a day's auction exists. Days that are dropped or added meanwhile are told by the log.
@@ -22,15 +22,15 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
     minimum: str
 
 
-class Programme(msgspec.Struct, frozen=True, kw_only=True):
+class UpcomingDays(msgspec.Struct, frozen=True, kw_only=True):
     """`posts_url` followed by a post's id is where that post stands; empty where posts are simulated."""
 
     time_zone: str = "UTC"
     posts_url: str = ""
     days: tuple[Coming, ...] = ()
 
-    def after(self, event: AnyEvent) -> "Programme":
-        """The programme as this event leaves it."""
+    def after(self, event: AnyEvent) -> "UpcomingDays":
+        """The upcoming days as this event leaves it."""
         match event:
             case DayVoided():
                 days = tuple(day for day in self.days if day.day != event.day)

@@ -31,7 +31,7 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     seq: int
     sequence: int
     payload: bytes
-    chain: str = ""  # not known of one that an older version has written
+    chain_hash: str = ""  # not known of one that an older version has written
 
 
 class DamagedCheckpoint(ValueError):
@@ -82,5 +82,5 @@ def newest_sound(
 def _must_lead_to(checkpoint: Checkpoint, head: Head) -> None:
     if checkpoint.sequence > head.sequence:
         raise DamagedCheckpoint(f"it is at event {checkpoint.sequence}, the log only at {head.sequence}")
-    if checkpoint.sequence == head.sequence and checkpoint.chain not in ("", head.chain):
+    if checkpoint.sequence == head.sequence and checkpoint.chain_hash not in ("", head.chain_hash):
         raise DamagedCheckpoint(f"its event {checkpoint.sequence} is not the log's")

@@ -19,7 +19,7 @@ from adapters.redis.log import LogReader
 from adapters.redis.recent import Recent
 from adapters.redis.writes import Write, flatten
 from ledger.entry import LogDamaged, LogEntry
-from ledger.hash_chain import Head, first_link, next_link
+from ledger.hash_chain import Head, first_hash, next_hash
 from messages.base import Event
 from messages.codec import pack_batch
 from messages.events import AnyEvent
@@ -44,7 +44,7 @@ class _Unsettled(NamedTuple):
 
     call: Sent
     sequence_before: int
-    chain_before: str
+    hash_before: str
     data: bytes
     events: Sequence[Event]
 
@@ -64,12 +64,12 @@ class Journal:
         self._begun: Begun[Any] | None = None
         self._unsettled: _Unsettled | None = None
         self._sequence = 0
-        self._chain = ""
+        self._chain_hash = ""
         self._seq = 0
         self._from = self._beginning()
 
     def _beginning(self) -> Checkpoint:
-        return Checkpoint(seq=0, sequence=0, payload=b"", chain=first_link(self._writer))
+        return Checkpoint(seq=0, sequence=0, payload=b"", chain_hash=first_hash(self._writer))
 
     @overload
     def begin(self) -> Begun[bytes]: ...
@@ -88,18 +88,18 @@ class Journal:
         self._begun = self._unsettled = None
         # Random rather than counted: a failover may lose the newest number, which would then be given out twice.
         incarnation = secrets.token_hex(8)
-        sequence, chain, self._seq = functions.call(
+        sequence, chain_hash, self._seq = functions.call(
             self._client,
             "begin",
             [self._keys.lease, self._keys.heads, self._keys.seq, self._keys.log],
-            [self._token, incarnation, self._writer, first_link(self._writer)],
+            [self._token, incarnation, self._writer, first_hash(self._writer)],
         )
-        self._sequence, self._chain = int(sequence), chain.decode()
+        self._sequence, self._chain_hash = int(sequence), chain_hash.decode()
         if self._recent:
-            self._recent.compare(self._writer, self._sequence, self._chain)
+            self._recent.compare(self._writer, self._sequence, self._chain_hash)
             if self._recent.lost:
                 raise StoreUnavailable(f"the store has lost history: {self._recent.lost}")
-        head = Head(self._sequence, self._chain)
+        head = Head(self._sequence, self._chain_hash)
         sound = newest_sound(self._client, self._keys, self._writer, head, read)
         self._from, state = sound or (self._beginning(), None)
         self._begun = Begun(incarnation, self._sequence, self._seq, state)
@@ -111,7 +111,7 @@ class Journal:
         OutcomeUnknown.
         """
         log = LogReader(self._client, self._keys)
-        seq, sequence, chain = self._from.seq, self._from.sequence, self._from.chain
+        seq, sequence, chain_hash = self._from.seq, self._from.sequence, self._from.chain_hash
         while sequence < self._sequence:
             entries = log.read(seq, TAIL_CHUNK)
             if not entries:
@@ -122,11 +122,11 @@ class Journal:
                     continue
                 if entry.first_writer_sequence > sequence + 1:
                     raise LogDamaged(f"event {sequence + 1} of {self._writer} is not in the log any more")
-                if chain and next_link(chain, entry.data) != entry.chain:
+                if chain_hash and next_hash(chain_hash, entry.data) != entry.chain_hash:
                     raise LogDamaged(f"event {sequence + 1} of {self._writer} is not what was written")
                 yield from entry.events_after(0)
-                sequence, chain = sequence + entry.count, entry.chain
-        if chain not in ("", self._chain):
+                sequence, chain_hash = sequence + entry.count, entry.chain_hash
+        if chain_hash not in ("", self._chain_hash):
             raise LogDamaged(f"the head of {self._writer} does not fit its last event")
 
     def commit(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> int:
@@ -149,13 +149,13 @@ class Journal:
         begun = self._begun
         if begun is None:
             raise RuntimeError(f"the journal of {self._writer} has to be begun before a commit")
-        data, chain = b"", self._chain
+        data, chain_hash = b"", self._chain_hash
         sequence = self._sequence + len(events)
         if events:
             data = pack_batch(events)
-            chain = next_link(chain, data)
+            chain_hash = next_hash(chain_hash, data)
         # The server gives the commit's own seq; one before it is a place to read on from just as well.
-        state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint, chain))
+        state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint, chain_hash))
         keys, values = flatten(writes)
         self.settle()
         self._begun = None
@@ -177,9 +177,9 @@ class Journal:
                     begun.incarnation,
                     self._writer,
                     self._sequence,
-                    self._chain,
+                    self._chain_hash,
                     sequence,
-                    chain,
+                    chain_hash,
                     len(events),
                     data,
                     state,
@@ -190,8 +190,8 @@ class Journal:
             self._begun = begun
             raise
         self._begun = begun
-        self._unsettled = _Unsettled(call, self._sequence, self._chain, data, events)
-        self._sequence, self._chain = sequence, chain
+        self._unsettled = _Unsettled(call, self._sequence, self._chain_hash, data, events)
+        self._sequence, self._chain_hash = sequence, chain_hash
 
     def settle(self) -> int:
         """Waits until what was sent is written; the marathon's seq then. At once where nothing is on its way.
@@ -205,12 +205,14 @@ class Journal:
         try:
             seq: int = sent.call.answer()
         except StoreUnavailable:
-            self._begun, self._sequence, self._chain = begun, sent.sequence_before, sent.chain_before
+            self._begun, self._sequence, self._chain_hash = begun, sent.sequence_before, sent.hash_before
             raise
         self._begun, self._seq = begun, seq
         if self._recent and sent.events:
             count, events = len(sent.events), cast(Sequence[AnyEvent], sent.events)  # every event is one of the log's
             self._recent.remember(
-                LogEntry(seq - count + 1, count, self._writer, sent.sequence_before + 1, self._chain, sent.data, events)
+                LogEntry(
+                    seq - count + 1, count, self._writer, sent.sequence_before + 1, self._chain_hash, sent.data, events
+                )
             )
         return seq

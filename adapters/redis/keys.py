@@ -75,7 +75,7 @@ class Keys:
         return f"own-posts:{self.marathon_id}"
 
     @property
-    def nameless(self) -> str:
+    def awaiting_author(self) -> str:
         """The name under which replies that X pushed without their author wait in an input queue, to be looked up."""
         return "nameless"
 
@@ -168,7 +168,7 @@ class Keys:
         for auction_id, day in days.items():
             kinds |= {self.day(day): "hash", self.bids(auction_id): "zset", self.queue(auction_id): "stream"}
             kinds |= {self.searched(auction_id): "string", self.looked(auction_id): "string"}
-        for name in ("house", self.nameless):
+        for name in ("house", self.awaiting_author):
             kinds[self.queue(name)] = "stream"
         for writer in writers:
             kinds |= {self.checkpoint(writer): "string", self.previous_checkpoint(writer): "string"}

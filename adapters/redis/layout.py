@@ -47,7 +47,7 @@ def bring_up_to_date(client: redis.Redis, keys: Keys) -> None:
         _seal_views(client, keys)
         log.warning("the store was converted from layout 1 to %s", VERSION)
     if version != VERSION:
-        for reader in ("house", keys.nameless):
+        for reader in ("house", keys.awaiting_author):
             make_empty(client, keys.queue(reader))
         execute(client, "SET", keys.version, VERSION)
 

@@ -88,7 +88,7 @@ def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
             count=count,
             writer=fields[b"writer"].decode(),
             first_writer_sequence=int(fields[b"sequence"]),
-            chain=fields[b"chain"].decode(),
+            chain_hash=fields[b"chain"].decode(),
             data=fields[b"events"],
         )
     except (KeyError, ValueError) as fault:

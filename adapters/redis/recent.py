@@ -29,16 +29,16 @@ class Recent:
         with self._adding:
             known = self._entries.pop(entry.first_seq, None)
             self._entries[entry.first_seq] = entry
-            self._heads[entry.writer] = (entry.first_writer_sequence + entry.count - 1, entry.chain)
+            self._heads[entry.writer] = (entry.first_writer_sequence + entry.count - 1, entry.chain_hash)
             self.newest_seq = max(self.newest_seq, entry.last_seq)
             self._bytes += len(entry.data) - (len(known.data) if known else 0)
             while self._bytes > BYTES_KEPT:
                 self._bytes -= len(self._entries.pop(next(iter(self._entries))).data)
 
-    def compare(self, writer: str, sequence: int, chain: str) -> None:
+    def compare(self, writer: str, sequence: int, chain_hash: str) -> None:
         """Notes in `lost` where this head of a writer's chain, as the store has it, lacks what was remembered."""
-        had, had_chain = self._heads.get(writer, (0, ""))
-        if sequence < had or (sequence == had and had and chain != had_chain):
+        had, had_hash = self._heads.get(writer, (0, ""))
+        if sequence < had or (sequence == had and had and chain_hash != had_hash):
             self.lost = f"{writer} is at event {sequence} in the store, which had acknowledged event {had}"
 
     def compare_seq(self, seq: int, newest_seq: int) -> None:

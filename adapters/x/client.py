@@ -13,8 +13,8 @@ import requests
 import tweepy
 
 from adapters.x.answers import Lookup, Users, ids, items, read_lookup, read_users
-from adapters.x.asking import Asking, Refusal, json_object, next_token, refuse
 from adapters.x.budget import Budget
+from adapters.x.budgeted_requests import BudgetedRequests, Refusal, json_object, next_token, refuse
 from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from adapters.x.endpoint import Endpoint
@@ -61,7 +61,7 @@ class XClient:
         for client, way in ((self._client, self._way), (self._rules, Endpoint(base_url, timeout_s))):
             client.session = way.session()
             client.session.hooks["response"].append(refuse)
-        self._asking = Asking(budget or Budget(), self.clock)
+        self._requests = BudgetedRequests(budget or Budget(), self.clock)
         self._own_id: int | None = None
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class XClient:
         """Use both kinds of keys, so that wrong ones are known before an auction, and X's clock is read. Raises
         XUnavailable."""
         try:
-            self._asking.ask("rules", self._rules.get_rules)
+            self._requests.ask("rules", self._rules.get_rules)
         finally:  # where that endpoint alone fails, the other one's answer still shows X's time
             self._who_am_i()
 
@@ -84,7 +84,7 @@ class XClient:
         follow. Raises XUnavailable, also for a rule that X does not accept.
         """
         wanted = set(rules.items())
-        answer = self._asking.ask_object("rules", self._rules.get_rules)
+        answer = self._requests.ask_object("rules", self._rules.get_rules)
         present = {str(rule.get("id")): (str(rule.get("tag")), rule.get("value")) for rule in items(answer, "data")}
         surplus = [one for one, rule in present.items() if rule[0].startswith(mark) and rule not in wanted]
         missing = [tweepy.StreamRule(value, tag) for tag, value in sorted(wanted - set(present.values()))]
@@ -131,7 +131,7 @@ class XClient:
         """Which of these posts are still there; BATCH of them at most. Raises XUnavailable."""
         asked = sorted(set(asked_ids))
         ask = partial(self._client.get_tweets, asked, tweet_fields=[EDIT_HISTORY])
-        present, gone = read_lookup(self._asking.ask_object("lookup", ask))
+        present, gone = read_lookup(self._requests.ask_object("lookup", ask))
         present &= set(asked)
         return Lookup(frozenset(present), {one: gone[one] for one in asked if one in gone and one not in present})
 
@@ -143,7 +143,7 @@ class XClient:
         """Who these accounts are; BATCH of them at most. Raises XUnavailable."""
         asked = sorted(set(user_ids))
         return read_users(
-            self._asking.ask_object("users", partial(self._client.get_users, ids=asked, user_fields=USER_FIELDS))
+            self._requests.ask_object("users", partial(self._client.get_users, ids=asked, user_fields=USER_FIELDS))
         )
 
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
@@ -151,16 +151,16 @@ class XClient:
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
         sent_s, begun = self.clock.steady_s(), self._way.begun
         try:
-            answer = self._asking.send("post", post)
+            answer = self._requests.send("post", post)
         except Refusal as fault:
             if fault.status == 429:
-                raise self._asking.unavailable("post", fault) from fault
+                raise self._requests.unavailable("post", fault) from fault
             if 400 <= fault.status < 500 and fault.status != 408:
                 raise PostRefused(str(fault), fault.status) from fault
             raise PostOutcomeUnknown(str(fault)) from fault
         except requests.RequestException as fault:
             if self._way.begun == begun:
-                raise self._asking.unavailable("post", fault) from fault
+                raise self._requests.unavailable("post", fault) from fault
             raise PostOutcomeUnknown(root_of(fault)) from fault
         try:
             post_id = read_id(msgspec.json.decode(answer)["data"]["id"])
@@ -184,16 +184,16 @@ class XClient:
             tweet_fields=["entities", "note_tweet", "display_text_range"],
             user_auth=True,
         )
-        raw = self._asking.ask("own posts", ask)
+        raw = self._requests.ask("own posts", ask)
         posts = items(json_object("own posts", raw), "data")
         found = {post_id: written_text(post) for post in posts for post_id in ids([post], "id")}
         return sorted(found.items(), reverse=True), next_token("own posts", raw)
 
     def _page(self, kind: str, ask: Callable[[], requests.Response], conversation_id: int | None = None) -> Page:
         """One page, in the order of ids; what does not name its conversation was found in this one."""
-        raw = self._asking.ask(kind, ask)
+        raw = self._requests.ask(kind, ask)
         try:
-            page = read_page(raw, kind, self._asking.now_ms(), conversation_id)
+            page = read_page(raw, kind, self._requests.now_ms(), conversation_id)
         except UnreadablePost as fault:
             raise XUnavailable(f"{kind}: the page cannot be read: {fault}") from fault
         firsts = first_versions(raw)
@@ -202,7 +202,7 @@ class XClient:
 
     def _who_am_i(self) -> int:
         if self._own_id is None:
-            answer = self._asking.ask_object("me", partial(self._client.get_me, user_auth=True))
+            answer = self._requests.ask_object("me", partial(self._client.get_me, user_auth=True))
             me = answer.get("data")
             own = next(ids([me], "id"), None) if isinstance(me, dict) else None
             if own is None:
@@ -211,7 +211,7 @@ class XClient:
         return self._own_id
 
     def _change_rules(self, call: Callable[[], requests.Response]) -> None:
-        answer = self._asking.ask_object("change rules", call)
+        answer = self._requests.ask_object("change rules", call)
         # The same change made twice, by a predecessor whose answer was lost, is what we want.
         faults = [error for error in items(answer, "errors") if error.get("title") != "DuplicateRule"]
         if faults:

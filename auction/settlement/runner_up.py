@@ -20,6 +20,6 @@ def runner_up(day: DayRecord, passed: Collection[int]) -> Leader | None:
         return None
     bids = [verdict.bid for verdict in day.standings.verdicts()]
     without = Standings(day.prepared.rules, day.controls)
-    left_out = day.tombstones | day.bound | day.injected
-    without.update([bid for bid in bids if bid.bidder_id not in passed and bid.post_id not in left_out])
+    ineligible = day.tombstones | day.bound | day.injected
+    without.update([bid for bid in bids if bid.bidder_id not in passed and bid.post_id not in ineligible])
     return leader_of(without.leader, day.injected) if without.leader else None

@@ -73,7 +73,7 @@ def main(step: str, store_url: str, marathon_id: str, token: str, x_url: str) ->
     context = Context("announcer", 1, Mailbox(10), lambda *_: Delivery.UNKNOWN, lambda _: None)
     announcer = Announcer(context, access, lambda: time.time_ns() // 1_000_000, client, "UTC", SETTLE_MS, [])
     announcer.setup()
-    client.check_keys()  # as the sweeper does, so that X's time is known
+    client.check_keys()  # as the reconciler does, so that X's time is known
     give_up_s = time.monotonic() + 60
     while time.monotonic() < give_up_s:
         announcer.tick()

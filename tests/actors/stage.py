@@ -60,9 +60,9 @@ class Shown(FeedHub):
         super().__init__(asyncio.new_event_loop(), "generation")
         self.given: list[Any] = []
 
-    def publish(self, heard: Any, passing: Any = ()) -> None:
-        self.given += heard
-        super().publish(heard, passing)
+    def publish(self, events: Any, passing: Any = ()) -> None:
+        self.given += events
+        super().publish(events, passing)
 
     def close(self) -> None:
         """Its loop is gone; nobody was watching."""
@@ -111,8 +111,8 @@ class Stage:
             self._read(actor)
 
     def _read(self, actor: Actor) -> None:
-        while letters := actor.context.mailbox.take(actor.batch_max):
-            actor.handle_batch([letter.message for letter in letters])
+        while envelopes := actor.context.mailbox.take(actor.batch_max):
+            actor.handle_batch([envelope.message for envelope in envelopes])
 
     def until(self, condition: Callable[[], Any], *actors: Actor) -> Any:
         """Steps them until it holds; what comes from outside (bytes of a stream) takes its own time."""

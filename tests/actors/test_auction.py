@@ -393,7 +393,7 @@ def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
 @pytest.mark.requirement("RED-5", "QUE-2")
 def test_what_is_decided_on_trial_passes_the_audit(stage: Stage, opened: Auction) -> None:
     opened._suspects.died_of([reply(1, 1, "1")], ValueError("an earlier death"))
-    assert opened._suspects.on_trial
+    assert opened._suspects.isolated
     tell(stage, opened, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
     assert len(stage.logged(EndExtended)) == 2
     auditor = Auditor("m-01")

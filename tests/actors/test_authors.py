@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from actors.twitter.authors import RETRIES, Authors
-from actors.twitter.awaiting_author import MOST, Nameless
+from actors.twitter.awaiting_author import MOST, AwaitingAuthor
 from actors.twitter.completeness import unpacked
 from actors.twitter.ingest import RawPosts
-from actors.twitter.reconciler import TwitterSweeper
+from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.queue import START
 from adapters.x import FoundPost, Users, XClient, XUnavailable
@@ -20,7 +20,7 @@ from messages.commands import PlaceBid
 from messages.events import ResultNamed
 from tests.actors.stage import HOUR_MS, Clock, Stage
 from tests.actors.test_twitter_ingest import Entrance, line
-from tests.actors.test_twitter_sweeper import TIMING, ahead, bids, marks
+from tests.actors.test_twitter_reconciler import TIMING, ahead, bids, marks
 from tests.simulator.x_process import SimulatedX
 
 MakeClient = Callable[..., XClient]
@@ -149,7 +149,7 @@ def test_an_author_of_whom_x_says_only_a_part_is_asked_for_again(partly: Author)
 def test_no_more_posts_are_held_than_there_is_room_for(stage: Stage) -> None:
     x = Directory()
     x.down = 503
-    held = Nameless(Authors(x, Clock(0)), stage.queues, stage.keys.nameless)
+    held = AwaitingAuthor(Authors(x, Clock(0)), stage.queues, stage.keys.awaiting_author)
     for n in range(1, MOST + 100):
         held.hold("m-01", post_by(n))
     assert held.named() == []
@@ -160,31 +160,31 @@ def test_no_more_posts_are_held_than_there_is_room_for(stage: Stage) -> None:
 def test_pushed_posts_wait_on_disk_until_they_are_settled_and_one_hopeless_one_holds_up_nobody(stage: Stage) -> None:
     x = Directory(known=[1], gone=[2])
     clock = Clock(0)
-    held = Nameless(Authors(x, clock), stage.queues, stage.keys.nameless)
+    held = AwaitingAuthor(Authors(x, clock), stage.queues, stage.keys.awaiting_author)
     for author_id in (1, 2, 3):
-        stage.queues.append_packed(stage.keys.nameless, pack(post_by(author_id)))
+        stage.queues.append_packed(stage.keys.awaiting_author, pack(post_by(author_id)))
     held.pushed()
     clock.goes_on(2_000)
     ready, settled = held.pushed()
     assert [(post.bid.author_id, post.bid.author_handle) for post in ready] == [(1, "user1")]
-    again, _ = Nameless(Authors(x, Clock(0)), stage.queues, stage.keys.nameless).pushed()
+    again, _ = AwaitingAuthor(Authors(x, Clock(0)), stage.queues, stage.keys.awaiting_author).pushed()
     assert again == ready, "who dies before they are queued finds them again"
     held.settled(settled)
-    [(_, data)] = stage.queues.read(stage.keys.nameless, START, 9)
+    [(_, data)] = stage.queues.read(stage.keys.awaiting_author, START, 9)
     assert unpack(data, FoundPost).bid.author_id == 3, "the third is still looked for"
 
 
 @pytest.mark.requirement("X-2", "QUE-2")
 def test_a_push_that_cannot_be_read_any_more_becomes_a_dead_letter_and_holds_up_nobody(stage: Stage) -> None:
-    held = Nameless(Authors(Directory(known=[1]), Clock(0)), stage.queues, stage.keys.nameless)
+    held = AwaitingAuthor(Authors(Directory(known=[1]), Clock(0)), stage.queues, stage.keys.awaiting_author)
     for data in (b"\xc1", pack(["another", "shape"]), pack(post_by(1))):
-        stage.queues.append_packed(stage.keys.nameless, data)
-    stage.client.xadd(stage.keys.queue(stage.keys.nameless), {"no": "batch"})
+        stage.queues.append_packed(stage.keys.awaiting_author, data)
+    stage.client.xadd(stage.keys.queue(stage.keys.awaiting_author), {"no": "batch"})
     ready, _ = held.pushed()
     assert [post.bid.author_id for post in ready] == [1]
     letters = [letter.data for _, letter in stage.queues.dead_letters(START, 9)]
     assert letters == [b"\xc1", pack(["another", "shape"]), pack({b"no": b"batch"})]
-    assert len(stage.queues.read(stage.keys.nameless, START, 9)) == 1, "the one that waits to be settled"
+    assert len(stage.queues.read(stage.keys.awaiting_author, START, 9)) == 1, "the one that waits to be settled"
 
 
 @pytest.mark.requirement("X-2", "BID-6")
@@ -195,22 +195,24 @@ def test_a_pushed_post_reaches_its_auction_with_its_author(
     made = x.reply("ann", "0.2 ETH #AuctionDay", post)
     [found] = x_client().search(post, stage.clock() + 60_000).posts
     bid = msgspec.structs.replace(found.bid, author_handle="", author_created_at_ms=None)
-    stage.queues.append_packed(stage.keys.nameless, pack(msgspec.structs.replace(found, bid=bid)))
+    stage.queues.append_packed(stage.keys.awaiting_author, pack(msgspec.structs.replace(found, bid=bid)))
     stage.step(Entrance(stage, x, x_client).enter())
     [queued] = stage.queued("m-01")
     assert (queued.post_id, queued.author_handle, queued.author_created_at_ms is None) == (made, "ann", False)
-    assert stage.queues.read(stage.keys.nameless, START, 9) == []
+    assert stage.queues.read(stage.keys.awaiting_author, START, 9) == []
 
 
 # ---- with the real clients
 
 
 @pytest.fixture
-def sweeper(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
-    def make(kind: type[XClient] = XClient) -> TwitterSweeper:
+def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconciler]:
+    def make(kind: type[XClient] = XClient) -> TwitterReconciler:
         return stage.enter(
-            "sweeper",
-            lambda context: TwitterSweeper(context, stage.access, stage.clock, x_client(kind), TIMING, 3, "scheduler"),
+            "reconciler",
+            lambda context: TwitterReconciler(
+                context, stage.access, stage.clock, x_client(kind), TIMING, 3, "scheduler"
+            ),
         )
 
     return make
@@ -222,13 +224,13 @@ def dead_letters(stage: Stage) -> list[Any]:
 
 @pytest.mark.requirement("QUE-2", "BID-6")
 def test_a_post_of_a_sweep_without_its_author_is_queued_with_him(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     made = x.reply("ann", "0.2 ETH #AuctionDay", post)
     ahead(stage)
     x.tell("faults", **NO_INCLUDES)
-    stage.step(sweeper())
+    stage.step(reconciler())
     [bid] = [command for command in stage.queued("m-01") if isinstance(command, PlaceBid)]
     assert (bid.post_id, bid.author_handle) == (made, "ann")
     assert bid.author_created_at_ms is not None
@@ -250,18 +252,18 @@ def test_a_post_whose_author_nobody_can_name_is_asked_for_until_he_is_and_the_au
     stage: Stage,
     x: SimulatedX,
     open_on_x: OpenOnX,
-    sweeper: Callable[..., TwitterSweeper],
+    reconciler: Callable[..., TwitterReconciler],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     auction, post = open_on_x()
     before = x.reply("bob", "0.2 ETH #AuctionDay", post)
     ahead(stage)
-    actor = sweeper(CannotNameAnn)
+    actor = reconciler(CannotNameAnn)
     stage.step(actor)
     monkeypatch.setattr(CannotNameAnn, "silent", True)
     x.tell("faults", **NO_INCLUDES)
-    nameless = x.reply("ann", "0.5 ETH #AuctionDay", post)
-    posted_ms = (nameless >> 22) + 1288834974657
+    awaiting_author = x.reply("ann", "0.5 ETH #AuctionDay", post)
+    posted_ms = (awaiting_author >> 22) + 1288834974657
     for _ in range(2 * HOUR_MS // TIMING.interval_ms):
         stage.clock.goes_on(TIMING.interval_ms)
         stage.step(actor, auction)
@@ -269,7 +271,7 @@ def test_a_post_whose_author_nobody_can_name_is_asked_for_until_he_is_and_the_au
     assert bids(stage) == []
     looks = unpacked(stage.client.get(stage.keys.looked("m-01")))
     assert all(look.to_ms <= posted_ms for source in looks.values() for look in source), "a restart looks for it again"
-    assert str(nameless) in alarms.sounding()["authors:m-01"]
+    assert str(awaiting_author) in alarms.sounding()["authors:m-01"]
     assert dead_letters(stage) == []
     assert stage.current()["leader_post_id"] == str(before)
     assert stage.logged(ResultNamed) == []
@@ -279,7 +281,7 @@ def test_a_post_whose_author_nobody_can_name_is_asked_for_until_he_is_and_the_au
         stage.step(actor, auction)
     assert "authors:m-01" not in alarms.sounding()
     [result] = stage.logged(ResultNamed)
-    assert result.winner.post_id == nameless
+    assert result.winner.post_id == awaiting_author
 
 
 @pytest.mark.requirement("BID-6", "BID-5")
@@ -297,8 +299,8 @@ def test_a_post_whose_author_x_does_not_know_stands_with_his_id_alone(
     made = x.reply("ann", "0.5 ETH #AuctionDay", post)
     ahead(stage)
     actor = stage.enter(
-        "sweeper",
-        lambda context: TwitterSweeper(
+        "reconciler",
+        lambda context: TwitterReconciler(
             context, stage.access, stage.clock, x_client(KnowsNobody), TIMING, 3, "scheduler"
         ),
     )
@@ -321,7 +323,7 @@ def test_a_post_of_the_stream_without_its_author_is_queued_once_he_is_known_and_
     x.tell("faults", kind="no_includes", count=1)
     made = [x.reply("ann", "0.2 ETH #AuctionDay", post), x.reply("bob", "0.3 ETH #AuctionDay", post)]
     entrance.waiting(2)
-    actor.handle_batch([letter.message for letter in actor.context.mailbox.take(actor.batch_max)])
+    actor.handle_batch([envelope.message for envelope in actor.context.mailbox.take(actor.batch_max)])
     assert bids(stage) == made[1:]
     stage.step(actor)
     assert bids(stage) == [made[1], made[0]]

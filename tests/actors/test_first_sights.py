@@ -8,7 +8,7 @@ import pytest
 
 from actors.twitter.first_sights import FirstSights
 from actors.twitter.ingest import RawPosts
-from actors.twitter.reconciler import TwitterSweeper
+from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.x import FoundPost, Page, XClient
 from adapters.x.errors import TooMuch
@@ -17,9 +17,9 @@ from messages.base import Refusal
 from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, ResultNamed
 from tests.actors.stage import HOUR_MS, Stage
-from tests.actors.test_second_look import goes_on
+from tests.actors.test_recheck import goes_on
 from tests.actors.test_twitter_ingest import Entrance, line
-from tests.actors.test_twitter_sweeper import TIMING, ahead, bids, marks
+from tests.actors.test_twitter_reconciler import TIMING, ahead, bids, marks
 from tests.simulator.x_process import SimulatedX
 
 MakeClient = Callable[..., XClient]
@@ -119,13 +119,13 @@ class ShowsHalf(XClient):
 
 
 @pytest.fixture
-def sweeper(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
-    def make(half: set[str], lacks: str, most: int = 100) -> TwitterSweeper:
+def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconciler]:
+    def make(half: set[str], lacks: str, most: int = 100) -> TwitterReconciler:
         client = x_client(ShowsHalf)
         client.half, client.lacks, client.most = half, lacks, most  # type: ignore[attr-defined]
         return stage.enter(
-            "sweeper",
-            lambda context: TwitterSweeper(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
+            "reconciler",
+            lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
         )
 
     return make
@@ -138,14 +138,14 @@ def test_what_one_source_shows_in_part_another_shows_whole(
     stage: Stage,
     x: SimulatedX,
     open_on_x: OpenOnX,
-    sweeper: Callable[..., TwitterSweeper],
+    reconciler: Callable[..., TwitterReconciler],
     half: set[str],
     lacks: str,
 ) -> None:
     auction, post = open_on_x()
     made = x.reply("ann", LONG, post, delivery_ms=[])
     ahead(stage)
-    stage.step(sweeper(half, lacks))
+    stage.step(reconciler(half, lacks))
     assert bids(stage) == [made]
     stage.step(auction)
     [refused] = stage.logged(BidAccepted, BidRefused)
@@ -154,12 +154,12 @@ def test_what_one_source_shows_in_part_another_shows_whole(
 
 @pytest.mark.requirement("X-3", "BID-2", "BID-5")
 def test_posts_that_are_too_large_to_be_looked_up_together_are_looked_up_fewer_at_a_time(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     made = [x.reply("ann", LONG, post, delivery_ms=[]) for _ in range(3)]
     ahead(stage)
-    actor = sweeper({"search", "mentions"}, "REFERENCE", most=1)
+    actor = reconciler({"search", "mentions"}, "REFERENCE", most=1)
     for _ in range(3 * len(made)):
         goes_on(stage, actor)
     assert sorted(bids(stage)) == made
@@ -167,13 +167,13 @@ def test_posts_that_are_too_large_to_be_looked_up_together_are_looked_up_fewer_a
 
 @pytest.mark.requirement("X-3", "BID-2", "BID-5")
 def test_no_mark_passes_a_post_of_which_x_keeps_something_back_and_an_alarm_says_so(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     made = x.reply("ann", "0.2 ETH #AuctionDay", post, delivery_ms=[])
     ahead(stage)
     half = {"search", "mentions", "posts"}
-    actor = sweeper(half, "REFERENCE")
+    actor = reconciler(half, "REFERENCE")
     stage.step(actor)
     goes_on(stage, actor)
     assert f"what it replies to of post {made}" in alarms.sounding()["half_a_post:m-01"]
@@ -191,12 +191,12 @@ def test_no_mark_passes_a_post_of_which_x_keeps_something_back_and_an_alarm_says
 
 @pytest.mark.requirement("X-3", "QUE-4")
 def test_a_text_that_its_author_ended_like_a_cut_one_holds_up_nothing(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     made = x.reply("ann", "0.3 ETH #AuctionDay " + "x" * 250 + "…", post)
     ahead(stage)
-    actor = sweeper(set(), "")
+    actor = reconciler(set(), "")
     stage.step(actor)
     assert bids(stage) == []
     for _ in range(2):
@@ -210,7 +210,7 @@ def test_a_text_that_its_author_ended_like_a_cut_one_holds_up_nothing(
 
 @pytest.mark.requirement("X-3", "BID-5")
 def test_what_the_stream_has_shown_whole_holds_up_no_sweep(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper], x_client: MakeClient
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler], x_client: MakeClient
 ) -> None:
     auction, post = open_on_x()
     made = x.reply("ann", "0.2 ETH #AuctionDay", post)
@@ -218,7 +218,7 @@ def test_what_the_stream_has_shown_whole_holds_up_no_sweep(
     stage.queues.append("m-01", [found.bid])
     stage.step(auction)
     ahead(stage)
-    actor = sweeper({"search", "mentions", "posts"}, "REFERENCE")
+    actor = reconciler({"search", "mentions", "posts"}, "REFERENCE")
     stage.step(actor)
     goes_on(stage, actor)
     assert marks(stage)

@@ -29,7 +29,7 @@ COMMAND = [sys.executable, ingest_process.__file__]
 SAYS = """
 import sys
 print(sys.stdin.readline(), end="")
-print("QueueGrew m-01", "SweepNow sweeper", "Nonsense m-01", sep="\\n", flush=True)
+print("QueueGrew m-01", "SweepNow reconciler", "Nonsense m-01", sep="\\n", flush=True)
 """
 
 
@@ -51,7 +51,7 @@ def test_its_hints_reach_the_actors_that_they_are_for(stage: Stage) -> None:
     actor, heard = keeper(stage, "sys.stdin.read()")
     until(lambda: len(heard) == 4)
     assert heard[0] == "the order"
-    assert stage.sent == [("m-01", QueueGrew()), ("sweeper", SweepNow())]
+    assert stage.sent == [("m-01", QueueGrew()), ("reconciler", SweepNow())]
     actor.tick()
     stage.leave("twitter_ingest")
     assert actor._process is not None
@@ -86,7 +86,7 @@ def plan(x: SimulatedX, url: str) -> bytes:
             x_is_live=False,
             credentials=CREDENTIALS,
             request_timeout_s=2.0,
-            sweeper="sweeper",
+            reconciler="reconciler",
             hang_s=10.0,
         )
     )
@@ -105,7 +105,7 @@ def test_the_process_follows_x_until_its_input_ends(x: SimulatedX, store: Store)
     process = OwnProcess(COMMAND, plan(x, store.url), said.append)
     post = int(x.tell("post", author="auction_house", text="Day 1 is open")["id"])
     store.client.hset(store.keys.day(1), mapping={"auction_id": "m-01", "post_id": post, "phase": "ACTIVE"})
-    until(lambda: "SweepNow sweeper" in said)  # the stream stands
+    until(lambda: "SweepNow reconciler" in said)  # the stream stands
     made = x.reply("ann", "0.5 ETH #AuctionDay", post)
     until(lambda: "QueueGrew m-01" in said)
     [(_, batch)] = Queue(store.client, store.keys).read("m-01", START, 9)

@@ -8,14 +8,14 @@ import pytest
 from actors.announcer.actor import Announcer
 from actors.announcer.notices import QUIET_MS
 from actors.scheduler.house_state import HouseState
-from actors.twitter.reconciler import TwitterSweeper
+from actors.twitter.reconciler import TwitterReconciler
 from adapters.x import XClient
 from adapters.x.answers import Lookup, Users
 from api.injection import injected
 from messages.commands import NameResult, WithdrawBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, CloseOverdue, PostAttempted, ResultNamed, StrikeGiven
 from tests.actors.stage import HOUR_MS, Stage
-from tests.actors.test_twitter_sweeper import TIMING, ahead
+from tests.actors.test_twitter_reconciler import TIMING, ahead
 from tests.simulator.x_process import SimulatedX
 
 pytestmark = pytest.mark.requirement("SUP-4")
@@ -53,9 +53,9 @@ def test_x_is_not_asked_about_injected_bids_and_the_close_does_not_wait_for_them
     stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX
 ) -> None:
     client = x_client(Remembering)
-    sweeper = stage.enter(
-        "sweeper",
-        lambda context: TwitterSweeper(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
+    reconciler = stage.enter(
+        "reconciler",
+        lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
     )
     auction, post = open_on_x()
     real = x.reply("ann", "0.4 ETH #AuctionDay", post)
@@ -65,12 +65,12 @@ def test_x_is_not_asked_about_injected_bids_and_the_close_does_not_wait_for_them
     stage.step(auction)
     for _ in range(4):
         stage.clock.goes_on(TIMING.interval_ms)
-        stage.step(sweeper, auction)
+        stage.step(reconciler, auction)
     assert (stage.current()["leader_post_id"], stage.current()["leader_injected"]) == (str(made_up[2]), "1")
     stage.clock.goes_on(HOUR_MS)
     for _ in range(6):
         stage.clock.goes_on(TIMING.lag_ms + 30_000)
-        stage.step(auction, sweeper)
+        stage.step(auction, reconciler)
     [result] = stage.logged(ResultNamed)
     assert (result.winner.post_id, result.is_of_a_test) == (made_up[2], True)
     assert real in client.asked

@@ -48,7 +48,7 @@ def _named(keys: Keys) -> dict[str, str]:
         "bids": keys.bids("m-01"),
         "queue": keys.queue("m-01"),
         "orders": keys.queue("house"),
-        "nameless": keys.queue(keys.nameless),
+        "nameless": keys.queue(keys.awaiting_author),
         "dead": keys.dead,
         "config": keys.config,
         "alive": keys.alive,

@@ -7,16 +7,16 @@ import pytest
 
 from actors.announcer.actor import Announcer
 from actors.twitter.following import REPLIES_FOLLOWED_MS
-from actors.twitter.reconciler import TwitterSweeper
+from actors.twitter.reconciler import TwitterReconciler
 from adapters.x import XClient
 from auction.wording.lines import log_line
 from messages.base import Phase, Refusal
 from messages.events import BidAccepted, BidRefused, ClosingSoon, PostMade, ResultNamed
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_notices_posted import opened, tell
-from tests.actors.test_second_look import goes_on
+from tests.actors.test_recheck import goes_on
 from tests.actors.test_twitter_ingest import Entrance
-from tests.actors.test_twitter_sweeper import TIMING, ahead
+from tests.actors.test_twitter_reconciler import TIMING, ahead
 from tests.simulator.x_process import SimulatedX
 
 MakeClient = Callable[..., XClient]
@@ -37,9 +37,10 @@ def posted(stage: Stage, kind: str) -> int:
     return int(post_id)
 
 
-def sweeper(stage: Stage, client: XClient) -> TwitterSweeper:
+def reconciler(stage: Stage, client: XClient) -> TwitterReconciler:
     return stage.enter(
-        "sweeper", lambda context: TwitterSweeper(context, stage.access, stage.clock, client, TIMING, 3, "scheduler")
+        "reconciler",
+        lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
     )
 
 
@@ -58,7 +59,7 @@ def test_a_bid_below_the_closing_post_is_found_refused_and_answered(
     made = x.reply("ann", "60 ETH #AuctionDay", post, delivery_ms=[])
     below = x.reply("bob", "70 ETH #AuctionDay", made, delivery_ms=[])
     ahead(stage)
-    looking = sweeper(stage, x_client())
+    looking = reconciler(stage, x_client())
     for _ in range(2):
         goes_on(stage, looking, auction)
     assert verdicts(stage) == [(made, Refusal.NOT_A_REPLY), (below, Refusal.NOT_A_REPLY)]
@@ -87,7 +88,7 @@ def test_the_stream_follows_what_is_posted_about_an_auction_and_its_result_for_a
     stage.until(lambda: len(verdicts(stage)) == 2, ingest, auction)
     assert dict(verdicts(stage)) == {made[0]: Refusal.NOT_A_REPLY, made[1]: None}
 
-    looking, before_ms = sweeper(stage, x_client()), stage.clock()
+    looking, before_ms = reconciler(stage, x_client()), stage.clock()
     stage.clock.goes_on(HOUR_MS)
     for _ in range(8):
         goes_on(stage, auction, looking, ms=TIMING.lag_ms + 30_000)

@@ -39,7 +39,9 @@ class Entrance:
     def enter(self, mailbox_size: int = 1_000) -> TwitterIngest:
         def make(context: Any) -> TwitterIngest:
             stage = self.stage
-            return TwitterIngest(context, stage.access, stage.clock, self.x_client(), self._make_stream, 3, "sweeper")
+            return TwitterIngest(
+                context, stage.access, stage.clock, self.x_client(), self._make_stream, 3, "reconciler"
+            )
 
         self.actor = self.stage.enter("ingest", make, mailbox_size)
         return self.actor
@@ -51,7 +53,7 @@ class Entrance:
     @property
     def sweeps(self) -> int:
         """How often a sweep was asked for."""
-        return self.stage.sent.count(("sweeper", SweepNow()))
+        return self.stage.sent.count(("reconciler", SweepNow()))
 
     def waiting(self, count: int) -> None:
         """Until so many lines of the stream wait for the actor, which is not stepped."""
@@ -59,7 +61,7 @@ class Entrance:
 
     def lines(self) -> int:
         """How many lines of the stream wait for the actor."""
-        messages = [letter.message for letter in list(self.actor.context.mailbox._data)]
+        messages = [envelope.message for envelope in list(self.actor.context.mailbox._data)]
         return sum(len(message) for message in messages if isinstance(message, RawPosts))
 
     def _make_stream(self, *callbacks: Any) -> PostStream:

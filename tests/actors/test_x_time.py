@@ -8,7 +8,7 @@ from actors.announcer.actor import Announcer
 from actors.auction.actor import Auction
 from actors.scheduler.actor import Scheduler
 from actors.scheduler.day_plan import DayPlan
-from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterSweeper
+from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterReconciler
 from adapters import alarms
 from adapters.x import XClient
 from adapters.x.clock import XClock
@@ -112,11 +112,11 @@ def test_nothing_is_proven_beyond_what_x_has_reached(
     open_on_x()
     clock = FarFromX()
     client = x_client(clock=clock)
-    make = lambda context: TwitterSweeper(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler")  # noqa: E731
+    make = lambda context: TwitterReconciler(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler")  # noqa: E731
     for path in ("/2/tweets/search/stream/rules", "/2/users/me"):
         x.tell("faults", kind="http_503", count=1, path=path)
-    sweeper = stage.enter("sweeper", make)
-    stage.step(sweeper)
+    reconciler = stage.enter("reconciler", make)
+    stage.step(reconciler)
     assert clock.reached_ms() is None
     assert stage.queued("m-01") == []
     assert "x_clock" in alarms.sounding(), "nobody knows which time X has reached"
@@ -125,7 +125,7 @@ def test_nothing_is_proven_beyond_what_x_has_reached(
         clock.steady.goes_on(1_000)
         return [command.swept_to_ms for command in stage.queued("m-01") if isinstance(command, MarkSwept)]
 
-    found = stage.until(marks, sweeper)
+    found = stage.until(marks, reconciler)
     assert "x_clock" not in alarms.sounding()
     assert "clock" in alarms.sounding(), "an hour ahead is told"
     assert found[0] < stage.clock() + HOUR_MS / 2
@@ -135,16 +135,16 @@ def test_nothing_is_proven_beyond_what_x_has_reached(
 def test_x_is_asked_for_its_time_when_nothing_else_was_asked_for_a_while(stage: Stage, x_client: MakeClient) -> None:
     clock = FarFromX()
     client = x_client(clock=clock)
-    sweeper = stage.enter(
-        "sweeper",
-        lambda context: TwitterSweeper(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler"),
+    reconciler = stage.enter(
+        "reconciler",
+        lambda context: TwitterReconciler(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler"),
     )
-    stage.step(sweeper)
+    stage.step(reconciler)
     clock.steady.goes_on(round(CLOCK_HOLDS_S * 1000) - 1)
-    stage.step(sweeper)
+    stage.step(reconciler)
     assert clock.unread_s() > 0
     clock.steady.goes_on(2)
-    stage.step(sweeper)
+    stage.step(reconciler)
     assert clock.unread_s() == 0
 
 
@@ -154,25 +154,25 @@ def test_an_x_that_stays_silent_is_an_alarm_also_while_no_day_is_open(
 ) -> None:
     clock = FarFromX()
     client = x_client(clock=clock)
-    sweeper = stage.enter(
-        "sweeper",
-        lambda context: TwitterSweeper(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler"),
+    reconciler = stage.enter(
+        "reconciler",
+        lambda context: TwitterReconciler(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler"),
     )
-    stage.step(sweeper)
+    stage.step(reconciler)
     for path in ("/2/tweets/search/stream/rules", "/2/users/me"):
         x.tell("faults", kind="http_503", count=2, path=path)
     clock.steady.goes_on(round(CLOCK_HOLDS_S * 1000))
-    stage.step(sweeper)
+    stage.step(reconciler)
     assert "x_clock" not in alarms.sounding(), "an X that was left alone for long may fail once"
     clock.steady.goes_on(round(IN_VAIN_S * 1000))
-    stage.step(sweeper)
+    stage.step(reconciler)
     assert "x_clock" in alarms.sounding()
 
     def is_over() -> bool:
         clock.steady.goes_on(2_000)
         return "x_clock" not in alarms.sounding()
 
-    stage.until(is_over, sweeper)
+    stage.until(is_over, reconciler)
     assert clock.unread_s() < CLOCK_HOLDS_S
 
 

@@ -133,7 +133,9 @@ def assert_the_oracle_agrees(rules: Rules, arrivals: Sequence[AuctionCommand], d
         meaning = {bid.post_id: MEANING[bid.text] for bid in seen}
         assert found == oracle.verdicts(rules, events, seen, meaning)
     assert day.standings is not None
-    assert [link.bid.post_id for link in day.standings.chain] == [p for p in sorted(found) if found[p] == "ACCEPTED"]
+    assert [lead.bid.post_id for lead in day.standings.lead_history] == [
+        p for p in sorted(found) if found[p] == "ACCEPTED"
+    ]
     assert day.standings.held == {post for post, verdict in found.items() if verdict == "HELD"}
     assert all(posted_at_ms(post) < day.ends_at_ms for post in found if found[post] == "ACCEPTED")
 
@@ -149,7 +151,7 @@ def assert_arrival_does_not_matter(day: AuctionDay, random: Random) -> None:
         again.update(bids[:size])
         bids = bids[size:]
     assert again.verdicts() == day.standings.verdicts()
-    assert [link.bid for link in again.chain] == [link.bid for link in day.standings.chain]
+    assert [lead.bid for lead in again.lead_history] == [lead.bid for lead in day.standings.lead_history]
     assert again.ends_at_ms == day.ends_at_ms
 
 
@@ -205,8 +207,10 @@ def what_matters(day: AuctionDay) -> DayState:
     is published now it says nothing any more."""
     state = day.state()
     assert state.controls
-    assert all(link.ends_at_ms <= state.controls.ends_at_ms for link in state.chain)
-    return msgspec.structs.replace(state, chain=[msgspec.structs.replace(link, ends_at_ms=0) for link in state.chain])
+    assert all(lead.ends_at_ms <= state.controls.ends_at_ms for lead in state.lead_history)
+    return msgspec.structs.replace(
+        state, lead_history=[msgspec.structs.replace(lead, ends_at_ms=0) for lead in state.lead_history]
+    )
 
 
 def main() -> int:

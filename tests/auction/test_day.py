@@ -113,7 +113,7 @@ def test_the_leader_does_not_outbid_himself() -> None:
 def test_a_reply_without_the_hashtag_is_counted_and_left_out() -> None:
     day = opened_day()
     assert day.decide([reply(1, 1, "0.5 ETH")], OPENS_MS) == []
-    assert day.left_out == 1
+    assert day.untagged == 1
 
 
 @pytest.mark.requirement("BID-9")
@@ -289,7 +289,7 @@ def test_the_result_names_the_winner_as_his_account_is_called_by_then() -> None:
         .day
     )
     assert day.standings is not None
-    assert [link.bid.bidder_handle for link in day.standings.chain] == ["user1", "user2"], (
+    assert [lead.bid.bidder_handle for lead in day.standings.lead_history] == ["user1", "user2"], (
         "bids stand as they were seen"
     )
 

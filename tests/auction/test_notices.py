@@ -21,7 +21,7 @@ class Told:
 
     def happens(self, after_ms: int, *commands: AuctionCommand) -> None:
         for event in self.day.decide(commands, OPENS_MS + after_ms):
-            self.notices.hear(event)
+            self.notices.on_event(event)
         # What it is made of survives a restart at any time.
         self.notices = unpack(pack(self.notices), DayNotices)
 

@@ -77,8 +77,10 @@ def test_for_fixed_controls_every_order_of_arrival_gives_the_same_standing(comma
         standings.update(bids[:size])
         bids = bids[size:]
     assert standings.verdicts() == expected
-    assert [link.bid for link in standings.chain] == [verdict.bid for verdict in expected if verdict.refusal is None]
-    assert [link.bid for link in day.standings.chain] == [link.bid for link in standings.chain]
+    assert [lead.bid for lead in standings.lead_history] == [
+        verdict.bid for verdict in expected if verdict.refusal is None
+    ]
+    assert [lead.bid for lead in day.standings.lead_history] == [lead.bid for lead in standings.lead_history]
 
 
 @pytest.mark.requirement("BID-4", "LIFE-5")
@@ -91,7 +93,7 @@ def test_the_incremental_fold_equals_the_plain_one_and_a_published_end_never_shr
         for verdict in fold(RULES, day.standings.controls, day.standings.bids.values())
         if not verdict.refusal
     ]
-    assert [link.bid for link in day.standings.chain] == plain
+    assert [lead.bid for lead in day.standings.lead_history] == plain
     ends = [CLOSES_MS] + [event.ends_at_ms for entry in log for event in entry if isinstance(event, EndExtended)]
     assert ends == sorted(ends)
     assert ends[-1] == day.standings.ends_at_ms <= CLOSES_MS + RULES.soft_close_cap_ms
@@ -141,11 +143,11 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, 
         assert packing.verdict(told.bid.post_id) == plain.verdict(told.bid.post_id) == told
     assert packing.verdict(1) is plain.verdict(1) is None
     assert packing.standings.found == plain.standings.found
-    assert packing.standings.accepted == plain.standings.accepted == len(plain.standings.chain)
-    packed = [link for segment in packing.standings.segments for link in segment.links()]
-    # Without the ends: below what is published they depend on when a link was folded last, and say nothing any more.
-    assert [(link.bid, link.minimum_wei) for link in [*packed, *packing.standings.chain]] == [
-        (link.bid, link.minimum_wei) for link in plain.standings.chain
+    assert packing.standings.accepted == plain.standings.accepted == len(plain.standings.lead_history)
+    packed = [lead for segment in packing.standings.segments for lead in segment.leads()]
+    # Without the ends: below what is published they depend on when a lead was folded last, and say nothing any more.
+    assert [(lead.bid, lead.minimum_wei) for lead in [*packed, *packing.standings.lead_history]] == [
+        (lead.bid, lead.minimum_wei) for lead in plain.standings.lead_history
     ]
     assert all(packing.knows(command.post_id) == plain.knows(command.post_id) for command in commands)
     packed = [bid for segment in packing.standings.segments for bid in segment.bids()]

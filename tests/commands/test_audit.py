@@ -21,7 +21,7 @@ from commands import audit
 from commands.audit import audit_file
 from ledger.entry import LogEntry
 from ledger.export import read_export, write_export
-from ledger.hash_chain import first_link, next_link
+from ledger.hash_chain import first_hash, next_hash
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
 from messages.events import DayStarted, Observed
@@ -185,10 +185,10 @@ def read(path: Path) -> list[LogEntry]:
 
 def write(path: Path, entries: Iterable[LogEntry]) -> None:
     """A file as a forger would write it: with chains, ends and a checksum that hold."""
-    chain, made = first_link(AUCTION), list[LogEntry]()
+    chain, made = first_hash(AUCTION), list[LogEntry]()
     for entry in entries:
-        chain = next_link(chain, entry.data)
-        made.append(replace(entry, chain=chain))
+        chain = next_hash(chain, entry.data)
+        made.append(replace(entry, chain_hash=chain))
     with path.open("wb") as file:
         write_export(file, "m", AUCTION, made)
 

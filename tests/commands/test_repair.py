@@ -24,7 +24,7 @@ def ended(marathon: Store) -> Store:
         for day in (1, 2):
             journal.commit([DayStarted(message_id=f"{writer}:{day}", at_ms=1, auction_id="m-01", day=day)])
     marathon.client.set(marathon.keys.alive, 1)
-    for reader in ("house", marathon.keys.nameless):
+    for reader in ("house", marathon.keys.awaiting_author):
         marathon.client.xadd(marathon.keys.queue(reader), {"batch": b"\x90"})
     marathon.client.delete(marathon.keys.lease)
     return marathon

@@ -9,7 +9,7 @@ STATUS = {
     "marathon_id": "m",
     "actors": [
         {**CHILD, "group": "x", "name": "twitter_ingest", "state": "WAITING_FOR_STORE", "last_error": "no\nroute"},
-        {**CHILD, "group": "x", "name": "twitter_sweeper", "state": "READY", "last_error": ""},
+        {**CHILD, "group": "x", "name": "twitter_reconciler", "state": "READY", "last_error": ""},
     ],
     "current": {"lot_title": "[bold]Harbour\x1b[2J", "ends_at_ms": 1_803_931_200_000, "outcome": None},
     "queues": {"dead_letters": 4},

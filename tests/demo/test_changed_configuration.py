@@ -66,7 +66,7 @@ def came_again(process: Process) -> list[int]:
     return [event.of_day for entry in entries for event in entry.events() if isinstance(event, DayAdded)]
 
 
-def programme(process: Process) -> dict[int, str]:
+def upcoming_days(process: Process) -> dict[int, str]:
     """The days to come and their titles, as a viewer is told of them first."""
 
     async def ask() -> Any:
@@ -87,8 +87,8 @@ def test_a_corrected_title_reaches_viewers_also_where_a_lot_comes_again(
     corrected = [*days(now_ms, 1, 2), day_plan(3, days(now_ms, 3)[0].window.opens_at_ms, "demo", "Corrected")]
     with simulated_x(tmp_path) as x:  # which tells the time
         assert run(settings, x.base_url, days(now_ms, 1, 2, 3), came_again) == [1]
-        assert run(settings, x.base_url, corrected, programme) == {2: "Lot 2", 3: "Corrected", 4: "Lot 1"}
-        assert run(settings, x.base_url, days(now_ms, 1, 2), programme) == {2: "Lot 2", 4: "Lot 1"}, "fewer days"
+        assert run(settings, x.base_url, corrected, upcoming_days) == {2: "Lot 2", 3: "Corrected", 4: "Lot 1"}
+        assert run(settings, x.base_url, days(now_ms, 1, 2), upcoming_days) == {2: "Lot 2", 4: "Lot 1"}, "fewer days"
 
 
 def said_by(data_dir: Path, **settings: str) -> tuple[int, list[str]]:

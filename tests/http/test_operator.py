@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.auction.receipts import Histories
+from actors.auction.receipts import ReceiptReader
 from actors.scheduler.actor import HOUSE
 from adapters.http.auth import Operators
 from adapters.http.server import HttpSettings
@@ -59,8 +59,8 @@ def desk(store: Store) -> Iterator[Desk]:
     store.client.hset(store.keys.day(1), mapping={"phase": Phase.ACTIVE, "paused": ""})
     client = connect_async(store.url)
     supervisor = Supervisor([Group("auctions", children=[ChildSpec("announcer", _nobody)])], last_resort_s=None)
-    histories = Histories(store.client, store.keys)
-    api = ProcessApi(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS, histories, "UTC")
+    receipt_reader = ReceiptReader(store.client, store.keys)
+    api = ProcessApi(supervisor, client, store.keys, ["m-01", "m-02"], {}, lambda: OPENS_MS, receipt_reader, "UTC")
     with serving(HttpSettings(operators=Operators(TOKENS)), operate=api.operate, inject=api.inject) as house:
         try:
             yield Desk(house, store)

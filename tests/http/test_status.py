@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.auction.receipts import Histories
+from actors.auction.receipts import ReceiptReader
 from actors.lease_keeper import ALARM
 from adapters import alarms
 from adapters.event_loop import LoopThread
@@ -32,9 +32,9 @@ class Desk:
         self.client, self._waiting_client = connect(server.url), connect_async(server.url, timeout_s=60)
         execute(self.client, "SET", keys.seq, 7)
         supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
-        histories = Histories(self.client, keys)
+        receipt_reader = ReceiptReader(self.client, keys)
         client = self._waiting_client
-        self.api = ProcessApi(supervisor, client, keys, ["m-01"], {}, lambda: NOW_MS, histories, "UTC")
+        self.api = ProcessApi(supervisor, client, keys, ["m-01"], {}, lambda: NOW_MS, receipt_reader, "UTC")
 
     def ask(self, what: Any) -> Any:
         """The answer, and how long it took, in seconds."""

@@ -59,7 +59,7 @@ def reply(number: int = 1, **changed: Any) -> dict[str, Any]:
     return {"data": {"event_type": "post.reply.create", "payload": post | changed, "includes": includes}}
 
 
-def nameless(number: int = 1) -> dict[str, Any]:
+def awaiting_author(number: int = 1) -> dict[str, Any]:
     pushed = reply(number)
     pushed["data"]["includes"] = {}
     return pushed
@@ -140,9 +140,9 @@ def test_a_push_that_was_answered_200_stands_in_the_queue_of_its_auction(desk: D
 @pytest.mark.requirement("X-2", "QUE-1", "BID-6")
 def test_a_push_without_its_author_waits_on_disk_for_him(desk: Desk) -> None:
     desk.opens()
-    assert desk.push(nameless())[0] == 200
+    assert desk.push(awaiting_author())[0] == 200
     assert desk.queued() == []
-    [(_, data)] = Queue(desk.store.client, desk.store.keys).read(desk.store.keys.nameless, START, 9)
+    [(_, data)] = Queue(desk.store.client, desk.store.keys).read(desk.store.keys.awaiting_author, START, 9)
     assert unpack(data, FoundPost).bid.post_id == AUCTION_POST + 1
 
 

@@ -69,7 +69,7 @@ def test_a_stop_while_x_keeps_somebody_waiting(mood: Mood, x: SimulatedX, tmp_pa
         at_work(tmp_path / "data", neighbour.url, changed) as process,
     ):
         neighbour.turn(mood)
-        until(lambda: is_busy(process, supervisor.SWEEPER, supervisor.ANNOUNCER))
+        until(lambda: is_busy(process, supervisor.RECONCILER, supervisor.ANNOUNCER))
 
 
 @pytest.mark.requirement("SUP-1")

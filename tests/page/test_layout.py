@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from messages.base import Wei
 from messages.events import AnyEvent, BidAccepted, CharacterSpoke, EndExtended
 from tests.page.conftest import Clock, Visit, prepared, staging
-from tests.page.test_stage import PROGRAMME, STARTED, bids, shows
+from tests.page.test_stage import STARTED, UPCOMING, bids, shows
 from tests.staged import ENDS_MS, ETH, OPENS_MS, accepted, frozen, leader, named, opened, refused
 
 SCREENS = [(1920, 1080), (1280, 720), (390, 844), (320, 568), (844, 390), (820, 1180)]
@@ -117,7 +117,7 @@ def test_nothing_overlaps_is_cut_off_or_scrolls_sideways_on_any_screen(visit: Vi
         (3_910_500, [replace(named(1), winner=winner)], "label", "Sold to"),
     ]
     wrong = []
-    with staging(clock, programme=PROGRAMME, known_seq=1) as house:
+    with staging(clock, upcoming_days=UPCOMING, known_seq=1) as house:
         page = visit(house.public)
         for at_ms, events, element, text in steps:
             clock.at_ms = OPENS_MS + at_ms

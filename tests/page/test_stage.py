@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from adapters.http.server import HttpSettings
-from adapters.livestream.upcoming_days import Programme, coming
+from adapters.livestream.upcoming_days import UpcomingDays, coming
 from messages.base import Lot, Outcome, Wei
 from messages.events import (
     AuctionPaused,
@@ -26,7 +26,7 @@ from tests.staged import ENDS_MS, ETH, OPENS_MS, accepted, frozen, leader, named
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 STARTED = MarathonStarted(message_id="started", at_ms=OPENS_MS, days=3)
-PROGRAMME = Programme(
+UPCOMING = UpcomingDays(
     time_zone="America/New_York",
     days=tuple(
         coming(
@@ -58,7 +58,7 @@ def spoke(text: str) -> CharacterSpoke:
 @pytest.mark.requirement("LIV-3")
 def test_before_the_first_day_the_page_counts_down_to_it_and_shows_what_will_be_sold(visit: Visit) -> None:
     clock = Clock(OPENS_MS - DAY_MS - 61_500)
-    with staging(clock, programme=PROGRAMME) as house:
+    with staging(clock, upcoming_days=UPCOMING) as house:
         house.publish(STARTED)
         page = visit(house.public)
         shows(page, day="Day 1 of 3", badge="Coming up", title="Lot 1", token="Token 1", amount="0.1", unit="ETH")
@@ -71,7 +71,7 @@ def test_before_the_first_day_the_page_counts_down_to_it_and_shows_what_will_be_
 
 @pytest.mark.requirement("LIV-3")
 def test_a_running_day_shows_lot_leader_amount_next_minimum_bids_and_the_hosts_line(visit: Visit, clock: Clock) -> None:
-    with staging(clock, programme=PROGRAMME) as house:
+    with staging(clock, upcoming_days=UPCOMING) as house:
         house.publish(STARTED, prepared(), opened())
         page = visit(house.public)
         shows(page, label="Reserve", amount="0.1", who="Be the first to bid", next="0.1 ETH", line="")
@@ -91,7 +91,7 @@ def test_a_running_day_shows_lot_leader_amount_next_minimum_bids_and_the_hosts_l
 @pytest.mark.requirement("LIV-3", "SUP-4")
 def test_a_test_bid_is_marked_wherever_it_is_shown(visit: Visit, clock: Clock) -> None:
     made_up = replace(leader(2), injected=True)
-    with staging(clock, programme=PROGRAMME) as house:
+    with staging(clock, upcoming_days=UPCOMING) as house:
         house.publish(prepared(), opened(), accepted(1), replace(accepted(2), injected=True))
         page = visit(house.public)
         marks = page.locator(".test:visible")
@@ -143,7 +143,7 @@ def test_between_two_words_of_the_server_the_seconds_go_on(visit: Visit) -> None
 @pytest.mark.requirement("LIV-3")
 def test_the_last_minute_stands_out_and_a_late_bid_visibly_extends_it(visit: Visit) -> None:
     clock = Clock(ENDS_MS - MINUTE_MS - 500)
-    with staging(clock, programme=PROGRAMME) as house:
+    with staging(clock, upcoming_days=UPCOMING) as house:
         house.publish(prepared(), opened(), accepted(1))
         page = visit(house.public)
         body = page.locator("body")
@@ -210,7 +210,7 @@ def test_a_refusal_is_shown_for_a_moment_with_its_reason_and_what_would_have_bee
 @pytest.mark.requirement("LIV-3", "BID-5")
 def test_after_the_end_the_page_says_that_the_last_bids_are_checked_and_then_names_the_winner(visit: Visit) -> None:
     clock = Clock(ENDS_MS + 1_000)
-    with staging(clock, programme=PROGRAMME) as house:
+    with staging(clock, upcoming_days=UPCOMING) as house:
         house.publish(STARTED, prepared(), opened(), accepted(1), accepted(2))
         page = visit(house.public)
         shows(page, time="00:00", time_label="Time is up")
@@ -262,7 +262,7 @@ def test_a_day_that_is_voided_shows_since_when_and_names_no_leader(visit: Visit)
 @pytest.mark.requirement("LIV-3")
 def test_a_page_left_open_through_three_days_shows_each_and_keeps_nothing_of_the_last(visit: Visit) -> None:
     clock = Clock()
-    with staging(clock, programme=PROGRAMME) as house:
+    with staging(clock, upcoming_days=UPCOMING) as house:
         house.publish(STARTED)
         page = visit(house.public)
         page.evaluate("window.stayed = true")  # gone with the first reload
@@ -318,7 +318,7 @@ def test_over_a_video_the_page_has_no_ground_of_its_own(visit: Visit, clock: Clo
 
 @pytest.mark.requirement("LIV-3")
 def test_a_phone_gets_a_link_to_the_auction_post_unless_posts_are_simulated(visit: Visit, clock: Clock) -> None:
-    with staging(clock, programme=Programme(posts_url="https://x.example/i/")) as house:
+    with staging(clock, upcoming_days=UpcomingDays(posts_url="https://x.example/i/")) as house:
         house.publish(prepared(), opened())
         link = visit(house.public, 390, 844).get_by_role("link", name="Bid on X")
         expect(link).to_have_attribute("href", f"https://x.example/i/{post_id(0)}")

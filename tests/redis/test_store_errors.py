@@ -230,8 +230,8 @@ def other_memory(place: Place) -> Healing:
     """The store has another history of this auction than the actor remembers."""
     heads = place.stage.keys.heads
     head = place.client.hget(heads, "m-01")
-    incarnation, sequence, chain = head.split(b" ")
-    place.client.hset(heads, "m-01", b" ".join((incarnation, sequence, chain[::-1])))
+    incarnation, sequence, chain_hash = head.split(b" ")
+    place.client.hset(heads, "m-01", b" ".join((incarnation, sequence, chain_hash[::-1])))
     return lambda: place.client.hset(heads, "m-01", head)
 
 

@@ -11,7 +11,7 @@ from adapters.redis.checkpoint import seal, unseal
 from adapters.redis.journal import TAIL_CHUNK
 from adapters.redis.log import LogReader
 from ledger.entry import LogDamaged
-from ledger.hash_chain import Difference, Head, first_link, verify_chain
+from ledger.hash_chain import Difference, Head, first_hash, verify_chain
 from messages.codec import pack, reader_of, unpack
 
 
@@ -125,7 +125,7 @@ def test_a_checkpoint_that_is_ahead_of_the_log_is_passed_over(store, event, capl
     incarnation = store.client.hget(store.keys.heads, "m-01").split(b" ")[0].decode()
     first, second = LogReader(store.client, store.keys).read(0, 2)
     store.client.xdel(store.keys.log, f"{second.last_seq}-{second.count}")
-    store.client.hset(store.keys.heads, "m-01", f"{incarnation} 1 {first.chain}")
+    store.client.hset(store.keys.heads, "m-01", f"{incarnation} 1 {first.chain_hash}")
     store.client.set(store.keys.seq, 1)
     assert recover(store, "m-01") == [1]
     assert "the log only at 1" in caplog.text
@@ -211,7 +211,7 @@ def test_a_checkpoint_of_another_history_or_type_is_passed_over(store, event, ca
     journal.commit([event()], checkpoint=pack([1]))
     key = store.keys.checkpoint("m-01")
     sound = unseal(store.client.get(key))
-    store.client.set(key, seal(msgspec.structs.replace(sound, chain=64 * "c")))
+    store.client.set(key, seal(msgspec.structs.replace(sound, chain_hash=64 * "c")))
     assert recover(store, "m-01") == [1]
     assert "its event 1 is not the log's" in caplog.text
     store.client.delete(key)
@@ -225,7 +225,7 @@ def test_a_checkpoint_that_knows_no_chain_is_taken_from_an_older_version(store, 
     journal.begin()
     journal.commit([event()], checkpoint=pack([1]))
     key = store.keys.checkpoint("m-01")
-    store.client.set(key, seal(msgspec.structs.replace(unseal(store.client.get(key)), chain="")))
+    store.client.set(key, seal(msgspec.structs.replace(unseal(store.client.get(key)), chain_hash="")))
     journal.commit([event()])
     assert recover(store, "m-01") == [1, 2]
 
@@ -274,10 +274,10 @@ def test_events_that_were_miscounted_or_cannot_be_read_are_found(store, event):
     journal.begin()
     journal.commit([event(), event()])
     (entry,) = LogReader(store.client, store.keys).read(0, 1)
-    assert verify_chain([entry], {"m-01": Head(2, entry.chain)}) is None
+    assert verify_chain([entry], {"m-01": Head(2, entry.chain_hash)}) is None
     assert "counted as 1" in verify_chain([replace(entry, count=1)]).what
-    assert "the log ends at" in verify_chain([entry], {"m-01": Head(3, entry.chain)}).what
-    assert verify_chain([], {"m-01": Head(0, first_link("m-01"))}) is None
+    assert "the log ends at" in verify_chain([entry], {"m-01": Head(3, entry.chain_hash)}).what
+    assert verify_chain([], {"m-01": Head(0, first_hash("m-01"))}) is None
     unreadable = b"\x91\xc1"
-    chain = hashlib.sha256(first_link("m-01").encode() + unreadable).hexdigest()
-    assert "cannot be read" in verify_chain([replace(entry, count=1, data=unreadable, chain=chain)]).what
+    chain = hashlib.sha256(first_hash("m-01").encode() + unreadable).hexdigest()
+    assert "cannot be read" in verify_chain([replace(entry, count=1, data=unreadable, chain_hash=chain)]).what

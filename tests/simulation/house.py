@@ -219,10 +219,10 @@ class Hub:
     def on_stage(self) -> str | None:
         return self._stage.auction_id
 
-    def publish(self, heard: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
-        for seq, event in heard:
+    def publish(self, events: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
+        for seq, event in events:
             self._stage.fold(seq, event, seq in passing)
-        self._watch.shown(heard)
+        self._watch.shown(events)
 
     def state(self) -> FeedState:
         return FeedState(self._stage.state())

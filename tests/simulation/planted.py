@@ -20,12 +20,12 @@ from rich.progress import track
 from actors.announcer.actor import Announcer
 from actors.auction.actor import Auction
 from actors.twitter.completeness import Ask, Sweep
-from actors.twitter.recheck import Looked, SecondLook
+from actors.twitter.recheck import Looked, Recheck
 from adapters.redis.writes import Trim
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from auction import bidding
 from auction.day import AuctionDay
-from auction.fold import Verdict, judge, link_to
+from auction.fold import Verdict, judge, lead_after
 from auction.record import DayRecord
 from auction.standings import Standings
 from messages.codec import pack_batch
@@ -150,12 +150,12 @@ def folded_by_arrival() -> AbstractContextManager[None]:
         self._add(found)
         for post_id in withdrawn:
             self.bids[post_id].withdrawn = True
-        self.chain = [link for link in self.chain if not link.bid.withdrawn]
+        self.lead_history = [lead for lead in self.lead_history if not lead.bid.withdrawn]
         verdicts: list[Verdict] = []
         for bid in found:
             verdict = judge(self.rules, self.controls, self.leader, bid, self._own_posts[bid.bidder_id])
             if verdict.refusal is None:
-                self.chain.append(link_to(self.rules, self.controls, self.leader, bid))
+                self.chain.append(lead_after(self.rules, self.controls, self.leader, bid))
             verdicts.append(verdict)
         return sorted(verdicts, key=lambda verdict: verdict.bid.post_id), None
 
@@ -199,13 +199,13 @@ def one_pass_is_proof() -> AbstractContextManager[None]:
 
 
 def deletions_not_looked_up() -> AbstractContextManager[None]:
-    look = SecondLook._look
+    look = Recheck._look
 
     def plant(self: Any, post_ids: Any, now_ms: int) -> Looked:
         self._there.update(post_ids)
         return Looked([], look(self, post_ids, now_ms).auction_post)
 
-    return instead(SecondLook, "_look", plant)
+    return instead(Recheck, "_look", plant)
 
 
 def result_named_without_watermark() -> AbstractContextManager[None]:

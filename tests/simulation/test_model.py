@@ -12,7 +12,7 @@ from adapters.redis.client import execute
 from adapters.redis.errors import NotOwner, StoreError
 from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim, flatten
 from ledger.entry import LogDamaged
-from ledger.hash_chain import first_link, next_link
+from ledger.hash_chain import first_hash, next_hash
 from tests.simulation.model import ModelStore, SortedSet, Stream, write_id
 
 CALLS = 10_000
@@ -63,7 +63,7 @@ class Caller:
             token,
             f"i{self.random.randrange(10**6)}",
             writer,
-            first_link(writer),
+            first_hash(writer),
         )
 
     def maybe(self, right: Any, wrong: Any) -> Any:
@@ -71,12 +71,12 @@ class Caller:
 
     def commit(self) -> tuple[Any, ...]:
         writer = self.random.choice(WRITERS)
-        incarnation, sequence, chain = self.heads.get(writer, ("none", 0, first_link(writer)))
+        incarnation, sequence, chain_hash = self.heads.get(writer, ("none", 0, first_hash(writer)))
         if self.old_heads and self.random.random() < 0.04:
-            incarnation, sequence, chain = self.random.choice(self.old_heads)
+            incarnation, sequence, chain_hash = self.random.choice(self.old_heads)
         sequence, count = self.maybe(sequence, sequence + 1), self.random.choice((0, 1, 1, 2, 5))
         data = self.bytes() if count else b""
-        after = next_link(chain, data) if count else chain
+        after = next_hash(chain_hash, data) if count else chain_hash
         state = self.bytes() if self.random.random() < 0.2 else b""
         keys, values = flatten(self.some_write() for _ in range(self.random.randrange(5)))
         if keys and self.random.random() < 0.02:
@@ -87,7 +87,7 @@ class Caller:
             self.maybe(incarnation, "old"),
             writer,
             sequence,
-            self.maybe(chain, "00"),
+            self.maybe(chain_hash, "00"),
         )
         return (
             "FCALL",

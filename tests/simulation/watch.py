@@ -18,11 +18,11 @@ from adapters.redis.log import LogReader
 from adapters.redis.view import sealed
 from auction.audit import Auditor
 from auction.day import AuctionDay
-from auction.fold import Link
+from auction.fold import Lead
 from auction.record import DayState
 from auction.wording.posts import auction_post, result_post
 from ledger.entry import LogEntry
-from ledger.hash_chain import Head, first_link, next_link
+from ledger.hash_chain import Head, first_hash, next_hash
 from messages.base import Refusal
 from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid
@@ -117,10 +117,10 @@ class Watch:
                 if isinstance(each, PlaceBid):
                     self._received.setdefault((auction_id, each.post_id), self._world.now_ms)
 
-    def shown(self, heard: Iterable[tuple[int, AnyEvent]]) -> None:
+    def shown(self, events: Iterable[tuple[int, AnyEvent]]) -> None:
         """Viewers are shown these events, each with its seq."""
         self.look()
-        for seq, event in heard:
+        for seq, event in events:
             self.shown_count += 1
             if not 1 <= seq <= len(self.events) or self.events[seq - 1] != event:
                 self.wrong(f"viewers were shown {type(event).__name__} as seq {seq}, which is not what the log holds")
@@ -160,12 +160,14 @@ class Watch:
             self.wrong("a process runs two streams")
 
     def _take(self, entry: LogEntry) -> None:
-        head = self._heads.get(entry.writer) or Head(0, first_link(entry.writer))
+        head = self._heads.get(entry.writer) or Head(0, first_hash(entry.writer))
         if entry.first_seq != len(self.events) + 1:
             self.wrong(f"seq {len(self.events) + 1} is missing in the log")
-        if entry.first_writer_sequence != head.sequence + 1 or entry.chain != next_link(head.chain, entry.data):
+        if entry.first_writer_sequence != head.sequence + 1 or entry.chain_hash != next_hash(
+            head.chain_hash, entry.data
+        ):
             self.wrong(f"the chain of {entry.writer} is broken at seq {entry.first_seq}")
-        self._heads[entry.writer] = Head(head.sequence + entry.count, entry.chain)
+        self._heads[entry.writer] = Head(head.sequence + entry.count, entry.chain_hash)
         events = entry.events()
         if len(events) != entry.count:
             self.wrong(f"the entry at seq {entry.first_seq} holds {len(events)} events and says {entry.count}")
@@ -304,7 +306,7 @@ class Watch:
         """Checks what can be said only when everything is over."""
         self.look()
         for writer, head in self._log.heads().items():
-            if self._heads.get(writer, Head(0, first_link(writer))) != head:
+            if self._heads.get(writer, Head(0, first_hash(writer))) != head:
                 self.wrong(f"the head of {writer} is not where its chain ends in the log")
         for its in self.days.values():
             self._check_recovery(its)
@@ -422,9 +424,9 @@ def _same(one: AuctionDay, other: AuctionDay) -> bool:
 
 
 def _without_ends(state: DayState) -> DayState:
-    chain = [Link(link.bid, 0, link.minimum_wei) for link in state.chain]
-    assert all(link.ends_at_ms <= state.controls.ends_at_ms for link in state.chain if state.controls)
-    return msgspec.structs.replace(state, chain=chain)
+    chain = [Lead(lead.bid, 0, lead.minimum_wei) for lead in state.lead_history]
+    assert all(lead.ends_at_ms <= state.controls.ends_at_ms for lead in state.lead_history if state.controls)
+    return msgspec.structs.replace(state, lead_history=chain)
 
 
 def _may_come_late(event: AuctionEvent) -> bool:

@@ -67,8 +67,8 @@ MUTATIONS = (
     Mutation(
         "who asked the dying is answered",
         "supervision/actor.py",
-        "        for letter in self.__in_hand:\n",
-        "        for letter in ():\n",
+        "        for envelope in self.__in_hand:\n",
+        "        for envelope in ():\n",
         ("test_actor.py::test_an_actor_blocked_in_an_ask_on_a_dying_one_gets_an_answer",),
     ),
     Mutation(
@@ -99,8 +99,8 @@ MUTATIONS = (
     Mutation(
         "who waits for an answer is told at the close",
         "supervision/mailbox.py",
-        "        for letter in asked:\n",
-        "        for letter in ():\n",
+        "        for envelope in asked:\n",
+        "        for envelope in ():\n",
         ("test_mailbox.py::test_who_asked_is_told_at_the_close_instead_of_waiting_for_ever",),
     ),
     Mutation(
@@ -139,8 +139,8 @@ MUTATIONS = (
     Mutation(
         "actors never ask",
         "actors/listener.py",
-        '        """One event of the chain',
-        '        self.actor_ref.ask(event)\n        """One event of the chain',
+        '        """Take in one event that',
+        '        self.actor_ref.ask(event)\n        """Take in one event that',
         ("test_house_rules.py::test_no_actor_asks_another_so_no_answer_can_come_too_late_or_never",),
     ),
     Mutation(
@@ -321,8 +321,8 @@ MUTATIONS = (
     Mutation(
         "a poison is found by deciding one command at a time",
         "actors/auction/actor.py",
-        "        on_trial = self._suspects.on_trial\n",
-        "        on_trial = False\n",
+        "        isolated = self._suspects.isolated\n",
+        "        isolated = False\n",
         ("test_poison.py::test_a_bid_that_kills_three_times_becomes_a_dead_letter_and_the_rest_is_decided",),
     ),
     Mutation(
@@ -333,9 +333,9 @@ MUTATIONS = (
         ("test_poison.py::test_a_bid_that_kills_three_times_becomes_a_dead_letter_and_the_rest_is_decided",),
     ),
     Mutation(
-        "deaths on trial are outside the budget",
+        "deaths of isolated commands are outside the budget",
         "supervisor.py",
-        '    DiedOnTrial: "FINDING_POISON",\n',
+        '    DiedIsolated: "FINDING_POISON",\n',
         "",
         ("test_poison.py::test_several_poisons_in_one_batch_cost_one_restart_of_the_budget",),
     ),

@@ -96,7 +96,7 @@ class Stage:
 
     def unread(self) -> list[Any]:
         """What the dead actor left unread."""
-        return [letter.message for letter in self.mailbox.leave()]
+        return [envelope.message for envelope in self.mailbox.leave()]
 
 
 def fail_with(error: BaseException) -> Callable[[object], None]:

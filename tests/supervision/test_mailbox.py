@@ -15,7 +15,7 @@ pytestmark = pytest.mark.requirement("SUP-3")
 
 
 def messages(mailbox: Mailbox, most: int = 1_000) -> list[object]:
-    return [letter.message for letter in mailbox.take(most)]
+    return [envelope.message for envelope in mailbox.take(most)]
 
 
 def test_messages_come_out_in_order_and_in_batches() -> None:
@@ -41,9 +41,9 @@ def test_control_gets_through_a_full_data_lane_and_is_bounded_too() -> None:
     mailbox.offer("data")
     assert [mailbox.urge("control") for _ in range(CONTROL_SIZE)] == ["DELIVERED"] * CONTROL_SIZE
     assert mailbox.urge("control") is Delivery.FULL
-    letter = mailbox.take_control()
-    assert letter is not None
-    assert letter.message == "control"
+    envelope = mailbox.take_control()
+    assert envelope is not None
+    assert envelope.message == "control"
 
 
 def test_a_closed_mailbox_refuses_and_keeps_what_was_unread_for_the_successor() -> None:
@@ -67,7 +67,7 @@ def test_who_asked_is_told_at_the_close_instead_of_waiting_for_ever() -> None:
     mailbox.close()
     with pytest.raises(pykka.ActorDeadError):
         future.get(timeout=PATIENCE_S)
-    assert [letter.message for letter in mailbox.leave()] == ["note"]
+    assert [envelope.message for envelope in mailbox.leave()] == ["note"]
 
 
 def test_a_question_is_taken_alone() -> None:
@@ -109,7 +109,7 @@ def test_a_close_cannot_come_between_the_check_and_the_put() -> None:
     size.happens = lambda: (closing.start(), closing.join(0.1))
     assert mailbox.offer("message") is Delivery.DELIVERED
     closing.join(PATIENCE_S)
-    assert [letter.message for letter in mailbox.leave()] == ["message"]
+    assert [envelope.message for envelope in mailbox.leave()] == ["message"]
 
 
 def test_every_message_is_either_refused_or_handed_over_however_the_close_falls() -> None:
@@ -132,7 +132,7 @@ def test_every_message_is_either_refused_or_handed_over_however_the_close_falls(
         mailbox.close()
         for thread in threads:
             thread.join(PATIENCE_S)
-        assert sorted(taken + [letter.message for letter in mailbox.leave()]) == sorted(accepted)
+        assert sorted(taken + [envelope.message for envelope in mailbox.leave()]) == sorted(accepted)
 
 
 def test_tell_and_ask_through_pykka_raise_instead_of_blocking_when_full() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.auction.receipts import Histories
+from actors.auction.receipts import ReceiptReader
 from adapters.event_loop import LoopThread
 from adapters.redis.client import connect_async
 from adapters.redis.queue import Queue
@@ -34,8 +34,8 @@ def look(supervisor: Supervisor, store: Store, now_ms: int, url: str = "") -> Sa
     loop.start()
     client = connect_async(url or store.url, timeout_s=5)
     try:
-        histories = Histories(store.client, store.keys)
-        api = ProcessApi(supervisor, client, store.keys, ["m-01"], {}, lambda: now_ms, histories, "UTC")
+        receipt_reader = ReceiptReader(store.client, store.keys)
+        api = ProcessApi(supervisor, client, store.keys, ["m-01"], {}, lambda: now_ms, receipt_reader, "UTC")
         text = loop.submit(api.views(False, "").metrics()).result(20).decode()
         loop.submit(client.aclose()).result(20)
     finally:

@@ -7,7 +7,7 @@ import pytest
 
 import auction.bidding
 from actors.auction.actor import Auction
-from actors.auction.poison import DEATHS, GUILTY_KEPT, DiedOnTrial, Suspects
+from actors.auction.poison import DEATHS, QUARANTINED_KEPT, DiedIsolated, Suspects
 from actors.ports import StoreAccess
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
@@ -129,7 +129,7 @@ def test_a_bid_that_kills_three_times_becomes_a_dead_letter_and_the_rest_is_deci
     assert letter.entry_id.partition("-")[0].isdigit()
     assert tries.count("poison") == 3
     eventually(is_back(house.supervisor, DAY, 4))
-    assert status(house.supervisor, DAY).last_error.startswith(f"DiedOnTrial: tweet:{post_id(3)} cannot be decided")
+    assert status(house.supervisor, DAY).last_error.startswith(f"DiedIsolated: tweet:{post_id(3)} cannot be decided")
 
 
 def test_the_auction_that_has_put_poison_aside_lives_on_and_decides_in_batches_again(
@@ -210,23 +210,23 @@ def test_a_death_that_does_not_come_again_accuses_nobody(
     assert house.queue.dead_letters("0-0", 10) == []
 
 
-def test_what_is_remembered_of_the_guilty_is_bounded() -> None:
+def test_what_is_remembered_of_the_quarantined_is_bounded() -> None:
     suspects = Suspects()
-    for number in range(GUILTY_KEPT + 10):
+    for number in range(QUARANTINED_KEPT + 10):
         for _ in range(DEATHS):
             suspects.died_of([bid(number)], ValueError("broken"))
-        suspects.acquit()
-    assert len(suspects.guilty) == GUILTY_KEPT
-    assert bid(GUILTY_KEPT + 9).message_id in suspects.guilty
-    assert not suspects.on_trial
+        suspects.clear()
+    assert len(suspects.quarantined) == QUARANTINED_KEPT
+    assert bid(QUARANTINED_KEPT + 9).message_id in suspects.quarantined
+    assert not suspects.isolated
 
 
 def test_a_command_that_stands_twice_in_a_batch_has_killed_once() -> None:
     suspects = Suspects()
     for _ in range(DEATHS - 1):
         suspects.died_of([bid(1), bid(1), bid(1)], ValueError("broken"))
-    assert suspects.guilty == {}
+    assert suspects.quarantined == {}
 
 
 def test_the_deaths_on_trial_are_named_in_the_table_of_conditions() -> None:
-    assert CONDITIONS[DiedOnTrial] == "FINDING_POISON"
+    assert CONDITIONS[DiedIsolated] == "FINDING_POISON"

@@ -96,12 +96,12 @@ class Watcher(Follower):
         super().begin(process)
         self._supervisor = process.supervisor
 
-    def hear(self, event: AnyEvent) -> None:
+    def on_event(self, event: AnyEvent) -> None:
         if isinstance(event, PostMade):
             self.made.append(event)
         if isinstance(event, EndFrozen):
             self._frozen_ms = event.at_ms
-        super().hear(event)
+        super().on_event(event)
 
     def is_over(self) -> bool:
         """Whether there is nothing more to come; then `differences` says what is not as it must be."""

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import actors.auction.actor
 from actors.auction import day_shelf
-from actors.auction import receipts as histories
+from actors.auction import receipts as receipt_reader
 from actors.auction.actor import Auction
-from actors.auction.receipts import Histories, StillReading
+from actors.auction.receipts import ReceiptReader, StillReading
 from auction import standings
 from auction.fold import Verdict
 from auction.receipts import Receipt, receipt_of
@@ -57,22 +57,22 @@ def expected(auction: Auction) -> dict[int, Receipt]:
     return {one.bid.post_id: receipt_of(auction._day, one) for one in standings.verdicts()}
 
 
-def told(found: Histories, auction: Auction) -> dict[int, Receipt | None]:
+def told(found: ReceiptReader, auction: Auction) -> dict[int, Receipt | None]:
     asked = list(expected(auction))
     return dict(zip(asked, found.receipts(auction.auction_id, asked), strict=True))
 
 
 @pytest.mark.requirement("BID-10", "BID-11")
 def test_every_bid_is_told_as_it_stands_whoever_asks_when(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "ENTRIES_A_READ", 2)
-    auction, found = opened(stage), Histories(stage.client, stage.keys)
+    monkeypatch.setattr(receipt_reader, "ENTRIES_A_READ", 2)
+    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
     first = bid(stage, auction, 10, 1, "0.5")
     assert told(found, auction) == expected(auction)
     bid(stage, auction, 20, 2, "0.6"), bid(stage, auction, 30, 3, "0.61"), bid(stage, auction, 15, 4, "0.59")
     assert told(found, auction) == expected(auction)
     stage.queues.append(auction.auction_id, [WithdrawBid(message_id="w", post_id=first, cause="deleted")])
     stage.step(auction)
-    assert told(found, auction) == expected(auction) == told(Histories(stage.client, stage.keys), auction)
+    assert told(found, auction) == expected(auction) == told(ReceiptReader(stage.client, stage.keys), auction)
     stage.clock.goes_on(2 * HOUR_MS)
     stage.step(auction)
     swept = MarkSwept(message_id="s", swept_to_ms=stage.clock(), looked_again=True)
@@ -84,7 +84,7 @@ def test_every_bid_is_told_as_it_stands_whoever_asks_when(stage: Stage, monkeypa
 
 @pytest.mark.requirement("BID-10", "BID-11")
 def test_what_was_never_part_of_the_standing_is_told_too(stage: Stage) -> None:
-    auction, found = opened(stage), Histories(stage.client, stage.keys)
+    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
     stage.clock.goes_on(2 * HOUR_MS)
     stage.step(auction)
     stage.queues.append(auction.auction_id, [MarkSwept(message_id="s", swept_to_ms=stage.clock(), looked_again=True)])
@@ -98,7 +98,7 @@ def test_what_was_never_part_of_the_standing_is_told_too(stage: Stage) -> None:
 @pytest.mark.requirement("BID-11", "BID-7")
 def test_a_late_find_that_changes_no_leader_may_change_a_verdict(stage: Stage) -> None:
     auction = opened(stage, rules=msgspec.structs.replace(RULES, rate_limit_posts=1))
-    found = Histories(stage.client, stage.keys)
+    found = ReceiptReader(stage.client, stage.keys)
     bid(stage, auction, 20, 1, "0.01"), bid(stage, auction, 10, 1, "0.02")
     assert told(found, auction) == expected(auction)
     reasons = [receipt and receipt.reason for receipt in told(found, auction).values()]
@@ -108,15 +108,15 @@ def test_a_late_find_that_changes_no_leader_may_change_a_verdict(stage: Stage) -
 @pytest.mark.requirement("BID-10")
 def test_of_what_is_not_known_nothing_is_told(stage: Stage) -> None:
     opened(stage)
-    assert Histories(stage.client, stage.keys).receipts("m-01", [5]) == [None]
-    assert Histories(stage.client, stage.keys).receipts("m-09", [5]) == [None]
+    assert ReceiptReader(stage.client, stage.keys).receipts("m-01", [5]) == [None]
+    assert ReceiptReader(stage.client, stage.keys).receipts("m-09", [5]) == [None]
 
 
 @pytest.mark.requirement("BID-11", "QUE-4")
 def test_days_that_nobody_asks_for_are_forgotten_and_read_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "DAYS_KEPT", 1)
-    monkeypatch.setattr(histories, "ENTRIES_A_READ", 1)
-    found = Histories(stage.client, stage.keys)
+    monkeypatch.setattr(receipt_reader, "DAYS_KEPT", 1)
+    monkeypatch.setattr(receipt_reader, "ENTRIES_A_READ", 1)
+    found = ReceiptReader(stage.client, stage.keys)
     days = []
     for day in (1, 2, 3):
         days.append(opened(stage, day))
@@ -128,9 +128,9 @@ def test_days_that_nobody_asks_for_are_forgotten_and_read_again(stage: Stage, mo
 
 @pytest.mark.requirement("BID-11", "QUE-4")
 def test_a_long_log_is_read_in_several_questions(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "LONGEST_S", 0.0)
-    monkeypatch.setattr(histories, "ENTRIES_A_READ", 1)
-    auction, found = opened(stage), Histories(stage.client, stage.keys)
+    monkeypatch.setattr(receipt_reader, "LONGEST_S", 0.0)
+    monkeypatch.setattr(receipt_reader, "ENTRIES_A_READ", 1)
+    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
     post_id = bid(stage, auction, 10, 1, "0.5")
     refusals = 0
     while True:
@@ -139,7 +139,7 @@ def test_a_long_log_is_read_in_several_questions(stage: Stage, monkeypatch: pyte
             break
         except StillReading:
             refusals += 1
-            monkeypatch.setattr(histories, "LONGEST_S", 0.0 if refusals < 3 else 2.0)
+            monkeypatch.setattr(receipt_reader, "LONGEST_S", 0.0 if refusals < 3 else 2.0)
     assert receipt
     assert receipt.leading
     assert refusals == 3
@@ -156,7 +156,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
     monkeypatch.setattr(day_shelf, "SEGMENTS_PACKED", 1)
     monkeypatch.setattr(day_shelf, "SEGMENTS_OPEN", 1)
-    monkeypatch.setattr(histories, "TAIL_MOST", 5)
+    monkeypatch.setattr(receipt_reader, "TAIL_MOST", 5)
 
 
 def replayed(stage: Stage, auction_id: str) -> dict[int, Receipt]:
@@ -185,7 +185,7 @@ def test_whatever_a_day_brings_every_reply_is_told_as_a_replay_of_the_log_has_it
     rules, arrivals = made
     number = next(_numbers)
     stage.clock.now_ms = OPENS_MS
-    auction, found = stage.auction(number), Histories(stage.client, stage.keys)
+    auction, found = stage.auction(number), ReceiptReader(stage.client, stage.keys)
     early, late = reply(1_000, 9, "5", serial=77), reply(2_000, 8, "7", serial=78)
     order = msgspec.structs.replace(OPENING[0], rules=rules, auction_id=auction.auction_id, day=number)
     edges = sorted({0, len(arrivals), *(cut % (len(arrivals) + 1) for cut in cuts)})
@@ -198,7 +198,9 @@ def test_whatever_a_day_brings_every_reply_is_told_as_a_replay_of_the_log_has_it
         expected = replayed(stage, auction.auction_id)
         if asked_always or batch is AT_ITS_END:
             assert found.receipts(auction.auction_id, list(expected)) == list(expected.values())
-    assert Histories(stage.client, stage.keys).receipts(auction.auction_id, list(expected)) == list(expected.values())
+    assert ReceiptReader(stage.client, stage.keys).receipts(auction.auction_id, list(expected)) == list(
+        expected.values()
+    )
     assert {early.post_id, late.post_id} <= expected.keys()
     stage.leave(auction.auction_id)
 
@@ -206,7 +208,7 @@ def test_whatever_a_day_brings_every_reply_is_told_as_a_replay_of_the_log_has_it
 @pytest.mark.requirement("QUE-4")
 @pytest.mark.parametrize("damaged", ["a segment", "a segment looked into before", "both checkpoints"])
 def test_what_is_damaged_in_the_store_is_read_from_the_log(stage: Stage, small: None, damaged: str) -> None:
-    auction, found = opened(stage), Histories(stage.client, stage.keys)
+    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
     for second in range(10, 30):
         bid(stage, auction, second, second, f"0.{second}")
     if damaged == "a segment looked into before":
@@ -227,12 +229,12 @@ def test_a_day_that_is_over_is_told_without_its_log(stage: Stage) -> None:
     stage.queues.append(auction.auction_id, [MarkSwept(message_id="s", swept_to_ms=stage.clock(), looked_again=True)])
     stage.step(auction)
     stage.client.delete(stage.keys.log)
-    assert told(Histories(stage.client, stage.keys), auction) == expected(auction)
+    assert told(ReceiptReader(stage.client, stage.keys), auction) == expected(auction)
 
 
 @pytest.mark.requirement("QUE-4")
 def test_many_bids_are_kept_in_little_memory(stage: Stage) -> None:
-    auction, found = opened(stage), Histories(stage.client, stage.keys)
+    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
     auction_post = int(stage.client.hget(stage.keys.day(1), "post_id"))
     posts = [first_id_at(stage.clock() - 49_000) + number for number in range(1, 80_001)]
     for begin in range(0, len(posts), 1_000):
@@ -251,7 +253,7 @@ def test_many_bids_are_kept_in_little_memory(stage: Stage) -> None:
     assert [receipt and receipt.reason for receipt in told_so_far] == ["BELOW_RESERVE"] * len(asked)
     tracemalloc.start()
     try:
-        patiently(fresh := Histories(stage.client, stage.keys), asked)
+        patiently(fresh := ReceiptReader(stage.client, stage.keys), asked)
         gc.collect()
         kept, peak = tracemalloc.get_traced_memory()
     finally:
@@ -261,7 +263,7 @@ def test_many_bids_are_kept_in_little_memory(stage: Stage) -> None:
     assert peak < 400 * len(posts)
 
 
-def patiently(found: Histories, posts: list[int]) -> list[Receipt | None]:
+def patiently(found: ReceiptReader, posts: list[int]) -> list[Receipt | None]:
     while True:
         try:
             return found.receipts("m-01", posts)

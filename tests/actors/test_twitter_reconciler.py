@@ -9,7 +9,7 @@ import pytest
 from actors.auction.actor import Auction
 from actors.twitter.completeness import unpacked
 from actors.twitter.conversation import Timing
-from actors.twitter.reconciler import TwitterSweeper
+from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.queue import DeadLetter
 from adapters.x import Budget, Page, XClient
@@ -48,13 +48,13 @@ class Counting(XClient):
 
 
 @pytest.fixture
-def sweeper(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterSweeper]:
-    """Puts a sweeper on the stage, in place of the one before it, which crashes."""
+def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconciler]:
+    """Puts a reconciler on the stage, in place of the one before it, which crashes."""
 
-    def make(client: XClient | None = None) -> TwitterSweeper:
+    def make(client: XClient | None = None) -> TwitterReconciler:
         return stage.enter(
-            "sweeper",
-            lambda context: TwitterSweeper(
+            "reconciler",
+            lambda context: TwitterReconciler(
                 context, stage.access, stage.clock, client or x_client(), TIMING, 3, "scheduler"
             ),
         )
@@ -77,12 +77,12 @@ def marks(stage: Stage) -> list[int]:
 
 @pytest.mark.requirement("X-3", "QUE-1")
 def test_a_sweep_finds_what_the_stream_did_not_bring_and_queues_it_once(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     made = [x.reply("ann", f"0.{n} ETH #AuctionDay", post, delivery_ms=[]) for n in (2, 3)]
     ahead(stage)
-    actor = sweeper()
+    actor = reconciler()
     stage.step(actor)
     assert bids(stage) == made
     assert {command.source for command in stage.queued("m-01")} == {"search"}
@@ -98,12 +98,12 @@ def test_a_sweep_finds_what_the_stream_did_not_bring_and_queues_it_once(
 
 @pytest.mark.requirement("X-3", "BID-5")
 def test_a_time_is_proven_by_two_equal_passes_a_lag_apart(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     x.reply("ann", "0.2 ETH #AuctionDay", post)
     ahead(stage)
-    actor = sweeper()
+    actor = reconciler()
     first_ms = stage.clock() - TIMING.search_lag_ms
     stage.step(actor)
     stage.clock.goes_on(TIMING.lag_ms - 1)
@@ -118,11 +118,11 @@ def test_a_time_is_proven_by_two_equal_passes_a_lag_apart(
 
 @pytest.mark.requirement("X-3", "BID-5")
 def test_a_post_that_comes_up_late_is_found_and_no_mark_is_given_across_it(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     ahead(stage)
-    actor = sweeper()
+    actor = reconciler()
     stage.step(actor)
     late = x.reply("ann", "0.2 ETH #AuctionDay", post)
     second_ms = stage.clock() + TIMING.interval_ms - TIMING.search_lag_ms
@@ -136,11 +136,11 @@ def test_a_post_that_comes_up_late_is_found_and_no_mark_is_given_across_it(
 
 @pytest.mark.requirement("X-3")
 def test_looks_are_as_frequent_as_configured_and_at_once_when_something_may_be_missing(
-    stage: Stage, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     open_on_x()
     client = x_client(Counting)
-    actor = sweeper(client)
+    actor = reconciler(client)
     stage.step(actor)
     assert client.searches == 0, "nothing is old enough to be found for sure"
     ahead(stage)
@@ -162,12 +162,12 @@ def test_looks_are_as_frequent_as_configured_and_at_once_when_something_may_be_m
 
 @pytest.mark.requirement("X-3", "X-4", "BID-5")
 def test_a_search_that_fails_is_made_later_and_proves_nothing(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     ahead(stage)
     client = x_client(Counting)
-    actor = sweeper(client)
+    actor = reconciler(client)
     stage.step(actor)
     x.tell("faults", kind="http_503", count=2, **SEARCH)
     for searches in (2, 3):
@@ -182,14 +182,14 @@ def test_a_search_that_fails_is_made_later_and_proves_nothing(
 
 @pytest.mark.requirement("X-3", "BID-5")
 def test_a_day_of_forty_longest_posts_is_swept_complete_and_is_no_outage(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     longest = "0.2 ETH #AuctionDay " + "𠀀" * 24_980
     made = [x.reply("ann", longest, post, delivery_ms=[]) for _ in range(40)]
     ahead(stage)
     client = x_client(Counting)
-    actor, known_ms = sweeper(client), stage.clock() - TIMING.search_lag_ms
+    actor, known_ms = reconciler(client), stage.clock() - TIMING.search_lag_ms
     stage.step(actor)
     assert sorted(bids(stage)) == made
     stage.clock.goes_on(TIMING.lag_ms)
@@ -208,10 +208,10 @@ def posted_before_the_end(stage: Stage, x: SimulatedX, post: int, *amounts: str)
 
 @pytest.mark.requirement("X-6", "BID-5", "BID-8")
 def test_who_is_gone_only_after_the_end_is_bound_and_the_close_goes_on(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
-    actor = sweeper()
+    actor = reconciler()
     made = posted_before_the_end(stage, x, post, "0.2", "0.3", "0.4", "0.5")
     stage.step(actor, auction)
     assert stage.current()["leader_post_id"] == str(made[3])
@@ -232,10 +232,10 @@ def test_who_is_gone_only_after_the_end_is_bound_and_the_close_goes_on(
 
 @pytest.mark.requirement("X-4", "X-6", "BID-5")
 def test_while_nobody_can_say_who_is_gone_all_is_found_and_no_result_is_named(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
-    actor = sweeper()
+    actor = reconciler()
     made = posted_before_the_end(stage, x, post, "0.2", "0.3")
     stage.step(actor, auction)
     x.tell("delete", id=str(made[1]))
@@ -249,14 +249,14 @@ def test_while_nobody_can_say_who_is_gone_all_is_found_and_no_result_is_named(
             x.tell("faults", kind="http_503", count=1, **LOOKUP)
             return super().lookup(ids)
 
-    actor = sweeper(x_client(CannotLookUp))
+    actor = reconciler(x_client(CannotLookUp))
     for _ in range(5):
         stage.step(actor, auction)
         stage.clock.goes_on(TIMING.interval_ms)
     assert stage.logged(WatermarkMoved)[-1].watermark_ms >= stage.logged(EndFrozen)[0].ends_at_ms
     assert not [event for event in stage.logged(WatermarkMoved) if event.looked_again]
     assert stage.logged(ResultNamed) == []
-    actor = sweeper()
+    actor = reconciler()
     for _ in range(3):
         stage.step(actor, auction)
         stage.clock.goes_on(TIMING.lag_ms)
@@ -264,23 +264,23 @@ def test_while_nobody_can_say_who_is_gone_all_is_found_and_no_result_is_named(
 
 
 @pytest.mark.requirement("SUP-3", "X-3", "BID-5", "LIFE-3")
-def test_a_day_is_closed_however_often_the_sweeper_starts_anew(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+def test_a_day_is_closed_however_often_the_reconciler_starts_anew(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     made = posted_before_the_end(stage, x, post, "0.2", "0.3")
     stage.clock.goes_on(30_000)
     for _ in range(3):
-        stage.step(sweeper(), auction)  # the same look again: the lag has not passed
+        stage.step(reconciler(), auction)  # the same look again: the lag has not passed
     ends_at_ms = stage.logged(EndFrozen)[0].ends_at_ms
     assert not [moved for moved in stage.logged(WatermarkMoved) if moved.watermark_ms >= ends_at_ms]
     assert stage.logged(ResultNamed) == []
     stage.clock.goes_on(TIMING.lag_ms)
-    stage.step(sweeper(), auction)  # the second look of another process proves what the first one has seen
+    stage.step(reconciler(), auction)  # the second look of another process proves what the first one has seen
     assert stage.logged(WatermarkMoved)[-1].watermark_ms >= ends_at_ms
     assert stage.logged(ResultNamed) == []
-    stage.step(sweeper(), auction)  # goes on from the watermark: nothing has to be proven again
-    stage.step(sweeper(), auction)
+    stage.step(reconciler(), auction)  # goes on from the watermark: nothing has to be proven again
+    stage.step(reconciler(), auction)
     [result] = stage.logged(ResultNamed)
     assert (result.outcome, result.winner.post_id) == (Outcome.SOLD, made[1])
     assert len(stage.logged(BidAccepted, BidRefused)) == 2
@@ -289,12 +289,12 @@ def test_a_day_is_closed_however_often_the_sweeper_starts_anew(
 
 @pytest.mark.requirement("SUP-3", "X-3", "BID-5")
 def test_a_machine_whose_clock_is_behind_goes_on_from_the_looks_of_the_process_before(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     posted_before_the_end(stage, x, post, "0.2")
     stage.clock.goes_on(30_000)
-    stage.step(sweeper(), auction)
+    stage.step(reconciler(), auction)
     stage.clock.goes_on(TIMING.lag_ms)
     client = x_client()
 
@@ -303,7 +303,7 @@ def test_a_machine_whose_clock_is_behind_goes_on_from_the_looks_of_the_process_b
         return stage.clock() - (HOUR_MS if client.clock.unread_s() == float("inf") else 0)
 
     after = stage.enter(
-        "sweeper", lambda context: TwitterSweeper(context, stage.access, clock, client, TIMING, 3, "scheduler")
+        "reconciler", lambda context: TwitterReconciler(context, stage.access, clock, client, TIMING, 3, "scheduler")
     )
     stage.step(after, auction)
     assert stage.logged(WatermarkMoved)[-1].watermark_ms >= stage.logged(EndFrozen)[0].ends_at_ms
@@ -312,15 +312,15 @@ def test_a_machine_whose_clock_is_behind_goes_on_from_the_looks_of_the_process_b
 @pytest.mark.requirement("RED-4", "SUP-3", "X-3")
 @pytest.mark.parametrize("stored", [b"", b"\xff", b"[]", b'{"search": [[1, 2]]}', b'{"search": [["", 2, 3, ""]]}'])
 def test_looks_that_cannot_be_read_are_made_anew(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper], stored: bytes
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler], stored: bytes
 ) -> None:
     auction, post = open_on_x()
     posted_before_the_end(stage, x, post, "0.2")
-    stage.step(sweeper(), auction)
+    stage.step(reconciler(), auction)
     assert any(unpacked(stage.client.get(stage.keys.looked("m-01"))).values())
     stage.client.set(stage.keys.looked("m-01"), stored)
     stage.clock.goes_on(30_000)
-    actor = sweeper()
+    actor = reconciler()
     for _ in range(3):
         stage.step(actor, auction)
         stage.clock.goes_on(TIMING.lag_ms)
@@ -329,7 +329,7 @@ def test_looks_that_cannot_be_read_are_made_anew(
 
 @pytest.mark.requirement("X-4", "SUP-3")
 def test_a_process_that_comes_after_does_not_ask_beyond_the_window_that_its_predecessor_has_used_up(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     x.reply("ann", "0.2 ETH #AuctionDay", post)
@@ -341,13 +341,13 @@ def test_a_process_that_comes_after_does_not_ask_beyond_the_window_that_its_pred
     ahead(stage)
     x.tell("rates", endpoint=endpoint, limit=1)
     try:
-        first = sweeper()
+        first = reconciler()
         for _ in range(2):  # the second time it is held back
             stage.step(first)
             stage.clock.goes_on(TIMING.interval_ms)
         before = exceeded()
         for _ in range(2):
-            stage.step(sweeper(x_client(budget=Budget({}))))
+            stage.step(reconciler(x_client(budget=Budget({}))))
         assert exceeded() == before
     finally:
         x.tell("rates", endpoint=endpoint, limit=450)
@@ -355,11 +355,11 @@ def test_a_process_that_comes_after_does_not_ask_beyond_the_window_that_its_pred
 
 @pytest.mark.requirement("X-3")
 def test_a_day_with_a_result_is_not_swept_any_more(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     client = x_client(Counting)
-    actor = sweeper(client)
+    actor = reconciler(client)
     posted_before_the_end(stage, x, post, "0.2")
     stage.clock.goes_on(30_000)
     stage.step(auction, actor)
@@ -369,24 +369,24 @@ def test_a_day_with_a_result_is_not_swept_any_more(
     searches = client.searches
     stage.step(actor)
     stage.clock.goes_on(HOUR_MS)
-    stage.step(actor, sweeper(client))
+    stage.step(actor, reconciler(client))
     assert client.searches == searches
 
 
 @pytest.mark.requirement("LIFE-6", "SUP-3")
 def test_when_x_is_back_the_house_is_told_how_long_it_was_away_whoever_died_meanwhile(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     open_on_x()
     ahead(stage)
     x.tell("faults", kind="http_503", rate=1.0, **SEARCH)
     from_ms = stage.clock()
     for _ in range(3):
-        stage.step(sweeper())
+        stage.step(reconciler())
         stage.clock.goes_on(10_000)
     assert stage.client.get(stage.keys.x_away) == str(from_ms).encode()
     x.tell("faults", kind="http_503", rate=0.0, **SEARCH)
-    actor = sweeper()
+    actor = reconciler()
     stage.step(actor, actor)
     [told] = stage.queued("house")
     assert isinstance(told, MakeUpFor)
@@ -403,14 +403,14 @@ def test_a_stumble_of_x_and_a_limit_of_our_own_are_no_outage(
     stage: Stage,
     x: SimulatedX,
     open_on_x: OpenOnX,
-    sweeper: Callable[..., TwitterSweeper],
+    reconciler: Callable[..., TwitterReconciler],
 ) -> None:
     open_on_x()
     ahead(stage)
     x.tell("faults", kind=kind, count=1, **SEARCH)
-    stage.step(sweeper())
+    stage.step(reconciler())
     stage.clock.goes_on(away_ms)
-    stage.step(sweeper())
+    stage.step(reconciler())
     assert stage.queued("house") == []
     assert not stage.client.exists(stage.keys.x_away)
 
@@ -429,18 +429,18 @@ class Counted(Budget):
 
 @pytest.mark.requirement("X-3", "SUP-3")
 def test_each_turn_makes_one_request_however_many_have_replied(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     _, post = open_on_x()
     made = [x.reply(f"crowd{n % 9}", f"0.{n} ETH #AuctionDay", post, delivery_ms=[]) for n in range(1, 231)]
     ahead(stage)
     budget = Counted()
-    actor = sweeper(x_client(budget=budget))
+    actor = reconciler(x_client(budget=budget))
     actor.tick()
     assert budget.made == {"rules": 1, "me": 1}, "the keys are looked at"
-    while letters := actor.context.mailbox.take(1):
+    while envelopes := actor.context.mailbox.take(1):
         before = budget.made.total()
-        actor.handle_batch([letter.message for letter in letters])
+        actor.handle_batch([envelope.message for envelope in envelopes])
         assert budget.made.total() <= before + 1
     assert budget.made == {"rules": 1, "me": 1, "search": 3, "mentions": 3, "lookup": 1}
     assert sorted(bids(stage)) == made, "each once, though both sources have it"
@@ -457,10 +457,10 @@ def test_each_turn_makes_one_request_however_many_have_replied(
     ],
 )
 def test_what_one_endpoint_finds_counts_while_another_one_fails_and_only_the_proof_waits(
-    kind: str, fails: str, stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    kind: str, fails: str, stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
-    actor = sweeper()
+    actor = reconciler()
     stage.step(actor)
     x.tell("faults", kind=kind, rate=1.0, method="GET", path=fails)
     made = posted_before_the_end(stage, x, post, "0.2", "0.3")
@@ -479,12 +479,12 @@ def test_what_one_endpoint_finds_counts_while_another_one_fails_and_only_the_pro
 
 
 @pytest.mark.requirement("LIFE-6", "X-4")
-def test_a_sweeper_that_has_asked_nothing_does_not_take_x_for_back(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+def test_a_reconciler_that_has_asked_nothing_does_not_take_x_for_back(
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     open_on_x()
     stage.client.set(stage.keys.x_away, stage.clock() - HOUR_MS)
-    actor = sweeper()
+    actor = reconciler()
     stage.step(actor, actor)
     assert stage.client.exists(stage.keys.x_away), "nothing is old enough to be asked for"
     ahead(stage)
@@ -495,11 +495,11 @@ def test_a_sweeper_that_has_asked_nothing_does_not_take_x_for_back(
 
 @pytest.mark.requirement("QUE-2", "BID-5")
 def test_an_auction_is_not_closed_while_a_post_of_it_lies_undecided_with_the_dead_letters(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     made = posted_before_the_end(stage, x, post, "0.2", "0.3")
-    actor = sweeper()
+    actor = reconciler()
     stage.step(actor, auction)
 
     def letter(data: bytes, auction_id: str = "m-01") -> str:
@@ -526,10 +526,10 @@ def test_an_auction_is_not_closed_while_a_post_of_it_lies_undecided_with_the_dea
 
 @pytest.mark.requirement("LIFE-5", "X-3", "BID-4")
 def test_a_bid_that_only_a_sweep_finds_moves_the_end_which_is_not_frozen_before_and_the_stream_is_told_to_be_deaf(
-    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
-    actor = sweeper()
+    actor = reconciler()
     made = x.reply("ann", "0.2 ETH #AuctionDay", post)
     x.reply("cid", "what a nice lot", post)
     ahead(stage)
@@ -555,7 +555,7 @@ def test_a_bid_that_only_a_sweep_finds_moves_the_end_which_is_not_frozen_before_
 
 @pytest.mark.requirement("X-3", "X-1")
 def test_a_stream_that_brings_half_of_what_a_search_finds_is_not_deaf(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, sweeper: Callable[..., TwitterSweeper]
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX, reconciler: Callable[..., TwitterReconciler]
 ) -> None:
     auction, post = open_on_x()
     for n in (2, 3):
@@ -564,7 +564,7 @@ def test_a_stream_that_brings_half_of_what_a_search_finds_is_not_deaf(
     stage.queues.append("m-01", [brought.bid])
     stage.step(auction)
     ahead(stage)
-    stage.step(sweeper())
+    stage.step(reconciler())
     assert len(bids(stage)) == 2
     assert "deaf_stream:m-01" not in alarms.sounding()
 

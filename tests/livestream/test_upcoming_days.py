@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.livestream.frames import Stage
-from adapters.livestream.upcoming_days import Programme, coming
+from adapters.livestream.upcoming_days import UpcomingDays, coming
 from messages.base import Lot, Wei
 from messages.events import AuctionOpened, DayAdded, DayVoided, MarathonStarted
 
@@ -25,10 +25,10 @@ ADDED = DayAdded(
 @pytest.mark.requirement("LIFE-6", "LIFE-8")
 def test_a_day_that_is_dropped_leaves_the_programme_and_one_that_is_added_joins_it_once() -> None:
     days = tuple(coming(day, 10 * day, 10 * day + 5, LOT, Wei(10**17)) for day in (1, 2))
-    programme = Programme(days=days)
+    upcoming_days = UpcomingDays(days=days)
     for event in (SKIPPED, ADDED, SKIPPED, ADDED):
-        programme = programme.after(event)
-    assert [(day.day, day.opens_at_ms, day.minimum) for day in programme.days] == [
+        upcoming_days = upcoming_days.after(event)
+    assert [(day.day, day.opens_at_ms, day.minimum) for day in upcoming_days.days] == [
         (1, 10, "0.1 ETH"),
         (3, 30, "0.1 ETH"),
     ]

@@ -39,7 +39,7 @@ def refuse(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         raise Refusal(response)
 
 
-class Asking:
+class BudgetedRequests:
     """Asks within the budget, which it may share with others, as the clock, which is read from the answers. For one
     thread."""
 
