@@ -46,7 +46,7 @@ class Standings:
     ) -> None:
         """Stand where another standing of the same controls stood, without folding anything again.
 
-        `bids` and `chain` are those at hand: what lies before them is in the segments.
+        `bids` and `lead_history` are those at hand: what lies before them is in the segments.
         """
         self.segments, self.held, self._withdrawn = list(segments), set(held), set(withdrawn)
         self._add(bids)
@@ -155,14 +155,6 @@ class Standings:
         self._unseal(post_id)
         self.bids[post_id].withdrawn = False
         return self.update((), changed=[post_id])[1]
-
-    def publish_end(self) -> None:
-        """What was shown holds: the end of the chain becomes a floor that no withdrawal takes back."""
-        self.controls.ends_at_ms = self.ends_at_ms
-
-    def freeze(self) -> None:
-        """The published end is final. Later finds count when posted before it, but extend nothing."""
-        self.controls.frozen = True
 
     # ---- packing away and unpacking
 
