@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auction.downtime_policy import HOUSE
-from auction.orders import ORDERS, POST, WHY_CHARACTERS
+from auction.orders import BIDDER, ORDERS, POST, WHY_CHARACTERS
 from auction.units import DAY_MS
 from messages.codec import UnreadableMessage, command_from_fields
 from messages.commands import ExtendAuction, Order
@@ -43,6 +43,6 @@ def ordered(name: str, fields: Mapping[str, Any], by: str, now_ms: int, on_stage
     assert isinstance(command, Order), "every order is one of these"
     if isinstance(command, ExtendAuction) and command.ends_at_ms > now_ms + FURTHEST_END_MS:
         raise UnreadableMessage("an end is never taken back: it may be at most 24 h away")
-    if kind.argument is POST and not 0 < getattr(command, POST.field) <= POST.most:
-        raise UnreadableMessage(f"{POST.field} is a positive number below 2^63")
+    if (about := kind.argument) in (POST, BIDDER) and not 0 < getattr(command, about.field) <= about.most:
+        raise UnreadableMessage(f"{about.field} is a positive number below 2^63")
     return queue, command

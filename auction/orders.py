@@ -198,7 +198,10 @@ ORDERS = {
         BidderUnbarred,
         BIDDER,
         changes=lambda order, controls, _: bool(controls.barred(order.bidder_id, order.from_ms)),
-        changes_house=lambda order, bars, _: any(bar.bidder_id == order.bidder_id for bar in bars),
+        # As an auction sees it: a bar that begins later is not lifted.
+        changes_house=lambda order, bars, _: any(
+            bar.bidder_id == order.bidder_id and bar.from_ms <= order.from_ms for bar in bars
+        ),
     ),
     "skip": OrderKind(
         SkipDay,
