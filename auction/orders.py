@@ -7,7 +7,8 @@ folding again.
 
 A new order touches four files: here a row, and a case of `take_order`; its command in `messages/commands`, its event in
 `messages/events`; and `controls`, where what it means for a bid is kept. For one that the house executes, the fourth is
-`actors/scheduler/actor`; one that the house also keeps and passes on to its auctions, as a ban, needs both.
+`actors/scheduler/actor`. Only one that the house also keeps and passes on to its auctions, as a ban, needs more: both
+of these, and `actors/scheduler/house_state`.
 """
 
 from collections.abc import Callable, Collection, Mapping
