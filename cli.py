@@ -7,30 +7,21 @@ from importlib import import_module
 
 import end_signals
 from adapters.redis.errors import StoreError
+from auction.orders import ORDERS
 from commands import standard_streams
 from commands.common import CommandError
 from ledger.entry import LogDamaged
 from settings import SettingsError
 
 # Each is a module of `commands`, with `EXAMPLE`, `add_options` and `run`; its docstring is what its --help says. What
-# operators order is one module for all of its names.
+# operators order is one module for all orders.
 COMMANDS = {
     "run": "the supervisor, long-lived",
     "demo": "a compressed marathon, everything simulated",
     "check-config": "validate the settings, print the marathon's calendar",
     "status": "the tree, the auction, queues, integrations",
     "parse-bid": "what a text bids, in wei, or why it is no bid",
-    "pause": "refuse bids from now on; the end moves by the pause",
-    "resume": "bids count again",
-    "extend": "move the end",
-    "void": "end the day without a winner",
-    "skip": "do not hold a day to come",
-    "name-result": "name the result of an overdue close as it stands",
-    "invalidate": "take a bid out",
-    "hold": "keep a bid from leading",
-    "release": "let a held bid count",
-    "ban": "what this bidder posts from now on does not count",
-    "unban": "what this bidder posts from now on counts again",
+    **{name: kind.summary for name, kind in ORDERS.items()},
     "inject": "a command into the running system",
     "scenario": "play a scenario and check what it expects",
     "bids": "the bid history of an auction or of a user",
@@ -39,9 +30,6 @@ COMMANDS = {
     "dead-letters": "what could not be decided: list, show, retry, discard",
     "repair": "make what is damaged in the store again from the log",
     "completion": "completion of these commands for a shell",
-}
-ORDERS = {
-    *("pause", "resume", "extend", "void", "skip", "name-result", "invalidate", "hold", "release", "ban", "unban"),
 }
 USAGE = 2
 INTERRUPTED = 130
@@ -60,9 +48,11 @@ def parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
         if name not in wanted:
             commands.add_parser(name, help=summary)
             continue
-        module = import_module("commands.order" if name in ORDERS else f"commands.{name.replace('-', '_')}")
-        example = f"auction-manager {name} {module.EXAMPLES[name]}" if name in ORDERS else module.EXAMPLE
-        command = commands.add_parser(name, help=summary, description=module.__doc__, epilog=f"example: {example}")
+        order = ORDERS.get(name)
+        module = import_module("commands.order" if order else f"commands.{name.replace('-', '_')}")
+        example = f"auction-manager {name} {order.example}" if order else module.EXAMPLE
+        about = f"`{name}`: {summary}. {module.__doc__}" if order else module.__doc__
+        command = commands.add_parser(name, help=summary, description=about, epilog=f"example: {example}")
         command.set_defaults(run=module.run, command=name)
         module.add_options(command)
     return whole

@@ -4,7 +4,6 @@ The words for what is true of a bid are those of `receipts`; what is posted on X
 """
 
 from datetime import UTC, datetime
-from typing import assert_never
 
 from auction.receipts import next_words
 from auction.standings import Standings
@@ -19,10 +18,7 @@ from messages.events import (
     BidderBarred,
     BidderRenamed,
     BidderUnbarred,
-    BidHeld,
-    BidInvalidated,
     BidRefused,
-    BidReleased,
     BidRestored,
     BidWithdrawn,
     ChainLogSeen,
@@ -50,19 +46,6 @@ from messages.events import (
     WatermarkMoved,
 )
 from messages.money import format_eth
-
-Ordered = (
-    AuctionPaused
-    | AuctionResumed
-    | BidderBarred
-    | BidderUnbarred
-    | BidHeld
-    | BidInvalidated
-    | BidReleased
-    | EndExtended
-    | ResultNamed
-)
-"""What an operator may have ordered: `by` whom, and `why`."""
 
 
 def host_line(event: AnyEvent) -> str | None:
@@ -169,7 +152,7 @@ def _told(event: AnyEvent) -> str:
             winner = event.winner
             named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
             mark = injected_mark(winner) if winner else ""
-            return f"result    {named}{mark}{_ordered(event) if event.by else ''}"
+            return f"result    {named}{mark}{_ordered(event.by, event.why) if event.by else ''}"
         case CharacterSpoke():
             return f"host      {event.text}"
         case DayStarted():
@@ -190,22 +173,20 @@ def _told(event: AnyEvent) -> str:
         case AuctionOpened():
             return f"{what} by post {event.post_id}, until {utc(event.ends_at_ms)}"
         case EndExtended() if event.by:
-            return f"{what} to {utc(event.ends_at_ms)}{_ordered(event)}"
+            return f"{what} to {utc(event.ends_at_ms)}{_ordered(event.by, event.why)}"
         case EndExtended():
             cause = "since the lead was lost by" if event.lead_lost else "by"
             return f"{what} to {utc(event.ends_at_ms)} {cause} {event.by_post_id}"
         case ClosingSoon():
             return f"{what}: {event.left_ms // 1000} s or less to {utc(event.ends_at_ms)}"
         case AuctionPaused():
-            return f"{what} from {utc(event.from_ms)}{_ordered(event)}"
+            return f"{what} from {utc(event.from_ms)}{_ordered(event.by, event.why)}"
         case AuctionResumed():
-            return f"{what} at {utc(event.until_ms)}, until {utc(event.ends_at_ms)}{_ordered(event)}"
-        case BidInvalidated() | BidHeld() | BidReleased():
-            return f"{what} {event.post_id}{_ordered(event)}"
+            return f"{what} at {utc(event.until_ms)}, until {utc(event.ends_at_ms)}{_ordered(event.by, event.why)}"
         case BidderBarred():
-            return f"{what} {event.bidder_id} from {utc(event.from_ms)}, {event.reason}{_ordered(event)}"
+            return f"{what} {event.bidder_id} from {utc(event.from_ms)}, {event.reason}{_ordered(event.by, event.why)}"
         case BidderUnbarred():
-            return f"{what} {event.bidder_id} from {utc(event.from_ms)}{_ordered(event)}"
+            return f"{what} {event.bidder_id} from {utc(event.from_ms)}{_ordered(event.by, event.why)}"
         case StrikeGiven():
             return f"{what} to {event.bidder_id}: {event.cause} ({event.post_id})"
         case StrikeLifted():
@@ -231,8 +212,9 @@ def _told(event: AnyEvent) -> str:
                 return what
             days = f"{event.sold} sold for {format_eth(event.total_wei)}, {event.unsold} unsold, {event.void} void"
             return f"{what}: {days}"
-        case _:
-            assert_never(event)
+        case _:  # an order that has no words of its own
+            about = getattr(event, "post_id", None) or getattr(event, "bidder_id", "")
+            return f"{what} {about}".rstrip() + _ordered(event.by, event.why)
 
 
 def injected_mark(bid: BidAccepted | BidRefused | Leader) -> str:
@@ -248,5 +230,5 @@ def leader_in_words(standings: Standings | None) -> str:
     return one_line(f"@{bid.bidder_handle} leads with {format_eth(Wei(bid.amount_wei or 0))} (post {bid.post_id})")
 
 
-def _ordered(event: Ordered) -> str:
-    return f" (ordered by {event.by}: {event.why})"
+def _ordered(by: str, why: str) -> str:
+    return f" (ordered by {by}: {why})"
