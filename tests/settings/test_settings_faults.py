@@ -126,7 +126,7 @@ FAULTS = [
     (
         "[rules]",
         f'[x]\nbearer_token = "{TOKEN}"\n[rules]',
-        "x.bearer_token: is a secret and never stands here; set AUCTION_",
+        "x.bearer_token: is a secret, which can only be set by AUCTION_",
     ),
     (
         "[rules]",
@@ -152,7 +152,7 @@ ENVIRONMENT_FAULTS = [
     ("AUCTION_MANAGER__MARATHON", "3", "marathon: must be a table of settings"),
     ("AUCTION_MANAGER_MARATHON_DAYS", "2", "marathon.days: AUCTION_MANAGER_MARATHON_DAYS is not read; did you mean"),
     ("AUCTION_MANAGER_X_BEARER_TOKN", TOKEN, "x.bearer_token: AUCTION_MANAGER_X_BEARER_TOKN is not read; did you mean"),
-    ("AUCTION_MANAGER__X__BEARER_TOKEN", TOKEN, "x.bearer_token: is a secret and never stands here"),
+    ("AUCTION_MANAGER__X__BEARER_TOKEN", TOKEN, "x.bearer_token: is a secret, which can only be set by"),
     ("AUCTION_MANAGER_X_BEARER_TOKEN", f"{TOKEN} {TOKEN}", "x.bearer_token: must be one line of printable ASCII"),
     ("AUCTION_MANAGER_X_BEARER_TOKEN_FILE", "/nowhere/token", "x.bearer_token: cannot be read: No such file"),
     ("AUCTION_MANAGER_X_BEARER_TOKEN_FILE", "/", "x.bearer_token: cannot be read: Is a directory"),
