@@ -131,7 +131,7 @@ FAULTS = [
     (
         "[rules]",
         f'[http]\noperator_tokens = {{ a = "{TOKEN}" }}\n[rules]',
-        "http.operator_tokens: is a secret and never",
+        "http.operator_tokens: is a secret, which can",
     ),
     ("[rules]", f'[x]\nhandle = "{TOKEN}{TOKEN}"\n[rules]', "x.handle: this text of 82 characters is not a handle"),
     ("[rules]", f'[redis]\nurl = "redis://:{TOKEN[:20]}@h"\n[rules]', "redis.url: holds a password or a key"),
