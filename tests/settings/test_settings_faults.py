@@ -80,7 +80,7 @@ FAULTS = [
     ('"2027-03-01"', '"1999-03-01"', "marathon.first_date: 1999-03-01 is not between"),
     ('"15:00"', '"24:00"', "marathon.window_start: 24:00 is not a local time from 00:00 to 23:59"),
     ('"15:00"', '"3 pm"', "marathon.window_start: 3 pm is not a local time"),
-    ('"16:00"', '"15:00"', "marathon.window_end: is the start as well"),
+    ('"16:00"', '"15:00"', "marathon.window_end: is the same as window_start"),
     (
         "America/New_York",
         "New York",
