@@ -118,7 +118,7 @@ class Store:
 
 @dataclasses.dataclass(frozen=True)
 class Actors:
-    """The factories of all actors of one process, or the functions that make them."""
+    """Starts the actors of one process: each method is the factory of an actor, or returns the factory."""
 
     settings: Settings
     dependencies: Dependencies

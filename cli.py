@@ -45,7 +45,7 @@ ORDERS = {
 }
 USAGE = 2
 INTERRUPTED = 130
-NO_READER = 141  # the code of a program that SIGPIPE has ended, as others are whose output is not read to its end
+NO_READER = 141  # 128 + SIGPIPE, the code of programs whose output is not read to its end
 
 
 def parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ ANSWER_BYTES = 2**24
 
 
 class NoAnswer(Exception):
-    """Raised where no answer came, not in time, not in bounds or not as JSON; the text says which."""
+    """Raised where an answer is missing, late, too large or not JSON; the text says which."""
 
 
 def is_loopback(host: str) -> bool:

@@ -15,7 +15,7 @@ PRIVATE_UMASK = 0o077  # the umask of processes that write in a data directory
 
 
 def private_folder(path: Path) -> None:
-    """Creates the folder or, where this user owns it, closes it to all others.
+    """Creates the folder, or makes an existing one private that this user owns.
 
     Raises OSError; PermissionError for a folder of another user that is open to everybody.
     """

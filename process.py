@@ -149,7 +149,7 @@ class Process:
         try:
             stored = stored_plan(self.keys, execute(self.client, "GET", self.keys.config))
         except DamagedState as damaged:
-            log.error("the plan is made anew from the configuration: %s", damaged)
+            log.error("the stored plan of days is damaged and is made again from the configuration: %s", damaged)
         try:
             days = carried_on(where.plan, stored, self._house, wall_clock_ms(), where.further)
         except PlanRefused as refused:
@@ -193,7 +193,7 @@ class Process:
         """React to a store that lacks acknowledged events: actors and viewers read it anew, and X is swept again."""
         generation = new_token()
         execute(self.client, "SET", self.keys.generation, generation)
-        alarms.sound("history", f"the store has lost history ({why}): what X still has is swept again; run `audit`")
+        alarms.sound("history", f"the store has lost history ({why}): X is swept for its posts again; run `audit`")
         self._loop.loop.call_soon_threadsafe(self._hub.begin_anew, generation)
         self._receipt_reader.forget()
         for child in self.supervisor.tree():
@@ -265,8 +265,8 @@ class Process:
 
     def _write_process_file(self, generation: str) -> None:
         ports, x_mode = (self.public_port, self.private_port), self.settings.x.mode
-        found = ProcessFile(self.keys.marathon_id, *ports, generation, self._log_seq, self._secret, x_mode)
-        process_file.write(self.settings.data_dir, found)
+        record = ProcessFile(self.keys.marathon_id, *ports, generation, self._log_seq, self._secret, x_mode)
+        process_file.write(self.settings.data_dir, record)
 
     def _upcoming_days(self) -> UpcomingDays:
         days = [

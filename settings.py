@@ -45,7 +45,7 @@ class SettingsError(Exception):
 
 
 def begins_late(windows: Sequence[Window], now_ms: int) -> str:
-    """The fault, in one line, of a marathon some of whose days are over at `now_ms` (UTC); empty where none is."""
+    """The error line for a marathon that begins at `now_ms` (UTC) when days of it are over; empty if none is over."""
     missed = sum(window.closes_at_ms <= now_ms for window in windows)
     if not missed:
         return ""

@@ -37,7 +37,7 @@ def marathon_calendar(first_date: date, days: int, start: time, end: time, zone:
     try:
         windows = [_window(day, first_date + timedelta(day - 1), start, end, zone) for day in range(1, days + 1)]
     except OverflowError:
-        raise ValueError(f"{days} days from {first_date} on leave the calendar") from None
+        raise ValueError(f"{days} days from {first_date} on go beyond the year 9999") from None
     for window, following in pairwise(windows):
         if following.opens_at_ms < window.closes_at_ms:
             raise ValueError(f"day {window.day} ({window.local_date}) runs into the next: the zone skips its date")

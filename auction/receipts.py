@@ -152,7 +152,7 @@ def next_words(minimum_wei: Wei) -> str:
 
 
 def moment(at_ms: int, time_zone: str, now_ms: int | None) -> str:
-    """The local time `at_ms` for bidders who read it at `now_ms`: with the date if that is another day or None."""
+    """The local time `at_ms` as written for bidders at `now_ms`; with its date if `now_ms` is None or another day."""
     if now_ms is not None and local_date(now_ms, time_zone) == local_date(at_ms, time_zone):
         return local_time(at_ms, time_zone)
     return f"{local_time(at_ms, time_zone)} on {local_date(at_ms, time_zone)}"

@@ -1,6 +1,6 @@
 """Segments hold the older bids of a day in packed form, so that they take little memory and no room in checkpoints.
 
-A segment is packed once and never changed. Its bids are unpacked only when a fold goes back before the segment's last
+A segment is packed once and never changed. All of it is unpacked only when a fold goes back before the segment's last
 bid. The caller decides where the bytes are kept: in memory, or in the store, from which each use fetches them.
 """
 

@@ -84,7 +84,7 @@ def quoted(value: object) -> str:
 
 
 def bounded(read: Callable[[Any], N], write: Callable[[N], str], least: object, most: object) -> Callable[[Any], N]:
-    """A `read` that raises ValueError for values outside `least` and `most`, which are written as in the file."""
+    """A function like `read` that refuses values outside `least` and `most`; these are written as in the file."""
     lowest, highest = read(least), read(most)
 
     def read_bounded(value: Any) -> N:

@@ -14,7 +14,7 @@ from messages.events import AnyEvent
 class LogDamaged(Exception):
     """Raised where the log lacks events or holds bytes that were never written. Trying again cannot help."""
 
-    exit_code = 1  # 1, refused, and not 70, gave up: a process manager must not start the process again
+    exit_code = 1  # "refused", not "gave up" (70): a process manager must not start the process again
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the log is damaged: {what}; `auction-manager repair` says what can be done")

@@ -20,7 +20,7 @@ class UnreadableMessage(ValueError):
     """Raised for bytes or fields that are not a valid message; the text says where and why."""
 
 
-# msgspec calls this hook for types that it cannot encode, of which Wei is ours. Any type but int raises TypeError.
+# The hook for Wei, the only type in messages that msgspec cannot encode by itself. Any type but int raises TypeError.
 _encode_wei = int.__repr__
 
 

@@ -104,8 +104,8 @@ class ExtendAuction(OperatorCommand, frozen=True, kw_only=True):
 
 
 class MakeUpFor(OperatorCommand, frozen=True, kw_only=True):
-    """Make up for an outage that is over: the end moves by the time lost (LIFE-6). No operator gives this order. The
-    scheduler notices outages of this system, hears of X's from the reconciler, and orders the open auctions."""
+    """Make up for an outage that is over: the end moves by the time lost (LIFE-6). No operator gives this order: the
+    scheduler, which notices outages of this system and learns of X's from the reconciler, sends it to open auctions."""
 
     outage: Outage
 

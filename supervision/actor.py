@@ -112,7 +112,7 @@ class Actor(pykka.ThreadingActor):
                 if self.__obey(envelope):
                     return
             if context.abandoned:
-                raise Abandoned(f"{context} has a successor")
+                raise Abandoned(f"{context} was given up as hung and has a successor")
             now_s = context.clock()
             if now_s >= tick_due_s:
                 tick_due_s = now_s + self.tick_s

@@ -55,7 +55,7 @@ class Group:
 
 
 class Child:
-    """The record of one name of a child, over all its incarnations.
+    """The record of a child, under its name and over all its incarnations.
 
     `context` is set while an incarnation lives; `newest` is the latest context, also after its end. `due_s` is set
     while a start is planned, for that time or later. `left_behind` are the incarnations whose threads hang. `parked` is
@@ -80,8 +80,8 @@ class Child:
         self.launched_at_s = 0.0
         self.condition = ""
         self.incarnation = 0
-        self.crashes = 0  # in a row, for the back-off
-        self.waits = 0  # for the same condition in a row, for the back-off
+        self.crashes = 0  # crashes in a row, for the backoff
+        self.waits = 0  # ends in a row that were due to a condition, for the backoff
         self.hangs = 0
         self.handed_on = 0
         self.dropped = 0

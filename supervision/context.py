@@ -30,7 +30,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Supervisor to actor: end, without reading what still waits."""
+    """Supervisor to actor: end, without reading the messages that still wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Context:
         Raises `Abandoned` when this incarnation was given up as hung, so that its thread ends.
         """
         if self.abandoned:
-            raise Abandoned(f"{self} has a successor")
+            raise Abandoned(f"{self} was given up as hung and has a successor")
         return self._send(name, message)
 
     def __str__(self) -> str:

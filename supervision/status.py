@@ -1,4 +1,4 @@
-"""The status of a child for readers outside, as plain values that `dataclasses.asdict` makes ready for any wire."""
+"""The status of a child for readers outside of supervision, as plain values that any wire can carry."""
 
 from dataclasses import dataclass
 from enum import StrEnum

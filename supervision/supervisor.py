@@ -51,8 +51,8 @@ class Supervisor:
     `conditions` maps exception types that mean "not now" rather than "broken", such as a store that is away, to names.
     A child that ends with one is restarted with backoff, outside the restart budget, and shows the name meanwhile. A
     child that ends with a `fatal` type ends everything at once, with the exception's `exit_code`, or 70.
-    `last_resort_s` bounds how long the supervisor itself may fail to run (None: no bound; for tests): if that uses up
-    processor time, `watchdog.LastResort` ends the process, otherwise `fault` says so.
+    `last_resort_s` is how long the supervisor itself may be unable to run (None: for ever; for tests). After that, if
+    processor time is used up meanwhile, `watchdog.LastResort` ends the process; if not, `fault` reports it.
     Raises `ValueError` when a name occurs twice.
     """
 

@@ -53,7 +53,7 @@ class ChildTable:
         self.code: int | None = None
         self._by_name = {child.spec.name: child for child in self.children()}
         if len(self._by_name) < len(self.children()) or len({group.name for group in groups}) < len(groups):
-            raise ValueError("two groups or two children bear the same name")
+            raise ValueError("two groups or two children have the same name")
         self._conditions = dict(conditions)
         self._fatal = fatal
         self._backoff = backoff

@@ -149,7 +149,7 @@ def _candidate(runs: list[_Run], at: int, unit: re.Match[str], digit: int | None
     before, right = runs[at - 1].text, text[unit.end() :]
     if runs[at].is_beside:
         return _Candidate(_number_then_unit.fullmatch(before), before, right, at - 1, at)
-    # An emoji or a link between number and unit ("0.5🔥ETH") makes the amount malformed; white space there makes none.
+    # An amount with an emoji or a link between number and unit ("0.5🔥ETH") is malformed; with white space, it is none.
     is_glued = not any(white in runs[at].gap for white in " \n")
     return _Candidate(None, before, right, at - 1, at) if is_glued else None
 

@@ -1,4 +1,4 @@
-"""Tables of the characters that people cannot see or see as a space, an emoji or a digit; they make a text readable.
+"""Makes a text readable, by tables of the characters that people cannot see, or see as spaces, emoji or digits.
 
 The tables are explicit where a newer Unicode version could change a verdict. NFKC is never used: it turns 0.5² into
 0.52. `reading` and `amounts` interpret the readable text.

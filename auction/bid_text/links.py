@@ -9,7 +9,7 @@ import unicodedata
 
 from auction.bid_text.characters import BREAKS, HIDDEN, LINK, SPACES
 
-# Besides letters, digits and marks, X lets these stand in a tag.
+# Characters other than letters, digits and marks that X allows in a tag.
 _IN_TAGS = frozenset(
     "_\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u200c\u200d\u3003\u301c\u309b\u309c\u30a0\u30fb\ua67e\uff5e",
 )

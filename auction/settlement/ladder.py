@@ -67,8 +67,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a settlement. `asked` are the winner and the runners-up asked so far; the last one is the buyer.
 
-    `left_ms` is the buyer's time that was left at `runs_since_ms` (UTC ms; None while that time stands still). `down`
-    names the systems that are down and stop it. `level` is how far a payment is confirmed, None without a payment.
+    `left_ms` is the buyer's time that was left at `runs_since_ms` (UTC ms; None while that time stands still). The time
+    stands still while any system is down: `down` names these. `level` is how far a payment is confirmed, None without.
     """
 
     terms: Terms

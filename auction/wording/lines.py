@@ -112,7 +112,7 @@ def _leads(bid: BidAccepted | Leader) -> str:
 
 def log_line(event: AnyEvent) -> str:
     """An event of the log as one printable line, even where it quotes what bidders wrote."""
-    return one_line(_told(event))
+    return one_line(_line_of(event))
 
 
 def one_line(text: str) -> str:
@@ -142,7 +142,7 @@ def utc(at_ms: int) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03}Z"
 
 
-def _told(event: AnyEvent) -> str:
+def _line_of(event: AnyEvent) -> str:
     what = type(event).__name__
     match event:
         case BidAccepted():

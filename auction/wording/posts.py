@@ -39,7 +39,7 @@ def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
         prepared.lot.title,
         f"\nBid by replying with #{rules.hashtag} and an amount, such as {reserve}, the reserve.\n"
         f"Ends {moment(prepared.closes_at_ms, time_zone, prepared.at_ms)}; a bid in the last minutes extends it.\n"
-        f"Rules {prepared.rules_hash[:16]} ({_which(prepared.auction_id, prepared.at_ms)})",
+        f"Rules {prepared.rules_hash[:16]} ({_reference(prepared.auction_id, prepared.at_ms)})",
     )
 
 
@@ -47,8 +47,8 @@ def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str
     """The post that says how long there is left to bid."""
     left = time_left(left_ms(closing))
     ends = moment(closing.ends_at_ms, time_zone, closing.at_ms)
-    which = _which(prepared.auction_id, prepared.at_ms)
-    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" closes in {left}, at {ends}. ({which})")
+    reference = _reference(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" closes in {left}, at {ends}. ({reference})")
 
 
 def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
@@ -59,13 +59,13 @@ def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
         what = "is not sold: the day is void."
     else:
         what = "found no bidder at its reserve."
-    which = _which(prepared.auction_id, prepared.at_ms)
-    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" {what}\nRules {prepared.rules_hash[:16]} ({which})")
+    reference = _reference(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" {what}\nRules {prepared.rules_hash[:16]} ({reference})")
 
 
 def voided_post(voided: DayVoided) -> str:
     """The post that says that a day is not held."""
-    return _fit(f"Day {voided.day} is not held: ", voided.why, f". ({_which(voided.auction_id, voided.at_ms)})")
+    return _fit(f"Day {voided.day} is not held: ", voided.why, f". ({_reference(voided.auction_id, voided.at_ms)})")
 
 
 def delayed_post(delayed: DayDelayed, time_zone: str) -> str:
@@ -73,24 +73,24 @@ def delayed_post(delayed: DayDelayed, time_zone: str) -> str:
     minutes, seconds = divmod(delayed.lost_ms // 1000, 60)
     late = f"{minutes} min" if minutes else f"{seconds} s"
     ends = moment(delayed.closes_at_ms, time_zone, delayed.at_ms)
-    which = _which(delayed.auction_id, delayed.at_ms)
-    return _fit(f"Day {delayed.day} opens {late} late, and ends at {ends} for it. ({which})")
+    reference = _reference(delayed.auction_id, delayed.at_ms)
+    return _fit(f"Day {delayed.day} opens {late} late, and ends at {ends} for it. ({reference})")
 
 
 def added_post(added: DayAdded, time_zone: str) -> str:
     """The post that says on which new day a lot comes again, since its own day was not held."""
     opens = moment(added.opens_at_ms, time_zone, None)
-    which = _which(added.auction_id, added.at_ms)
+    reference = _reference(added.auction_id, added.at_ms)
     return _fit(
-        "", added.lot.title, f", the lot of day {added.of_day}, comes again as day {added.day}: {opens}. ({which})"
+        "", added.lot.title, f", the lot of day {added.of_day}, comes again as day {added.day}: {opens}. ({reference})"
     )
 
 
 def moved_post(prepared: AuctionPrepared, moved: EndExtended, time_zone: str) -> str:
     """The post that says that an operator or an outage, not a bid, has moved the end, and why."""
     ends = moment(moved.ends_at_ms, time_zone, moved.at_ms)
-    which = _which(prepared.auction_id, prepared.at_ms)
-    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" now ends at {ends}: ", moved.why, f". ({which})")
+    reference = _reference(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" now ends at {ends}: ", moved.why, f". ({reference})")
 
 
 def ended_post(ended: MarathonEnded) -> str:
@@ -117,7 +117,7 @@ def standing_post(
     lost = f"Outbid: {named}{more}.\n" if outbid else ""
     return _fit(
         f"Day {day}: {leads} so far.\n{lost}{next_words(minimum_wei)} "
-        f"Bidding ends at {moment(ends_at_ms, time_zone, now_ms)}. ({_which(auction_id, now_ms)})"
+        f"Bidding ends at {moment(ends_at_ms, time_zone, now_ms)}. ({_reference(auction_id, now_ms)})"
     )
 
 
@@ -126,10 +126,10 @@ def receipt_post(day: int, receipt: Receipt, time_zone: str, now_ms: int, correc
     to = f"@{receipt.bidder_handle} " if receipt.bidder_handle else ""
     words = receipt_words(receipt, time_zone, now_ms)
     correction = "Correction: " if corrects else ""
-    return _fit(f"{to}Day {day}: {correction}{words} ({_which(receipt.auction_id, now_ms)})")
+    return _fit(f"{to}Day {day}: {correction}{words} ({_reference(receipt.auction_id, now_ms)})")
 
 
-def _which(auction_id: str, at_ms: int) -> str:
+def _reference(auction_id: str, at_ms: int) -> str:
     return f"{auction_id}, {_utc(at_ms):%Y-%m-%d}"
 
 

@@ -55,7 +55,7 @@ def test_the_old_thread_can_neither_send_nor_read_when_it_comes_back(supervise: 
     eventually(is_back(supervisor, "a", 2))
     stuck.release.set()
     eventually(lambda: "a#1 teardown" in log, "it ends by itself")
-    assert refused == ["a#1 has a successor"]
+    assert refused == ["a#1 was given up as hung and has a successor"]
     assert "from a#1" not in log
 
 
