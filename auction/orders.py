@@ -121,7 +121,7 @@ ORDERS = {
     ),
     "resume": OrderKind(
         ResumeAuction,
-        "bids count again",
+        "let bids count again after a pause",
         "--why 'X is back'",
         UNLESS_OPEN | {Phase.ACTIVE: "is not paused"},
         AuctionResumed,
@@ -134,7 +134,7 @@ ORDERS = {
     ),
     "extend": OrderKind(
         ExtendAuction,
-        "move the end",
+        "move the end of the auction",
         "'10 min' --why 'X was slow for everybody'",
         UNLESS_OPEN,
         EndExtended,
@@ -181,7 +181,7 @@ ORDERS = {
     ),
     "ban": OrderKind(
         BarBidder,
-        "what this bidder posts from now on does not count",
+        "refuse what a bidder posts from now on",
         "42 --why 'did not pay on two days'",
         {},
         BidderBarred,
@@ -193,7 +193,7 @@ ORDERS = {
     ),
     "unban": OrderKind(
         UnbarBidder,
-        "what this bidder posts from now on counts again",
+        "let what a bidder posts from now on count again",
         "42 --why 'has paid'",
         {},
         BidderUnbarred,

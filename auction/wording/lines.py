@@ -1,6 +1,6 @@
-"""What is said in words: the host's canned lines, the log's lines. Pure; nothing here is sent.
+"""Puts events into words: the host's canned lines and the lines of the log. Pure; nothing here is sent.
 
-The words for what is true of a bid are those of `receipts`; what is posted on X is `posts`.
+`receipts` has the words for the verdict on a bid, `posts` the posts on X.
 """
 
 from datetime import UTC, datetime
@@ -49,9 +49,9 @@ from messages.money import format_eth
 
 
 def host_line(event: AnyEvent) -> str | None:
-    """What the host says of a fact when no character answers; None for what is not worth a word.
+    """The host's canned line about an event, for when no character answers; None for events without a line.
 
-    What it says of who leads holds after the commit of the fact, where no other of that commit says who leads.
+    A line that names the leader is true after the event's commit, unless another event of that commit names a leader.
     """
     match event:
         case AuctionPrepared():
@@ -73,7 +73,7 @@ def host_line(event: AnyEvent) -> str | None:
         case AuctionPaused():
             return "The auction is paused. What is posted now does not count."
         case AuctionResumed():
-            return "The auction goes on. The end has moved by the pause."
+            return "The auction goes on. The end has moved by the length of the pause."
         case EndFrozen():
             return "Bidding has closed. We are checking the last bids."
         case ResultNamed(winner=winner) if winner and winner.injected:
@@ -94,30 +94,30 @@ def _leads(bid: BidAccepted | Leader) -> str:
 
 
 def log_line(event: AnyEvent) -> str:
-    """A fact of the log in words, always one printable line, also when it carries what bidders wrote."""
-    return one_line(_told(event))
+    """An event of the log as one printable line, even where it quotes what bidders wrote."""
+    return one_line(_line_of(event))
 
 
 def one_line(text: str) -> str:
-    """The text with everything escaped that would break its line, hide in it or speak to the terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    """The text with all characters escaped that break a line, are invisible or control the terminal."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def left_ms(closing: ClosingSoon) -> int:
-    """What was left when it was told, to the next whole second: less than the distance that it is told for, where it is
-    told late."""
+    """The time to the end (ms) when the event was decided, rounded up to a second: less than `closing.left_ms` where
+    the event came late."""
     return min(closing.left_ms, -(-(closing.ends_at_ms - closing.at_ms) // 1000) * 1000)
 
 
 def time_left(left_ms: int) -> str:
-    """A stretch of time to its whole second, such as "10 min" or "1 min 30 s"."""
+    """A duration in minutes and whole seconds, such as "10 min" or "1 min 30 s"."""
     minutes, seconds = divmod(left_ms // 1000, 60)
     parts = [f"{minutes} min"] * bool(minutes) + [f"{seconds} s"] * bool(seconds or not minutes)
     return " ".join(parts)
 
 
 def utc(at_ms: int) -> str:
-    """A time as the log tells it, such as "2027-03-01 20:00:00.000Z". Any number can be told."""
+    """A UTC time such as "2027-03-01 20:00:00.000Z"; a number beyond the calendar is written as ms."""
     try:
         at = datetime.fromtimestamp(at_ms // 1000, UTC)
     except (OverflowError, ValueError, OSError):
@@ -125,7 +125,7 @@ def utc(at_ms: int) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03}Z"
 
 
-def _told(event: AnyEvent) -> str:
+def _line_of(event: AnyEvent) -> str:
     what = type(event).__name__
     match event:
         case BidAccepted():
@@ -196,7 +196,7 @@ def _told(event: AnyEvent) -> str:
         case WatermarkMoved():
             return f"{what} to {utc(event.watermark_ms)}"
         case CloseOverdue():
-            return f"{what}: only known up to {utc(event.watermark_ms)}, the end was {utc(event.ends_at_ms)}"
+            return f"{what}: bids known up to {utc(event.watermark_ms)}, the end was {utc(event.ends_at_ms)}"
         case PostMade():
             return f"{what} {event.job} as {event.post_id}"
         case PostRefused():
@@ -218,12 +218,12 @@ def _told(event: AnyEvent) -> str:
 
 
 def injected_mark(bid: BidAccepted | BidRefused | Leader) -> str:
-    """What stands behind a bid in a list that a test has made up."""
+    """The mark " [test bid]" for a bid that a test has made up, else an empty text."""
     return " [test bid]" if bid.injected else ""
 
 
 def leader_in_words(standings: Standings | None) -> str:
-    """Who leads, and with how much."""
+    """The leader, the leading amount and its post in words."""
     if standings is None or standings.leader is None:
         return "nobody leads"
     bid = standings.leader.bid
