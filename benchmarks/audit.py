@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -66,8 +67,8 @@ def a_day(bids: int) -> Iterator[LogEntry]:
     )
     prepare = msgspec.structs.replace(OPENING[0], rules=rules)
     sequence, chain_hash = 0, first_hash(AUCTION)
-    batch: Sequence[AuctionCommand]
-    for batch in ([prepare, OPENING[1]], *war.batches(0, bids, BIDS_AN_ENTRY, OPENS_MS)):
+    opening: list[Sequence[AuctionCommand]] = [[prepare, OPENING[1]]]
+    for batch in chain(opening, war.batches(0, bids, BIDS_AN_ENTRY, OPENS_MS)):
         events = day.decide(batch, OPENS_MS)
         data = pack_batch(events)
         chain_hash = next_hash(chain_hash, data)

@@ -69,7 +69,12 @@ def main() -> int:
         threading.Thread(target=obey, args=(args.data_dir / SOCKET,), name="x-stream", daemon=True).start()
     dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan), abandon=abandon)
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def wait_for_the_end_of_input() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()
     return supervisor.run(settings, dependencies, is_over=over.is_set, ports=fed)
 
 
