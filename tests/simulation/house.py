@@ -103,6 +103,9 @@ class Tree:
         self._said.append("hurry")
         self._turn_soon()
 
+    def stop(self) -> None:
+        raise AssertionError("a process of the simulation stays after the marathon's end")
+
     def crash(self, name: str) -> Delivery:
         return self.send(name, Crash())
 
@@ -258,7 +261,7 @@ class House(Host):
             actors,
             self.settings.supervision,
             lambda: self.supervisor,
-            _no_history_is_lost,  # type: ignore[arg-type]
+            _no_history_is_lost,
         )
         self.supervisor = Tree(self, table)
         self._wire = Wire(outside.world, outside.faults, self, self.supervisor.who)
