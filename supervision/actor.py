@@ -12,7 +12,7 @@ without a word. The seams are partly private: `tests/supervision/test_pykka_seam
 import abc
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, ClassVar
 
 import pykka
@@ -85,7 +85,7 @@ class Actor(pykka.ThreadingActor):
 
     # The loop. Its names have two underscores, so that no subclass takes one of them by accident.
 
-    def life(self) -> Iterator[float]:
+    def life(self) -> Generator[float, None, None]:
         """The whole life in steps, from `setup` to the `Exit` report; yields how many seconds it could wait.
 
         The thread's loop drives it, and so can a simulation that has no threads.

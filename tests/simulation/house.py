@@ -6,7 +6,7 @@ real `ChildTable`. Only what reaches outside is exchanged: the store's client, X
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Container, Generator, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import pykka
@@ -63,7 +63,7 @@ class Run:
 
     def __init__(self, actor: Actor) -> None:
         self.context, self.actor_ref = actor.context, actor.actor_ref
-        self.life: Generator[float, None, None] = actor.life()  # type: ignore[assignment]
+        self.life = actor.life()
         self.at_work = self.over = self.woken = False
         self.due = 0
 
