@@ -111,8 +111,8 @@ def test_an_opening_drops_what_was_posted_about_auctions_that_are_over_and_keeps
         first_id_at(stage.clock() - age_ms) for age_ms in (REPLIES_FOLLOWED_MS + 1, REPLIES_FOLLOWED_MS // 2)
     )
     kept = {str(old): "m-02", str(recent): "m-00"}
-    for post_id, auction_id in (kept | {str(old - n): "m-00" for n in range(1, 500)}).items():
-        stage.client.hset(stage.keys.own_posts, post_id, auction_id)
+    told: dict[Any, str] = kept | {str(old - n): "m-00" for n in range(1, 500)}
+    stage.client.hset(stage.keys.own_posts, mapping=told)
     actor = announcer(stage, x_client())
     stage.step(actor)
     assert stage.client.hgetall(stage.keys.own_posts) == {one.encode(): of.encode() for one, of in kept.items()}
