@@ -62,7 +62,7 @@ def main() -> int:
         _record(args.record, bootstrap.auction_id(settings, 1))
     port, abandon = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
     fed = bootstrap.Ports(
-        post_stream=FedStream,  # type: ignore[arg-type]
+        post_stream=FedStream,
         ingest_command=(sys.executable, "-m", "benchmarks.fed_ingest", str(args.data_dir / SOCKET)),
     )
     if not args.ingest_process:
