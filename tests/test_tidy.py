@@ -102,8 +102,8 @@ def test_deciding_changes_a_day_through_apply_alone(module: str) -> None:
             targets = [node.target]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             targets = [node.func.value] if node.func.attr in CHANGES_A_COLLECTION else []
-        changed = [ast.unparse(target) for target in targets]
-        wrong += [f"{module}:{node.lineno} changes {one}" for one in changed if one.startswith("self.")]
+        changed = [(target.lineno, ast.unparse(target)) for target in targets]
+        wrong += [f"{module}:{line} changes {one}" for line, one in changed if one.startswith("self.")]
     assert [one for one in wrong if one.rpartition(".")[2] not in NO_STATE] == []
 
 

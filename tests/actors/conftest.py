@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol, TypeVar, overload
 
 import pytest
 import requests
@@ -26,6 +26,18 @@ CREDENTIALS = Credentials(
     access_token=settings.ACCESS_TOKEN,
     access_token_secret=settings.ACCESS_TOKEN_SECRET,
 )
+
+C = TypeVar("C", bound=XClient)
+
+
+class MakeClient(Protocol):
+    """Makes a client of the simulated X, of whatever class, on the stage's clock."""
+
+    @overload
+    def __call__(self, *, credentials: Credentials = ..., **more: Any) -> XClient: ...
+
+    @overload
+    def __call__(self, kind: type[C], credentials: Credentials = ..., **more: Any) -> C: ...
 
 
 class StageClock(XClock):
@@ -74,11 +86,11 @@ def x(_x: SimulatedX) -> SimulatedX:
 
 
 @pytest.fixture
-def x_client(x: SimulatedX, stage: Stage) -> Iterator[Callable[..., XClient]]:
-    """Makes clients of the simulated X, of whatever class, on the stage's clock."""
+def x_client(x: SimulatedX, stage: Stage) -> Iterator[MakeClient]:
+    """Closes in the end what it has made."""
     clients: list[XClient] = []
 
-    def make(kind: type[XClient] = XClient, credentials: Credentials = CREDENTIALS, **more: Any) -> XClient:
+    def make(kind: type[Any] = XClient, credentials: Credentials = CREDENTIALS, **more: Any) -> Any:
         clients.append(kind(x.base_url, credentials, 10, **{"clock": StageClock(stage.clock), **more}))
         return clients[-1]
 
@@ -88,7 +100,7 @@ def x_client(x: SimulatedX, stage: Stage) -> Iterator[Callable[..., XClient]]:
 
 
 @pytest.fixture
-def open_on_x(stage: Stage, x_client: Callable[..., XClient]) -> Callable[..., tuple[Auction, int]]:
+def open_on_x(stage: Stage, x_client: MakeClient) -> Callable[..., tuple[Auction, int]]:
     """Opens the auction of a day: its actor, and its post on X."""
 
     def make(day: int = 1) -> tuple[Auction, int]:

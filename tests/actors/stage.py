@@ -15,7 +15,7 @@ from actors.auction.actor import Auction
 from actors.ports import StoreAccess
 from actors.scheduler.day_plan import DayPlan
 from adapters.livestream.hub import FeedHub
-from adapters.redis.client import connect
+from adapters.redis.client import connect, execute
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
 from auction.calendar import Window
@@ -151,7 +151,8 @@ class Stage:
 
     def current(self) -> dict[str, str]:
         """What readers see of the auction on stage."""
-        return {name.decode(): value.decode() for name, value in self.client.hgetall(self.keys.current).items()}
+        held: dict[bytes, bytes] = execute(self.client, "HGETALL", self.keys.current)
+        return {name.decode(): value.decode() for name, value in held.items()}
 
     def lose_checkpoints(self, writer: str, both: bool) -> None:
         """The newest checkpoint is damaged, or both that are kept."""

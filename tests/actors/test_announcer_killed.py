@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,11 +11,10 @@ from actors.announcer.actor import Announcer
 from adapters.x import XClient
 from messages.base import Phase
 from messages.events import PostMade
+from tests.actors.conftest import MakeClient
 from tests.actors.dying_announcer import SETTLE_MS, STEPS
 from tests.actors.stage import Stage
 from tests.simulator.x_process import ROOT, SimulatedX
-
-MakeClient = Callable[..., XClient]
 
 
 class Lagging(XClient):

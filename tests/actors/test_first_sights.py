@@ -16,13 +16,13 @@ from adapters.x.lacks import PARENT, REFERENCE, REST
 from messages.base import Refusal
 from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, ResultNamed
+from tests.actors.conftest import MakeClient
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_recheck import goes_on
 from tests.actors.test_twitter_ingest import Entrance, line
 from tests.actors.test_twitter_reconciler import TIMING, ahead, bids, marks
 from tests.simulator.x_process import SimulatedX
 
-MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Any, int]]
 
 POST = 7
@@ -122,7 +122,7 @@ class ShowsHalf(XClient):
 def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconciler]:
     def make(half: set[str], lacks: str, most: int = 100) -> TwitterReconciler:
         client = x_client(ShowsHalf)
-        client.half, client.lacks, client.most = half, lacks, most  # type: ignore[attr-defined]
+        client.half, client.lacks, client.most = half, lacks, most
         return stage.enter(
             "reconciler",
             lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),

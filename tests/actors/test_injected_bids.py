@@ -1,6 +1,6 @@
 """Injected bids among actors: X, which does not have them, is neither asked about them nor told of them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,15 +12,15 @@ from actors.twitter.reconciler import TwitterReconciler
 from adapters.x import XClient
 from adapters.x.answers import Lookup, Users
 from api.injection import injected
-from messages.commands import NameResult, WithdrawBid
+from messages.commands import NameResult, PlaceBid, WithdrawBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, CloseOverdue, PostAttempted, ResultNamed, StrikeGiven
+from tests.actors.conftest import MakeClient
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_twitter_reconciler import TIMING, ahead
 from tests.simulator.x_process import SimulatedX
 
 pytestmark = pytest.mark.requirement("SUP-4")
 
-MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Any, int]]
 
 
@@ -31,13 +31,15 @@ class Remembering(XClient):
         super().__init__(*arguments, **more)
         self.asked: set[int] = set()
 
-    def lookup(self, post_ids: Collection[int]) -> Lookup:
-        self.asked |= set(post_ids)
-        return super().lookup(post_ids)
+    def lookup(self, asked_ids: Iterable[int]) -> Lookup:
+        asked = list(asked_ids)
+        self.asked.update(asked)
+        return super().lookup(asked)
 
-    def users(self, user_ids: Collection[int]) -> Users:
-        self.asked |= set(user_ids)
-        return super().users(user_ids)
+    def users(self, user_ids: Iterable[int]) -> Users:
+        asked = list(user_ids)
+        self.asked.update(asked)
+        return super().users(asked)
 
 
 def inject(stage: Stage, text: str, author_id: int = 42) -> int:
@@ -45,7 +47,8 @@ def inject(stage: Stage, text: str, author_id: int = 42) -> int:
     fields = {"type": "PlaceBid", "text": text, "author_id": author_id, "author_created_at_ms": 0}
     auction_id, command = injected(fields, "ada", stage.clock(), author_id, stage.current())
     stage.queues.append(auction_id, [command])
-    return int(command.post_id)  # type: ignore[union-attr]
+    assert isinstance(command, PlaceBid)
+    return command.post_id
 
 
 @pytest.mark.requirement("X-6", "BID-5", "BID-8")

@@ -28,13 +28,13 @@ from messages.events import (
     PostMade,
     PostRefused,
 )
+from tests.actors.conftest import MakeClient
 from tests.actors.stage import Stage
 from tests.simulator.x_process import SimulatedX
 
 SETTLE_MS = 10_000
 POSTING = {"method": "POST", "path": "/2/tweets"}
 _serial = itertools.count(1)
-MakeClient = Callable[..., XClient]
 Opened = tuple[Auction, Announcer, int]
 
 

@@ -28,11 +28,11 @@ from messages.events import (
     StrikeGiven,
     StrikeLifted,
 )
+from tests.actors.conftest import MakeClient
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_twitter_reconciler import TIMING, ahead, bids, marks
 from tests.simulator.x_process import SimulatedX
 
-MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Any, int]]
 
 
@@ -184,7 +184,7 @@ def test_a_close_does_not_wait_for_a_leader_whose_bid_binds_although_he_was_miss
     auction, post = open_on_x()
     made = x.reply("eve", "50 ETH #AuctionDay", post)
     ends_ms = int(stage.current()["ends_at_ms"]) + 2 * HOUR_MS  # no soft close goes further, so nobody could answer
-    said = {"by": "olga", "why": "a long day", "said_at_ms": stage.clock()}
+    said: dict[str, Any] = {"by": "olga", "why": "a long day", "said_at_ms": stage.clock()}
     stage.queues.append("m-01", [ExtendAuction(message_id="e", ends_at_ms=ends_ms, **said)])
     ahead(stage)
     stage.step(reconciler, auction)
@@ -240,7 +240,7 @@ def forgetful(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconc
 
     def make(forgotten: set[int], timing: Timing = TIMING) -> TwitterReconciler:
         client = x_client(Forgets)
-        client.forgotten = forgotten  # type: ignore[attr-defined]
+        client.forgotten = forgotten
         return stage.enter(
             "reconciler",
             lambda context: TwitterReconciler(context, stage.access, stage.clock, client, timing, 3, "scheduler"),
@@ -436,7 +436,7 @@ def test_no_result_is_named_while_x_does_not_say_what_the_winner_is_called(
     x.tell("rename", handle="slow", to="slow_2")
     closes(stage, auction, reconciler)
     assert stage.current()["phase"] == Phase.PROCESSING
-    client.is_silent = False  # type: ignore[attr-defined]
+    client.is_silent = False
     for _ in range(3):
         goes_on(stage, reconciler, auction)
     assert stage.logged(ResultNamed)[0].winner.bidder_handle == "slow_2"
@@ -449,7 +449,7 @@ def test_who_wins_because_an_operator_releases_his_bid_is_named_as_he_is_called_
     auction, post = open_on_x()
     x.reply("ann", "0.5 ETH #AuctionDay", post)
     held = x.reply("held1", "0.7 ETH #AuctionDay", post)
-    order = {"by": "olga", "why": "who is that?", "said_at_ms": stage.clock(), "post_id": held}
+    order: dict[str, Any] = {"by": "olga", "why": "who is that?", "said_at_ms": stage.clock(), "post_id": held}
     stage.queues.append("m-01", [HoldBid(message_id="h", **order)])
     ahead(stage)
     stage.step(reconciler, auction)

@@ -1,7 +1,5 @@
 """Replies to what else is posted about an auction get a verdict, a receipt and a line of the log, like any other."""
 
-from collections.abc import Callable
-
 import msgspec
 import pytest
 
@@ -12,14 +10,13 @@ from adapters.x import XClient
 from auction.wording.lines import log_line
 from messages.base import Phase, Refusal
 from messages.events import BidAccepted, BidRefused, ClosingSoon, PostMade, ResultNamed
+from tests.actors.conftest import MakeClient
 from tests.actors.stage import HOUR_MS, Stage
 from tests.actors.test_notices_posted import opened, tell
 from tests.actors.test_recheck import goes_on
 from tests.actors.test_twitter_ingest import Entrance
 from tests.actors.test_twitter_reconciler import TIMING, ahead
 from tests.simulator.x_process import SimulatedX
-
-MakeClient = Callable[..., XClient]
 
 
 def closes_soon(stage: Stage, actor: Announcer) -> int:

@@ -13,17 +13,17 @@ from actors.twitter.ingest import RawPosts, StreamEnded, TwitterIngest
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START
-from adapters.x import PostStream, XClient
+from adapters.x import PostStream
 from adapters.x.stream import EndCause, StreamEnd
 from messages.base import Phase
 from messages.commands import PlaceBid, WithdrawBid
 from messages.events import AuctionOpened
 from messages.hints import QueueGrew, SweepNow
 from simulator.x import settings
+from tests.actors.conftest import MakeClient
 from tests.actors.stage import Stage
 from tests.simulator.x_process import SimulatedX, until
 
-MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Any, int]]
 STREAM = {"method": "GET", "path": "/2/tweets/search/stream"}
 

@@ -8,17 +8,17 @@ from actors.announcer.actor import Announcer
 from actors.auction.actor import Auction
 from actors.scheduler.actor import Scheduler
 from actors.scheduler.day_plan import DayPlan
-from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterReconciler
+from actors.twitter.conversation import Timing
+from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, TwitterReconciler
 from adapters import alarms
-from adapters.x import XClient
 from adapters.x.clock import XClock
 from messages.commands import MarkSwept
 from messages.events import DayStarted, EndFrozen, OutageNoticed, PostAttempted
 from simulator.x.settings import Settings
+from tests.actors.conftest import MakeClient
 from tests.actors.stage import HOUR_MS, Clock, Stage, day_plan
 from tests.simulator.x_process import SimulatedX
 
-MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Auction, int]]
 AHEAD_MS = (12_000, HOUR_MS, -HOUR_MS)
 TIMING = Timing(search_lag_ms=100, interval_ms=1_000, lag_ms=500)
@@ -60,6 +60,7 @@ def test_an_end_is_frozen_when_x_has_reached_it_whatever_our_clock_says(
     ahead_ms: int, stage: Stage, open_on_x: OpenOnX
 ) -> None:
     auction, _ = open_on_x()
+    assert auction._day.prepared is not None
     due_ms = int(stage.current()["ends_at_ms"]) + auction._day.prepared.rules.delivery_allowance_ms
     x_time = XTime(None)
     auction = by_x(stage, x_time)

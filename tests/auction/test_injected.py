@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.announcer.notices import QUIET_MS
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.record import DayState
@@ -15,7 +16,7 @@ from messages.codec import pack, unpack
 from messages.commands import EDITED, PlaceBid, WithdrawBid
 from messages.events import AuctionEvent, BidAccepted, ResultNamed, StandingsRevised, StrikeGiven
 from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, gone, opened_day, reply, swept
-from tests.auction.test_notices import QUIET_MS, Told, told  # noqa: F401  # a fixture
+from tests.auction.test_notices import Told, told  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.requirement("SUP-4")
 

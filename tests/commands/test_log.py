@@ -15,7 +15,7 @@ import pytest
 from adapters import process_file
 from adapters.process_file import ProcessFile
 from adapters.redis import functions
-from adapters.redis.client import connect
+from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
@@ -166,7 +166,7 @@ def test_a_log_that_was_left_is_read_with_a_server_for_as_long_as_needed(line: L
 
 @pytest.mark.usefixtures("told")
 def test_an_entry_that_nobody_can_read_is_told_in_one_line(line: Line, marathon: Store) -> None:
-    last = marathon.client.xrevrange(marathon.keys.log, count=1)[0][0]
+    [(last, _)] = execute(marathon.client, "XREVRANGE", marathon.keys.log, "+", "-", "COUNT", 1)
     marathon.client.xadd(
         marathon.keys.log,
         {"writer": "house", "sequence": 9, "chain": "", "events": b"\xff"},

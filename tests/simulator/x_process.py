@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import requests
 import tweepy
@@ -97,7 +97,7 @@ def simulated_x(folder: Path, **options: Any) -> Iterator[SimulatedX]:
     assert (status, len(said)) == (0, 1), said
 
 
-def until(condition: Callable[[], T], seconds: float = 60) -> T:
+def until(condition: Callable[[], T | Literal[False] | None], seconds: float = 60) -> T:
     """What the condition gives as soon as it holds."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):

@@ -13,6 +13,7 @@ from adapters.redis.client import connect
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
 from auction.fold import Bid
+from auction.replies import read_reply
 from messages.codec import unpack_commands
 from messages.commands import (
     AuctionCommand,
@@ -101,13 +102,12 @@ def bid(number: int, text: str = "") -> PlaceBid:
 def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Reading a bid fails for every text that begins with "poison"; each try is written down."""
     tried: list[str] = []
-    read = auction.bidding.read_reply
 
     def read_or_fail(reply: PlaceBid, *args: Any) -> Bid:
         tried.append(reply.text)
         if reply.text.startswith("poison"):
             raise ZeroDivisionError(f"no way to read {reply.text}")
-        return read(reply, *args)
+        return read_reply(reply, *args)
 
     monkeypatch.setattr(auction.bidding, "read_reply", read_or_fail)
     return tried
@@ -195,12 +195,11 @@ def test_a_death_that_does_not_come_again_accuses_nobody(
 ) -> None:
     house = House(store, supervise)
     failures = [MemoryError("this once")]
-    read = auction.bidding.read_reply
 
     def fail_once(*args: Any) -> Bid:
         if failures:
             raise failures.pop()
-        return read(*args)
+        return read_reply(*args)
 
     monkeypatch.setattr(auction.bidding, "read_reply", fail_once)
     house.put(*OPENING, bid(1), bid(2))

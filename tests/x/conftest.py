@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from x_servers import CREDENTIALS, BadServer, SimulatedX
 
 from adapters import alarms
 from adapters.x import Credentials, XClient
+from tests.x.x_servers import CREDENTIALS, BadServer, SimulatedX
 
 
 @pytest.fixture

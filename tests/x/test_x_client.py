@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 import rich.console
-from x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, wait_for
 
 from adapters import alarms
 from adapters.x import Budget, HeldBack, Lookup, Page, PostOutcomeUnknown, PostRefused, TooMuch, XClient, XUnavailable
 from adapters.x import endpoint as way
 from adapters.x.clock import XClock
+from tests.x.x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, wait_for
 
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
 Clients = Callable[..., XClient]

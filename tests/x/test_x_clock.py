@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from x_servers import BadServer, SimulatedX, answer
 
 from adapters import alarms
 from adapters.x import HeldBack, XClient, XUnavailable
 from adapters.x.clock import XClock
+from tests.x.x_servers import BadServer, SimulatedX, answer
 
 T0 = 1_800_000_000_000
 HOUR_MS = 3_600_000

@@ -13,10 +13,10 @@ import tweepy
 from oauthlib.common import Request
 from oauthlib.oauth1 import rfc5849
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from x_servers import CREDENTIALS, BadServer, answer, chunked, wait_for
 
 from adapters.x import XClient, endpoint
 from adapters.x.endpoint import TWEEPY_HOST, Endpoint
+from tests.x.x_servers import CREDENTIALS, BadServer, answer, chunked, wait_for
 
 Way = Callable[[str, float], requests.Session]
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
@@ -164,10 +164,19 @@ def test_a_connection_is_kept_and_used_again(way: Way) -> None:
 @pytest.mark.requirement("X-1")
 def test_shutting_wakes_a_request_and_refuses_those_to_come(bad_server: Serve, way: Way) -> None:
     release = threading.Event()
-    server = bad_server(lambda connection: release.wait(60) and None)
+
+    def hold(_: socket.socket) -> None:
+        release.wait(60)
+
+    server = bad_server(hold)
     made = Endpoint(server.base_url, 30)
     session = made.session()
-    threading.Thread(target=lambda: (wait_for(lambda: server.requests), made.shut())).start()
+
+    def shut_once_asked() -> None:
+        wait_for(lambda: server.requests)
+        made.shut()
+
+    threading.Thread(target=shut_once_asked).start()
     started = time.monotonic()
     for _ in range(2):
         with pytest.raises(requests.ConnectionError):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, open_sockets, wait_for
 
 from adapters.bounded_http import LINE_BYTES
 from adapters.x import Budget, EndCause, HeldBack, PostStream, StreamEnd, XClient, read_payload
+from tests.x.x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, open_sockets, wait_for
 
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
 
@@ -339,7 +339,7 @@ def test_an_owner_who_is_slow_slows_x_down_and_loses_nothing(
     bad_server: Serve, listen: Callable[..., Listener]
 ) -> None:
     lines = [b'{"n":%d}' % n for n in range(20_000)]
-    go_on, seen = threading.Event(), []
+    go_on, seen = threading.Event(), list[bytes]()
 
     def slow(raw: bytes) -> None:
         if len(seen) == 3:
