@@ -41,7 +41,7 @@ def _between(least: str, most: str) -> Form:
 
 def _read_delays(value: list[Any]) -> list[int]:
     if len(value) > 10:
-        raise ValueError("are more than 10 deliveries")
+        raise ValueError("has more than 10 durations")
     return [_DELAY.read(delay if isinstance(delay, str) else str(delay)) for delay in value]
 
 

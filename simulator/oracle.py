@@ -22,7 +22,7 @@ def judge(
     """Judges the auction whose conversation `posts` are (as /_sim/truth of the simulated X lists them).
 
     `ends_at_ms` is the final end, exclusive. A deleted post withdraws its bid only if it was deleted before the end and
-    its id is not in `bound`: the log says of those that X was seen without the post too late, so that the bid binds.
+    its id is not in `bound`, the posts whose deletion was noticed too late, so that the log says that their bids bind.
     Left out are posts without a meaning (the auction's own), posts without the hashtag, and posts that were deleted or
     protected before X had shown them to anybody. Returns `outcome` ("sold" or "unsold"), `winner` (handle or None),
     `amount_wei` (decimal string or None), `accepted` and `refused` ({reason: count}).

@@ -17,8 +17,8 @@ from simulator.x.faults import Fault, Faults, Kind
 from simulator.x.settings import ACCOUNT_ID
 
 _STREAM = "/2/tweets/search/stream"
-# The endpoints that a client needs to find bids, each with the HTTP method by which the fault recognises a request to
-# it (empty: any). A seeded fault refuses one of them for a while.
+# The endpoints that a client needs to find bids, each with the HTTP method of the requests that a fault may refuse for
+# a while (empty: any method).
 _ENDPOINTS = {
     "/2/tweets/search/recent$": "GET",
     f"/2/users/{ACCOUNT_ID}/mentions$": "GET",

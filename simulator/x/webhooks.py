@@ -178,7 +178,7 @@ class Webhooks:
         if not webhook.valid:
             raise invalid("url", webhook.url, "CrcValidationFailed: Invalid response_token")
 
-    # ---- what is pushed
+    # ---- pushes
 
     def _posted(self, post: Post) -> None:
         if post.parent:
