@@ -1,4 +1,4 @@
-"""The form of the code itself: imports run one way, and the core stays pure."""
+"""The form of the code and its documents: imports run one way, the core stays pure, documents name real files."""
 
 import ast
 import re
@@ -143,3 +143,43 @@ def test_marks_name_only_requirements_that_exist() -> None:
     }
     assert named
     assert [entry for entry in sorted(named) if entry[1] not in known] == []
+
+
+DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")) if path.name != "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_paths_and_links_of_a_document_lead_to_files(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    linked = [document.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
+    named = [ROOT / name for name in re.findall(r"`((?:[a-z_]+/)+[\w.-]*)`", text) if not name.startswith("build/")]
+    named += [ROOT / name for name in re.findall(r"`([a-z_]+\.py)`", text)]
+    assert [str(path) for path in (*linked, *named) if not path.exists()] == []
+
+
+def tree_of_the_readme() -> list[Path]:
+    """The files and folders that the tree in the README names: an indented line is about the folder above it."""
+    [tree] = re.findall(r"```\n(supervisor\.py .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    found, room = [], ROOT
+    for line in tree.splitlines():
+        is_inside = line.startswith(" ")
+        names = re.split(r",? ", re.split(r" {2,}", line.strip())[0])
+        found += [(room if is_inside else ROOT) / name for name in names if name != "…"]
+        room = room if is_inside else ROOT / names[0]
+    return found
+
+
+def test_the_tree_of_the_readme_is_the_real_one() -> None:
+    found = tree_of_the_readme()
+    assert [str(path) for path in found if not path.exists()] == []
+    for room in (ROOT, ROOT / "actors", ROOT / "auction"):
+        real = {path for path in room.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+        assert real - {*found, room / "__init__.py"} == set()
+
+
+def test_the_glossary_has_at_most_forty_terms_each_of_one_line() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    [rows] = re.findall(r"\| term \| meaning \|\n\|[-|]+\|\n(.*?)\n\n", text, re.DOTALL)
+    terms = [term for row in rows.splitlines() for term in row.split("|")[1].split(",")]
+    assert len(terms) == len(set(terms)) <= 40
+    assert [row for row in rows.splitlines() if len(row) > 160] == []

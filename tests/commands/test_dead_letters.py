@@ -185,7 +185,7 @@ def test_where_trying_again_cannot_help_the_letter_stays(
 def test_what_is_discarded_is_logged_once_with_who_and_why(line: Line, bury: Bury, marathon: Store) -> None:
     letter_id, other = bury(b"\xc1" * 10), bury(b"other")
     said = line("dead-letters", "discard", letter_id, "--why", "not a post")
-    assert (said.code, said.out) == (0, f"{letter_id} is discarded, which the house will log\n")
+    assert (said.code, said.out) == (0, f"{letter_id} is discarded; the running process logs that\n")
     assert letters(marathon) == [other]
     [order] = queued(marathon, HOUSE)
     assert isinstance(order, DiscardLetter)
