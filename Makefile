@@ -13,8 +13,8 @@ run: .venv/run  ## the supervisor with config.toml
 	$(PYTHON) supervisor.py run $(ARGS)
 
 # What plays whole houses mostly waits: beside the rest of the tests it costs next to no time.
-DEMOS := $(addprefix tests/,demo faults siege)
-HOUSES := $(addprefix tests/,commands corruption disk scenario torture x)
+DEMOS := $(addprefix tests/system/,demo faults siege)
+HOUSES := tests/commands tests/adapters/x tests/test_starting.py $(addprefix tests/system/,corruption disk scenario torture x_oracle)
 test: lint node_modules browser  ## everything that has to hold; ARGS="tests/auction -k fold"
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
@@ -38,7 +38,7 @@ format: .venv/dev
 	.venv/bin/ruff format .
 
 screenshots: .venv/dev browser  ## the stage page in every phase of a demo day; pictures in build/screenshots/
-	$(PYTHON) -m tests.page.screenshots
+	$(PYTHON) -m tests.system.demo.screenshots
 
 # QUICK=1 takes tiny sizes: it shows that everything can be measured, and measures nothing.
 bench: .venv/run peers  ## what the process costs and how fast it is, and others beside it; ARGS="--only burst --runs 3", QUICK=1
@@ -50,19 +50,19 @@ torture: .venv/run  ## kill -9 of the supervisor and of its server under load, a
 	$(PYTHON) -m benchmarks.torture --runs $(or $(RUNS),50) $(ARGS)
 
 siege: .venv/dev node_modules  ## a demo day attacked by strangers and by its neighbours in turn; MINUTES=10
-	$(PYTHON) -m tests.siege --minutes $(or $(MINUTES),10) $(ARGS)
+	$(PYTHON) -m tests.system.siege --minutes $(or $(MINUTES),10) $(ARGS)
 
 faults: .venv/dev  ## every fault of a store, embedded and external, under bids; writes docs/operating.md. ARGS="--only disk"
-	$(PYTHON) -m tests.faults $(ARGS)
+	$(PYTHON) -m tests.system.faults $(ARGS)
 
 stalls: .venv/dev  ## SIGSTOP of process, server and X for 1 to 63 s at random moments of a demo; RUNS=12 ARGS="--seed 7"
-	$(PYTHON) -m tests.faults.stalls --runs $(or $(RUNS),20) $(ARGS)
+	$(PYTHON) -m tests.system.faults.stalls --runs $(or $(RUNS),20) $(ARGS)
 
 starts: .venv/run  ## starts under load, each of which is to be open within 10 s; RUNS=100 ARGS="--busy 4"
 	$(PYTHON) -m benchmarks.starts --runs $(or $(RUNS),1000) $(ARGS)
 
 disk-faults: .venv/dev  ## kills and full disks at each operation on each file; RUNS=100 ARGS="--seed 7"
-	$(PYTHON) -m tests.disk.faults --runs $(or $(RUNS),1000) $(ARGS)
+	$(PYTHON) -m tests.system.disk.faults --runs $(or $(RUNS),1000) $(ARGS)
 
 chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
 	$(PYTHON) -m benchmarks.chaos $(ARGS)
@@ -75,16 +75,16 @@ great-day: .venv/run  ## a day on which very many reply, killed twice while it i
 
 SEEDS ?= 200
 simulate: .venv/dev  ## the whole system in virtual time, with faults, once for each seed; SEEDS=2000
-	$(PYTHON) -m tests.simulation --seeds $(SEEDS)
+	$(PYTHON) -m tests.system.simulation --seeds $(SEEDS)
 
 x-oracle: .venv/dev  ## compressed days beside the simulated X with seeded faults, held against its truth; RUNS=200 ARGS="--seed 7"
-	$(PYTHON) -m tests.x.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
+	$(PYTHON) -m tests.system.x_oracle.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
 
 leaders: .venv/dev  ## demo days of many seeds: no line of the host and no frame names a leader who does not lead; SEEDS=50
-	$(PYTHON) -m tests.demo.who_leads --seeds $(or $(SEEDS),50) $(ARGS)
+	$(PYTHON) -m tests.system.demo.who_leads --seeds $(or $(SEEDS),50) $(ARGS)
 
 corruptions: .venv/dev  ## a data directory corrupted at random, found by the real process; RUNS=1000 ARGS="--seed 7"
-	$(PYTHON) -m tests.corruption --runs $(or $(RUNS),1000) $(ARGS)
+	$(PYTHON) -m tests.system.corruption --runs $(or $(RUNS),1000) $(ARGS)
 
 mutations: .venv/dev  ## takes each remedy of supervision out and sees which test notices; writes docs/supervision.md
 	$(PYTHON) -m tests.supervision.mutations

@@ -1,6 +1,6 @@
-"""What tests of several parts share: a real store on an embedded server."""
+"""What tests of several rooms share: a real store on an embedded server, a stage for actors on it, a real EVM node."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,8 @@ from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
+from tests.harness.anvil import Anvil
+from tests.harness.stage import Clock, Stage
 
 # How long an example takes says more about the machine than about the code; how many are tried does not depend on it.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,3 +61,32 @@ def store(_server: EmbeddedServer) -> Iterator[Store]:
         yield Store(_server.url, client, keys, token, lease)
     finally:
         client.close()
+
+
+@pytest.fixture
+def stage(store: Store) -> Iterator[Stage]:
+    """An empty stage; its time is the present, and stands still."""
+    stage = Stage(store, Clock())
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def make_anvil(tmp_path: Path) -> Iterator[Callable[..., Anvil]]:
+    """Starts nodes, each in a folder of its own, and ends them."""
+    started: list[Anvil] = []
+
+    def make(**options: int) -> Anvil:
+        folder = tmp_path / f"anvil-{len(started)}"
+        folder.mkdir()
+        started.append(Anvil(folder, **options))
+        return started[-1]
+
+    yield make
+    for anvil in started:
+        anvil.kill()
+
+
+@pytest.fixture
+def anvil(make_anvil: Callable[..., Anvil]) -> Anvil:
+    return make_anvil()

@@ -1,4 +1,4 @@
-"""A stage on the real store, and one simulated X for all tests of the folder."""
+"""One simulated X for all tests of the folder, and auctions that are open on it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +15,8 @@ from adapters.x.clock import XClock
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
 from simulator.x import settings
-from tests.actors.stage import Clock, Stage
-from tests.conftest import Store
-from tests.simulator.x_process import SimulatedX, simulated_x, until
+from tests.harness.stage import Stage
+from tests.harness.x_process import SimulatedX, simulated_x, until
 
 CREDENTIALS = Credentials(
     bearer_token=settings.BEARER_TOKEN,
@@ -47,14 +46,6 @@ def silence() -> Iterator[None]:
     yield
     for name in alarms.sounding():
         alarms.clear(name)
-
-
-@pytest.fixture
-def stage(store: Store) -> Iterator[Stage]:
-    """An empty stage; its time is the present, and stands still."""
-    stage = Stage(store, Clock())
-    yield stage
-    stage.close()
 
 
 @pytest.fixture(scope="package")

@@ -16,11 +16,11 @@ from actors.twitter.reconciler import TwitterReconciler
 from adapters.redis.errors import QueueFull
 from messages.events import BidAccepted, BidRefused
 from supervisor import CONDITIONS
-from tests.actors.stage import Stage
-from tests.actors.test_twitter_ingest import Entrance, bids, line
-from tests.actors.test_twitter_reconciler import reconciler
-from tests.auction.builders import reply
-from tests.simulator.x_process import SimulatedX
+from tests.actors.twitter.test_ingest import Entrance, bids, line
+from tests.actors.twitter.test_reconciler import reconciler
+from tests.harness.builders import reply
+from tests.harness.stage import Stage
+from tests.harness.x_process import SimulatedX
 
 pytestmark = pytest.mark.requirement("QUE-4")
 

@@ -35,9 +35,9 @@ from messages.commands import ConfirmAuctionPost, PlaceBid
 from messages.events import BidAccepted, CharacterSpoke, DayStarted
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
-from tests.actors.stage import HOUR_MS, Shown, Stage
-from tests.auction.builders import RULES
-from tests.simulator.x_process import until
+from tests.harness.builders import RULES
+from tests.harness.stage import HOUR_MS, Shown, Stage
+from tests.harness.x_process import until
 
 
 def keeper(stage: Stage, ensure: Callable[[], object] = lambda: None) -> LeaseKeeper:

@@ -24,8 +24,8 @@ from messages.events import (
     ResultNamed,
 )
 from messages.hints import LogGrew
-from tests import staged
-from tests.actors.stage import Shown, Stage
+from tests.harness import staged
+from tests.harness.stage import Shown, Stage
 
 STORY: tuple[tuple[str, AnyEvent], ...] = (
     ("house", DayStarted(message_id="s", at_ms=1, auction_id="m-01", day=1)),

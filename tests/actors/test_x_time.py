@@ -15,8 +15,8 @@ from adapters.x.clock import XClock
 from messages.commands import MarkSwept
 from messages.events import DayStarted, EndFrozen, OutageNoticed, PostAttempted
 from simulator.x.settings import Settings
-from tests.actors.stage import HOUR_MS, Clock, Stage, day_plan
-from tests.simulator.x_process import SimulatedX
+from tests.harness.stage import HOUR_MS, Clock, Stage, day_plan
+from tests.harness.x_process import SimulatedX
 
 MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Auction, int]]

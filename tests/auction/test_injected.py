@@ -14,8 +14,8 @@ from messages.base import Outcome
 from messages.codec import pack, unpack
 from messages.commands import EDITED, PlaceBid, WithdrawBid
 from messages.events import AuctionEvent, BidAccepted, ResultNamed, StandingsRevised, StrikeGiven
-from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, gone, opened_day, reply, swept
-from tests.auction.test_notices import QUIET_MS, Told, told  # noqa: F401  # a fixture
+from tests.actors.announcer.test_notices import QUIET_MS, Told, told  # noqa: F401  # a fixture
+from tests.harness.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, gone, opened_day, reply, swept
 
 pytestmark = pytest.mark.requirement("SUP-4")
 

@@ -3,13 +3,12 @@
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from cli import main
+from tests.harness import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cli
+from tests.harness import ROOT
 
-ROOT = Path(__file__).parents[2]
 POST = "1801234567890123456"
 WHY = ["--why", "a reason"]
 # What each command needs beside --data-dir or a file. None of them gets as far as to start anything.

@@ -21,8 +21,9 @@ from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from messages.events import CharacterSpoke, DayStarted, MarathonEnded, MarathonStarted
-from tests.commands.line import DEADLINE_S, ROOT, Line
+from tests.commands.line import DEADLINE_S, Line
 from tests.conftest import Store
+from tests.harness import ROOT
 
 pytestmark = pytest.mark.requirement("RED-5")
 

@@ -20,7 +20,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import Progress
 
-ROOT = Path(__file__).parents[2]
+from tests.harness import ROOT
+
 DOCUMENT = ROOT / "docs" / "supervision.md"
 BEGIN, END = "<!-- mutations: begin -->\n", "<!-- mutations: end -->\n"
 HERE = "tests/supervision"

@@ -14,11 +14,11 @@ from adapters.event_loop import LoopThread
 from commands.simulated import CREDENTIALS
 from settings import load
 from supervision import Supervisor
+from tests.harness import ROOT
 from tests.supervision.stage import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import logging, sys, time
 from pathlib import Path

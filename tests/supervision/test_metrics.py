@@ -3,7 +3,6 @@
 import ast
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,13 +16,13 @@ from messages.base import Phase
 from messages.commands import MarkSwept
 from supervision import Group, Supervisor
 from tests.conftest import Store
+from tests.harness import ROOT
 from tests.supervision.stage import Blocker, eventually, fail_with, player
 from tests.supervision.test_poison import OPENING, House, bid
 from tests.supervision.test_supervisor import is_back, status
 
 pytestmark = pytest.mark.requirement("OBS-1", "SUP-5")
 
-ROOT = Path(__file__).parents[2]
 Supervise = Callable[..., Supervisor]
 Samples = dict[tuple[str, ...], float]
 

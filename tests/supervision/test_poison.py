@@ -29,7 +29,7 @@ from messages.hints import QueueGrew
 from supervision import ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
 from tests.conftest import Store
-from tests.staged import ENDS_MS, OPENS_MS, RULES, post_id, prepared
+from tests.harness.staged import ENDS_MS, OPENS_MS, RULES, post_id, prepared
 from tests.supervision.stage import eventually
 from tests.supervision.test_supervisor import is_back, states, status
 

@@ -5,17 +5,16 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from supervision import ChildSpec, Group, Supervisor
 from supervision.watchdog import stack_of
+from tests.harness import ROOT
 from tests.supervision.stage import Blocker, eventually
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys, time
 from supervision import ChildSpec, Group, Supervisor
