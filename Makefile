@@ -1,5 +1,5 @@
 # Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
-.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture great-day starts disk-faults chaos simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -63,9 +63,6 @@ starts: .venv/run  ## starts under load, each of which is to be open within 10 s
 
 disk-faults: .venv/dev  ## kills and full disks at each operation on each file; RUNS=100 ARGS="--seed 7"
 	$(PYTHON) -m tests.system.disk.faults --runs $(or $(RUNS),1000) $(ARGS)
-
-chaos: .venv/run  ## a demo with a crash a second into a random actor; ARGS="--seed 2 --days 3"
-	$(PYTHON) -m benchmarks.chaos $(ARGS)
 
 marathon: .venv/run  ## compressed days, one after the other: threads, descriptors and memory stay flat; DAYS=400
 	$(PYTHON) -m benchmarks.marathon --days $(or $(DAYS),400) $(ARGS)

@@ -12,7 +12,6 @@ from typing import Any
 
 import redis
 
-from actors.auction.actor import day_view
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.layout import make_empty
@@ -20,6 +19,7 @@ from adapters.redis.log import LogReader, head_of
 from adapters.redis.translation import translated
 from adapters.redis.view import is_whole, sealed
 from auction.day import AuctionDay
+from auction.day_view import day_view
 from auction.downtime_policy import HOUSE
 from ledger.entry import LogDamaged, LogEntry
 from ledger.hash_chain import Head, first_hash, verify_chain

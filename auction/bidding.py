@@ -10,7 +10,7 @@ from operator import attrgetter
 from auction.eligibility import AuthorFacts
 from auction.fold import Bid, Verdict
 from auction.lost_leads import binds, end_after_loss
-from auction.record import DayRecord
+from auction.record import DayRecord, Posts
 from auction.replies import leader_of, read_reply, verdict_event
 from messages.base import Refusal
 from messages.commands import EDITED, PlaceBid, RestoreBid, WithdrawBid
@@ -34,41 +34,39 @@ class Bidding(DayRecord):
         if not replies and not gone:
             return []
         leader = self._leading()
-        withdrawals = self._decide_withdrawals(gone, now_ms)
-        events: list[AuctionEvent] = [*withdrawals]
-        withdrawn = [event.post_id for event in withdrawals if not event.binds]
+        posts = Posts(withdrawn=self._decide_withdrawals(gone, now_ms))
+        events: list[AuctionEvent] = [*posts.withdrawn]
         found: dict[int, PlaceBid] = {}
-        bids: list[Bid] = []
         # In the order in which the log will have them, so that who was seen first is the same in a replay.
         for reply in sorted(replies, key=attrgetter("post_id")):
             post_id = reply.post_id
             if post_id in found or self.knows(post_id):
                 continue
             found[post_id] = reply
-            known = self.facts.get(reply.author_id)
+            known = self.facts.get(reply.author_id) or posts.facts.get(reply.author_id)
             facts = known or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
             bid = self.read(reply, facts)
             if bid.flaw is Refusal.NO_HASHTAG:
                 self.untagged += 1
                 continue
             if known is None:
-                self.facts[reply.author_id] = facts
+                posts.facts[reply.author_id] = facts
             if reply.injected:
-                self.injected.add(post_id)
-            bids.append(bid)
+                posts.injected.append(post_id)
+            posts.bids.append(bid)
         revised: list[int | None] = []
-        if leader and leader.post_id in withdrawn and self.result is None:
-            (taken_back,) = [event for event in withdrawals if event.post_id == leader.post_id]
+        taken_back = next((gone for gone in posts.withdrawn if leader and gone.post_id == leader.post_id), None)
+        if leader and taken_back and not taken_back.binds and self.result is None:
             # Who edits his bid has made another one, and has taken nothing back; nobody has made an injected one.
             is_taken_back = taken_back.cause != EDITED or (self.prepared and self.prepared.rules.is_first_version)
             if is_taken_back and leader.post_id not in self.injected:
-                events.append(self._strike(leader, now_ms))
+                events.append(self._decide_strike(leader, now_ms))
             if extended := self._after_loss(leader, now_ms, max(taken_back.missed_at_ms, now_ms)):
                 # What is told is also how it is found again: first the withdrawals, then the end, then the bids.
-                revised += [self.take_in((), withdrawn)[1], self.take_order(extended)]
+                revised += [self.apply_posts(Posts(withdrawn=posts.withdrawn))[1], self.apply(extended)]
                 events.append(extended)
-                withdrawn = []
-        verdicts, revised_from = self.take_in(bids, withdrawn)
+                posts.withdrawn = []
+        verdicts, revised_from = self.apply_posts(posts)
         events += [self.tell(found[verdict.bid.post_id], verdict, now_ms) for verdict in verdicts]
         return events + self._decide_revision([*revised, revised_from], now_ms) + self._decide_extension(now_ms)
 
@@ -80,8 +78,6 @@ class Bidding(DayRecord):
             binding = self.standings is not None and binds(
                 self.standings.rules, self.standings.controls, missed_at_ms, max(missed_at_ms, now_ms)
             )
-            if binding:
-                self.bound.add(command.post_id)
             events.append(
                 BidWithdrawn(
                     message_id=f"withdrawn:{command.post_id}",
@@ -97,15 +93,17 @@ class Bidding(DayRecord):
     def _decide_restored(self, command: RestoreBid, now_ms: int) -> list[AuctionEvent]:
         """The bid counts again, at its own time, and costs no strike."""
         post_id, leader = command.post_id, self._leading()
-        events: list[AuctionEvent] = [BidRestored(message_id=f"restored:{post_id}", at_ms=now_ms, post_id=post_id)]
-        if bidder_id := self.struck.pop(post_id, 0):
+        restored = BidRestored(message_id=f"restored:{post_id}", at_ms=now_ms, post_id=post_id)
+        events: list[AuctionEvent] = [restored]
+        revised = [self.apply(restored)]
+        if bidder_id := self.struck.get(post_id):
             lifted = StrikeLifted(
                 message_id=f"strike-lifted:{post_id}", at_ms=now_ms, bidder_id=bidder_id, post_id=post_id
             )
+            self.apply(lifted)
             events.append(lifted)
-        revised = [self.restore(post_id)]
         if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
-            revised.append(self.take_order(extended))
+            revised.append(self.apply(extended))
             events.append(extended)
         return events + self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
 
@@ -128,10 +126,11 @@ class Bidding(DayRecord):
         standings = self.standings
         if standings is None or standings.leader is None or standings.ends_at_ms <= standings.controls.ends_at_ms:
             return []
-        standings.publish_end()
         ends_at_ms, by_post_id = standings.ends_at_ms, standings.leader.bid.post_id
         message_id = self._id(f"extended:{ends_at_ms}")
-        return [EndExtended(message_id=message_id, at_ms=now_ms, ends_at_ms=ends_at_ms, by_post_id=by_post_id)]
+        extended = EndExtended(message_id=message_id, at_ms=now_ms, ends_at_ms=ends_at_ms, by_post_id=by_post_id)
+        self.apply(extended)  # what was shown holds: from now on no withdrawal takes this end back
+        return [extended]
 
     def _leading(self) -> Bid | None:
         return self.standings.leader.bid if self.standings and self.standings.leader else None
@@ -148,15 +147,16 @@ class Bidding(DayRecord):
         """The verdict on the reply as the log has it."""
         return verdict_event(reply, verdict, self.standings, now_ms)
 
-    def _strike(self, leader: Bid, now_ms: int) -> StrikeGiven:
-        self.struck[leader.post_id] = leader.bidder_id
-        return StrikeGiven(
+    def _decide_strike(self, leader: Bid, now_ms: int) -> StrikeGiven:
+        strike = StrikeGiven(
             message_id=f"strike:{leader.post_id}",
             at_ms=now_ms,
             bidder_id=leader.bidder_id,
             post_id=leader.post_id,
             cause="took back a leading bid",
         )
+        self.apply(strike)
+        return strike
 
     def _decide_revision(self, revised: Sequence[int | None], now_ms: int) -> list[AuctionEvent]:
         """What tells of the chain of leaders where it was revised from these posts on (None: not at all)."""

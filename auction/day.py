@@ -1,8 +1,8 @@
 """One auction day: commands in, events out.
 
-`decide` and `tick` change the day and return what has to be logged. The caller commits these events before anyone hears
-of them, and throws the day away when it could not: its state is found again in the log (`record`). What bids, and posts
-that are gone, make of a day is `bidding`.
+`decide` and `tick` return what has to be logged, and have applied it (`record`). The caller commits these events before
+anyone hears of them, and throws the day away when it could not: the log brings the same state again. What bids, and
+posts that are gone, make of a day is `bidding`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -100,14 +100,14 @@ class AuctionDay(Bidding):
         if self.phase is Phase.ACTIVE and not self.standings.controls.paused:
             events += self._decide_closing_soon(now_ms)
             if now_ms >= ends_at_ms + rules.delivery_allowance_ms:
-                self.freeze()
                 events.append(EndFrozen(message_id=self._id("frozen"), at_ms=now_ms, ends_at_ms=ends_at_ms))
+                self.apply(events[-1])
         events += self._decide_result(now_ms, bound_ms=now_ms)
         if self.phase is Phase.PROCESSING and not self.overdue and now_ms >= ends_at_ms + rules.close_bound_ms:
-            self.overdue = True
             overdue = CloseOverdue(
                 message_id=self._id("overdue"), at_ms=now_ms, watermark_ms=self.watermark_ms, ends_at_ms=ends_at_ms
             )
+            self.apply(overdue)
             events.append(overdue)
         return events
 
@@ -164,7 +164,7 @@ class AuctionDay(Bidding):
             closes_at_ms=command.closes_at_ms,
             latest_end_ms=command.latest_end_ms,
         )
-        self.prepare(prepared)
+        self.apply(prepared)
         return [prepared]
 
     def _decide_opening(self, command: ConfirmAuctionPost, now_ms: int) -> list[AuctionEvent]:
@@ -184,14 +184,14 @@ class AuctionDay(Bidding):
             opened_at_ms=opened_at_ms,
             ends_at_ms=closes_at_ms,
         )
-        self.open(opened)
+        self.apply(opened)
         return [opened]
 
     def _decide_renamed(self, command: RenameBidder, now_ms: int) -> BidderRenamed:
         renamed = BidderRenamed(
             message_id=command.message_id, at_ms=now_ms, bidder_id=command.bidder_id, handle=command.handle
         )
-        self.rename(renamed)
+        self.apply(renamed)
         return renamed
 
     def _decide_watermark(self, command: MarkSwept, now_ms: int) -> list[AuctionEvent]:
@@ -201,7 +201,7 @@ class AuctionDay(Bidding):
             watermark_ms=command.swept_to_ms,
             looked_again=command.looked_again,
         )
-        self.move_watermark(moved)
+        self.apply(moved)
         return [moved, *self._decide_result(now_ms)]
 
     def _decide_order(self, command: OperatorCommand, now_ms: int) -> list[AuctionEvent]:
@@ -210,9 +210,9 @@ class AuctionDay(Bidding):
         takes_out = isinstance(command, TAKING_OUT) and now_ms < self.ends_at_ms
         leader = self._leading() if takes_out else None
         ordered = order_event(command, self.controls, self.ends_at_ms, now_ms)
-        events, revised = [ordered], [self.take_order(ordered)]
+        events, revised = [ordered], [self.apply(ordered)]
         if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
-            revised.append(self.take_order(extended))
+            revised.append(self.apply(extended))
             events.append(extended)
         events += self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
         return events + self._decide_result(now_ms)
@@ -224,9 +224,10 @@ class AuctionDay(Bidding):
         due = [ms for ms in self.prepared.rules.closing_soon_ms if left_ms <= ms < min(whole_ms, told_ms or whole_ms)]
         if not due or left_ms <= 0:
             return []
-        self.closing_told_ms = min(due)
         message_id = self._id(f"closing:{min(due)}")
-        return [ClosingSoon(message_id=message_id, at_ms=now_ms, left_ms=min(due), ends_at_ms=self.ends_at_ms)]
+        told = ClosingSoon(message_id=message_id, at_ms=now_ms, left_ms=min(due), ends_at_ms=self.ends_at_ms)
+        self.apply(told)
+        return [told]
 
     def _decide_result(
         self, now_ms: int, order: NameResult | None = None, bound_ms: int | None = None
@@ -258,5 +259,5 @@ class AuctionDay(Bidding):
             by=order.by if order else "",
             why=order.why if order else "",
         )
-        self.name(result)
+        self.apply(result)
         return result

@@ -1,10 +1,12 @@
-"""The state of one auction day, and what each event of its log makes of it.
+"""The state of one auction day, and how the events of its log change it.
 
-`replay` reaches the state from the log without deciding anything anew, so that what was published holds even when a
-later version would judge otherwise. What is decided, and when, is `day`.
+`apply` and `apply_posts` alone change a day, whether its events were just decided (`day`, `bidding`) or are read from
+the log (`replay`): so recovery reaches the state that deciding has left. What was published holds even when a later
+version would judge otherwise. What is decided, and when, is `day`.
 """
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -62,6 +64,17 @@ class DayState(msgspec.Struct, array_like=True):
     injected: list[int] = []
 
 
+class Posts(msgspec.Struct):
+    """What one batch of a log has seen of posts: the bids in them, which of these are injected, what was known of
+    authors who had no bid before, and which posts are gone. The withdrawals of a batch stand before its verdicts.
+    """
+
+    bids: list[Bid] = []
+    injected: list[int] = []
+    facts: dict[int, AuthorFacts] = {}
+    withdrawn: list[BidWithdrawn] = []
+
+
 class DayRecord:
     """What is true of a day so far. Not thread-safe: it belongs to the one actor that serialises the auction's bids."""
 
@@ -117,118 +130,124 @@ class DayRecord:
             sorted(self.injected),
         )
 
-    # ---- the same state from the log
+    # ---- what changes the day
 
     def replay(self, events: Iterable[AuctionEvent]) -> None:
-        """Take in what this auction has logged after the state it was made from, in order."""
-        bids: list[Bid] = []
-        withdrawn: list[int] = []
+        """Take in what this auction has logged after the state that the day was made from, in order."""
+        posts = Posts()
         for event in events:
             match event:
                 case BidAccepted() | BidRefused():
-                    bids.append(recall(event))
+                    posts.bids.append(recall(event))
                     if event.injected:
-                        self.injected.add(event.post_id)
-                    facts = AuthorFacts(event.bidder_created_at_ms, event.bidder_followers)
-                    self.facts.setdefault(event.bidder_id, facts)
-                    continue
-                case StrikeGiven():
-                    self.struck[event.post_id] = event.bidder_id
-                    continue  # stands among a batch's withdrawals and changes nothing of the standing
+                        posts.injected.append(event.post_id)
+                    if event.bidder_id not in self.facts:
+                        facts = AuthorFacts(event.bidder_created_at_ms, event.bidder_followers)
+                        posts.facts.setdefault(event.bidder_id, facts)
                 case BidWithdrawn():
                     # A withdrawal stands before the verdicts of its batch, so one after a verdict begins a new batch.
-                    if bids:
-                        self.take_in(bids, withdrawn)
-                        bids, withdrawn = [], []
-                    if event.binds:
-                        self.bound.add(event.post_id)
-                    else:
-                        withdrawn.append(event.post_id)
-                    continue
-            self.take_in(bids, withdrawn)
-            bids, withdrawn = [], []
-            match event:
-                case AuctionPrepared():
-                    self.prepare(event)
-                case AuctionOpened():
-                    self.open(event)
-                case BidRestored():
-                    self.restore(event.post_id)
-                case BidderRenamed():
-                    self.rename(event)
-                case StrikeLifted():
-                    self.struck.pop(event.post_id, None)
-                case EndExtended() if self.controls and not event.is_ordered:
-                    self.controls.ends_at_ms = event.ends_at_ms
-                case ClosingSoon():
-                    self.closing_told_ms = event.left_ms
-                case WatermarkMoved():
-                    self.move_watermark(event)
-                case EndFrozen():
-                    self.freeze()
-                case CloseOverdue():
-                    self.overdue = True
-                case ResultNamed():
-                    self.name(event)
+                    if posts.bids:
+                        self.apply_posts(posts)
+                        posts = Posts()
+                    posts.withdrawn.append(event)
+                case StrikeGiven():
+                    self.apply(event)  # stands among a batch's withdrawals and changes nothing of the standing
                 case _:
-                    self.take_order(event)
-        self.take_in(bids, withdrawn)
+                    self.apply_posts(posts)
+                    posts = Posts()
+                    self.apply(event)
+        self.apply_posts(posts)
 
-    # ---- what an event makes of the state, be it just decided or read from the log
+    def apply_posts(self, posts: Posts) -> tuple[list[Verdict], int | None]:
+        """Change the day by what a batch has brought of posts. The verdicts on its bids in canonical order, and the
+        post id from which the chain of leaders that was told before no longer holds, or None.
+        """
+        for bidder_id, facts in posts.facts.items():
+            self.facts.setdefault(bidder_id, facts)
+        self.injected.update(posts.injected)
+        withdrawn = []
+        for event in posts.withdrawn:
+            if event.binds:
+                self.bound.add(event.post_id)
+            else:
+                withdrawn.append(event.post_id)
+        self.tombstones.update(withdrawn)
+        if self.result is not None or self.standings is None:
+            verdicts = [Verdict(bid, self._out_of_time(bid)) for bid in sorted(posts.bids, key=attrgetter("post_id"))]
+            self.unranked.update((verdict.bid.post_id, verdict) for verdict in verdicts)
+            return verdicts, None
+        if self.tombstones:
+            for bid in posts.bids:
+                bid.withdrawn = bid.post_id in self.tombstones
+        return self.standings.update(posts.bids, [post_id for post_id in withdrawn if self.standings.knows(post_id)])
 
-    def prepare(self, prepared: AuctionPrepared) -> None:
+    def apply(self, event: AuctionEvent) -> int | None:
+        """Change the day by one event that is no verdict and no withdrawal, which come in batches. The post id from
+        which the chain of leaders that was told before no longer holds, or None.
+
+        Raises IllegalTransition where the day cannot go to the phase that the event brings.
+        """
+        match event:
+            case AuctionPrepared():
+                self._prepare(event)
+            case AuctionOpened():
+                self._open(event)
+            case BidRestored():
+                self.tombstones.discard(event.post_id)
+                self.bound.discard(event.post_id)
+                return self.standings.restore(event.post_id) if self.standings else None
+            case BidderRenamed():
+                self.renamed[event.bidder_id] = event.handle
+            case StrikeGiven():
+                self.struck[event.post_id] = event.bidder_id
+            case StrikeLifted():
+                self.struck.pop(event.post_id, None)
+            case ClosingSoon():
+                self.closing_told_ms = event.left_ms
+            case WatermarkMoved():
+                self.watermark_ms = max(self.watermark_ms, event.watermark_ms)
+                if event.looked_again:
+                    self.looked_again_ms = max(self.looked_again_ms, event.watermark_ms)
+            case EndFrozen():
+                assert self.controls is not None, "only a prepared day has an end to freeze"
+                if self._advance(Phase.PROCESSING):
+                    self.controls.frozen = True
+            case CloseOverdue():
+                self.overdue = True
+            case ResultNamed():
+                if self._advance(Phase.COMPLETED):
+                    self.result = event
+            case EndExtended() if self.controls and not event.is_ordered:
+                self.controls.ends_at_ms = event.ends_at_ms
+            case _:
+                return self._apply_order(event)
+        return None
+
+    def _prepare(self, prepared: AuctionPrepared) -> None:
         self.prepared = prepared
         latest_end_ms = prepared.latest_end_ms or prepared.closes_at_ms + prepared.rules.soft_close_cap_ms
         self.controls = Controls(prepared.opens_at_ms, prepared.closes_at_ms, latest_end_ms)
 
-    def open(self, opened: AuctionOpened) -> None:
+    def _open(self, opened: AuctionOpened) -> None:
         assert self.prepared is not None, "an auction opens after it was prepared"
         assert self.controls is not None, "a prepared day has controls"
-        if advance(self.phase, Phase.ACTIVE):
-            self.phase, self.post_id = Phase.ACTIVE, opened.post_id
+        if self._advance(Phase.ACTIVE):
+            self.post_id = opened.post_id
             self.controls.opened_at_ms, self.controls.ends_at_ms = opened.opened_at_ms, opened.ends_at_ms
             self.standings = Standings(self.prepared.rules, self.controls)
 
-    def freeze(self) -> None:
-        assert self.standings is not None, "only an opened auction has an end to freeze"
-        if advance(self.phase, Phase.PROCESSING):
-            self.phase = Phase.PROCESSING
-            self.standings.freeze()
+    def _advance(self, wanted: Phase) -> bool:
+        """Go to this phase. Whether the day was not there yet. Raises IllegalTransition."""
+        moves = advance(self.phase, wanted)
+        self.phase = wanted
+        return moves
 
-    def move_watermark(self, moved: WatermarkMoved) -> None:
-        self.watermark_ms = max(self.watermark_ms, moved.watermark_ms)
-        if moved.looked_again:
-            self.looked_again_ms = max(self.looked_again_ms, moved.watermark_ms)
-
-    def name(self, result: ResultNamed) -> None:
-        if advance(self.phase, Phase.COMPLETED):
-            self.phase, self.result = Phase.COMPLETED, result
-
-    def rename(self, renamed: BidderRenamed) -> None:
-        self.renamed[renamed.bidder_id] = renamed.handle
-
-    def take_order(self, event: AuctionEvent) -> int | None:
-        """The post id from which the chain of leaders is another one now, or None."""
+    def _apply_order(self, event: AuctionEvent) -> int | None:
         if self.controls is None or (from_id := take_order(event, self.controls, self.ends_at_ms)) is None:
             return None
         return self.standings.update((), (), [from_id])[1] if self.standings else None
 
-    def restore(self, post_id: int) -> int | None:
-        """The post is there again. The post id from which the chain of leaders is another one now, or None."""
-        self.tombstones.discard(post_id)
-        self.bound.discard(post_id)
-        return self.standings.restore(post_id) if self.standings else None
-
-    def take_in(self, bids: Sequence[Bid], withdrawn: Sequence[int]) -> tuple[list[Verdict], int | None]:
-        self.tombstones.update(withdrawn)
-        if self.result is not None or self.standings is None:
-            verdicts = [Verdict(bid, self._out_of_time(bid)) for bid in sorted(bids, key=lambda bid: bid.post_id)]
-            self.unranked.update((verdict.bid.post_id, verdict) for verdict in verdicts)
-            return verdicts, None
-        if self.tombstones:
-            for bid in bids:
-                bid.withdrawn = bid.post_id in self.tombstones
-        return self.standings.update(bids, [post_id for post_id in withdrawn if self.standings.knows(post_id)])
+    # ---- what is true of the day
 
     def _out_of_time(self, bid: Bid) -> Refusal:
         if self.result is None:

@@ -138,6 +138,19 @@ def sealed(bids: Sequence[Bid], leads: Sequence[Lead]) -> Segment:
     return Segment(Opened(pack(columns)))
 
 
+def last_id(segment: Segment) -> int:
+    """The key by which segments are ordered and searched."""
+    return segment.last_id
+
+
+def lead_before(post_id: int, segments: Sequence[Segment]) -> Lead | None:
+    """The last lead within these segments that is earlier than this post."""
+    for segment in reversed(segments[: bisect_left(segments, post_id, key=last_id) + 1]):
+        if lead := segment.last_lead(post_id):
+            return lead
+    return None
+
+
 def _place(ascending: "array[int]", post_id: int) -> int | None:
     place = bisect_left(ascending, post_id)
     return place if place < len(ascending) and ascending[place] == post_id else None

@@ -13,9 +13,9 @@ import msgspec
 
 from auction.controls import Controls
 from auction.fold import Bid, Lead, Verdict, effective_end, fold, judge, lead_after
-from auction.segments import BIDS_A_SEGMENT, Segment, sealed
+from auction.own_posts import OwnPosts
+from auction.segments import BIDS_A_SEGMENT, Segment, last_id, lead_before, sealed
 from messages.base import Refusal, Rules, Wei
-from messages.x_ids import SERIAL_BITS
 
 
 class Standings:
@@ -31,9 +31,7 @@ class Standings:
         self.held: set[int] = set()
         self._withdrawn: set[int] = set()
         self._order: list[int] = []
-        # Each bidder's own posts, as far back as the rate limit looks for the bids at hand.
-        self._own_posts: dict[int, list[int]] = {}
-        self._own_from = 0
+        self._own_posts = OwnPosts(rules)
         self.update(list(bids))
 
     def resume(
@@ -46,12 +44,12 @@ class Standings:
     ) -> None:
         """Stand where another standing of the same controls stood, without folding anything again.
 
-        `bids` and `chain` are those at hand: what lies before them is in the segments.
+        `bids` and `lead_history` are those at hand: what lies before them is in the segments.
         """
         self.segments, self.held, self._withdrawn = list(segments), set(held), set(withdrawn)
         self._add(bids)
         self._note_segments()
-        self._own_from = self._at_hand_from
+        self._own_posts.from_id = self._at_hand_from
         self.lead_history = self._on_bids_at_hand(lead_history)
 
     @property
@@ -94,14 +92,13 @@ class Standings:
         if bid is None:
             return False
         there = msgspec.structs.replace(bid, withdrawn=False)
-        verdict = judge(self.rules, self.controls, self._lead_before(post_id), there, self._own_posts_up_to(bid))
-        return verdict.refusal in (None, Refusal.HELD)
+        return self._judged(there).refusal in (None, Refusal.HELD)
 
     def knows(self, post_id: int) -> bool:
         """Whether this bid was found before."""
         if post_id >= self._at_hand_from:  # nearly always
             return post_id in self.bids
-        place = bisect_left(self.segments, post_id, key=_last_id)
+        place = bisect_left(self.segments, post_id, key=last_id)
         return place < len(self.segments) and post_id in self.segments[place]
 
     def verdicts(self) -> list[Verdict]:
@@ -113,9 +110,11 @@ class Standings:
         """The verdict on one bid as of now, as `verdicts` has it, at the cost of opening the segment that holds it;
         None for a bid that was not found."""
         bid = self._bid(post_id)
-        if bid is None:
-            return None
-        return judge(self.rules, self.controls, self._lead_before(post_id), bid, self._own_posts_up_to(bid))
+        return None if bid is None else self._judged(bid)
+
+    def _judged(self, bid: Bid) -> Verdict:
+        own_posts = self._own_posts.up_to(bid, self.segments, self._at_hand_from)
+        return judge(self.rules, self.controls, self._lead_before(bid.post_id), bid, own_posts)
 
     def update(
         self, found: Sequence[Bid], withdrawn: Sequence[int] = (), changed: Sequence[int] = ()
@@ -136,7 +135,7 @@ class Standings:
         if not (touched or changed):
             return [], None
         earliest = min((*touched, *changed))
-        self._recall_own_posts(earliest - self._window)
+        self._own_posts.recall(earliest - self._own_posts.window, self.segments)
         self._unseal(earliest)
         self._add(fresh)
         for post_id in withdrawn:
@@ -156,14 +155,6 @@ class Standings:
         self.bids[post_id].withdrawn = False
         return self.update((), changed=[post_id])[1]
 
-    def publish_end(self) -> None:
-        """What was shown holds: the end of the chain becomes a floor that no withdrawal takes back."""
-        self.controls.ends_at_ms = self.ends_at_ms
-
-    def freeze(self) -> None:
-        """The published end is final. Later finds count when posted before it, but extend nothing."""
-        self.controls.frozen = True
-
     # ---- packing away and unpacking
 
     def seal(self, most: int | None = None) -> None:
@@ -176,14 +167,14 @@ class Standings:
             self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], leads))
         if len(self.segments) > packed:
             self._note_segments()
-            self._forget_own_posts(self._order[0] - self._window)
+            self._own_posts.forget(self._order[0])
 
     def _unseal(self, from_id: int) -> None:
         """Have all bids at hand from this post on."""
         if from_id >= self._at_hand_from:
             return
-        first = bisect_left(self.segments, from_id, key=_last_id)
-        self._recall_own_posts(self.segments[first].first_id)
+        first = bisect_left(self.segments, from_id, key=last_id)
+        self._own_posts.recall(self.segments[first].first_id, self.segments)
         unpacked = [bid for segment in self.segments[first:] for bid in self._unpacked(segment)]
         leads = [lead for segment in self.segments[first:] for lead in segment.leads()]
         del self.segments[first:]
@@ -201,7 +192,7 @@ class Standings:
     def _bid(self, post_id: int) -> Bid | None:
         if post_id >= self._at_hand_from:
             return self.bids.get(post_id)
-        bid = self.segments[bisect_left(self.segments, post_id, key=_last_id)].bid(post_id)
+        bid = self.segments[bisect_left(self.segments, post_id, key=last_id)].bid(post_id)
         if bid:
             bid.withdrawn = bid.withdrawn or post_id in self._withdrawn
         return bid
@@ -209,44 +200,7 @@ class Standings:
     def _lead_before(self, post_id: int) -> Lead | None:
         """Who leads where this post comes."""
         place = self._links_before(post_id)
-        return self.lead_history[place - 1] if place else self._packed_lead_before(post_id)
-
-    def _packed_lead_before(self, post_id: int) -> Lead | None:
-        """The last lead of the chain's packed part that is earlier than this post."""
-        for segment in reversed(self.segments[: bisect_left(self.segments, post_id, key=_last_id) + 1]):
-            if lead := segment.last_lead(post_id):
-                return lead
-        return None
-
-    def _own_posts_up_to(self, bid: Bid) -> list[int]:
-        """The bidder's own posts as far back as the rate limit looks, this bid the last."""
-        from_id, to_id = bid.post_id - self._window, bid.post_id + 1
-        packed = self.segments[bisect_left(self.segments, from_id, key=_last_id) :] if self._window else []
-        near = [segment for segment in packed if segment.first_id < to_id]
-        own = [post_id for segment in near for post_id in segment.posts_of(bid.bidder_id, from_id, to_id)]
-        at_hand = self._own_posts.get(bid.bidder_id, [])
-        return own + [post_id for post_id in at_hand if self._at_hand_from <= post_id < to_id]
-
-    def _forget_own_posts(self, before_id: int) -> None:
-        if before_id - self._own_from < self._window:
-            return  # there may be very many bidders, and to know more than is needed does no harm
-        known, self._own_posts = self._own_posts, {}
-        for bidder_id, own in known.items():
-            if later := own[bisect_left(own, before_id) :]:
-                self._own_posts[bidder_id] = later
-        self._own_from = before_id
-
-    def _recall_own_posts(self, from_id: int) -> None:
-        """Know whose posts all are from this one on, those in segments too."""
-        if from_id >= self._own_from:
-            return
-        earlier: dict[int, list[int]] = {}
-        for segment in self.segments[bisect_left(self.segments, from_id, key=_last_id) :]:
-            for post_id, bidder_id in segment.posts(from_id, self._own_from):
-                earlier.setdefault(bidder_id, []).append(post_id)
-        for bidder_id, own in earlier.items():
-            self._own_posts[bidder_id] = own + self._own_posts.get(bidder_id, [])
-        self._own_from = from_id
+        return self.lead_history[place - 1] if place else lead_before(post_id, self.segments)
 
     def _on_bids_at_hand(self, leads: Iterable[Lead]) -> list[Lead]:
         """These leads, but of the bids that are at hand and may change."""
@@ -257,36 +211,22 @@ class Standings:
         last = next((segment for segment in reversed(self.segments) if segment.accepted), None)
         self._last_packed = last.leads()[-1] if last else None
 
-    @property
-    def _window(self) -> int:
-        """How far back the rate limit looks, as a distance of post ids."""
-        return self.rules.rate_limit_window_ms << SERIAL_BITS if self.rules.rate_limit_posts else 0
-
     def _links_before(self, post_id: int) -> int:
         return bisect_left(self.lead_history, post_id, key=_post_id)
 
     def _has_led(self, post_id: int) -> bool:
         if post_id in self.held:
             return True
-        place = bisect_left(self.segments, post_id, key=_last_id)
+        place = bisect_left(self.segments, post_id, key=last_id)
         return place < len(self.segments) and self.segments[place].has_led(post_id)
 
     # ---- folding
 
     def _add(self, fresh: Sequence[Bid]) -> None:
-        late = bool(fresh) and bool(self._order) and fresh[0].post_id < self._order[-1]
-        bids, order, own_posts = self.bids, self._order, self._own_posts
-        for bid in fresh:
-            post_id = bid.post_id
-            bids[post_id] = bid
-            order.append(post_id)
-            own = own_posts.get(bid.bidder_id)
-            if own is None:
-                own_posts[bid.bidder_id] = [post_id]
-                continue
-            own.append(post_id)
-            if own[-2] > post_id:
-                own.sort()
+        order, late = self._order, bool(fresh) and bool(self._order) and fresh[0].post_id < self._order[-1]
+        self.bids.update((bid.post_id, bid) for bid in fresh)
+        order += [bid.post_id for bid in fresh]
+        self._own_posts.add(fresh)
         if late:
             first = bisect_left(order, fresh[0].post_id, 0, len(order) - len(fresh))
             order[first:] = sorted(order[first:])  # which is fast at what is nearly sorted
@@ -296,8 +236,8 @@ class Standings:
         touched ones, and later ones of their bidders, because a touched bid counts against them in the rate limit."""
         suspects = set[int]()
         for post_id in self.bids.keys() & set(touched):
-            own = self._own_posts[self.bids[post_id].bidder_id]
-            suspects.update(own[bisect_left(own, post_id) : bisect_right(own, post_id + self._window)])
+            own = self._own_posts.by_bidder[self.bids[post_id].bidder_id]
+            suspects.update(own[bisect_left(own, post_id) : bisect_right(own, post_id + self._own_posts.window)])
         return sorted(suspects)
 
     def _fold_from(self, suspects: Sequence[int], fresh: Collection[int]) -> tuple[list[Verdict], int | None]:
@@ -309,7 +249,7 @@ class Standings:
         leader = first = self.leader
         verdicts = []
         passed = 0  # how many leads of `before` lie behind us
-        rules, controls, held, own_posts = self.rules, self.controls, self.held, self._own_posts
+        rules, controls, held, own_posts = self.rules, self.controls, self.held, self._own_posts.by_bidder
         order, place, due = self._order, bisect_left(self._order, suspects[0]), 0  # `due` is the next suspect's place
         has_others = len(suspects) < len(order) - place  # else, as for bids in order, every one is judged
         while place < len(order):
@@ -356,7 +296,3 @@ class Standings:
 
 def _post_id(lead: Lead) -> int:
     return lead.bid.post_id
-
-
-def _last_id(segment: Segment) -> int:
-    return segment.last_id

@@ -20,12 +20,12 @@ import redis
 from rich.console import Console
 from rich.progress import Progress
 
-from actors.auction.actor import day_view
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.audit import Auditor
 from auction.day import AuctionDay
+from auction.day_view import day_view
 from auction.wording.lines import one_line
 from commands.common import CommandError, add_config, settings_of
 from commands.store import store_of

@@ -27,6 +27,8 @@ from supervisor import CONDITIONS
 ACTIONS = ("inject", "crash", "fault", "post", "delete", "order", "kill")
 BEFORE_THE_START = ("fault", "kill")
 MOST_STEPS = 1_000
+ANY = "any"
+"""In place of an actor's name: one drawn by lot, by the seed of the demo."""
 _NAMES = {"post": "reply_to", "order": "post"}  # in which field a step names an earlier post
 S = TypeVar("S", bound=Section)
 
@@ -135,6 +137,8 @@ class _Step(Section, frozen=True, kw_only=True):
     delete: Annotated[str, _NAME] = ""
     order: Annotated[dict[str, Any] | None, _TABLE] = None
     kill_ms: Annotated[int | None, _DELAY] = None
+    every_ms: Annotated[int | None, _between("1 ms", "24 h")] = None
+    times: Annotated[int, forms.whole(1, MOST_STEPS)] = 1
 
 
 class ExpectedDay(Section, frozen=True, kw_only=True):
@@ -202,7 +206,8 @@ def read_scenario(file: Path) -> Scenario:
     reading = Reading({})
     document = reading.read(_Document, raw)
     paths = [(f"step[{n}]", step) for n, step in enumerate(document.step)]
-    steps = [_step(reading, path, step, document.demo) for path, step in paths if reading.sound(path)]
+    each = [_steps(reading, path, step, document.demo) for path, step in paths if reading.sound(path)]
+    steps = [step for repeated in each for step in repeated]
     if reading.sound("step"):
         _check_names(reading, steps)
     if "expect" not in raw:
@@ -215,6 +220,21 @@ def read_scenario(file: Path) -> Scenario:
         raise SettingsError([f"{file}: {fault}" for fault in reading.faults])
     steps.sort(key=lambda step: (step.at_ms is not None, step.day, step.at_ms))
     return Scenario(file, document.title, document.description, document.demo, tuple(steps), document.expect)
+
+
+def _steps(reading: Reading, path: str, step: _Step, demo: Demo) -> list[Step]:
+    """The step, as often as it is repeated."""
+    first = _step(reading, path, step, demo)
+    if (step.times > 1) != (step.every_ms is not None):
+        reading.fault(path, "is repeated by `every` and `times` together")
+    last_ms = (step.at_ms or 0) + (step.times - 1) * (step.every_ms or 0)
+    if step.times > 1 and step.at_ms is None:
+        reading.fault(f"{path}.times", "repeats a step that comes before the start")
+    elif step.times > 1 and reading.sound("demo.day_seconds") and last_ms > demo.day_seconds * 1000:
+        reading.fault(f"{path}.times", f"repeats it until after the day, which has {demo.day_seconds} s")
+    if step.at_ms is None:
+        return [first]
+    return [msgspec.structs.replace(first, at_ms=step.at_ms + n * (step.every_ms or 0)) for n in range(step.times)]
 
 
 def _step(reading: Reading, path: str, step: _Step, demo: Demo) -> Step:

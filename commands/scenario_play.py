@@ -4,6 +4,7 @@ Every step goes in where the real thing would: faults and posts at the simulated
 the process's own listener; a kill is one. What came of it is for `scenario_expect` to judge.
 """
 
+import random
 from collections import Counter, deque
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -21,7 +22,7 @@ from api.orders import AUCTION_ORDERS
 from auction.units import format_duration
 from commands.common import CommandError, ask, token_of
 from commands.follow import Follower
-from commands.scenario_file import Order, Post, Scenario, Step
+from commands.scenario_file import ANY, Order, Post, Scenario, Step
 from commands.scenario_process import MarathonProcess
 from messages.events import AnyEvent, AuctionOpened
 from messages.known_words import there_is_no
@@ -76,6 +77,7 @@ class Player(Follower):
         self._auction_posts: dict[str, int] = {}
         self._named: dict[str, str] = {}
         self._crashed: dict[str, int] = {}
+        self._lot = random.Random(scenario.demo.seed)
         self._over = self._is_known = False
         self._give_up_at_ms = days[-1].window.opens_at_ms + scenario.demo.day_seconds * 1000 + END_PATIENCE_MS
         before = [step.what for step in scenario.steps if step.at_ms is None and step.action == "kill"]
@@ -126,7 +128,8 @@ class Player(Follower):
     def _check_names(self, known: Sequence[str]) -> None:
         """Actors that the scenario names and that do not exist become `faults`, and end it."""
         expect = self._scenario.expect
-        named = [(f"{step.path}.crash", step.what) for step in self._scenario.steps if step.action == "crash"]
+        crashes = [step for step in self._scenario.steps if step.action == "crash" and step.what != ANY]
+        named = [(f"{step.path}.crash", step.what) for step in crashes]
         named += [(f"expect.restarts.{name}", name) for name in expect.restarts]
         named += [(f"expect.children.{name}", name) for name in expect.children]
         self.faults = [
@@ -177,6 +180,8 @@ class Player(Follower):
 
     def _crash(self, name: str) -> None:
         """Each crash needs a life of its own: a second one for a dying actor would be buried with it."""
+        if name == ANY:
+            name = self._lot.choice(sorted(self.children) or [ANY])
         child = self.children.get(name)
         if child is None or child["state"] != State.READY or child["incarnation"] == self._crashed.get(name):
             raise NotYet(f"{name} is {child['state'] if child else 'not there'}")
@@ -184,6 +189,7 @@ class Player(Follower):
         if status != HTTPStatus.ACCEPTED:
             raise NotYet(f"{name} could not be told: {answer}")
         self._crashed[name] = child["incarnation"]
+        self.tell(f"crash     {name}")
 
     def _kill(self, down_ms: int) -> None:
         self._process.kill()

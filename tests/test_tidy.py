@@ -85,6 +85,27 @@ def test_the_core_knows_no_clock_no_chance_and_no_outside() -> None:
     assert wrong == []
 
 
+# Not part of a day's state: replies without the hashtag are counted while the process lives.
+NO_STATE = {"untagged"}
+CHANGES_A_COLLECTION = {"add", "append", "clear", "discard", "extend", "pop", "remove", "setdefault", "update"}
+
+
+@pytest.mark.parametrize("module", ["day.py", "bidding.py"])
+def test_deciding_changes_a_day_through_apply_alone(module: str) -> None:
+    wrong = []
+    for node in ast.walk(ast.parse((ROOT / "auction" / module).read_text(encoding="utf-8"))):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            targets = [node.func.value] if node.func.attr in CHANGES_A_COLLECTION else []
+        changed = [ast.unparse(target) for target in targets]
+        wrong += [f"{module}:{node.lineno} changes {one}" for one in changed if one.startswith("self.")]
+    assert [one for one in wrong if one.rpartition(".")[2] not in NO_STATE] == []
+
+
 # What several actors share, and what is handed to them.
 OF_ALL_ACTORS = {"__init__.py", "listener.py", "ports.py"}
 

@@ -18,10 +18,15 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.receipts import Receipt, receipt_of
 from auction.record import DayRecord
+from auction.segments import BIDS_A_SEGMENT
 from ledger.hash_chain import Head, first_hash
 from messages.events import AuctionEvent
 
 DAYS_KEPT = 2
+# Where closes overlap, the reconciler asks for each open day at each of its turns, and a day that was forgotten is read
+# again from the log: so more days are kept as long as they have no more bids than this.
+MORE_DAYS_KEPT = 64
+BIDS_KEPT = 4 * BIDS_A_SEGMENT
 ENTRIES_A_READ = 16
 LONGEST_S = 2.0  # that one question may take, and may wait for others; the next one goes on from there
 # Events behind a checkpoint, until a newer one is looked for: twice what an auction leaves between two of them.
@@ -36,7 +41,8 @@ class StillReading(Exception):
 class ReceiptReader:
     """Answers for one marathon; from any thread, one question at a time. Raises StoreError."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, bids_kept: int = BIDS_KEPT) -> None:
+        self._bids_kept = bids_kept
         self._log, self._shelf = LogReader(client, keys), DayShelf(client, keys)
         self._asking = threading.Lock()
         self._days: dict[str, _Day] = {}
@@ -116,7 +122,7 @@ class ReceiptReader:
             self._read_to = 0
 
     def _day(self, auction_id: str, give_up_s: float) -> "_Day":
-        head = self._log.heads().get(auction_id) or Head(0, first_hash(auction_id))
+        head = self._log.head(auction_id) or Head(0, first_hash(auction_id))
         day = self._days.pop(auction_id, None)
         if day is None or day.sequence > head.sequence:
             begin = self._begins.get(auction_id, self._read_to)
@@ -125,13 +131,16 @@ class ReceiptReader:
             stored = self._stored(auction_id, head)
             day, day.tail = stored if stored and stored.sequence > day.sequence - day.tail else day, 0
         self._days[auction_id] = day  # the last asked for is the last to be forgotten
-        while len(self._days) > DAYS_KEPT:
-            del self._days[next(iter(self._days))]
         while day.sequence < head.sequence:
             if time.monotonic() > give_up_s:
                 raise StillReading(f"the log of {auction_id} is being read: please ask again")
             self._read(day)
+        while len(self._days) > DAYS_KEPT and (len(self._days) > MORE_DAYS_KEPT or self._keeps() > self._bids_kept):
+            del self._days[next(iter(self._days))]
         return day
+
+    def _keeps(self) -> int:
+        return sum(day.bids for day in self._days.values())
 
     def _stored(self, auction_id: str, head: Head) -> "_Day | None":
         stored = self._shelf.day(auction_id, head)
@@ -155,6 +164,11 @@ class _Day:
 
     def __init__(self, record: DayRecord, position: int, sequence: int) -> None:
         self.record, self.position, self.sequence, self.tail = record, position, sequence, 0
+
+    @property
+    def bids(self) -> int:
+        """How many bids were found in it, in segments too."""
+        return len(self.record.unranked) + (self.record.standings.found if self.record.standings else 0)
 
     def take_in(self, events: Sequence[AuctionEvent]) -> None:
         self.record.replay(events)

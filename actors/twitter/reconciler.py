@@ -8,7 +8,7 @@ watermark in the store.
 """
 
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
@@ -158,6 +158,9 @@ class TwitterReconciler(Actor):
         open_days = open_conversations(self._client, self.keys, self._days)
         followed = followed_posts(self._client, self.keys, open_days, self._clock())
         days = {day.auction_id: day for day in open_days.values()}
+        posts = defaultdict[str, set[int]](set)
+        for post_id, auction_id in followed.items():
+            posts[auction_id].add(post_id)
         for auction_id in self._conversations.keys() - days.keys():
             conversation = self._conversations.pop(auction_id)
             conversation.recheck.forget()
@@ -169,7 +172,7 @@ class TwitterReconciler(Actor):
                 self._conversations[auction_id] = self._conversation(day)
             conversation = self._conversations[auction_id]
             conversation.day = day
-            conversation.posts = {post_id for post_id, followed_for in followed.items() if followed_for == auction_id}
+            conversation.posts = posts[auction_id]
             if day.phase is Phase.PROCESSING:
                 conversation.recheck.close()
         if {auction_id for auction_id, _ in self._turns} != days.keys():

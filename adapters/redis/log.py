@@ -65,19 +65,24 @@ class LogReader:
     def heads(self) -> dict[str, Head]:
         """For each writer where its chain ends."""
         stored: dict[bytes, bytes] = execute(self._client, "HGETALL", self._keys.heads)
-        heads = {}
-        for writer, stored_head in stored.items():
-            head = head_of(stored_head)
-            if head is None:
-                raise LogDamaged(f"the head of {writer!r:.80} is {stored_head!r:.80}")
-            heads[writer.decode(errors="replace")] = head
-        return heads
+        return {name.decode(errors="replace"): _sound_head(name, stored_head) for name, stored_head in stored.items()}
+
+    def head(self, writer: str) -> Head | None:
+        """Where the chain of this writer ends; None where it has written nothing."""
+        stored: bytes | None = execute(self._client, "HGET", self._keys.heads, writer)
+        return None if stored is None else _sound_head(writer.encode(), stored)
 
 
 def head_of(stored: bytes) -> Head | None:
     """What is stored of a head; None where it is none."""
     found = re.fullmatch(rb"\S+ ([0-9]+) ([0-9a-f]+)", stored)
     return Head(int(found[1]), found[2].decode()) if found else None
+
+
+def _sound_head(writer: bytes, stored: bytes) -> Head:
+    if (head := head_of(stored)) is None:
+        raise LogDamaged(f"the head of {writer!r:.80} is {stored!r:.80}")
+    return head
 
 
 def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.auction.actor import day_view
 from adapters.redis.log import LogReader
 from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
+from auction.day_view import day_view
 from commands import audit
 from commands.audit import audit_file
 from ledger.entry import LogEntry

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from actors.auction.actor import day_view
 from actors.scheduler.actor import HOUSE
 from adapters import process_file
 from adapters.http.auth import Operators
@@ -17,6 +16,7 @@ from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
 from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
+from auction.day_view import day_view
 from auction.wording.lines import utc
 from messages.codec import to_json
 from messages.commands import AuctionCommand, PlaceBid

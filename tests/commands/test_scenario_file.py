@@ -54,6 +54,16 @@ def test_steps_are_in_the_order_of_their_times_what_has_none_first(tmp_path: Pat
     assert read.steps[1].path == "step[2]"
 
 
+def test_a_repeated_step_is_one_at_each_of_its_times(tmp_path: Path) -> None:
+    read = scenario(tmp_path, STEP + 'every = "1500 ms"\ntimes = 3\ncrash = "any"\n')
+    at_ms = read.steps[0].at_ms or 0
+    assert [(step.action, step.what, step.at_ms) for step in read.steps] == [
+        ("crash", "any", at_ms),
+        ("crash", "any", at_ms + 1_500),
+        ("crash", "any", at_ms + 3_000),
+    ]
+
+
 def test_a_post_says_all_that_can_be_said_of_one(tmp_path: Path) -> None:
     text = (
         'post = { author = "anna", text = "1 ETH #A", amount = "1.5 ETH", name = "n", account_age = "2 days",'
@@ -112,6 +122,16 @@ WRONG = [
     (STEP + 'order = { name = "promote" }\n', "step[0].order.name: promote is not one of pause, resume"),
     (STEP + 'order = { name = "extend" }\n', "step[0].order.by: is missing: by how much is the end to move?"),
     (STEP + 'order = { name = "hold", post = "a" }\n', "step[0]: there is no post 'a' before it"),
+    (STEP + 'crash = "any"\ntimes = 2\n', "step[0]: is repeated by `every` and `times` together"),
+    (STEP + 'crash = "any"\nevery = "1 s"\n', "step[0]: is repeated by `every` and `times` together"),
+    (
+        STEP + 'crash = "any"\nevery = "1 s"\ntimes = 40\n',
+        "step[0].times: repeats it until after the day, which has 15 s",
+    ),
+    (
+        HEAD + '[[step]]\nfault = { kind = "eof", count = 1 }\nevery = "1 s"\ntimes = 2\n',
+        "step[0].times: repeats a step that comes before the start",
+    ),
     (STEP + 'kill = "soon"\n', "step[0].kill: soon is not a duration"),
     (HEAD + "refused = { COMA = 1 }\n", "expect.refused: 'COMA' is not a refusal that a report counts"),
     (HEAD + "refused = { AFTER_CLOSE = 1 }\n", "expect.refused: 'AFTER_CLOSE' is not a refusal that a report counts"),

@@ -114,16 +114,30 @@ def test_of_what_is_not_known_nothing_is_told(stage: Stage) -> None:
 
 @pytest.mark.requirement("BID-11", "QUE-4")
 def test_days_that_nobody_asks_for_are_forgotten_and_read_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipt_reader, "DAYS_KEPT", 1)
     monkeypatch.setattr(receipt_reader, "ENTRIES_A_READ", 1)
-    found = ReceiptReader(stage.client, stage.keys)
+    found = ReceiptReader(stage.client, stage.keys, bids_kept=2)
     days = []
     for day in (1, 2, 3):
         days.append(opened(stage, day))
         bid(stage, days[-1], 10, day, "0.5")
     for auction in (*days, *reversed(days)):
         assert told(found, auction) == expected(auction)
-        assert list(found._days) == [auction.auction_id]
+        assert list(found._days)[2:] == []
+        assert list(found._days)[-1] == auction.auction_id
+
+
+@pytest.mark.requirement("QUE-4")
+def test_days_with_few_bids_are_not_read_again_however_many_wait_for_their_result(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, days = ReceiptReader(stage.client, stage.keys), [opened(stage, day) for day in range(1, 7)]
+    for day, auction in enumerate(days, 1):
+        bid(stage, auction, 10, day, "0.5")
+    for auction in days:
+        assert told(found, auction) == expected(auction)
+    monkeypatch.setattr(found._log, "read", lambda *_: pytest.fail("the log was read again"))
+    for auction in days:
+        assert told(found, auction) == expected(auction)
 
 
 @pytest.mark.requirement("BID-11", "QUE-4")

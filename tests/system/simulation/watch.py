@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from actors.auction.actor import day_view
 from adapters.redis import functions
 from adapters.redis.checkpoint import unseal
 from adapters.redis.keys import Keys
@@ -18,6 +17,7 @@ from adapters.redis.log import LogReader
 from adapters.redis.view import sealed
 from auction.audit import Auditor
 from auction.day import AuctionDay
+from auction.day_view import day_view
 from auction.fold import Lead
 from auction.record import DayState
 from auction.wording.posts import auction_post, result_post
