@@ -22,10 +22,10 @@ from adapters.redis.lease import Lease, new_token
 from commands.simulated import end_simulated_x
 from settings import load
 from simulator.launch import port_of
-from tests.conftest import Store
 from tests.harness import ROOT
+from tests.harness.store import Store
+from tests.harness.waiting import PATIENCE_S
 
-DEADLINE_S = 60.0
 MARK = "START_OF_THIS_TEST"  # in the environment of the process and of everything that it begins
 KEYS = Keys(load(None, {}).marathon.id)
 needs_proc = pytest.mark.skipif(
@@ -48,7 +48,7 @@ class Start:
     def end(self) -> str:
         """What it has said."""
         try:
-            return self.process.communicate(timeout=DEADLINE_S)[1]
+            return self.process.communicate(timeout=PATIENCE_S)[1]
         finally:
             self.process.kill()
 

@@ -12,19 +12,12 @@ from actors.auction.actor import Auction
 from adapters import alarms
 from adapters.x import Credentials, XClient
 from adapters.x.clock import XClock
+from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
-from simulator.x import settings
 from tests.harness.stage import Stage
-from tests.harness.x_process import SimulatedX, simulated_x, until
-
-CREDENTIALS = Credentials(
-    bearer_token=settings.BEARER_TOKEN,
-    consumer_key=settings.CONSUMER_KEY,
-    consumer_secret=settings.CONSUMER_SECRET,
-    access_token=settings.ACCESS_TOKEN,
-    access_token_secret=settings.ACCESS_TOKEN_SECRET,
-)
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 
 class StageClock(XClock):

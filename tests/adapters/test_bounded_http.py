@@ -12,7 +12,7 @@ import requests
 
 from adapters.bounded_http import BoundedAdapter
 from simulator.hostile import Hostile, Mood
-from tests.supervision.stage import eventually
+from tests.harness.waiting import until
 
 MOST_BYTES = 2**20
 SHORT_S = 0.5
@@ -147,7 +147,7 @@ def test_a_name_server_that_hangs_holds_one_thread_and_no_question(
     for _ in range(5):
         with pytest.raises(requests.ConnectTimeout):
             session.get(FAR_AWAY)
-    eventually(lambda: threading.active_count() <= before + 1)  # the look-up; deadlines that were called off end soon
+    until(lambda: threading.active_count() <= before + 1)  # the look-up; deadlines that were called off end soon
     release.set()
     while session.get_adapter(FAR_AWAY)._dialling.is_alive():  # type: ignore[attr-defined]
         time.sleep(0.01)

@@ -14,10 +14,8 @@ from api import repair
 from api.repair import Mending
 from ledger.entry import LogDamaged
 from messages.commands import ConfirmAuctionPost
-from tests.actors.auction.test_auction import opened, reply, tell
+from tests.harness.builders import reply
 from tests.harness.stage import Stage
-
-__all__ = ["opened"]  # a fixture
 
 DAYS = {"m-01": 1, "m-02": 2}
 BIDS = [reply(1000, 7, "0.2"), reply(2000, 8, "0.3"), reply(3000, 9, "0.1")]
@@ -82,7 +80,7 @@ def day(stage: Stage, opened: Auction) -> dict[str, str]:
     """A day with three bids, as readers see it."""
     bring_up_to_date(stage.client, stage.keys)
     stage.client.set(stage.keys.alive, stage.clock())
-    tell(stage, opened, *BIDS)
+    stage.tell(opened, *BIDS)
     assert Mending(stage.client, stage.keys).mend(DAYS) == []
     return stage.current()
 
@@ -106,7 +104,7 @@ def test_what_is_damaged_is_made_again_or_said(stage: Stage, day: dict[str, str]
     for key in stage.client.scan_iter("aside:*"):
         assert any(key.decode() in line for line in said)
     auction = stage.auction()
-    tell(stage, auction, reply(4000, 9, "0.5"))
+    stage.tell(auction, reply(4000, 9, "0.5"))
     assert (stage.current()["leader_handle"], stage.current()["accepted"]) == ("user9", "3")
 
 

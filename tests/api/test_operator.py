@@ -17,10 +17,10 @@ from messages.base import Phase, Refusal
 from messages.codec import to_json, unpack_commands
 from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuction, SkipDay
 from supervision import ChildSpec, Context, Group, Supervisor
-from tests.adapters.http.test_http_answers import TOKENS, ask
-from tests.conftest import Store
+from tests.harness.asking import TOKENS, ask
 from tests.harness.stage import day_plan
 from tests.harness.staged import OPENS_MS, House, serving
+from tests.harness.store import Store
 
 OPS, CI = ({"Authorization": f"Bearer {TOKENS[name]}"} for name in ("ops", "ci"))
 WHY = {"why": "same wallet as the artist"}

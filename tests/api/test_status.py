@@ -19,7 +19,7 @@ from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
 from api.process_api import LOOK_S, ProcessApi
 from supervision import ChildStatus, Group, Supervisor
-from tests.harness.running_demo import DEADLINE_S
+from tests.harness.waiting import PATIENCE_S
 
 NOW_MS = 1_800_000_000_000
 
@@ -39,11 +39,11 @@ class Desk:
     def ask(self, what: Any) -> Any:
         """The answer, and how long it took, in seconds."""
         began_s = time.monotonic()
-        answer = self._loop.submit(what()).result(DEADLINE_S)
+        answer = self._loop.submit(what()).result(PATIENCE_S)
         return answer, time.monotonic() - began_s
 
     def close(self) -> None:
-        self._loop.submit(self._waiting_client.aclose()).result(DEADLINE_S)
+        self._loop.submit(self._waiting_client.aclose()).result(PATIENCE_S)
         self.client.close()
 
 

@@ -26,10 +26,10 @@ from messages.base import Phase
 from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew
-from tests.conftest import Store
 from tests.harness.staged import House, now_ms, serving
+from tests.harness.store import Store
+from tests.harness.waiting import until
 from tests.harness.webhook_fuzz import SECRET, bodies, genuine, signatures
-from tests.harness.x_process import until
 
 SIGNED = b'{"data": {}}'
 AUCTION_POST = 1_699_999_999_999_999_999

@@ -8,8 +8,7 @@ import pytest
 
 from cli import main
 from tests.harness import ROOT
-
-DEADLINE_S = 60.0
+from tests.harness.waiting import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def process(*arguments: str, stdin: bytes = b"") -> Said:
         [sys.executable, str(ROOT / "supervisor.py"), *arguments],
         input=stdin,
         capture_output=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -9,8 +9,8 @@ from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
 from messages.x_ids import posted_at_ms
 from tests.commands.line import Line
-from tests.conftest import Store
 from tests.harness.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
+from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("BID-11")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import ROOT
+from tests.harness.waiting import PATIENCE_S
 
 CHAIN_ID = 360
 SAFE_LAG, FINALIZED_LAG = 2, 4
-PATIENCE_S = 30.0
 
 # The first of the accounts that anvil unlocks.
 SENDER = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"

@@ -1,5 +1,7 @@
 """Builders of posts, rules and days for the tests of the core. Times are ms after the opening of a one-hour window."""
 
+from msgspec.structs import replace
+
 from auction.day import AuctionDay
 from auction.rules import RULES_VERSION
 from messages.base import Lot, Rules, Wei
@@ -65,6 +67,12 @@ def reply(
         source="stream",
         found_at_ms=OPENS_MS + after_ms,
     )
+
+
+def injected(after_ms: int, author: int, amount: str) -> PlaceBid:
+    """A bid as `api/injection` makes it up."""
+    bid = reply(after_ms, author, amount)
+    return replace(bid, source="injected:ada", injected=True)
 
 
 def gone(of: PlaceBid, missed_at_ms: int = 0) -> WithdrawBid:

@@ -16,8 +16,7 @@ from adapters.redis.embedded import EmbeddedServer
 from commands.simulated import end_simulated_x
 from simulator.launch import port_of
 from tests.harness import ROOT
-
-DEADLINE_S = 60.0
+from tests.harness.waiting import PATIENCE_S
 
 
 class RunningDemo:
@@ -61,7 +60,7 @@ class RunningDemo:
 
     def until(self, what: str, holds: Callable[[], bool]) -> None:
         """Wait for a condition; fails with what the demo has said when it does not come true."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not holds():
             ended = self._process.poll() is not None
             assert not ended and time.monotonic() < deadline, f"no {what}: {self.said()}"  # noqa: PT018
@@ -74,7 +73,7 @@ class RunningDemo:
 
     def wait(self) -> int:
         """The exit code of a demo that is left alone."""
-        code = self._process.wait(DEADLINE_S * 2)
+        code = self._process.wait(PATIENCE_S * 2)
         self._end()
         return code
 
@@ -90,8 +89,8 @@ class RunningDemo:
         return "".join(self.lines[-40:])
 
     def _end(self) -> None:
-        self._process.wait(DEADLINE_S)
-        self._reader.join(DEADLINE_S)
+        self._process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
         if self._process.stderr:
             self._process.stderr.close()
 
@@ -102,7 +101,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, str(ROOT / "supervisor.py"), *arguments],
         capture_output=True,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         check=False,
         env={**os.environ, "NO_COLOR": "1"},
     )

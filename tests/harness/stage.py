@@ -9,28 +9,36 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from actors.announcer.actor import Announcer
+from actors.announcer.outbox import DEFAULTS, Posting
 from actors.auction.actor import Auction
 from actors.ports import StoreAccess
 from actors.scheduler.day_plan import DayPlan
+from actors.twitter.conversation import Timing
+from actors.twitter.reconciler import TwitterReconciler
 from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
+from adapters.x import XClient
 from auction.calendar import Window
-from messages.base import Lot, Rules
+from messages.base import Lot, Outcome, Rules
 from messages.codec import unpack_commands
-from messages.commands import OpenAuction
+from messages.commands import AuctionCommand, OpenAuction
+from messages.events import ResultNamed
 from supervision import Actor, Context, Delivery, Mailbox
-from tests.harness.builders import OPENS_MS, RULES
-from tests.harness.x_process import until
-
-if TYPE_CHECKING:
-    from tests.conftest import Store
+from tests.harness.builders import OPENING, OPENS_MS, RULES
+from tests.harness.store import Store
+from tests.harness.waiting import until
 
 A = TypeVar("A", bound=Actor)
+MakeClient = Callable[..., XClient]
+OpenOnX = Callable[..., tuple[Auction, int]]
 HOUR_MS = 3_600_000
+SETTLE_MS = 10_000  # from an attempt to post until its outcome is looked up
+TIMING = Timing(search_lag_ms=1_000, interval_ms=20_000, lag_ms=5_000)
 _serial = itertools.count(1)
 
 
@@ -72,7 +80,7 @@ class Shown(FeedHub):
 class Stage:
     """The actors of one process, without its threads. `sent` is what they have said to each other."""
 
-    def __init__(self, store: "Store", clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self.store, self.clock = store, clock
         self.keys, self.client = store.keys, store.client
         self.access = StoreAccess(lambda: connect(store.url), store.keys, store.token)
@@ -153,13 +161,31 @@ class Stage:
         """What readers see of the auction on stage."""
         return {name.decode(): value.decode() for name, value in self.client.hgetall(self.keys.current).items()}
 
+    def commit(self, writer: str, *events: Any) -> int:
+        """These events stand in the log, in one commit of this writer; the number of the last."""
+        journal = self.store.journal(writer)
+        journal.begin()
+        return journal.commit(events)
+
+    def name_result(self, day: int = 1) -> None:
+        """The result of the day's auction stands in the log: nobody has bought."""
+        auction_id = f"m-{day:02d}"
+        result = ResultNamed(
+            message_id=f"{auction_id}:result",
+            at_ms=self.clock(),
+            auction_id=auction_id,
+            day=day,
+            outcome=Outcome.UNSOLD,
+        )
+        self.commit(auction_id, result)
+
     def lose_checkpoints(self, writer: str, both: bool) -> None:
         """The newest checkpoint is damaged, or both that are kept."""
         self.client.set(self.keys.checkpoint(writer), b"damaged")
         if both:
             self.client.set(self.keys.previous_checkpoint(writer), b"damaged")
 
-    # ---- an auction, as most tests need one
+    # ---- actors, as most tests need them
 
     def auction(self, day: int = 1) -> Auction:
         """The actor of the day's auction. Its end waits for no sweep, since most tests have none."""
@@ -175,6 +201,43 @@ class Stage:
         self.queues.append(auction.auction_id, [self.order(day, rules)])
         self.step(auction)
         return auction
+
+    def opened(self) -> Auction:
+        """The auction of day 1, open, at the first ms of its hour."""
+        self.clock.now_ms = OPENS_MS
+        auction = self.auction()
+        self.tell(auction, *OPENING)
+        return auction
+
+    def tell(self, auction: Auction, *commands: AuctionCommand) -> None:
+        """One batch comes in and is decided."""
+        self.queues.append(auction.auction_id, commands)
+        self.step(auction)
+
+    def reconciler(
+        self, client: XClient, timing: Timing = TIMING, now_ms: Callable[[], int] | None = None
+    ) -> TwitterReconciler:
+        return self.enter(
+            "reconciler",
+            lambda context: TwitterReconciler(
+                context, self.access, now_ms or self.clock, client, timing, 3, "scheduler"
+            ),
+        )
+
+    def announcer(self, client: XClient, posting: Posting = DEFAULTS, settle_ms: int = SETTLE_MS) -> Announcer:
+        return self.enter(
+            "announcer",
+            lambda context: Announcer(
+                context, self.access, self.clock, client, "UTC", settle_ms, ["publisher"], posting
+            ),
+        )
+
+    def announced(self, client: XClient, posting: Posting = DEFAULTS) -> tuple[Auction, Announcer, int]:
+        """The auction of day 1 and an announcer who has made its post on X; the post."""
+        auction = self.prepared()
+        announcer = self.announcer(client, posting)
+        self.step(announcer, auction, announcer)
+        return auction, announcer, int(self.current()["post_id"])
 
     def order(self, day: int = 1, rules: Rules = RULES) -> OpenAuction:
         """An order to open, with a lot that nobody has ever sold before: X refuses a text that it knows."""

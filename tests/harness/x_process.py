@@ -2,20 +2,18 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 import tweepy
 
 from simulator.x import settings
 from tests.harness import ROOT
-
-T = TypeVar("T")
+from tests.harness.waiting import until
 
 
 class Redirect(requests.adapters.HTTPAdapter):
@@ -65,8 +63,19 @@ class SimulatedX:
             assert response.status_code == 200, response.text
             return response.json()
 
+    def post(self, author: str, text: str, **more: Any) -> int:
+        return int(self.tell("post", author=author, text=text, **more)["id"])
+
     def reply(self, author: str, text: str, to: int, **more: Any) -> int:
-        return int(self.tell("post", author=author, text=text, reply_to=str(to), **more)["id"])
+        return self.post(author, text, reply_to=str(to), **more)
+
+    def create(self, text: str, **more: Any) -> int:
+        """A post of the auction account, made as tweepy makes it."""
+        client = self.client()
+        try:
+            return int(client.create_tweet(text=text, **more).data["id"])
+        finally:
+            client.session.close()
 
 
 def command(port_file: Path, **options: Any) -> list[str]:
@@ -95,12 +104,3 @@ def simulated_x(folder: Path, **options: Any) -> Iterator[SimulatedX]:
         status = process.wait(10)
     said = errors.read_text().splitlines()
     assert (status, len(said)) == (0, 1), said
-
-
-def until(condition: Callable[[], T], seconds: float = 60) -> T:
-    """What the condition gives as soon as it holds."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
-    return result

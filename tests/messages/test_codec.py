@@ -23,7 +23,7 @@ from messages.codec import (
 )
 from messages.commands import AuctionCommand, MarkSwept
 from tests.harness.any_message import AMOUNTS, COMMANDS, EVENTS
-from tests.messages.test_golden import GOLDEN
+from tests.harness.golden import GOLDEN
 
 PINNED = [bytes.fromhex(row["hex"]) for row in GOLDEN.values()]
 

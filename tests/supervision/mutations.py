@@ -158,7 +158,7 @@ MUTATIONS = (
         "nothing awaits where a pykka future can be held",
         "supervision/mailbox.py",
         "def answer_dead(",
-        "async def wait_for(future: Any) -> Any:\n    return await future\n\n\ndef answer_dead(",
+        "async def until(future: Any) -> Any:\n    return await future\n\n\ndef answer_dead(",
         ("test_house_rules.py::test_where_a_pykka_future_can_be_held_nothing_awaits",),
     ),
     Mutation(

@@ -11,7 +11,8 @@ import pytest
 from supervision import ChildSpec, Group, Supervisor
 from supervision.watchdog import stack_of
 from tests.harness import ROOT
-from tests.supervision.stage import Blocker, eventually
+from tests.harness.waiting import until
+from tests.supervision.stage import Blocker
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
@@ -59,9 +60,9 @@ def test_a_supervisor_that_a_factory_blocks_is_told_until_it_comes_round_again()
     supervisor.start()
     assert supervisor.fault() == ""
     supervisor.start_child("g", ChildSpec("a", blocker))
-    eventually(supervisor.fault)
+    until(supervisor.fault)
     blocker.release.set()
-    eventually(lambda: not supervisor.fault())
+    until(lambda: not supervisor.fault())
     supervisor.stop()
     assert supervisor.wait(20) is not None
     assert supervisor.fault() == ""

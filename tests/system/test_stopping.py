@@ -16,7 +16,8 @@ from commands.simulated import CREDENTIALS
 from process import Process
 from settings import Settings, load
 from simulator.hostile import Hostile, Mood
-from tests.harness.x_process import SimulatedX, simulated_x, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 STOP_S = 60.0
 replace = msgspec.structs.replace

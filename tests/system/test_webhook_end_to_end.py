@@ -20,7 +20,8 @@ from messages.events import AuctionOpened, BidAccepted, BidRefused, BidWithdrawn
 from process import Process
 from settings import load
 from simulator.x.settings import ACCOUNT_ID
-from tests.harness.x_process import SimulatedX, simulated_x, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 EVENTS_READ = 1_000
 

@@ -14,12 +14,12 @@ from adapters.redis.client import connect
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.x import XClient
+from commands.simulated import CREDENTIALS
 from messages.base import Event
 from messages.events import PostAttempted, PostMade
 from supervision import Context, Delivery, Mailbox
-from tests.actors.conftest import CREDENTIALS
+from tests.harness.stage import SETTLE_MS
 
-SETTLE_MS = 10_000
 STEPS = (
     "before the attempt is logged",
     "after it is logged, before the post is sent",

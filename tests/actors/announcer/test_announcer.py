@@ -1,29 +1,23 @@
 """Every post is made once: whatever is lost, refused, or dies in between."""
 
-from collections.abc import Callable
-from typing import Any
-
 import msgspec
 import pytest
 
 import actors.announcer.actor
 import adapters.x.client
 from actors import listener
-from actors.announcer.actor import Announcer
 from actors.twitter.following import REPLIES_FOLLOWED_MS
 from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.x import XClient
-from messages.base import Outcome, Phase
+from commands.simulated import CREDENTIALS
+from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
 from messages.events import AuctionOpened, PostAttempted, PostMade, PostRefused, ResultNamed, WatermarkMoved
 from messages.hints import LogGrew, QueueGrew
 from messages.x_ids import first_id_at
-from tests.actors.conftest import CREDENTIALS
-from tests.harness.stage import Stage
+from tests.harness.stage import SETTLE_MS, MakeClient, Stage
 from tests.harness.x_process import SimulatedX
 
-SETTLE_MS = 10_000
-MakeClient = Callable[..., XClient]
 POSTING = {"method": "POST", "path": "/2/tweets"}
 
 
@@ -59,36 +53,15 @@ class ShowsNothingYet(XClient):
         return found
 
 
-def announcer(stage: Stage, x: XClient) -> Announcer:
-    def make(context: Any) -> Announcer:
-        return Announcer(context, stage.access, stage.clock, x, "UTC", SETTLE_MS, ["publisher"])
-
-    return stage.enter("announcer", make)
-
-
 def texts_about(x: SimulatedX, stage: Stage, day: int = 1) -> list[str]:
     """What stands on X about the day's lot, in the order of the posts."""
     title = stage.client.hget(stage.keys.day(day), "lot_title").decode()
     return [post["text"] for post in x.ask("truth")["posts"] if title in post["text"]]
 
 
-def name_result(stage: Stage, day: int = 1) -> None:
-    """The auction's result stands in the log."""
-    journal = stage.store.journal(f"m-{day:02d}")
-    journal.begin()
-    result = ResultNamed(
-        message_id=f"m-{day:02d}:result",
-        at_ms=stage.clock(),
-        auction_id=f"m-{day:02d}",
-        day=day,
-        outcome=Outcome.UNSOLD,
-    )
-    journal.commit([result])
-
-
 @pytest.mark.requirement("X-5", "LIFE-3")
 def test_the_auction_post_is_made_once_and_opens_the_day(stage: Stage, x: SimulatedX, x_client: MakeClient) -> None:
-    auction, actor = stage.prepared(), announcer(stage, x_client())
+    auction, actor = stage.prepared(), stage.announcer(x_client())
     assert stage.current()["phase"] == Phase.PENDING
     stage.step(actor, auction)
     [post] = [post for post in x.ask("truth")["posts"] if stage.current()["lot_title"] in post["text"]]
@@ -113,7 +86,7 @@ def test_an_opening_drops_what_was_posted_about_auctions_that_are_over_and_keeps
     )
     kept = {str(old): "m-02", str(recent): "m-00"}
     stage.client.hset(stage.keys.own_posts, mapping=kept | {str(old - n): "m-00" for n in range(1, 500)})
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     stage.step(actor)
     assert stage.client.hgetall(stage.keys.own_posts) == {one.encode(): of.encode() for one, of in kept.items()}
 
@@ -127,11 +100,11 @@ def test_the_confirmation_reaches_the_auction_in_the_commit_that_says_so(
     stage.client.delete(queue)
     stage.client.set(queue, "no queue")
     with pytest.raises(DamagedState):
-        stage.step(announcer(stage, x_client()))
+        stage.step(stage.announcer(x_client()))
     assert stage.logged(PostMade) == []
     stage.client.delete(queue)
     stage.clock.goes_on(SETTLE_MS)
-    stage.step(announcer(stage, x_client()))
+    stage.step(stage.announcer(x_client()))
     [made] = stage.logged(PostMade)
     assert [(type(command), command.post_id) for command in stage.queued("m-01")] == [
         (ConfirmAuctionPost, made.post_id)
@@ -145,7 +118,7 @@ def test_a_post_whose_answer_was_lost_is_found_and_not_made_again(
 ) -> None:
     stage.prepared()
     x.tell("faults", kind="response_lost", count=1, **POSTING)
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     stage.step(actor, actor, actor)
     assert stage.logged(PostMade) == []
     stage.clock.goes_on(SETTLE_MS)
@@ -159,7 +132,7 @@ def test_a_post_that_may_have_failed_is_looked_for_twice_and_only_then_made_agai
 ) -> None:
     stage.prepared()
     x.tell("faults", kind="http_503", count=1, **POSTING)
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     attempts = []
     for _ in range(3):
         stage.step(actor, actor, actor)
@@ -186,7 +159,7 @@ def test_a_long_timeline_is_looked_through_one_page_a_turn_before_a_post_is_made
     stage.prepared()
     x.tell("faults", kind="response_lost", count=1, **POSTING)
     client, other = x_client(Counting), x_client()
-    actor = announcer(stage, client)
+    actor = stage.announcer(client)
     stage.step(actor)
     for n in range(12):
         other.create_post(f"{stage.keys.marathon_id} {n}")  # the newest stand first
@@ -206,10 +179,10 @@ def test_a_crash_between_attempt_and_answer_leaves_one_post(
 ) -> None:
     auction = stage.prepared()
     with pytest.raises(Death):
-        stage.step(announcer(stage, x_client(dies)))
+        stage.step(stage.announcer(x_client(dies)))
     if checkpoints != "sound":
         stage.lose_checkpoints("announcer", both=checkpoints == "both lost")
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     stage.step(actor)
     assert len(stage.logged(PostAttempted)) == 1, "the request may still be under way"
     for _ in range(4):
@@ -225,13 +198,13 @@ def test_one_who_has_to_hear_all_again_posts_nothing_before_he_has(
     stage: Stage, x: SimulatedX, x_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.prepared()
-    stage.step(announcer(stage, x_client()))
+    stage.step(stage.announcer(x_client()))
     stage.lose_checkpoints("announcer", both=True)
     monkeypatch.setattr(listener, "ENTRIES_A_READ", 1)
     monkeypatch.setattr(listener, "READS_A_TURN", 1)
     for _ in range(3):
         # Not even a crash half-way, with a checkpoint of what was heard so far, changes that.
-        stage.step(announcer(stage, x_client()))
+        stage.step(stage.announcer(x_client()))
         stage.clock.goes_on(SETTLE_MS)
     assert len(stage.logged(PostAttempted)) == len(stage.logged(PostMade)) == len(texts_about(x, stage)) == 1
 
@@ -242,7 +215,7 @@ def test_a_duplicate_is_the_post_that_an_earlier_attempt_made(
 ) -> None:
     stage.prepared()
     x.tell("faults", kind="response_lost", count=1, **POSTING)
-    actor = announcer(stage, x_client(ShowsNothingYet))
+    actor = stage.announcer(x_client(ShowsNothingYet))
     for _ in range(5):
         stage.step(actor, actor)
         stage.clock.goes_on(SETTLE_MS)
@@ -258,7 +231,7 @@ def test_a_duplicate_that_is_nowhere_to_be_found_does_not_hold_up_the_rest_for_e
     blind = x_client(ShowsNothingYet)
     blind.looks = 10_000  # type: ignore[attr-defined]
     x.tell("faults", kind="response_lost", count=1, **POSTING)
-    actor = announcer(stage, blind)
+    actor = stage.announcer(blind)
     stage.step(actor)
     stage.prepared(day=2)
     for _ in range(20):
@@ -274,7 +247,7 @@ def test_while_x_takes_nothing_a_post_waits_as_long_as_x_says(
 ) -> None:
     stage.prepared()
     x.tell("faults", kind="http_429", count=1, reset_s=60, **POSTING)
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     stage.step(actor)
     stage.clock.goes_on(50_000)
     stage.step(actor, actor)
@@ -297,7 +270,7 @@ def test_a_refused_post_stands_in_the_log_and_the_next_one_is_made(
             return super().create_post(text, 5 if text.startswith("Day 1:") else reply_to_id)
 
     stage.prepared(), stage.prepared(day=2)
-    actor = announcer(stage, x_client(RefusesTheFirst))
+    actor = stage.announcer(x_client(RefusesTheFirst))
     stage.step(actor, actor, actor)
     told = stage.logged(PostRefused, PostMade)
     assert [(type(event), event.job) for event in told] == [
@@ -318,10 +291,10 @@ def test_what_is_to_be_posted_survives_restarts_in_its_order(
     x.tell("faults", kind="http_429", count=2, reset_s=0, **POSTING)
     for life in range(16):
         # Each gets one step only, and no mercy after it.
-        stage.step(announcer(stage, x_client()), auction, second)
+        stage.step(stage.announcer(x_client()), auction, second)
         if len(stage.logged(PostMade)) == 2 and not stage.logged(ResultNamed):
             stage.leave("m-01")
-            name_result(stage)
+            stage.name_result()
         if checkpoints != "sound" and life in (0, 4, 9):
             stage.lose_checkpoints("announcer", both=checkpoints == "both lost")
         stage.clock.goes_on(SETTLE_MS)
@@ -337,7 +310,7 @@ def test_what_is_to_be_posted_survives_restarts_in_its_order(
 @pytest.mark.requirement("X-5", "RED-2")
 def test_a_log_that_is_heard_twice_is_announced_once(stage: Stage, x: SimulatedX, x_client: MakeClient) -> None:
     stage.prepared()
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     stage.client.config_set("maxmemory", "1")
     try:
         with pytest.raises(StoreUnavailable):
@@ -345,10 +318,10 @@ def test_a_log_that_is_heard_twice_is_announced_once(stage: Stage, x: SimulatedX
     finally:
         stage.client.config_set("maxmemory", "0")
     assert texts_about(x, stage) == [], "nothing is sent before its attempt is in the log"
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     stage.step(actor, actor)
     actor.position = 0
-    stage.step(announcer(stage, x_client()))
+    stage.step(stage.announcer(x_client()))
     assert len(stage.logged(PostAttempted)) == len(stage.logged(PostMade)) == len(texts_about(x, stage)) == 1
 
 
@@ -358,22 +331,20 @@ def test_what_has_long_brought_nothing_to_post_is_not_heard_again(
 ) -> None:
     monkeypatch.setattr(actors.announcer.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
     stage.prepared()
-    actor = announcer(stage, x_client())
+    actor = stage.announcer(x_client())
     stage.step(actor, actor)
-    journal = stage.store.journal("m-01")
-    journal.begin()
     moved = [WatermarkMoved(message_id=f"moved:{at}", at_ms=at, watermark_ms=at) for at in range(3)]
-    seq = journal.commit(moved)
+    seq = stage.commit("m-01", *moved)
     stage.step(actor)
-    assert announcer(stage, x_client()).position == seq
+    assert stage.announcer(x_client()).position == seq
 
 
 @pytest.mark.requirement("X-5", "X-4")
 def test_a_post_outlives_keys_that_x_does_not_take(stage: Stage, x: SimulatedX, x_client: MakeClient) -> None:
     stage.prepared()
     wrong = msgspec.structs.replace(CREDENTIALS, access_token_secret="wrong")
-    actor = announcer(stage, x_client(credentials=wrong))
+    actor = stage.announcer(x_client(credentials=wrong))
     stage.step(actor, actor, actor)
     assert (len(stage.logged(PostAttempted)), stage.logged(PostRefused)) == (1, [])
-    stage.step(announcer(stage, x_client()))
+    stage.step(stage.announcer(x_client()))
     assert len(stage.logged(PostMade)) == len(texts_about(x, stage)) == 1

@@ -3,21 +3,16 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from actors.announcer.actor import Announcer
 from adapters.x import XClient
 from messages.base import Phase
 from messages.events import PostMade
-from tests.actors.announcer.dying_announcer import SETTLE_MS, STEPS
+from tests.actors.announcer.dying_announcer import STEPS
 from tests.harness import ROOT
-from tests.harness.stage import Stage
+from tests.harness.stage import SETTLE_MS, MakeClient, Stage
 from tests.harness.x_process import SimulatedX
-
-MakeClient = Callable[..., XClient]
 
 
 class Lagging(XClient):
@@ -47,10 +42,7 @@ def test_an_announcer_killed_at_any_step_leaves_exactly_one_post(
     x.tell("faults", kind="response_lost", count=1, method="POST", path="/2/tweets")
     stage.clock.goes_on(1_000)  # the dead one had a clock that went on
 
-    def make(context: Any) -> Announcer:
-        return Announcer(context, stage.access, stage.clock, client, "UTC", SETTLE_MS, ["publisher"])
-
-    actor = stage.enter("announcer", make)
+    actor = stage.announcer(client)
     for _ in range(12):
         stage.step(actor, auction)
         stage.clock.goes_on(SETTLE_MS)

@@ -3,14 +3,11 @@
 import itertools
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from actors.announcer.actor import Announcer
 from actors.announcer.notices import QUIET_MS
-from actors.announcer.outbox import DEFAULTS, Posting
-from actors.auction.actor import Auction
+from actors.announcer.outbox import Posting
 from adapters.x import XClient
 from adapters.x.errors import PostOutcomeUnknown
 from auction.post_budget import RESERVED
@@ -28,29 +25,11 @@ from messages.events import (
     PostMade,
     PostRefused,
 )
-from tests.harness.stage import Stage
+from tests.harness.stage import SETTLE_MS, MakeClient, Stage
 from tests.harness.x_process import SimulatedX
 
-SETTLE_MS = 10_000
 POSTING = {"method": "POST", "path": "/2/tweets"}
 _serial = itertools.count(1)
-MakeClient = Callable[..., XClient]
-Opened = tuple[Auction, Announcer, int]
-
-
-def announcer(stage: Stage, x: XClient, posting: Posting = DEFAULTS) -> Announcer:
-    def make(context: Any) -> Announcer:
-        return Announcer(context, stage.access, stage.clock, x, "UTC", SETTLE_MS, ["publisher"], posting)
-
-    return stage.enter("announcer", make)
-
-
-def opened(stage: Stage, x: XClient, posting: Posting = DEFAULTS) -> Opened:
-    """A day whose auction post stands on X, by an announcer."""
-    auction = stage.prepared()
-    actor = announcer(stage, x, posting)
-    stage.step(actor, auction, actor)
-    return auction, actor, int(stage.current()["post_id"])
 
 
 def bids(stage: Stage, x: SimulatedX, post_id: int, who: str, amount: str) -> int:
@@ -73,15 +52,9 @@ def below(x: SimulatedX, post_id: int) -> list[str]:
     return [post["text"] for post in posts if post["replied_to"] == str(post_id) and post["author"] == account]
 
 
-def tell(stage: Stage, writer: str, *events: Any) -> None:
-    journal = stage.store.journal(writer)
-    journal.begin()
-    journal.commit(events)
-
-
 @pytest.mark.requirement("BID-10", "X-5")
 def test_bidders_are_answered_and_the_outbid_one_is_told(stage: Stage, x: SimulatedX, x_client: MakeClient) -> None:
-    auction, actor, post_id = opened(stage, x_client())
+    auction, actor, post_id = stage.announced(x_client())
     ann = bids(stage, x, post_id, "ann", "0.5")
     stage.step(auction, actor, actor)
     bob, low = bids(stage, x, post_id, "bob", "0.6"), bids(stage, x, post_id, "carl", "0.61")
@@ -94,7 +67,7 @@ def test_bidders_are_answered_and_the_outbid_one_is_told(stage: Stage, x: Simula
     assert "Your bid of 0.61 ETH does not count: too low, at least 0.63 ETH was needed." in to_carl
     [standing] = below(x, post_id)
     assert re.search(r"@bob\d+ leads with 0.6 ETH so far.\nOutbid: @ann\d+\.", standing)
-    stage.step(actor, actor, announcer(stage, x_client()))
+    stage.step(actor, actor, stage.announcer(x_client()))
     assert len(stage.logged(PostMade)) == 5
 
 
@@ -103,13 +76,13 @@ def test_bidders_are_answered_and_the_outbid_one_is_told(stage: Stage, x: Simula
 def test_a_notice_of_unknown_fate_is_not_sent_again(
     fault: str, stage: Stage, x: SimulatedX, x_client: MakeClient
 ) -> None:
-    auction, actor, post_id = opened(stage, x_client())
+    auction, actor, post_id = stage.announced(x_client())
     ann = bids(stage, x, post_id, "ann", "0.5")
     x.tell("faults", kind=fault, count=1, reset_s=0, **POSTING)
     for _ in range(3):
         stage.step(auction, actor, actor)
         stage.clock.goes_on(SETTLE_MS)
-        actor = announcer(stage, x_client())
+        actor = stage.announcer(x_client())
     assert len(below(x, ann)) == (1 if fault == "response_lost" else 0)
     attempted = [event.job for event in stage.logged(PostAttempted)]
     assert [job.split(":")[0] for job in attempted] == ["auction-post", "receipt"]
@@ -129,14 +102,14 @@ def test_a_crash_around_a_notice_makes_no_second_one(
                 raise RuntimeError("the process ends here")
             return post_id
 
-    auction, actor, post_id = opened(stage, x_client(Dies))
+    auction, actor, post_id = stage.announced(x_client(Dies))
     ann = bids(stage, x, post_id, "ann", "0.5")
     with pytest.raises(RuntimeError, match="ends here"):
         stage.step(auction, actor, actor)
     if checkpoints != "sound":
         stage.lose_checkpoints("announcer", both=checkpoints == "both lost")
     for _ in range(3):
-        stage.step(announcer(stage, x_client()), auction)
+        stage.step(stage.announcer(x_client()), auction)
         stage.clock.goes_on(SETTLE_MS)
     assert len(below(x, ann)) == int(is_sent)
     assert len(stage.logged(PostAttempted)) == 2
@@ -146,7 +119,7 @@ def test_a_crash_around_a_notice_makes_no_second_one(
 def test_a_target_that_x_refuses_is_let_be_and_the_next_one_is_answered(
     stage: Stage, x: SimulatedX, x_client: MakeClient
 ) -> None:
-    auction, actor, post_id = opened(stage, x_client())
+    auction, actor, post_id = stage.announced(x_client())
     ann, bob = bids(stage, x, post_id, "ann", "0.5"), bids(stage, x, post_id, "bob", "0.6")
     x.tell("delete", id=str(ann))
     for _ in range(6):
@@ -162,14 +135,14 @@ def test_a_target_that_x_refuses_is_let_be_and_the_next_one_is_answered(
 def test_what_is_announced_comes_before_all_notices_and_beyond_the_budget(
     stage: Stage, x: SimulatedX, x_client: MakeClient
 ) -> None:
-    auction, actor, post_id = opened(stage, x_client(), Posting(posts_a_day=RESERVED + 2))
+    auction, actor, post_id = stage.announced(x_client(), Posting(posts_a_day=RESERVED + 2))
     for number in range(4):
         bids(stage, x, post_id, f"bidder{number}", f"0.{number + 5}")
     stage.step(auction)
     ends_at_ms = int(stage.current()["ends_at_ms"])
     stage.leave("m-01")
     closing = ClosingSoon(message_id="m-01:closing:600000", at_ms=stage.clock(), left_ms=600_000, ends_at_ms=ends_at_ms)
-    tell(stage, "m-01", closing)
+    stage.commit("m-01", closing)
     for _ in range(10):
         stage.step(actor)
         stage.clock.goes_on(1_000)
@@ -200,16 +173,16 @@ def _paused(stage: Stage) -> AuctionPaused:
 def test_that_a_day_closes_soon_is_not_posted_once_it_is_not_so_any_more(
     stage: Stage, x: SimulatedX, x_client: MakeClient, overtaken: Callable[[Stage], AuctionEvent] | None
 ) -> None:
-    auction, actor, _ = opened(stage, x_client())
+    auction, actor, _ = stage.announced(x_client())
     stage.leave(auction.auction_id)
     x.tell(
         "faults", kind="http_429", count=1, reset_s=1, **POSTING
     )  # nothing was posted, and the next attempt is later
-    tell(stage, "m-01", _closes_soon(stage, 8_000))
+    stage.commit("m-01", _closes_soon(stage, 8_000))
     stage.step(actor)
     stage.clock.goes_on(4_000 if overtaken is None else 2_000)
     if overtaken:
-        tell(stage, "m-01", overtaken(stage))
+        stage.commit("m-01", overtaken(stage))
     stage.clock.goes_on(1_500)
     for _ in range(3):
         stage.step(actor)
@@ -221,7 +194,7 @@ def test_that_a_day_closes_soon_is_not_posted_once_it_is_not_so_any_more(
 
 @pytest.mark.requirement("X-5")
 def test_without_receipts_only_what_is_announced_is_posted(stage: Stage, x: SimulatedX, x_client: MakeClient) -> None:
-    auction, actor, post_id = opened(stage, x_client(), Posting(receipts=False))
+    auction, actor, post_id = stage.announced(x_client(), Posting(receipts=False))
     bids(stage, x, post_id, "ann", "0.5"), bids(stage, x, post_id, "bob", "0.6")
     for _ in range(4):
         stage.step(auction, actor)
@@ -233,18 +206,18 @@ def test_without_receipts_only_what_is_announced_is_posted(stage: Stage, x: Simu
 def test_what_becomes_of_days_and_of_the_marathon_is_announced(
     stage: Stage, x: SimulatedX, x_client: MakeClient
 ) -> None:
-    _, actor, _ = opened(stage, x_client())
+    _, actor, _ = stage.announced(x_client())
     now_ms = stage.clock()
     void = DayVoided(
         message_id="v", at_ms=now_ms, auction_id="m-02", day=2, why=f"the artist is ill at {now_ms}", by="op"
     )
     late = DayDelayed(message_id="d", at_ms=now_ms, auction_id="m-03", day=3, lost_ms=now_ms, closes_at_ms=now_ms)
-    tell(stage, "house", void, late, MarathonEnded(message_id="e", at_ms=now_ms, sold=now_ms))
+    stage.commit("house", void, late, MarathonEnded(message_id="e", at_ms=now_ms, sold=now_ms))
     stage.leave("m-01")
     moved = EndExtended(
         message_id="x", at_ms=now_ms, ends_at_ms=now_ms + 60_000, by_post_id=0, by="op", why="we were down"
     )
-    tell(stage, "m-01", moved)
+    stage.commit("m-01", moved)
     for _ in range(5):
         stage.step(actor)
     made = [event.job for event in stage.logged(PostMade)]
@@ -262,7 +235,7 @@ def test_a_job_waits_for_nothing_but_x_itself(stage: Stage, x: SimulatedX, x_cli
                 raise PostOutcomeUnknown("no answer")
             return super().create_post(text)
 
-    auction, actor, post_id = opened(stage, x_client(HangsUpOnReplies))
+    auction, actor, post_id = stage.announced(x_client(HangsUpOnReplies))
     bids(stage, x, post_id, "ann", "0.5")
     stage.step(auction, actor, actor)
     second = stage.prepared(day=2)

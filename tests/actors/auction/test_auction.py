@@ -31,24 +31,12 @@ from messages.events import (
 )
 from messages.hints import DayIsOver, LogGrew, QueueGrew
 from tests.harness.builders import AUCTION_POST, CLOSES_MS, OPENING, OPENS_MS, gone, post_id, reply, swept
-from tests.harness.stage import Stage
-
-HOUR_MS = 3_600_000
+from tests.harness.stage import HOUR_MS, Stage
 
 
 @pytest.fixture
 def opened(stage: Stage) -> Auction:
-    """An open auction, at the first ms of its hour."""
-    stage.clock.now_ms = OPENS_MS
-    auction = stage.auction()
-    tell(stage, auction, *OPENING)
-    return auction
-
-
-def tell(stage: Stage, auction: Auction, *commands: AuctionCommand) -> None:
-    """One batch comes in and is decided."""
-    stage.queues.append(auction.auction_id, commands)
-    stage.step(auction)
+    return stage.opened()
 
 
 def state(auction: Auction) -> bytes:
@@ -63,7 +51,7 @@ def state(auction: Auction) -> bytes:
 @pytest.mark.requirement("BID-9", "RED-1", "RED-2", "LIFE-3")
 def test_what_is_decided_stands_in_log_history_and_state(stage: Stage, opened: Auction) -> None:
     first, low, second = reply(1000, 7, "0.2"), reply(2000, 8, "0.2"), reply(3000, 9, "0.3")
-    tell(stage, opened, first, reply(1500, 7, "nothing of interest"), low, second)
+    stage.tell(opened, first, reply(1500, 7, "nothing of interest"), low, second)
     assert [(type(event), event.post_id) for event in stage.logged(BidAccepted, BidRefused)] == [
         (BidAccepted, first.post_id),
         (BidRefused, low.post_id),
@@ -100,7 +88,7 @@ def test_where_one_write_is_impossible_nothing_is_written_and_the_bids_wait(stag
     stage.client.set(stage.keys.user_bids(9), "no list")
     bids = [reply(1000, 7, "0.2"), reply(2000, 9, "0.3")]
     with pytest.raises(DamagedState):
-        tell(stage, opened, *bids)
+        stage.tell(opened, *bids)
     assert (stage.current(), len(stage.logged()), stage.queued("m-01")) == (before, seen, bids)
     assert not stage.client.exists(stage.keys.bids("m-01"))
     stage.client.delete(stage.keys.user_bids(9))
@@ -111,10 +99,10 @@ def test_where_one_write_is_impossible_nothing_is_written_and_the_bids_wait(stag
 @pytest.mark.requirement("BID-9")
 def test_a_bid_is_decided_once_however_often_it_comes(stage: Stage, opened: Auction) -> None:
     bid = reply(1000, 7, "0.2")
-    tell(stage, opened, bid, bid)
-    tell(stage, opened, bid)
+    stage.tell(opened, bid, bid)
+    stage.tell(opened, bid)
     successor = stage.auction()
-    tell(stage, successor, msgspec.structs.replace(bid, source="search", found_at_ms=OPENS_MS + 90_000))
+    stage.tell(successor, msgspec.structs.replace(bid, source="search", found_at_ms=OPENS_MS + 90_000))
     assert len(stage.logged(BidAccepted, BidRefused)) == 1
     assert (stage.current()["accepted"], stage.current()["refused"]) == ("1", "0")
 
@@ -140,16 +128,16 @@ def test_the_end_is_frozen_only_when_all_that_had_come_is_decided_however_short_
 
 @pytest.mark.requirement("BID-5", "LIFE-3")
 def test_a_winner_is_named_at_the_watermark_and_nothing_found_later_changes_that(stage: Stage, opened: Auction) -> None:
-    tell(stage, opened, reply(1000, 7, "0.2"))
+    stage.tell(opened, reply(1000, 7, "0.2"))
     stage.clock.now_ms = CLOSES_MS + 30_000
-    tell(stage, opened, swept(CLOSES_MS - 1))
+    stage.tell(opened, swept(CLOSES_MS - 1))
     assert (stage.current()["phase"], stage.logged(ResultNamed)) == (Phase.PROCESSING, [])
-    tell(stage, opened, reply(2000, 8, "0.3"), swept(CLOSES_MS))
+    stage.tell(opened, reply(2000, 8, "0.3"), swept(CLOSES_MS))
     [result] = stage.logged(ResultNamed)
     assert (result.outcome, result.winner.bidder_handle) == (Outcome.SOLD, "user8")
     shown = stage.current()
     assert (shown["phase"], shown["winner_handle"], shown["provisional"]) == (Phase.COMPLETED, "user8", "")
-    tell(stage, opened, reply(3000, 9, "5"), gone(reply(2000, 8, "0.3")))
+    stage.tell(opened, reply(3000, 9, "5"), gone(reply(2000, 8, "0.3")))
     assert stage.logged(BidRefused)[-1].reason is Refusal.FOUND_TOO_LATE
     assert stage.current()["winner_handle"] == "user8"
     assert len(stage.logged(ResultNamed)) == 1
@@ -166,8 +154,8 @@ def test_an_auction_that_is_over_ends_when_it_is_told_so_and_has_decided_what_wa
 
     assert not ends(), "it is open"
     stage.clock.now_ms = CLOSES_MS + HOUR_MS
-    tell(stage, opened, swept(CLOSES_MS))
-    tell(stage, opened, swept(CLOSES_MS, looked_again=True))
+    stage.tell(opened, swept(CLOSES_MS))
+    stage.tell(opened, swept(CLOSES_MS, looked_again=True))
     assert opened._day.phase is Phase.COMPLETED
     stage.queues.append("m-01", [reply(1000, 7, "0.2")])
     assert not ends(), "something is to be decided"
@@ -180,9 +168,9 @@ def test_whoever_listens_is_told_that_the_log_grew_and_not_of_what_changed_nothi
     listening = stage.enter(
         "m-01", lambda context: Auction(context, "m-01", stage.access, stage.clock, ["publisher", "bridge"])
     )
-    tell(stage, listening, *OPENING)
+    stage.tell(listening, *OPENING)
     assert stage.sent == [("publisher", LogGrew()), ("bridge", LogGrew())]
-    tell(stage, listening, *OPENING)
+    stage.tell(listening, *OPENING)
     assert len(stage.sent) == 2
 
 
@@ -241,13 +229,13 @@ def test_an_entry_whose_bytes_are_not_what_was_written_becomes_a_dead_letter(sta
 @pytest.mark.requirement("RED-4", "SUP-3")
 @pytest.mark.parametrize("shape", [b"", pack("text"), pack([1, 2, 3]), pack({})])
 def test_a_checkpoint_of_another_shape_costs_a_replay_and_no_life(shape: bytes, stage: Stage, opened: Auction) -> None:
-    tell(stage, opened, reply(1000, 7, "0.2"))
+    stage.tell(opened, reply(1000, 7, "0.2"))
     key = stage.keys.checkpoint("m-01")
     journal = stage.store.journal("m-01")
     journal.begin()
     journal.commit([], checkpoint=shape)
     assert stage.client.exists(key)
-    tell(stage, stage.auction(), reply(2000, 8, "0.3"))
+    stage.tell(stage.auction(), reply(2000, 8, "0.3"))
     assert (stage.current()["leader_handle"], stage.current()["accepted"]) == ("user8", "2")
 
 
@@ -285,7 +273,7 @@ def test_a_successor_knows_after_any_batch_what_was_known_before(
     auction = stage.auction()
     for after_ms, commands in A_DAY:
         stage.clock.now_ms = OPENS_MS + after_ms
-        tell(stage, auction, *commands)
+        stage.tell(auction, *commands)
         never_crashed.decide(commands, stage.clock())
         never_crashed.tick(stage.clock())
         before = state(auction)
@@ -316,7 +304,7 @@ def test_checkpoints_are_written_also_by_one_who_never_lives_long(
     monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 5)
     auction = stage.auction()
     for number in range(1, 13):
-        tell(stage, auction, reply(number * 1000, number, f"{number}"))
+        stage.tell(auction, reply(number * 1000, number, f"{number}"))
         auction = stage.auction()
     checkpoint = unseal(stage.client.get(stage.keys.checkpoint("m-01")))
     assert len(stage.logged()) - checkpoint.sequence < 5
@@ -341,7 +329,7 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
     small_segments(monkeypatch)
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 12)]
     for bid in bids:
-        tell(stage, opened, bid)
+        stage.tell(opened, bid)
     assert stage.client.exists(stage.keys.segment("m-01", 3))
     if lost == "a segment":
         stage.client.set(stage.keys.segment("m-01", 1), b"something else")
@@ -349,7 +337,7 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
         stage.lose_checkpoints("m-01", both=lost == "both checkpoints")
     successor = stage.auction()
     assert bool(successor._day.standings.segments) == (lost in ("nothing", "newest checkpoint"))
-    tell(stage, successor, bids[0], gone(bids[4]), reply(61_000, 99, "3"))
+    stage.tell(successor, bids[0], gone(bids[4]), reply(61_000, 99, "3"))
     plain = AuctionDay("m-01")
     plain.replay(stage.logged())
     assert successor._day.standings.verdicts() == plain.standings.verdicts()
@@ -364,10 +352,10 @@ def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_st
     small_segments(monkeypatch)
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 15)]
     for bid in bids:
-        tell(stage, opened, bid)
+        stage.tell(opened, bid)
     named = checkpointed(stage).segments
     assert stage.client.exists(stage.keys.segment("m-01", len(named)))
-    tell(stage, opened, reply(130_000, 99, "1.5"), reply(131_000, 98, "1.6"))
+    stage.tell(opened, reply(130_000, 99, "1.5"), reply(131_000, 98, "1.6"))
     digests = [segment.digest for segment in opened._day.standings.segments]
     assert digests
     assert digests != named[: len(digests)]
@@ -383,9 +371,9 @@ def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
     monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 21)
     small_segments(monkeypatch)
     for number in range(1, 19):
-        tell(stage, opened, reply(number * 100_000, number, f"{number}"))
+        stage.tell(opened, reply(number * 100_000, number, f"{number}"))
     assert opened._day.standings.segments
-    tell(stage, opened, reply(50_000, 99, "0.01"))
+    stage.tell(opened, reply(50_000, 99, "0.01"))
     assert len(checkpointed(stage).bids) <= 3
     assert len(checkpointed(stage).segments) == 8
 
@@ -394,7 +382,7 @@ def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
 def test_what_is_decided_on_trial_passes_the_audit(stage: Stage, opened: Auction) -> None:
     opened._suspects.died_of([reply(1, 1, "1")], ValueError("an earlier death"))
     assert opened._suspects.isolated
-    tell(stage, opened, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
+    stage.tell(opened, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
     assert len(stage.logged(EndExtended)) == 2
     auditor = Auditor("m-01")
     entries = LogReader(stage.client, stage.keys).read(0, 100)
@@ -408,7 +396,7 @@ def test_one_who_has_a_successor_can_write_nothing_any_more(stage: Stage, opened
         successor = beside.auction()
         seen = len(stage.logged())
         with pytest.raises(NotOwner):
-            tell(stage, opened, reply(1000, 7, "0.2"))
+            stage.tell(opened, reply(1000, 7, "0.2"))
         assert (len(stage.logged()), len(stage.queued("m-01"))) == (seen, 1)
         beside.step(successor)
         assert len(stage.logged(BidAccepted)) == 1
@@ -420,7 +408,7 @@ def test_one_who_has_a_successor_can_write_nothing_any_more(stage: Stage, opened
 def test_the_stage_belongs_to_the_day_that_opened_last_and_the_one_before_settles_beside_it(
     stage: Stage, opened: Auction
 ) -> None:
-    tell(stage, opened, reply(1000, 7, "0.2"))
+    stage.tell(opened, reply(1000, 7, "0.2"))
     stage.clock.now_ms = CLOSES_MS + 60_000
     stage.step(opened)
     assert stage.current()["phase"] == Phase.PROCESSING
@@ -430,12 +418,12 @@ def test_the_stage_belongs_to_the_day_that_opened_last_and_the_one_before_settle
         OPENING[0], auction_id="m-02", day=2, opens_at_ms=later, closes_at_ms=later + HOUR_MS
     )
     assert isinstance(order, OpenAuction)
-    tell(stage, second, order)
+    stage.tell(second, order)
     assert (stage.current()["auction_id"], stage.current()["phase"]) == ("m-02", Phase.PENDING)
-    tell(stage, opened, swept(CLOSES_MS))
+    stage.tell(opened, swept(CLOSES_MS))
     assert (stage.current()["auction_id"], stage.current()["phase"]) == ("m-02", Phase.PENDING)
     assert stage.client.hget(stage.keys.day(1), "winner_handle") == b"user7"
-    tell(stage, second, ConfirmAuctionPost(message_id="c", post_id=post_id(later - OPENS_MS + 5)))
+    stage.tell(second, ConfirmAuctionPost(message_id="c", post_id=post_id(later - OPENS_MS + 5)))
     assert (stage.current()["auction_id"], stage.current()["leader_handle"]) == ("m-02", "")
     assert stage.current()["phase"] == Phase.ACTIVE
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.actors.chain_watcher.watch import Watch, access, watched
-from tests.conftest import Store
-from tests.harness.anvil import PATIENCE_S
+from tests.harness.store import Store
+from tests.harness.waiting import PATIENCE_S
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import itertools
 import logging
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -20,9 +19,10 @@ from simulator.hostile import Hostile, Mood
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
 from tests.actors.chain_watcher.watch import NOW_MS, Watch, access, seen, tokens, watched
-from tests.conftest import Store
 from tests.harness import ROOT
-from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, PATIENCE_S, SAFE_LAG, Anvil
+from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, SAFE_LAG, Anvil
+from tests.harness.store import Store
+from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.requirement("CHN-1")
 
@@ -30,13 +30,6 @@ KEY = "s3cr3t-k3y"
 
 MakeAnvil = Callable[..., Anvil]
 MakeWatch = Callable[..., Watch]
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "did not happen"
-        time.sleep(0.01)
 
 
 def test_logs_are_taken_once_and_in_order_over_many_polls(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
@@ -301,14 +294,14 @@ def test_a_node_that_is_away_is_waited_for_outside_the_restart_budget(
     supervisor = Supervisor([group], CONDITIONS, backoff=Backoff(first_s=0.01, longest_s=0.05), last_resort_s=None)
     supervisor.start()
     try:
-        eventually(lambda: store.client.exists(store.keys.checkpoint(WRITER)))
+        until(lambda: store.client.exists(store.keys.checkpoint(WRITER)))
         anvil.transfer(1)
         anvil.freeze()
-        eventually(lambda: supervisor.tree()[0].restarts > 3)
-        eventually(lambda: supervisor.tree()[0].state == "WAITING_FOR_CHAIN")
+        until(lambda: supervisor.tree()[0].restarts > 3)
+        until(lambda: supervisor.tree()[0].state == "WAITING_FOR_CHAIN")
         assert "NodeUnavailable: the node did not answer" in supervisor.tree()[0].last_error
         anvil.thaw()
-        eventually(lambda: tokens(store) == [1])
+        until(lambda: tokens(store) == [1])
         assert supervisor.wait(0) is None
     finally:
         supervisor.stop()
@@ -328,12 +321,12 @@ def test_a_node_that_drips_is_waited_for_and_never_taken_for_a_hang(anvil: Anvil
     supervisor = Supervisor([Group("listeners", children=[spec], max_restarts=0)], CONDITIONS, last_resort_s=None)
     supervisor.start()
     try:
-        eventually(lambda: store.client.exists(store.keys.checkpoint(WRITER)))
+        until(lambda: store.client.exists(store.keys.checkpoint(WRITER)))
         hostile.turn(Mood.DRIP)
-        eventually(lambda: supervisor.tree()[0].restarts > 2)
+        until(lambda: supervisor.tree()[0].restarts > 2)
         anvil.transfer(1)
         hostile.turn(Mood.HONEST)
-        eventually(lambda: tokens(store) == [1])
+        until(lambda: tokens(store) == [1])
         assert supervisor.tree()[0].hangs == 0
     finally:
         supervisor.stop()

@@ -10,8 +10,9 @@ from adapters.redis.log import LogReader
 from messages.events import ChainLogSeen
 from supervision import Actor, Context, Delivery, Exit, Mailbox, Ready
 from supervision.context import Crash, Stop
-from tests.conftest import Store
-from tests.harness.anvil import CHAIN_ID, CONTRACT, PATIENCE_S
+from tests.harness.anvil import CHAIN_ID, CONTRACT
+from tests.harness.store import Store
+from tests.harness.waiting import PATIENCE_S
 
 NOW_MS = 1_800_000_000_000
 POLL_MS = 2_000

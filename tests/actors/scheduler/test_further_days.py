@@ -14,10 +14,8 @@ from messages.base import Outcome, Phase, Wei
 from messages.commands import OpenAuction, SkipDay, VoidAuction
 from messages.events import DayAdded, DayVoided, Leader, MarathonEnded, PostRefused, ResultNamed
 from messages.hints import DayIsOver
-from tests.actors.scheduler.test_scheduler import DAY_MS, asked, name_result, plan
+from tests.actors.scheduler.house import DAY_MS
 from tests.harness.stage import HOUR_MS, Stage
-
-__all__ = ["asked", "plan"]  # fixtures
 
 
 @pytest.fixture
@@ -84,7 +82,7 @@ def test_the_lot_of_a_day_that_was_missed_or_skipped_is_sold_behind_the_last_day
         [order] = [order for order in stage.queued(f"m-{day:02d}") if isinstance(order, OpenAuction)]
         assert order.lot == plan[{3: 3, 4: 1, 5: 2}[day] - 1].lot
         assert stage.logged(MarathonEnded) == []
-        name_result(stage, day)
+        stage.name_result(day)
     stage.step(actor)
     assert len(stage.logged(MarathonEnded)) == 1
 
@@ -174,7 +172,7 @@ def test_the_process_ends_only_when_the_marathon_is_over_and_nothing_happens_any
     stage.clock.goes_on(AT_REST_MS)
     stage.step(actor)
     assert ended == [], "it is not over"
-    name_result(stage, 1)
+    stage.name_result(1)
     stage.step(actor, actor)
     over_ms = stage.clock()
     while not ended:
@@ -191,7 +189,7 @@ def test_a_day_that_is_over_is_read_until_others_are_over_too_and_then_its_actor
     stage.clock.goes_on(1000)
     for day in (1, 2, 3):
         stage.step(actor)
-        name_result(stage, day)
+        stage.name_result(day)
         stage.step(actor, actor)
         assert (("m-01", DayIsOver()) in stage.sent) == (day > LATE_DAYS)
         stage.clock.goes_on(DAY_MS)

@@ -20,10 +20,8 @@ from messages.events import (
     StrikeLifted,
 )
 from messages.hints import QueueGrew
-from tests.actors.scheduler.test_scheduler import DAY_MS, asked, name_result, plan, scheduler
+from tests.actors.scheduler.house import DAY_MS, scheduler
 from tests.harness.stage import Stage
-
-__all__ = ["asked", "plan"]  # fixtures
 
 SHILL, FRIEND = 7, 8
 
@@ -89,7 +87,7 @@ def test_a_ban_reaches_the_open_auction_and_stands_behind_the_opening_of_each_la
 
 @pytest.mark.requirement("BID-6")
 def test_an_auction_that_has_its_result_is_told_of_nobody_any_more(stage: Stage, house: Scheduler) -> None:
-    name_result(stage, 1)
+    stage.name_result(1)
     stage.step(house)
     order(stage, house, ban(stage))
     assert people(stage, "m-01") == []
@@ -129,7 +127,7 @@ def test_a_day_that_is_skipped_is_not_held_and_the_marathon_ends_without_it(
     assert stage.queued("m-02") == []
     goes_on_to(stage, house, "m-03")
     for day in (1, 3):
-        name_result(stage, day)
+        stage.name_result(day)
     stage.step(house, house)
     assert len(stage.logged(MarathonEnded)) == 1
 

@@ -13,11 +13,9 @@ from messages.base import Outage, Phase
 from messages.commands import ConfirmAuctionPost, MakeUpFor
 from messages.events import EndExtended, EndFrozen, OutageNoticed
 from messages.x_ids import first_id_at
-from tests.actors.scheduler.test_scheduler import asked, plan, scheduler
+from tests.actors.scheduler.house import scheduler
 from tests.harness.builders import RULES, reply
 from tests.harness.stage import HOUR_MS, Stage
-
-__all__ = ["asked", "plan"]  # fixtures
 
 MINUTE_MS = 60_000
 ALLOWED_MS = 2 * MINUTE_MS

@@ -1,15 +1,10 @@
 """The scheduler: each day is opened or voided once, in its time, whoever dies in between."""
 
-from datetime import date
-from typing import Any
-
 import pytest
 
 from actors.scheduler.actor import DayPlan, Scheduler
 from adapters.redis.errors import DamagedState
-from auction.calendar import Window
 from auction.downtime_policy import ON_TIME_MS
-from messages.base import Lot, Outcome
 from messages.commands import OpenAuction
 from messages.events import (
     DayDelayed,
@@ -18,63 +13,11 @@ from messages.events import (
     MarathonEnded,
     MarathonStarted,
     OutageNoticed,
-    ResultNamed,
 )
 from messages.hints import LogGrew, QueueGrew
+from tests.actors.scheduler.house import DAY_MS, scheduler
 from tests.harness.builders import RULES
 from tests.harness.stage import HOUR_MS, Stage
-
-DAY_MS = 24 * HOUR_MS
-
-
-@pytest.fixture
-def asked() -> list[str]:
-    """The auctions whose actors were asked for."""
-    return []
-
-
-@pytest.fixture
-def plan(stage: Stage) -> list[DayPlan]:
-    """Three days of an hour each; the first begins in a second."""
-    return [
-        DayPlan(
-            f"m-{day:02d}",
-            Window(
-                day=day,
-                local_date=date(2027, 1, day),
-                opens_at_ms=(opens_at_ms := stage.clock() + 1000 + (day - 1) * DAY_MS),
-                closes_at_ms=opens_at_ms + HOUR_MS,
-            ),
-            Lot(token_id=day, title=f"Lot {day}"),
-            RULES,
-        )
-        for day in (1, 2, 3)
-    ]
-
-
-def scheduler(stage: Stage, plan: list[DayPlan], asked: list[str]) -> Scheduler:
-    def make(context: Any) -> Scheduler:
-        return Scheduler(context, plan, stage.access, stage.clock, asked.append, ["publisher"])
-
-    return stage.enter("scheduler", make)
-
-
-def name_result(stage: Stage, day: int) -> None:
-    """The day's auction has come to its end."""
-    auction_id = f"m-{day:02d}"
-    journal = stage.store.journal(auction_id)
-    journal.begin()
-    journal.commit(
-        [
-            ResultNamed(
-                message_id=f"{auction_id}:result",
-                at_ms=stage.clock(),
-                auction_id=auction_id,
-                day=day,
-                outcome=Outcome.UNSOLD,
-            )
-        ]
-    )
 
 
 @pytest.mark.requirement("LIFE-3", "LIFE-4")
@@ -143,11 +86,11 @@ def test_whoever_restarts_half_way_opens_nothing_twice_and_asks_for_what_is_unfi
     for _ in range(2):
         stage.step(restart())
     assert asked == ["m-01", "m-02"]
-    name_result(stage, 1)
+    stage.name_result(1)
     stage.step(restart())
     assert asked == ["m-01", "m-02"], "what is found too late is still to be told"
     stage.clock.goes_on(DAY_MS + HOUR_MS)  # day 3 is missed
-    name_result(stage, 2)
+    stage.name_result(2)
     for _ in range(3):
         stage.step(restart())
         assert sorted(asked) == ["m-01", "m-02"], "they are the last ones that were held"
@@ -208,10 +151,10 @@ def test_the_marathon_ends_once_with_the_last_result_whatever_day_that_is_of(
         stage.clock.goes_on(1000 if day == 1 else DAY_MS)
         stage.step(actor)
     for day in (3, 1):
-        name_result(stage, day)
+        stage.name_result(day)
         stage.step(actor, actor)
     assert stage.logged(MarathonEnded) == []
-    name_result(stage, 2)
+    stage.name_result(2)
     stage.step(actor, actor)
     stage.step(scheduler(stage, plan, asked))
     [ended] = stage.logged(MarathonEnded)

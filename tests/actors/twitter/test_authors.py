@@ -18,13 +18,11 @@ from adapters.x.answers import Author
 from messages.codec import pack, unpack
 from messages.commands import PlaceBid
 from messages.events import ResultNamed
-from tests.actors.twitter.test_ingest import Entrance, line
-from tests.actors.twitter.test_reconciler import TIMING, ahead, bids, marks
-from tests.harness.stage import HOUR_MS, Clock, Stage
+from tests.actors.twitter.entrance import Entrance, line
+from tests.actors.twitter.sweeping import ahead, bids, marks
+from tests.harness.stage import HOUR_MS, TIMING, Clock, MakeClient, OpenOnX, Stage
 from tests.harness.x_process import SimulatedX
 
-MakeClient = Callable[..., XClient]
-OpenOnX = Callable[..., tuple[Any, int]]
 USERS = {"method": "GET", "path": "/2/users?"}
 NO_INCLUDES = {"kind": "no_includes", "rate": 1.0}
 
@@ -208,12 +206,7 @@ def test_a_pushed_post_reaches_its_auction_with_its_author(
 @pytest.fixture
 def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconciler]:
     def make(kind: type[XClient] = XClient) -> TwitterReconciler:
-        return stage.enter(
-            "reconciler",
-            lambda context: TwitterReconciler(
-                context, stage.access, stage.clock, x_client(kind), TIMING, 3, "scheduler"
-            ),
-        )
+        return stage.reconciler(x_client(kind))
 
     return make
 
@@ -298,12 +291,7 @@ def test_a_post_whose_author_x_does_not_know_stands_with_his_id_alone(
     x.tell("faults", **NO_INCLUDES)
     made = x.reply("ann", "0.5 ETH #AuctionDay", post)
     ahead(stage)
-    actor = stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(
-            context, stage.access, stage.clock, x_client(KnowsNobody), TIMING, 3, "scheduler"
-        ),
-    )
+    actor = stage.reconciler(x_client(KnowsNobody))
     stage.step(actor)
     assert bids(stage) == [], "one answer proves no absence"
     stage.clock.goes_on(TIMING.interval_ms)

@@ -16,14 +16,10 @@ from adapters.x.lacks import PARENT, REFERENCE, REST
 from messages.base import Refusal
 from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, ResultNamed
-from tests.actors.twitter.test_ingest import Entrance, line
-from tests.actors.twitter.test_recheck import goes_on
-from tests.actors.twitter.test_reconciler import TIMING, ahead, bids, marks
-from tests.harness.stage import HOUR_MS, Stage
+from tests.actors.twitter.entrance import Entrance, line
+from tests.actors.twitter.sweeping import ahead, bids, goes_on, marks
+from tests.harness.stage import HOUR_MS, TIMING, MakeClient, OpenOnX, Stage
 from tests.harness.x_process import SimulatedX
-
-MakeClient = Callable[..., XClient]
-OpenOnX = Callable[..., tuple[Any, int]]
 
 POST = 7
 LAG_MS = 100
@@ -123,10 +119,7 @@ def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterRecon
     def make(half: set[str], lacks: str, most: int = 100) -> TwitterReconciler:
         client = x_client(ShowsHalf)
         client.half, client.lacks, client.most = half, lacks, most  # type: ignore[attr-defined]
-        return stage.enter(
-            "reconciler",
-            lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
-        )
+        return stage.reconciler(client)
 
     return make
 

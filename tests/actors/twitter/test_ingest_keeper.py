@@ -13,14 +13,15 @@ from adapters.redis.queue import START, Queue
 from adapters.worker_process import OwnProcess
 from benchmarks.running import running_house
 from benchmarks.throughput import check
+from commands.simulated import CREDENTIALS
 from ingest_process import IngestPlan
 from messages.codec import unpack_commands
 from messages.hints import QueueGrew, SweepNow
 from supervision import GAVE_UP
-from tests.actors.conftest import CREDENTIALS
-from tests.conftest import Store
 from tests.harness.stage import Stage
-from tests.harness.x_process import SimulatedX, until
+from tests.harness.store import Store
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX
 
 pytestmark = pytest.mark.requirement("SUP-1", "QUE-1")
 

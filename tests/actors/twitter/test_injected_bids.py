@@ -1,27 +1,22 @@
 """Injected bids among actors: X, which does not have them, is neither asked about them nor told of them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
-from actors.announcer.actor import Announcer
 from actors.announcer.notices import QUIET_MS
 from actors.scheduler.house_state import HouseState
-from actors.twitter.reconciler import TwitterReconciler
 from adapters.x import XClient
 from adapters.x.answers import Lookup, Users
 from api.injection import injected
 from messages.commands import NameResult, WithdrawBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, CloseOverdue, PostAttempted, ResultNamed, StrikeGiven
-from tests.actors.twitter.test_reconciler import TIMING, ahead
-from tests.harness.stage import HOUR_MS, Stage
+from tests.actors.twitter.sweeping import ahead
+from tests.harness.stage import HOUR_MS, TIMING, MakeClient, OpenOnX, Stage
 from tests.harness.x_process import SimulatedX
 
 pytestmark = pytest.mark.requirement("SUP-4")
-
-MakeClient = Callable[..., XClient]
-OpenOnX = Callable[..., tuple[Any, int]]
 
 
 class Remembering(XClient):
@@ -53,10 +48,7 @@ def test_x_is_not_asked_about_injected_bids_and_the_close_does_not_wait_for_them
     stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX
 ) -> None:
     client = x_client(Remembering)
-    reconciler = stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
-    )
+    reconciler = stage.reconciler(client)
     auction, post = open_on_x()
     real = x.reply("ann", "0.4 ETH #AuctionDay", post)
     ahead(stage)
@@ -82,9 +74,7 @@ def test_x_is_not_asked_about_injected_bids_and_the_close_does_not_wait_for_them
 @pytest.mark.requirement("BID-10", "X-5")
 def test_a_day_that_an_injected_bid_wins_is_never_told_on_x(stage: Stage, x: SimulatedX, x_client: MakeClient) -> None:
     auction = stage.prepared()
-    announcer = stage.enter(
-        "announcer", lambda context: Announcer(context, stage.access, stage.clock, x_client(), "UTC", 10_000, [])
-    )
+    announcer = stage.announcer(x_client())
     stage.step(announcer, auction, announcer)
     ahead(stage)
     for number in (5, 6):

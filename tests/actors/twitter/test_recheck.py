@@ -28,25 +28,14 @@ from messages.events import (
     StrikeGiven,
     StrikeLifted,
 )
-from tests.actors.twitter.test_reconciler import TIMING, ahead, bids, marks
-from tests.harness.stage import HOUR_MS, Stage
+from tests.actors.twitter.sweeping import ahead, bids, goes_on, marks
+from tests.harness.stage import HOUR_MS, TIMING, MakeClient, OpenOnX, Stage
 from tests.harness.x_process import SimulatedX
-
-MakeClient = Callable[..., XClient]
-OpenOnX = Callable[..., tuple[Any, int]]
 
 
 @pytest.fixture
 def reconciler(stage: Stage, x_client: MakeClient) -> TwitterReconciler:
-    return stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(context, stage.access, stage.clock, x_client(), TIMING, 3, "scheduler"),
-    )
-
-
-def goes_on(stage: Stage, *actors: Any, ms: int = TIMING.interval_ms) -> None:
-    stage.clock.goes_on(ms)
-    stage.step(*actors)
+    return stage.reconciler(x_client())
 
 
 @pytest.mark.requirement("X-6", "BID-8")
@@ -241,10 +230,7 @@ def forgetful(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconc
     def make(forgotten: set[int], timing: Timing = TIMING) -> TwitterReconciler:
         client = x_client(Forgets)
         client.forgotten = forgotten  # type: ignore[attr-defined]
-        return stage.enter(
-            "reconciler",
-            lambda context: TwitterReconciler(context, stage.access, stage.clock, client, timing, 3, "scheduler"),
-        )
+        return stage.reconciler(client, timing)
 
     return make
 
@@ -370,12 +356,7 @@ def naming(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconcile
                 found = super().users(user_ids)
                 return Users({one: msgspec.structs.replace(it, handle=handle) for one, it in found.found.items()}, {})
 
-        return stage.enter(
-            "reconciler",
-            lambda context: TwitterReconciler(
-                context, stage.access, stage.clock, x_client(Names), TIMING, 3, "scheduler"
-            ),
-        )
+        return stage.reconciler(x_client(Names))
 
     return make
 
@@ -426,10 +407,7 @@ def test_no_result_is_named_while_x_does_not_say_what_the_winner_is_called(
 
     auction, post = open_on_x()
     client = x_client(Silent)
-    reconciler = stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
-    )
+    reconciler = stage.reconciler(client)
     x.reply("slow", "0.5 ETH #AuctionDay", post)
     ahead(stage)
     stage.step(reconciler, auction)
@@ -540,12 +518,7 @@ def test_what_the_search_does_not_find_the_mentions_do(
     made = x.reply("ann", "0.2 ETH #AuctionDay", post)
     x.tell("post", author="stranger", text="@auction_house hello 9 ETH #AuctionDay")
     ahead(stage)
-    actor = stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(
-            context, stage.access, stage.clock, x_client(FindsNothing), TIMING, 3, "scheduler"
-        ),
-    )
+    actor = stage.reconciler(x_client(FindsNothing))
     stage.step(actor)
     assert bids(stage) == [made]
     assert {command.source for command in stage.queued("m-01")} == {"mentions"}
@@ -566,12 +539,7 @@ def test_a_post_of_a_search_that_cannot_be_read_is_kept_once_and_ends_no_pass(
     _, post = open_on_x()
     made = x.reply("ann", "0.2 ETH #AuctionDay", post)
     ahead(stage)
-    actor = stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(
-            context, stage.access, stage.clock, x_client(HasAnOddOne), TIMING, 3, "scheduler"
-        ),
-    )
+    actor = stage.reconciler(x_client(HasAnOddOne))
     stage.step(actor)
     goes_on(stage, actor)
     [(_, letter)] = stage.queues.dead_letters(START, 10)

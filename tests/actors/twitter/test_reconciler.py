@@ -6,16 +6,14 @@ from typing import Any
 
 import pytest
 
-from actors.auction.actor import Auction
 from actors.twitter.completeness import unpacked
-from actors.twitter.conversation import Timing
 from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.queue import DeadLetter
 from adapters.x import Budget, Page, XClient
 from messages.base import Outcome, Phase
 from messages.codec import pack_batch
-from messages.commands import MakeUpFor, MarkSwept, PlaceBid
+from messages.commands import MakeUpFor
 from messages.events import (
     BidAccepted,
     BidRefused,
@@ -26,13 +24,11 @@ from messages.events import (
     WatermarkMoved,
 )
 from messages.hints import QueueGrew, SweepNow
+from tests.actors.twitter.sweeping import ahead, bids, marks
 from tests.harness.builders import RULES
-from tests.harness.stage import HOUR_MS, Stage
+from tests.harness.stage import HOUR_MS, TIMING, MakeClient, OpenOnX, Stage
 from tests.harness.x_process import SimulatedX
 
-MakeClient = Callable[..., XClient]
-OpenOnX = Callable[..., tuple[Auction, int]]
-TIMING = Timing(search_lag_ms=1_000, interval_ms=20_000, lag_ms=5_000)
 SEARCH = {"method": "GET", "path": "/2/tweets/search/recent"}
 LOOKUP = {"method": "GET", "path": "/2/tweets"}
 
@@ -52,27 +48,9 @@ def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterRecon
     """Puts a reconciler on the stage, in place of the one before it, which crashes."""
 
     def make(client: XClient | None = None) -> TwitterReconciler:
-        return stage.enter(
-            "reconciler",
-            lambda context: TwitterReconciler(
-                context, stage.access, stage.clock, client or x_client(), TIMING, 3, "scheduler"
-            ),
-        )
+        return stage.reconciler(client or x_client())
 
     return make
-
-
-def ahead(stage: Stage) -> None:
-    """The stage's clock runs a minute ahead of X's: whatever is posted from now on was posted long ago."""
-    stage.clock.goes_on(60_000)
-
-
-def bids(stage: Stage) -> list[int]:
-    return [command.post_id for command in stage.queued("m-01") if isinstance(command, PlaceBid)]
-
-
-def marks(stage: Stage) -> list[int]:
-    return [command.swept_to_ms for command in stage.queued("m-01") if isinstance(command, MarkSwept)]
 
 
 @pytest.mark.requirement("X-3", "QUE-1")
@@ -302,9 +280,7 @@ def test_a_machine_whose_clock_is_behind_goes_on_from_the_looks_of_the_process_b
         """X's time, and before X has said it the machine's."""
         return stage.clock() - (HOUR_MS if client.clock.unread_s() == float("inf") else 0)
 
-    after = stage.enter(
-        "reconciler", lambda context: TwitterReconciler(context, stage.access, clock, client, TIMING, 3, "scheduler")
-    )
+    after = stage.reconciler(client, now_ms=clock)
     stage.step(after, auction)
     assert stage.logged(WatermarkMoved)[-1].watermark_ms >= stage.logged(EndFrozen)[0].ends_at_ms
 

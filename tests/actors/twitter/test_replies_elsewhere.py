@@ -1,7 +1,5 @@
 """Replies to what else is posted about an auction get a verdict, a receipt and a line of the log, like any other."""
 
-from collections.abc import Callable
-
 import msgspec
 import pytest
 
@@ -12,14 +10,10 @@ from adapters.x import XClient
 from auction.wording.lines import log_line
 from messages.base import Phase, Refusal
 from messages.events import BidAccepted, BidRefused, ClosingSoon, PostMade, ResultNamed
-from tests.actors.announcer.test_notices_posted import opened, tell
-from tests.actors.twitter.test_ingest import Entrance
-from tests.actors.twitter.test_recheck import goes_on
-from tests.actors.twitter.test_reconciler import TIMING, ahead
-from tests.harness.stage import HOUR_MS, Stage
+from tests.actors.twitter.entrance import Entrance
+from tests.actors.twitter.sweeping import ahead, goes_on
+from tests.harness.stage import HOUR_MS, TIMING, MakeClient, Stage
 from tests.harness.x_process import SimulatedX
-
-MakeClient = Callable[..., XClient]
 
 
 def closes_soon(stage: Stage, actor: Announcer) -> int:
@@ -27,7 +21,7 @@ def closes_soon(stage: Stage, actor: Announcer) -> int:
     soon = ClosingSoon(
         message_id="soon", at_ms=stage.clock(), left_ms=600_000, ends_at_ms=int(stage.current()["ends_at_ms"])
     )
-    tell(stage, "m-01", soon)
+    stage.commit("m-01", soon)
     stage.step(actor)
     return posted(stage, "closing")
 
@@ -38,10 +32,7 @@ def posted(stage: Stage, kind: str) -> int:
 
 
 def reconciler(stage: Stage, client: XClient) -> TwitterReconciler:
-    return stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(context, stage.access, stage.clock, client, TIMING, 3, "scheduler"),
-    )
+    return stage.reconciler(client)
 
 
 def verdicts(stage: Stage) -> list[tuple[int, Refusal | None]]:
@@ -52,7 +43,7 @@ def verdicts(stage: Stage) -> list[tuple[int, Refusal | None]]:
 def test_a_bid_below_the_closing_post_is_found_refused_and_answered(
     stage: Stage, x: SimulatedX, x_client: MakeClient
 ) -> None:
-    _, actor, _ = opened(stage, x_client())
+    _, actor, _ = stage.announced(x_client())
     stage.leave("m-01")
     post = closes_soon(stage, actor)
     auction = stage.auction()
@@ -74,7 +65,7 @@ def test_a_bid_below_the_closing_post_is_found_refused_and_answered(
 def test_the_stream_follows_what_is_posted_about_an_auction_and_its_result_for_an_hour(
     stage: Stage, x: SimulatedX, x_client: MakeClient
 ) -> None:
-    auction, actor, auction_post = opened(stage, x_client())
+    auction, actor, auction_post = stage.announced(x_client())
     stage.leave("m-01")
     closing = closes_soon(stage, actor)
     auction = stage.auction()

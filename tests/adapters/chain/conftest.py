@@ -6,7 +6,7 @@ import pytest
 
 from adapters.chain.node import Node
 from tests.adapters.chain.answering import Answering
-from tests.harness.anvil import PATIENCE_S
+from tests.harness.waiting import PATIENCE_S
 
 
 @pytest.fixture

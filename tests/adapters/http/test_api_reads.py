@@ -11,8 +11,8 @@ from adapters.event_loop import LoopThread
 from adapters.http.reads import StoreReads
 from adapters.http.views import Reads
 from adapters.redis.client import connect_async
-from tests.conftest import Store
 from tests.harness.staged import OPENS_MS, post_id, serving
+from tests.harness.store import Store
 
 FIELDS = {
     "auction_id": "m-02",

@@ -21,15 +21,12 @@ from adapters.http.server import CONNECTIONS_EACH, KEPT, READERS, READERS_EACH, 
 from adapters.http.views import Reads
 from adapters.livestream.hub import FeedLimits
 from adapters.metrics import REGISTRY
-from tests.adapters.http.test_http_answers import ask
+from tests.harness.asking import ask
 from tests.harness.staged import House, nothing, serving
-from tests.harness.x_process import until
+from tests.harness.strangers import HANDSHAKE, MALFORMED
+from tests.harness.waiting import until
 
 KEPT_FOR = Clients(kept=(ip_network("127.0.0.1"),))
-HANDSHAKE = (
-    b"GET /livestream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
 
 
 def stranger(house: House, number: int = 0, sends: bytes = b"") -> "closing[socket.socket]":
@@ -155,24 +152,6 @@ def test_an_image_that_nobody_takes_counts_as_a_connection_for_as_long_as_its_fi
         until(lambda: status_of_another() == b"200")
 
 
-MALFORMED = {
-    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-    "a version of its own": b"GET / HTTP/9.9\r\n\r\n",
-    "a method that is none": b"G\x1bT / HTTP/1.1\r\n\r\n",
-    "a line without end": b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
-    "a header without a name": b"GET / HTTP/1.1\r\n: x\r\n\r\n",
-    "two lengths": b"POST /webhooks/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    "a length that is none": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-    "chunks that are none": b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "chunks that are none, read": (
-        b"POST /inject HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"
-    ),
-    "a handshake whose key is no ASCII": HANDSHAKE.replace(b"dGhl", b"\xff"),
-    "a handshake that is half one": HANDSHAKE.replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"X: y"),
-}
-
-
 @pytest.mark.requirement("OBS-1")
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_no_request_is_answered_and_leaves_no_line_in_the_log(
@@ -231,7 +210,7 @@ def test_a_viewer_who_sends_more_than_a_viewer_has_to_say_is_cut_whether_or_not_
         until(lambda: house.hub.viewers == 1)
         with suppress(ConnectionError):
             viewer.sendall(sent)
-        until(lambda: house.hub.viewers == 0, 10)
+        until(lambda: house.hub.viewers == 0, within_s=10)
 
 
 def test_who_says_too_much_together_with_the_handshake_does_not_become_a_viewer() -> None:

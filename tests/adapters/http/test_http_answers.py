@@ -1,7 +1,5 @@
 """The two listeners: what they show, and that whatever is wrong gets a clean answer."""
 
-import asyncio
-import json
 import logging
 import re
 from pathlib import Path
@@ -13,42 +11,13 @@ import redis
 
 from adapters.http.auth import Operators
 from adapters.http.server import HttpServer, HttpSettings
-from adapters.http.views import Reads, Refused, Views
+from adapters.http.views import Reads, Views
 from adapters.livestream.hub import FeedHub
-from messages.codec import UnreadableMessage
 from tests.harness import ROOT
+from tests.harness.asking import PLACE_BID, TOKENS, Injected, ask
 from tests.harness.staged import NO_READS, House, nothing, serving
 
 PAGES = ROOT / "adapters" / "http" / "pages"
-TOKENS = {"ops": "correct horse", "ci": "battery staple"}
-PLACE_BID = {"type": "PlaceBid", "auction_id": "m-01", "post_id": 2**62, "text": "1 ETH #m"}
-
-
-def ask(url: str, method: str = "GET", **options: Any) -> tuple[int, Any, Any]:
-    """Status, headers and body (as JSON where it is)."""
-
-    async def run() -> tuple[int, Any, Any]:
-        async with aiohttp.ClientSession() as session, session.request(method, url, **options) as response:
-            body = await response.read()
-            is_json = response.content_type == "application/json"
-            return response.status, response.headers, json.loads(body) if is_json else body
-
-    return asyncio.run(run())
-
-
-class Injected:
-    """Takes commands as the supervisor would, and remembers who sent them."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[dict[str, Any], str]] = []
-
-    async def __call__(self, fields: dict[str, Any], by: str) -> Any:
-        if fields["type"] == "Nonsense":
-            raise UnreadableMessage("there is no such command")
-        if fields["type"] == "OpenAuction":
-            raise Refused("the day has been held")
-        self.taken.append((fields, by))
-        return {"accepted": True}
 
 
 @pytest.mark.requirement("LIV-3")

@@ -11,7 +11,7 @@ from adapters.http.private import Identity
 from adapters.http.server import HttpSettings
 from adapters.http.views import Refused
 from adapters.process_file import proof
-from tests.adapters.http.test_http_answers import PLACE_BID, TOKENS, Injected, ask
+from tests.harness.asking import PLACE_BID, TOKENS, Injected, ask
 from tests.harness.staged import serving
 
 NONCE = "5a" * 32

@@ -15,6 +15,7 @@ from adapters.livestream import hub, viewers
 from adapters.livestream.hub import FeedLimits
 from adapters.livestream.viewers import MESSAGE_BYTES, MESSAGES_FORGIVEN
 from tests.harness.staged import House, accepted, frozen, named, opened, prepared, refused, serving
+from tests.harness.waiting import until
 
 WAIT_S = 30.0
 BRISK = FeedLimits(timer_ms=50, heartbeat_ms=100)
@@ -46,13 +47,6 @@ def watching(house: House, scenario: Callable[..., Any], **query: str) -> Any:
             return await scenario(Watcher(connection))
 
     return asyncio.run(run())
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.mark.requirement("LIV-1")

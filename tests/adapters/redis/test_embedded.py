@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease
 from adapters.redis.log import LogReader
 from ledger.hash_chain import verify_chain
+from tests.harness.waiting import until
 
 KEYS = Keys("m")
 SUPERVISOR = """
@@ -61,13 +61,6 @@ def killed_supervisor(data_dir):
 
 def process_id(client):
     return client.info("server")["process_id"]
-
-
-def until(holds):
-    deadline_s = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline_s, "it did not come true in time"
-        time.sleep(0.01)
 
 
 def no_server_lives_in(data_dir):

@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,24 +18,24 @@ from typing import Any
 import pytest
 
 from actors.ports import StoreAccess
-from adapters.redis import embedded, functions
 from adapters.redis.client import connect, execute, socket_url
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import NotOwner, OutcomeUnknown, StoreError, StoreUnavailable, WrongSequence
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
-from adapters.redis.lease import Lease, new_token
+from adapters.redis.lease import Lease
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START
 from ledger.hash_chain import verify_chain
 from messages.events import BidAccepted
 from supervisor import CONDITIONS
-from tests.actors.test_lease_keeper import running
 from tests.adapters.redis.relay import Relay
-from tests.conftest import Store
+from tests.adapters.redis.servers import answers, server_of
 from tests.harness.builders import OPENING, OPENS_MS, reply
 from tests.harness.stage import Clock, Stage
-from tests.harness.x_process import until
+from tests.harness.store import empty_store
+from tests.harness.supervised_house import running
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.requirement("RED-3", "BID-9")
 
@@ -96,19 +95,13 @@ def does(error: Exception) -> str:
 @contextmanager
 def on(server: EmbeddedServer, url: str, answer_s: float = ANSWER_S) -> Iterator[Place]:
     """The marathon `m` on the server at this URL, which is empty then."""
-    client = connect(url, timeout_s=5)
-    client.flushall()
-    functions.load(client)
-    keys, token = Keys("m"), new_token()
-    lease = Lease(client, keys, token, ttl_ms=600_000)
-    assert lease.take()
-    stage = Stage(Store(url, client, keys, token, lease), Clock(OPENS_MS + 60_000))
-    stage.access = access(url, token, answer_s)
-    try:
-        yield Place(server, stage)
-    finally:
-        stage.close()
-        client.close()
+    with empty_store(url) as store:
+        stage = Stage(store, Clock(OPENS_MS + 60_000))
+        stage.access = access(url, store.token, answer_s)
+        try:
+            yield Place(server, stage)
+        finally:
+            stage.close()
 
 
 def access(url: str, token: str, answer_s: float = ANSWER_S) -> StoreAccess:
@@ -291,23 +284,6 @@ def test_what_the_store_answers_costs_no_bid_and_doubles_none(row: str, place: P
 
 
 @contextmanager
-def server_of(folder: Path, **options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The embedded server's binary with further options; what would be the signal of a full file is an error to it."""
-    path = folder / "s.sock"
-    options = {"dir": str(folder), "unixsocket": str(path)} | options
-    told = (part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value))
-    own = (part for name, value in embedded._OPTIONS.items() if name not in options for part in (f"--{name}", value))
-    with (folder / "log").open("wb") as log:
-        command = [embedded._binary(), *own, *told]
-        process = subprocess.Popen(command, stdout=log, stderr=log, restore_signals=False)
-    try:
-        yield process, socket_url(str(path))
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-@contextmanager
 def full_disk(process_id: int, folder: Path) -> Iterator[None]:
     """No file of the server can grow by more than a few bytes."""
     size = sum(path.stat().st_size for path in folder.rglob("*.incr.aof"))
@@ -318,16 +294,6 @@ def full_disk(process_id: int, folder: Path) -> Iterator[None]:
     finally:
         with suppress(ProcessLookupError):
             resource.prlimit(process_id, resource.RLIMIT_FSIZE, before)
-
-
-def answers(url: str) -> bool:
-    client = connect(url, timeout_s=1)
-    try:
-        return bool(execute(client, "PING"))
-    except StoreError:
-        return False
-    finally:
-        client.close()
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")

@@ -6,7 +6,7 @@ from adapters.redis.errors import WrongLayout
 from adapters.redis.keys import Keys
 from adapters.redis.layout import VERSION, bring_up_to_date, refuse_newer
 from adapters.redis.queue import START, Queue
-from tests.conftest import Store
+from tests.harness.store import Store
 
 
 @pytest.fixture

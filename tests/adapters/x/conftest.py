@@ -9,14 +9,16 @@ import pytest
 
 from adapters import alarms
 from adapters.x import Credentials, XClient
-from tests.harness.x_servers import CREDENTIALS, BadServer, SimulatedX
+from commands.simulated import CREDENTIALS
+from tests.adapters.x.bad_server import BadServer
+from tests.harness import x_process
+from tests.harness.x_process import SimulatedX
 
 
 @pytest.fixture
 def simulated_x(tmp_path: Path) -> Iterator[SimulatedX]:
-    simulator = SimulatedX(tmp_path)
-    yield simulator
-    simulator.close()
+    with x_process.simulated_x(tmp_path, keepalive_s=0.3) as running:
+        yield running
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ from adapters import alarms
 from adapters.x import Budget, HeldBack, Lookup, Page, PostOutcomeUnknown, PostRefused, TooMuch, XClient, XUnavailable
 from adapters.x import endpoint as way
 from adapters.x.clock import XClock
-from tests.harness.x_servers import CREDENTIALS, BadServer, SimulatedX, answer, chunked, free_port, wait_for
+from commands.simulated import CREDENTIALS
+from tests.adapters.x.bad_server import BadServer, answer, chunked, free_port
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX
 
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
 Clients = Callable[..., XClient]
@@ -79,7 +82,7 @@ def test_a_search_finds_the_conversation_page_by_page_the_newest_first(
 ) -> None:
     client = client_of(simulated_x.base_url)
     auction = client.create_post("The auction is open")
-    made = [simulated_x.post(f"bidder{n % 7}", f"0.{n} ETH #AuctionDay", auction) for n in range(1, 231)]
+    made = [simulated_x.reply(f"bidder{n % 7}", f"0.{n} ETH #AuctionDay", auction) for n in range(1, 231)]
     simulated_x.post("stranger", "9 ETH #AuctionDay")
     pages = all_pages(partial(client.search, auction, now_ms() + 1000))
     assert [len(page.posts) for page in pages] == [100, 100, 30]
@@ -97,8 +100,8 @@ def test_a_slice_is_exact_to_the_millisecond(simulated_x: SimulatedX, client_of:
     auction = client.create_post("The auction is open")
     made = []
     for n in range(1, 5):
-        made.append(simulated_x.post("bob", f"{n} ETH #AuctionDay", auction))
-        wait_for(lambda: now_ms() > time_of(made[-1]))
+        made.append(simulated_x.reply("bob", f"{n} ETH #AuctionDay", auction))
+        until(lambda: now_ms() > time_of(made[-1]))
     times = [time_of(post_id) for post_id in made]
 
     def found(end_ms: int, start_ms: int = 0) -> list[int]:
@@ -116,7 +119,7 @@ def test_what_the_stream_lost_is_found_by_search(simulated_x: SimulatedX, client
     auction = client.create_post("The auction is open")
     assert client.search(auction, now_ms() + 1000).posts == []
     simulated_x.tell("faults", kind="lost", count=1)
-    lost = simulated_x.post("bob", "3 ETH #AuctionDay", auction)
+    lost = simulated_x.reply("bob", "3 ETH #AuctionDay", auction)
     assert [post.bid.post_id for post in client.search(auction, now_ms() + 1000).posts] == [lost]
 
 
@@ -136,9 +139,9 @@ def test_a_post_of_a_search_that_cannot_be_read_is_handed_out(bad_server: Serve,
 def test_a_lookup_tells_what_is_there_and_why_the_rest_is_not(simulated_x: SimulatedX, client_of: Clients) -> None:
     client = client_of(simulated_x.base_url)
     auction = client.create_post("The auction is open")
-    kept = [simulated_x.post("bob", f"{n} ETH", auction) for n in range(1, 98)]
-    deleted = simulated_x.post("bob", "oops", auction)
-    suspended = simulated_x.post("mallory", "1 ETH", auction)
+    kept = [simulated_x.reply("bob", f"{n} ETH", auction) for n in range(1, 98)]
+    deleted = simulated_x.reply("bob", "oops", auction)
+    suspended = simulated_x.reply("mallory", "1 ETH", auction)
     simulated_x.tell("delete", id=str(deleted))
     simulated_x.tell("suspend", handle="mallory")
     found = client.lookup([*kept, deleted, suspended, deleted])
@@ -167,7 +170,7 @@ def test_half_a_character_hides_nothing_of_what_was_looked_up(bad_server: Serve,
 def test_a_version_that_was_edited_is_not_there_any_more(simulated_x: SimulatedX, client_of: Clients) -> None:
     client = client_of(simulated_x.base_url)
     auction = client.create_post("The auction is open")
-    first = simulated_x.post("bob", "1 ETH", auction)
+    first = simulated_x.reply("bob", "1 ETH", auction)
     second = int(simulated_x.tell("edit", id=str(first), text="2 ETH")["id"])
     assert client.lookup([first, second]) == Lookup(frozenset({second}), {first: "edited"})
 
@@ -179,7 +182,7 @@ def test_a_reply_to_a_later_version_of_a_post_is_taken_for_one_to_the_first(
     client = client_of(simulated_x.base_url)
     auction = client.create_post("The auction is open")
     second = int(simulated_x.tell("edit", id=str(auction), text="The auction is open!")["id"])
-    made = simulated_x.post("bob", "1 ETH #AuctionDay", second)
+    made = simulated_x.reply("bob", "1 ETH #AuctionDay", second)
     [found] = [post for post in client.search(auction, now_ms() + 1000).posts if post.bid.post_id == made]
     assert found.bid.replied_to_id == auction
 
@@ -193,10 +196,10 @@ def test_the_mentions_hold_every_reply_to_us_and_are_sliced_like_a_search(
 ) -> None:
     client = client_of(simulated_x.base_url)
     before = client.create_post("Another one")
-    simulated_x.post("ann", "1 ETH #AuctionDay", before)
+    simulated_x.reply("ann", "1 ETH #AuctionDay", before)
     auction = client.create_post("The auction is open")
-    made = [simulated_x.post("bob", f"0.{n} ETH #AuctionDay", auction) for n in range(1, 121)]
-    wait_for(lambda: now_ms() > time_of(made[-1]))
+    made = [simulated_x.reply("bob", f"0.{n} ETH #AuctionDay", auction) for n in range(1, 121)]
+    until(lambda: now_ms() > time_of(made[-1]))
     pages = all_pages(partial(client.mentions, auction, now_ms()))
     found = [post for page in reversed(pages) for post in page.posts]
     assert [post.bid.post_id for post in found] == made
@@ -290,7 +293,7 @@ def test_a_post_and_a_reply_are_made_and_found_among_the_own(simulated_x: Simula
     before = now_ms()
     text = "Lot <7> & more: Ξ 0.5"
     first = client.create_post(text)
-    bid = simulated_x.post("bob", "1 ETH #AuctionDay", first)
+    bid = simulated_x.reply("bob", "1 ETH #AuctionDay", first)
     second = client.create_post("Noted: 1 ETH", reply_to_id=bid)
     assert client.own_posts(before - 1000) == ([(second, "Noted: 1 ETH"), (first, text)], None)
     assert client.own_posts(time_of(second)) == ([(second, "Noted: 1 ETH")], None)
@@ -570,7 +573,7 @@ def test_a_fault_of_the_simulated_x_is_told_and_passes(
             seen.append(fault.status)
             return False
 
-    wait_for(there)
+    until(there)
     assert set(seen) == {status}
 
 

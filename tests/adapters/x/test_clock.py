@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from adapters import alarms
 from adapters.x import HeldBack, XClient, XUnavailable
 from adapters.x.clock import XClock
-from tests.harness.x_servers import BadServer, SimulatedX, answer
+from tests.adapters.x.bad_server import BadServer, answer
+from tests.harness.x_process import SimulatedX
 
 T0 = 1_800_000_000_000
 HOUR_MS = 3_600_000

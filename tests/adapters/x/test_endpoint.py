@@ -16,7 +16,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from adapters.x import XClient, endpoint
 from adapters.x.endpoint import TWEEPY_HOST, Endpoint
-from tests.harness.x_servers import CREDENTIALS, BadServer, answer, chunked, wait_for
+from commands.simulated import CREDENTIALS
+from tests.adapters.x.bad_server import BadServer, answer, chunked
+from tests.harness.waiting import until
 
 Way = Callable[[str, float], requests.Session]
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
@@ -167,7 +169,7 @@ def test_shutting_wakes_a_request_and_refuses_those_to_come(bad_server: Serve, w
     server = bad_server(lambda connection: release.wait(60) and None)
     made = Endpoint(server.base_url, 30)
     session = made.session()
-    threading.Thread(target=lambda: (wait_for(lambda: server.requests), made.shut())).start()
+    threading.Thread(target=lambda: (until(lambda: server.requests), made.shut())).start()
     started = time.monotonic()
     for _ in range(2):
         with pytest.raises(requests.ConnectionError):

@@ -9,14 +9,11 @@ import pytest
 
 from adapters.x import endpoint
 from adapters.x.client import XClient
-from adapters.x.credentials import Credentials
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
+from commands.simulated import CREDENTIALS
 from simulator.hostile import Hostile, Mood
 
 REQUEST_S = 0.5
-CREDENTIALS = Credentials(
-    bearer_token="bearer", consumer_key="key", consumer_secret="s", access_token="access", access_token_secret="s"
-)
 # Alone, it answers to everything with JSON that is none of X's, dripped for a minute.
 NO_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1500\r\n\r\n" + b" " * 1499 + b"1"
 

@@ -11,16 +11,10 @@ import pytest
 
 from adapters.bounded_http import LINE_BYTES
 from adapters.x import Budget, EndCause, HeldBack, PostStream, StreamEnd, XClient, read_payload
-from tests.harness.x_servers import (
-    CREDENTIALS,
-    BadServer,
-    SimulatedX,
-    answer,
-    chunked,
-    free_port,
-    open_sockets,
-    wait_for,
-)
+from commands.simulated import CREDENTIALS
+from tests.adapters.x.bad_server import BadServer, answer, chunked, free_port, open_sockets
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX
 
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
 
@@ -49,7 +43,7 @@ class Listener:
         """Start, and wait for the end."""
         seen = len(self.ends)
         self.stream.start()
-        wait_for(lambda: len(self.ends) > seen)
+        until(lambda: len(self.ends) > seen)
         return self.ends[-1]
 
     def posts(self) -> list[int]:
@@ -76,7 +70,7 @@ def nothing_leaks() -> Iterator[None]:
     sockets, threads = open_sockets(), set(threading.enumerate())
     yield
     assert open_sockets() == sockets
-    wait_for(lambda: set(threading.enumerate()) == threads)
+    until(lambda: set(threading.enumerate()) == threads)
 
 
 @pytest.fixture
@@ -95,9 +89,9 @@ def test_posts_come_through_real_tweepy_with_their_authors(
 ) -> None:
     listener = listen(simulated_x.base_url)
     listener.stream.start()
-    wait_for(lambda: listener.connects)
-    made = [simulated_x.post("bob", f"{n} ETH #AuctionDay", auction_post) for n in range(1, 4)]
-    wait_for(lambda: len(listener.lines) == 3)
+    until(lambda: listener.connects)
+    made = [simulated_x.reply("bob", f"{n} ETH #AuctionDay", auction_post) for n in range(1, 4)]
+    until(lambda: len(listener.lines) == 3)
     assert sorted(listener.posts()) == made
     found = read_payload(listener.lines[0], "stream", 7)
     assert found is not None
@@ -118,17 +112,17 @@ def test_each_way_to_lose_the_stream_ends_it_once_and_it_can_be_started_again(
 ) -> None:
     listener = listen(simulated_x.base_url, stall_s=1.0)
     listener.stream.start()
-    wait_for(lambda: listener.connects)
+    until(lambda: listener.connects)
     simulated_x.tell("faults", kind=fault, count=1, ms=3000)
-    wait_for(lambda: listener.ends)
+    until(lambda: listener.ends)
     assert [end.cause for end in listener.ends] == [cause]
     # The simulated X, like the real one, keeps a dead connection for a while, and refuses a second.
-    wait_for(lambda: not simulated_x.ask("health")["stream_connected"])
+    until(lambda: not simulated_x.ask("health")["stream_connected"])
     # tweepy has closed its session by now, and would open the next one to the real X.
     listener.stream.start()
-    wait_for(lambda: listener.connects == 2)
-    made = simulated_x.post("bob", "1 ETH #AuctionDay", auction_post)
-    wait_for(lambda: listener.posts() == [made])
+    until(lambda: listener.connects == 2)
+    made = simulated_x.reply("bob", "1 ETH #AuctionDay", auction_post)
+    until(lambda: listener.posts() == [made])
 
 
 @pytest.mark.requirement("X-1", "X-4")
@@ -137,7 +131,7 @@ def test_a_second_connection_is_refused_and_the_refusal_says_how_long_to_wait(
 ) -> None:
     first = listen(simulated_x.base_url)
     first.stream.start()
-    wait_for(lambda: first.connects)
+    until(lambda: first.connects)
     end = listen(simulated_x.base_url).run()
     assert (end.cause, end.http_status) == (EndCause.REFUSED, 429)
     assert "TooManyConnections" in end.detail
@@ -296,7 +290,7 @@ def test_stopping_is_quick_while_x_is_silent(head: bytes, bad_server: Serve, lis
     server = bad_server(_silent(done, head))
     listener = listen(server.base_url)
     listener.stream.start()
-    wait_for(lambda: server.requests and (listener.connects or not head.endswith(b"\r\n\r\n")))
+    until(lambda: server.requests and (listener.connects or not head.endswith(b"\r\n\r\n")))
     started = time.monotonic()
     assert listener.stream.stop()
     assert time.monotonic() - started < 20
@@ -360,9 +354,9 @@ def test_an_owner_who_is_slow_slows_x_down_and_loses_nothing(
 
     listener = listen(bad_server(send).base_url, on_raw=slow)
     listener.stream.start()
-    wait_for(lambda: len(seen) == 3)
+    until(lambda: len(seen) == 3)
     go_on.set()
-    wait_for(lambda: listener.ends)
+    until(lambda: listener.ends)
     assert listener.ends[0].cause is EndCause.CLOSED
     assert seen == lines
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from auction.wording.lines import log_line, one_line, utc
 from messages.events import AnyEvent, CharacterSpoke, MarathonEnded
 from tests.harness.any_message import EVENTS
-from tests.messages.test_golden import GOLDEN, KINDS, message_of
+from tests.harness.golden import GOLDEN, KINDS, message_of
 
-# The events are those of tests/messages/golden.json.
+# The events are those of tests/harness/golden.json.
 LINES = {
     "MarathonStarted": "MarathonStarted: 30 days",
     "DayStarted": "DayStarted 1: m-01",

@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 import pytest
 import requests
 
-from tests.harness.x_process import SimulatedX, simulated_x, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 
 @pytest.fixture

@@ -9,17 +9,10 @@ import requests
 import tweepy
 
 from simulator.x.settings import ACCOUNT_ID
-from tests.harness.x_process import SimulatedX, simulated_x, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 X_EPOCH_MS = 1288834974657
-
-
-def create(x: SimulatedX, text: str, **more: object) -> int:
-    client = x.client()
-    try:
-        return int(client.create_tweet(text=text, **more).data["id"])
-    finally:
-        client.session.close()
 
 
 @pytest.fixture
@@ -108,7 +101,7 @@ def test_a_post_whose_answer_was_lost_stands_on_the_timeline(x: SimulatedX, clie
 
 @pytest.mark.requirement("X-6")
 def test_a_lookup_names_what_is_gone_and_why(x: SimulatedX, client: tweepy.Client) -> None:
-    auction = create(x, "auction #AuctionDay")
+    auction = x.create("auction #AuctionDay")
     kept, deleted, suspended = (
         x.reply(author, f"{author}: 1 ETH #AuctionDay", auction) for author in ("kept", "deleted", "suspended")
     )
@@ -128,8 +121,8 @@ def test_a_lookup_names_what_is_gone_and_why(x: SimulatedX, client: tweepy.Clien
 
 @pytest.mark.requirement("X-3")
 def test_a_search_pages_through_the_whole_conversation_newest_first(x: SimulatedX, client: tweepy.Client) -> None:
-    auction = create(x, "auction #AuctionDay")
-    create(x, "another conversation #AuctionDay")
+    auction = x.create("auction #AuctionDay")
+    x.create("another conversation #AuctionDay")
     replies = [x.reply("ann", f"{n} ETH #AuctionDay", auction) for n in range(1, 26)]
     nested = x.reply("bob", "9 ETH #AuctionDay", replies[3])
     # The present ms is still open: the search ends before it.
@@ -148,7 +141,7 @@ def test_a_search_pages_through_the_whole_conversation_newest_first(x: Simulated
 
 @pytest.mark.requirement("X-3")
 def test_only_what_was_asked_for_comes_back(x: SimulatedX, client: tweepy.Client) -> None:
-    auction = create(x, "auction #AuctionDay")
+    auction = x.create("auction #AuctionDay")
     reply = x.reply("ann", "1 ETH <3 #AuctionDay & #x1", auction, account_age_ms=86_400_000)
     bare = client.get_tweets([reply])
     assert set(bare.data[0].data) == {"id", "text", "edit_history_tweet_ids"}
@@ -182,7 +175,7 @@ def test_only_what_was_asked_for_comes_back(x: SimulatedX, client: tweepy.Client
 def test_a_search_lags_behind_and_a_mention_does_not(tmp_path: Path) -> None:
     with simulated_x(tmp_path, index_lag_ms=800, search_end_lag_ms=0) as x:
         client = x.client()
-        auction = create(x, "auction #AuctionDay")
+        auction = x.create("auction #AuctionDay")
         reply = x.reply("ann", "1 ETH #AuctionDay", auction)
         assert client.search_recent_tweets(f"conversation_id:{auction}").data is None
         assert [int(post.id) for post in client.get_users_mentions(ACCOUNT_ID).data] == [reply]

@@ -14,8 +14,8 @@ from simulator.x.plan import Act, plan_day
 from simulator.x.settings import CrowdOptions
 from simulator.x.texts import hashtags
 from tests.harness.bid_texts import ROWS
-from tests.harness.x_process import simulated_x, until
-from tests.simulator.x.test_api import create
+from tests.harness.waiting import until
+from tests.harness.x_process import simulated_x
 
 OPTIONS = CrowdOptions(window_ms=60_000, after_close_ms=5_000, bids=200)
 
@@ -94,15 +94,15 @@ def test_the_crowd_comes_for_an_auction_post_and_bids_by_the_ground_truth(tmp_pa
         minimum_account_age_ms=30 * 86_400_000,
     )
     with simulated_x(tmp_path, bids=80, window_ms=2_000, after_close_ms=400, late_ms=100) as x:
-        create(x, "good morning")
+        x.create("good morning")
         assert not x.ask("health")["crowd_busy"]
-        auction = create(x, "Lot 1 #AUCTIONDAY")
+        auction = x.create("Lot 1 #AUCTIONDAY")
         assert x.ask("health")["day"] == 1
         until(lambda: not x.ask("health")["crowd_busy"])
         posts = x.ask(f"truth?conversation_id={auction}")["posts"]
         changed = x.ask("crowd") | {"bids": 3, "window_ms": 200, "after_close_ms": 2_000}
         x.tell("crowd", **changed)
-        second = create(x, "Lot 2 #AuctionDay")
+        second = x.create("Lot 2 #AuctionDay")
         until(lambda: not x.ask("health")["crowd_busy"])
         assert len(x.ask(f"truth?conversation_id={second}")["posts"]) == 4
     opened_ms = posts[0]["posted_at_ms"]
@@ -125,7 +125,7 @@ def test_the_crowd_comes_for_an_auction_post_and_bids_by_the_ground_truth(tmp_pa
 @pytest.mark.requirement("TST-1", "TST-2")
 def test_the_leading_bidder_edits_his_post_and_bids_more(tmp_path: Path) -> None:
     with simulated_x(tmp_path, bids=20, window_ms=2_000, after_close_ms=0) as x:
-        auction = create(x, "Lot 1 #AuctionDay")
+        auction = x.create("Lot 1 #AuctionDay")
 
         def edited() -> list[tuple[dict[str, Any], dict[str, Any]]]:
             x.tell("faults", kind="edited", count=1)

@@ -11,8 +11,8 @@ import requests
 import tweepy
 
 from simulator.x.settings import ACCOUNT_ID, BEARER_TOKEN
-from tests.harness.x_process import SimulatedX, until
-from tests.simulator.x.test_api import create
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX
 
 STREAM = "/2/tweets/search/stream"
 BEARER = {"Authorization": f"Bearer {BEARER_TOKEN}"}
@@ -38,7 +38,7 @@ def client(x: SimulatedX) -> Iterator[tweepy.Client]:
 @pytest.fixture
 def auction(x: SimulatedX) -> int:
     """An auction post of its own, whose conversation the stream follows."""
-    post_id = create(x, f"auction {time.time_ns()} #AuctionDay")
+    post_id = x.create(f"auction {time.time_ns()} #AuctionDay")
     rules = x.streaming()
     rules.add_rules(tweepy.StreamRule(f"conversation_id:{post_id}", tag="auction"))
     rules.session.close()

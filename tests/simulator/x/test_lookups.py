@@ -7,7 +7,8 @@ import pytest
 import tweepy
 
 from simulator.x.settings import ACCOUNT_ID
-from tests.harness.x_process import SimulatedX, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX
 
 X_EPOCH_MS = 1288834974657
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import ROOT
-from tests.harness.x_process import command, simulated_x, until
+from tests.harness.waiting import until
+from tests.harness.x_process import command, simulated_x
 
 
 def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:

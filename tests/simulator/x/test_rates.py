@@ -10,7 +10,8 @@ import tweepy
 
 from simulator.x.rates import DAILY_LIMITS, LIMITS, Window
 from simulator.x.settings import ACCOUNT_ID
-from tests.harness.x_process import SimulatedX, simulated_x, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 TIMELINE = "GET /2/users/{id}/tweets"
 

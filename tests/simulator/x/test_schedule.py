@@ -5,7 +5,8 @@ import requests
 
 from simulator.x.faults import Kind
 from simulator.x.schedule import Order, plan_faults
-from tests.harness.x_process import SimulatedX, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX
 
 
 @pytest.mark.requirement("TST-2", "TST-3")

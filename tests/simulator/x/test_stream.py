@@ -13,8 +13,8 @@ import requests
 import tweepy
 
 from simulator.x.settings import BEARER_TOKEN
-from tests.harness.x_process import SimulatedX, simulated_x, until
-from tests.simulator.x.test_api import create
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 STREAM = "/2/tweets/search/stream"
 
@@ -86,7 +86,7 @@ def quick(tmp_path: Path) -> Iterator[SimulatedX]:
 @pytest.fixture
 def auction(quick: SimulatedX) -> int:
     """An auction post whose conversation the stream follows."""
-    post_id = create(quick, "auction #AuctionDay")
+    post_id = quick.create("auction #AuctionDay")
     add_rules(quick, tweepy.StreamRule(f"conversation_id:{post_id}", tag="auction"))
     return post_id
 
@@ -95,7 +95,7 @@ def auction(quick: SimulatedX) -> int:
 def test_the_stream_brings_the_conversation_with_its_authors_and_rules(quick: SimulatedX, auction: int) -> None:
     with streaming(quick, expansions=["author_id"], tweet_fields=["conversation_id"], user_fields=["created_at"]) as s:
         assert s.next_event() == "connect"
-        create(quick, "elsewhere #AuctionDay")
+        quick.create("elsewhere #AuctionDay")
         reply = quick.reply("ann", "1 ETH #AuctionDay", auction)
         nested = quick.reply("bob", "2 ETH #AuctionDay", reply)
         first = s.posts.get(timeout=20)

@@ -14,7 +14,8 @@ import requests
 import tweepy
 
 from simulator.x import settings
-from tests.harness.x_process import SimulatedX, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX
 
 SIGNATURE = "x-twitter-webhooks-signature"
 

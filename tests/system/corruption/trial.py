@@ -43,7 +43,8 @@ from messages.base import Refusal
 from messages.commands import BarBidder, PlaceBid
 from messages.events import AuctionOpened
 from settings import Settings, load
-from tests.harness.x_process import SimulatedX, simulated_x, until
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 from tests.system.corruption.spoil import spoil_a_file, spoil_a_key
 
 DAY_SECONDS = 12_000.0  # six tenths of it are the window: longer than all trials together
@@ -101,12 +102,12 @@ class Ground:
     def _make(self) -> None:
         self.master.mkdir()
         with self.running(self.master) as process:
-            client = until(lambda: self._client_of(self.master), PATIENCE_S)
-            post = until(lambda: self._opened(client), PATIENCE_S)
+            client = until(lambda: self._client_of(self.master), within_s=PATIENCE_S)
+            post = until(lambda: self._opened(client), within_s=PATIENCE_S)
             decided = [self._reply(number, post) for number in range(DECIDED)]
-            until(lambda: len(self._verdicts(client)) >= DECIDED, PATIENCE_S)
+            until(lambda: len(self._verdicts(client)) >= DECIDED, within_s=PATIENCE_S)
             # Whoever has lost power has been at work for longer than a moment.
-            until(lambda: seen_of(self.master) >= LogReader(client, self.keys).last_seq() - 2, PATIENCE_S)
+            until(lambda: seen_of(self.master) >= LogReader(client, self.keys).last_seq() - 2, within_s=PATIENCE_S)
             process.kill()
             process.join()
         waiting = [self._reply(number, post) for number in range(DECIDED, DECIDED + WAITING)]
@@ -252,7 +253,7 @@ def end_server(data_dir: Path) -> None:
     server = EmbeddedServer(data_dir)
     if (process_id := server.process_id()) is not None:
         os.kill(process_id, signal.SIGKILL)
-        until(lambda: not server.alive(), END_S)
+        until(lambda: not server.alive(), within_s=END_S)
 
 
 def _be(settings: Settings, dependencies: bootstrap.Dependencies) -> None:

@@ -26,8 +26,8 @@ from messages.events import DayAdded
 from process import Process
 from settings import Settings, load
 from tests.harness import ROOT
-from tests.harness.running_demo import DEADLINE_S
 from tests.harness.stage import day_plan
+from tests.harness.waiting import PATIENCE_S
 from tests.harness.x_process import simulated_x
 
 MINUTE_MS = 60_000
@@ -104,7 +104,7 @@ def said_by(data_dir: Path, **settings: str) -> tuple[int, list[str]]:
             lines.append(line)
             if line.startswith("ready:"):
                 process.send_signal(signal.SIGTERM)
-        return process.wait(DEADLINE_S), lines
+        return process.wait(PATIENCE_S), lines
 
 
 @pytest.mark.requirement("RED-3")

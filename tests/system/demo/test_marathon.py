@@ -12,7 +12,7 @@ from adapters.redis.embedded import EmbeddedServer
 from benchmarks.marathon import watch
 from simulator.launch import lives
 from tests.harness import ROOT
-from tests.harness.x_process import until
+from tests.harness.waiting import until
 
 
 @pytest.mark.timeout(300)

@@ -15,7 +15,8 @@ import pytest
 
 from adapters import process_file
 from tests.harness import ROOT
-from tests.harness.running_demo import DEADLINE_S, RunningDemo, command, end_world
+from tests.harness.running_demo import RunningDemo, command, end_world
+from tests.harness.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(300)
 SHORT = {"--days": "1", "--day-seconds": "5"}
@@ -50,13 +51,13 @@ def show(arguments: list[str], data_dir: Path) -> None:
     program = [str(ROOT / ".venv" / "bin" / "python"), str(ROOT / "supervisor.py"), *arguments]
     with log, subprocess.Popen(program, stderr=log, stdout=log) as process:
         try:
-            deadline_s = time.monotonic() + DEADLINE_S
+            deadline_s = time.monotonic() + PATIENCE_S
             while "MarathonEnded" not in (said := Path(log.name).read_text(encoding="utf-8")):
                 assert process.poll() is None, said
                 assert time.monotonic() < deadline_s, said
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
-            assert process.wait(DEADLINE_S) == 0, said
+            assert process.wait(PATIENCE_S) == 0, said
         finally:
             process.kill()
 
@@ -119,14 +120,14 @@ def test_the_set_up_puts_the_command_where_the_texts_say_it_is(tmp_path: Path) -
     python.write_text('#!/bin/sh\n[ "$1" = -m ] || printf "%s\\n" "$@"\n')
     python.chmod(0o755)
     for _ in range(2):
-        subprocess.run(["scripts/setup", "requirements.lock"], cwd=home, check=True, timeout=DEADLINE_S)
+        subprocess.run(["scripts/setup", "requirements.lock"], cwd=home, check=True, timeout=PATIENCE_S)
     said = subprocess.run(
         [home / ".venv" / "bin" / "auction-manager", "status", "--json"],
         cwd=tmp_path,
         check=True,
         capture_output=True,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         env={"PATH": os.environ["PATH"]},
     )
     assert said.stdout.splitlines() == [str(home / "supervisor.py"), "status", "--json"]

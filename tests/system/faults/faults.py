@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import redis
 
 from adapters.redis.client import connect, execute
-from benchmarks.measuring import until
+from tests.harness.waiting import until
 from tests.system.faults.running import House
 from tests.system.faults.stores import START_S, External, fill
 

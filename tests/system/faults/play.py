@@ -10,9 +10,9 @@ from pathlib import Path
 from redis import RedisError
 
 from adapters.redis.errors import StoreError
-from benchmarks.measuring import until
 from ledger.entry import LogDamaged
 from loopback import NoAnswer
+from tests.harness.waiting import until
 from tests.system.faults.faults import Fault
 from tests.system.faults.running import House, Sample
 from tests.system.faults.stores import START_S, Embedded, External, TestedStore, small_disk, wait

@@ -19,7 +19,6 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.wall_clock import wall_clock_ms
-from benchmarks.measuring import until
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
 from ledger.entry import LogDamaged
@@ -28,6 +27,7 @@ from loopback import NoAnswer
 from messages.events import BidAccepted, BidRefused
 from simulator.launch import PORT_FILE, SimulatorFailed, ask_x
 from tests.harness import ROOT
+from tests.harness.waiting import until
 from tests.system.faults.house import house_plan, house_settings
 from tests.system.faults.stores import Embedded, TestedStore
 

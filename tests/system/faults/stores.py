@@ -16,7 +16,7 @@ from adapters.redis import embedded
 from adapters.redis.client import connect, execute, socket_url
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
-from benchmarks.measuring import until
+from tests.harness.waiting import until
 
 DISK_MB = 64
 START_S = 60.0

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from tests.adapters.http.test_door import HANDSHAKE, MALFORMED
+from tests.harness.strangers import HANDSHAKE, MALFORMED
 
 ADDRESSES = 500
 PATIENCE_S = 15.0  # a soldier's for one attack

@@ -1,35 +1,18 @@
-"""What the tests of the stage page share: pages that must not complain, a clock to turn, a house to watch."""
+"""Pages of a browser that must not complain, and a clock to turn."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from adapters.livestream.hub import FeedLimits
-from messages.events import AuctionPrepared
-from tests.harness import staged
+from tests.adapters.http.pages.house import Clock, Visit
 from tests.harness.browser import browsing
-from tests.harness.staged import OPENS_MS, House, serving
 
 expect.set_options(timeout=10_000)
 
 # A browser reports a server that is away to its console, whatever a page does about it.
 AWAY = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
-
-Visit = Callable[..., Page]
-
-
-class Clock:
-    """The server's clock, turned by hand: UTC ms."""
-
-    def __init__(self, at_ms: int = OPENS_MS) -> None:
-        self.at_ms = at_ms
-
-    def __call__(self) -> int:
-        return self.at_ms
 
 
 # The package's and not the session's: while Playwright runs, this thread has an event loop of its own.
@@ -76,17 +59,3 @@ def visit(browser: Browser) -> Iterator[Visit]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-def prepared(day: int = 1) -> AuctionPrepared:
-    """The day's beginning, with a lot that has no image."""
-    event = staged.prepared(day)
-    return replace(event, lot=replace(event.lot, image=""))
-
-
-@contextmanager
-def staging(clock: Clock, **options: Any) -> Iterator[House]:
-    """A house whose feed tells the time of `clock`, often enough that nobody waits for it."""
-    limits = FeedLimits(timer_ms=50, heartbeat_ms=100)
-    with serving(limits=limits, clock=clock, **options) as house:
-        yield house

@@ -9,8 +9,7 @@ from playwright.sync_api import Page, expect
 
 from messages.base import Wei
 from messages.events import AnyEvent, BidAccepted, CharacterSpoke, EndExtended
-from tests.adapters.http.pages.conftest import Clock, Visit, prepared, staging
-from tests.adapters.http.pages.test_stage import STARTED, UPCOMING, bids, shows
+from tests.adapters.http.pages.house import STARTED, UPCOMING, Clock, Visit, bids, prepared, shows, staging
 from tests.harness.staged import ENDS_MS, ETH, OPENS_MS, accepted, frozen, leader, named, opened, refused
 
 SCREENS = [(1920, 1080), (1280, 720), (390, 844), (320, 568), (844, 390), (820, 1180)]

@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from adapters.http.server import HttpSettings
-from tests.adapters.http.pages.conftest import Clock, Visit, prepared, staging
-from tests.adapters.http.pages.test_stage import bids, shows
+from tests.adapters.http.pages.house import Clock, Visit, bids, prepared, shows, staging
 from tests.harness.staged import accepted, opened
 
 

@@ -6,24 +6,22 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from adapters.http.server import HttpSettings
-from adapters.livestream.upcoming_days import UpcomingDays, coming
-from messages.base import Lot, Outcome, Wei
+from adapters.livestream.upcoming_days import UpcomingDays
+from messages.base import Outcome
 from messages.events import (
     AuctionPaused,
     AuctionResumed,
     CharacterSpoke,
     DayVoided,
     EndExtended,
-    MarathonStarted,
     WatermarkMoved,
 )
-from tests.adapters.http.pages.conftest import Clock, Visit, prepared, staging
+from tests.adapters.http.pages.house import DAY_MS, STARTED, UPCOMING, Clock, Visit, bids, prepared, shows, staging
 from tests.harness.staged import (
     ENDS_MS,
-    ETH,
     OPENS_MS,
     accepted,
     frozen,
@@ -35,32 +33,7 @@ from tests.harness.staged import (
     revised,
 )
 
-DAY_MS = 86_400_000
 MINUTE_MS = 60_000
-STARTED = MarathonStarted(message_id="started", at_ms=OPENS_MS, days=3)
-UPCOMING = UpcomingDays(
-    time_zone="America/New_York",
-    days=tuple(
-        coming(
-            day,
-            OPENS_MS + (day - 1) * DAY_MS,
-            ENDS_MS + (day - 1) * DAY_MS,
-            Lot(token_id=day, title=f"Lot {day}"),
-            Wei(ETH // 10),
-        )
-        for day in (1, 2, 3)
-    ),
-)
-
-
-def shows(page: Page, **texts: str | re.Pattern[str]) -> None:
-    """Waits until each element, by its id, shows its text."""
-    for element, text in texts.items():
-        expect(page.locator(f"#{element.replace('_', '-')}")).to_have_text(text)
-
-
-def bids(page: Page) -> list[str]:
-    return page.locator("#bids li b").all_text_contents()
 
 
 def spoke(text: str) -> CharacterSpoke:

@@ -4,7 +4,6 @@ nothing is lost.
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,21 +11,17 @@ import pytest
 import actors.auction.actor
 from actors.twitter import ingest as twitter_ingest
 from actors.twitter.ingest import RawPosts
-from actors.twitter.reconciler import TwitterReconciler
 from adapters.redis.errors import QueueFull
 from messages.events import BidAccepted, BidRefused
 from supervisor import CONDITIONS
-from tests.actors.twitter.test_ingest import Entrance, bids, line
-from tests.actors.twitter.test_reconciler import reconciler
+from tests.actors.twitter.entrance import Entrance, line
+from tests.actors.twitter.sweeping import bids
 from tests.harness.builders import reply
-from tests.harness.stage import Stage
+from tests.harness.stage import OpenOnX, Stage
 from tests.harness.x_process import SimulatedX
 
 pytestmark = pytest.mark.requirement("QUE-4")
 
-__all__ = ["reconciler"]
-
-OpenOnX = Callable[..., tuple[Any, int]]
 QUEUE_BYTES, WAITING_BYTES, LINES_A_MESSAGE = 100_000, 50_000, 8
 
 
@@ -132,14 +127,14 @@ def test_a_few_posts_of_a_megabyte_fill_the_mailbox_too(
 
 
 def test_an_auction_with_enough_to_decide_is_not_swept_until_it_has_caught_up(
-    stage: Stage, entrance: Entrance, open_on_x: OpenOnX, x: SimulatedX, reconciler: Callable[[], TwitterReconciler]
+    stage: Stage, entrance: Entrance, open_on_x: OpenOnX, x: SimulatedX, x_client: Any
 ) -> None:
     auction, post_id = open_on_x()
     stage.queues.append("m-01", [reply(number, number, "x" * 20_000) for number in range(1, 20)])
     before = bids(stage, "m-01")
     missed = x.reply("ann", "0.3 ETH #AuctionDay", post_id)
     stage.clock.goes_on(60_000)
-    stage.step(actor := reconciler())
+    stage.step(actor := stage.reconciler(x_client()))
     assert bids(stage, "m-01") == before
     stage.step(auction)
     stage.clock.goes_on(60_000)

@@ -1,74 +1,11 @@
-"""What the tests of adapters/x talk to: the simulated X as a process, and servers that misbehave below HTTP."""
+"""A server that misbehaves below HTTP, and ways to misbehave."""
 
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-import requests
-
-from adapters.x import Credentials
-from simulator.x import settings
-from tests.harness import ROOT
-
-CREDENTIALS = Credentials(
-    bearer_token=settings.BEARER_TOKEN,
-    consumer_key=settings.CONSUMER_KEY,
-    consumer_secret=settings.CONSUMER_SECRET,
-    access_token=settings.ACCESS_TOKEN,
-    access_token_secret=settings.ACCESS_TOKEN_SECRET,
-)
-
-
-def wait_for(condition: Callable[[], Any], deadline_s: float = 60.0) -> Any:
-    """What the condition gives as soon as it is true."""
-    end = time.monotonic() + deadline_s
-    while not (found := condition()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-    return found
-
-
-class SimulatedX:
-    """A simulator process of our own, without a crowd and without delays."""
-
-    def __init__(self, folder: Path) -> None:
-        port_file = folder / "port"
-        options = (
-            "--bids 0 --rules-delay-ms 0 --index-lag-ms 0 --search-end-lag-ms 0 --stream-latency-ms 0 --keepalive-s 0.3"
-        )
-        command = [sys.executable, "-m", "simulator.x", "--port", "0", "--port-file", str(port_file)]
-        self._process = subprocess.Popen([*command, *options.split()], cwd=ROOT)
-        try:
-            wait_for(lambda: port_file.exists() and port_file.read_text().strip())
-        except BaseException:
-            self.close()
-            raise
-        self.base_url = f"http://127.0.0.1:{port_file.read_text().strip()}"
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-    def tell(self, what: str, **body: Any) -> dict[str, Any]:
-        """A command to the control plane."""
-        with requests.post(f"{self.base_url}/_sim/{what}", json=body, timeout=10) as response:
-            assert response.ok, response.text
-            return dict(response.json())
-
-    def ask(self, what: str) -> dict[str, Any]:
-        with requests.get(f"{self.base_url}/_sim/{what}", timeout=10) as response:
-            return dict(response.json())
-
-    def post(self, author: str, text: str, reply_to: int | None = None) -> int:
-        reply = {} if reply_to is None else {"reply_to": str(reply_to)}
-        return int(self.tell("post", author=author, text=text, **reply)["id"])
 
 
 class BadServer:
