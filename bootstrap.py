@@ -1,7 +1,7 @@
-"""The one place where the actors are built of real things: what each of them is given from outside.
+"""Builds the actors: no other module gives them their store, clients, clock and settings.
 
-Whoever starts a process hands in its ports: a simulation, a benchmark or a standby has others than production. When an
-actor is started, and by whom, `supervisor` says; what a process takes before, and gives back, `process` does.
+The caller passes in the ports: those of a simulation or a benchmark differ from those of production. `supervisor` says
+when each actor is started; `process` takes store, lease and listeners before, and gives them back.
 """
 
 import dataclasses
@@ -56,9 +56,12 @@ Factory = Callable[[Context], Any]
 
 @dataclasses.dataclass(frozen=True)
 class Dependencies:
-    """What the settings leave to whoever starts the process: where X is, as whom we post, the days' plan, the dates
-    behind it for lots whose day was not held, whether a store may be used that is not the one of before, and whether a
-    marathon may begin whose first days are over."""
+    """The choices that the settings leave to the command that starts the process.
+
+    `x_base_url` is where X is, `credentials` are those of the account that posts. `plan` holds the days, `further` the
+    dates after them for lots whose day was not held. `begin_anew` allows another store than the one used before,
+    `begin_late` a marathon whose first days are over.
+    """
 
     x_base_url: str
     credentials: Credentials
@@ -67,16 +70,16 @@ class Dependencies:
     begin_anew: bool = False
     begin_late: bool = False
     abandon: Callable[[], None] = lambda: None
-    """Ends again what was begun for this process outside of it, where the process does not come up."""
+    """Called where the start fails: stops what the command has started outside of the process, a simulated X."""
 
     @property
     def days(self) -> int:
-        """The greatest number that a day of this marathon can have, added days included; 0 without days."""
+        """The highest number that a day of this marathon can have, added days included; 0 without days."""
         return max([day.window.day for day in self.plan] + [day.window.day for day in self.further], default=0)
 
 
 def plan_of(settings: Settings) -> list[DayPlan]:
-    """Every day as the settings have it."""
+    """The plan of every day, as the settings have it."""
     return [
         DayPlan(auction_id(settings, window.day), window, settings.lot_for(window.day), settings.rules_for(window.day))
         for window in settings.windows()
@@ -84,7 +87,7 @@ def plan_of(settings: Settings) -> list[DayPlan]:
 
 
 def further_of(settings: Settings) -> list[FurtherDay]:
-    """The dates behind the last day, for lots whose day is not held."""
+    """The dates after the last day, for lots whose day is not held."""
     return [FurtherDay(auction_id(settings, window.day), window) for window in settings.further_windows()]
 
 
@@ -95,7 +98,7 @@ def auction_id(settings: Settings, day: int) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Ports:
-    """How the actors reach the outside; production takes these."""
+    """The constructors of the clients through which actors reach the outside; the defaults are those of production."""
 
     connect: Callable[..., redis.Redis] = connect
     x_client: Callable[..., XClient] = XClient
@@ -105,7 +108,7 @@ class Ports:
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """The store that a process has taken: how actors reach it, where it is, and its server where it is our own."""
+    """The store of a process: the actors' access to it, its URL and password, and its server where it is embedded."""
 
     access: StoreAccess
     url: str
@@ -115,7 +118,7 @@ class Store:
 
 @dataclasses.dataclass(frozen=True)
 class Actors:
-    """Makes the factory of each actor of one process."""
+    """Starts the actors of one process: each method is the factory of an actor, or returns the factory."""
 
     settings: Settings
     dependencies: Dependencies
@@ -130,7 +133,7 @@ class Actors:
         if server is None:
             ensure, trouble = (lambda: False), (lambda: "")
         else:
-            # The lease has to be held meanwhile, and a large log takes a while to be read.
+            # Bounded: a server takes a while to read a large log, and the keeper has to renew the lease meanwhile.
             ensure, trouble = (lambda: server.ensure(ENSURE_S)), server.trouble
         return lambda context: LeaseKeeper.start(
             context, self.store.access, lease_ms, ensure, trouble, hurry, history_lost

@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and how their errors become one line and an exit code."""
+"""The command line: the table of commands, and how an error of a command becomes one line and an exit code."""
 
 import argparse
 import sys
@@ -7,49 +7,37 @@ from importlib import import_module
 
 import end_signals
 from adapters.redis.errors import StoreError
+from auction.orders import ORDERS
 from commands import standard_streams
 from commands.common import CommandError
 from ledger.entry import LogDamaged
 from settings import SettingsError
 
-# Each is a module of `commands`, with `EXAMPLE`, `add_options` and `run`; its docstring is what its --help says. What
-# operators order is one module for all of its names.
+# Each command is a module of `commands`, with `EXAMPLE`, `add_options` and `run`; its docstring is its --help text. The
+# orders of operators are all in one module, `commands.order`.
 COMMANDS = {
-    "run": "the supervisor, long-lived",
-    "demo": "a compressed marathon, everything simulated",
+    "run": "run the marathon of a configuration, until stopped",
+    "demo": "run a compressed marathon, everything simulated",
     "check-config": "validate the settings, print the marathon's calendar",
-    "status": "the tree, the auction, queues, integrations",
-    "parse-bid": "what a text bids, in wei, or why it is no bid",
-    "pause": "refuse bids from now on; the end moves by the pause",
-    "resume": "bids count again",
-    "extend": "move the end",
-    "void": "end the day without a winner",
-    "skip": "do not hold a day to come",
-    "name-result": "name the result of an overdue close as it stands",
-    "invalidate": "take a bid out",
-    "hold": "keep a bid from leading",
-    "release": "let a held bid count",
-    "ban": "what this bidder posts from now on does not count",
-    "unban": "what this bidder posts from now on counts again",
-    "inject": "a command into the running system",
+    "status": "show the actors of the running process, the auction, queues, integrations",
+    "parse-bid": "print what a text bids, in wei, or why it is no bid",
+    **{name: kind.summary for name, kind in ORDERS.items()},
+    "inject": "send a command into the running system, for tests",
     "scenario": "play a scenario and check what it expects",
-    "bids": "the bid history of an auction or of a user",
-    "log": "the log in words",
-    "audit": "replay the log, check chains and state",
-    "dead-letters": "what could not be decided: list, show, retry, discard",
-    "repair": "make what is damaged in the store again from the log",
-    "completion": "completion of these commands for a shell",
-}
-ORDERS = {
-    *("pause", "resume", "extend", "void", "skip", "name-result", "invalidate", "hold", "release", "ban", "unban"),
+    "bids": "show the bid history of an auction or of a user",
+    "log": "show the log in words",
+    "audit": "replay the log, check hash chains and state",
+    "dead-letters": "list, show, retry or discard entries that could not be decided",
+    "repair": "rebuild damaged parts of the store from the log",
+    "completion": "print the completion of these commands for a shell",
 }
 USAGE = 2
 INTERRUPTED = 130
-NO_READER = 141  # as if ended by SIGPIPE, which is what others do whose output nobody reads to its end
+NO_READER = 141  # 128 + SIGPIPE, the code of programs whose output is not read to its end
 
 
 def parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
-    """The parser of all commands. Only the wanted ones are imported and know their options: most take a while."""
+    """The parser of all commands. Only the wanted commands are imported and get options: most imports are slow."""
     whole = argparse.ArgumentParser(
         prog="auction-manager",
         description="Orchestrates a marathon of daily auctions held on X and a livestream.",
@@ -60,27 +48,30 @@ def parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
         if name not in wanted:
             commands.add_parser(name, help=summary)
             continue
-        module = import_module("commands.order" if name in ORDERS else f"commands.{name.replace('-', '_')}")
-        example = f"auction-manager {name} {module.EXAMPLES[name]}" if name in ORDERS else module.EXAMPLE
-        command = commands.add_parser(name, help=summary, description=module.__doc__, epilog=f"example: {example}")
+        order = ORDERS.get(name)
+        module = import_module("commands.order" if order else f"commands.{name.replace('-', '_')}")
+        example = f"auction-manager {name} {order.example}" if order else module.EXAMPLE
+        about = f"`{name}`: {summary}. {module.__doc__}" if order else module.__doc__
+        command = commands.add_parser(name, help=summary, description=about, epilog=f"example: {example}")
         command.set_defaults(run=module.run, command=name)
         module.add_options(command)
     return whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Does what the arguments say. The exit code: 0 fine, 1 refused or found wrong, 2 usage, 70 gave up."""
+    """Runs the command that the arguments name. Returns its exit code: 0 fine, 1 refused or found wrong, 2 usage,
+    70 gave up."""
     arguments = sys.argv[1:] if arguments is None else arguments
     standard_streams.make_fit()
     with end_signals.noted_by(arguments):
-        return _told(arguments)
+        return _run_and_report(arguments)
 
 
-def _told(arguments: Sequence[str]) -> int:
-    """The exit code, once all has been said."""
+def _run_and_report(arguments: Sequence[str]) -> int:
+    """Runs the command and prints its error, if it has one; returns the exit code."""
     try:
-        code = _done(arguments)
-        sys.stdout.flush()  # here, where a full disk or a reader that has gone is still told
+        code = _run(arguments)
+        sys.stdout.flush()  # here, so that a full disk or a closed pipe is still reported
         return code
     except SettingsError as error:
         for fault in error.faults:
@@ -92,7 +83,7 @@ def _told(arguments: Sequence[str]) -> int:
     except (CommandError, StoreError, LogDamaged, OSError) as error:
         from auction.wording.lines import one_line
 
-        print(f"auction-manager: {one_line(_in_words(error))}", file=sys.stderr)  # may quote what strangers have said
+        print(f"auction-manager: {one_line(_in_words(error))}", file=sys.stderr)  # may quote text of strangers
         try:
             sys.stdout.flush()
         except OSError:
@@ -108,7 +99,7 @@ def _in_words(error: Exception) -> str:
     return str(error)
 
 
-def _done(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str]) -> int:
     try:
         known = parser(arguments[:1])
         args = known.parse_args(arguments)
@@ -117,7 +108,7 @@ def _done(arguments: Sequence[str]) -> int:
             return USAGE
         end_signals.leave_if_asked()
         return int(args.run(args))
-    except SystemExit as ending:  # of argparse, after --help and wrong usage
+    except SystemExit as ending:  # raised by argparse, after --help and wrong usage
         return int(ending.code or 0)
 
 

@@ -1,7 +1,7 @@
-"""SIGTERM and SIGINT, noted for whoever starts or runs a house: it looks between two steps whether it was asked to end.
+"""Notes SIGTERM and SIGINT, so that a process can check between two steps of its start or run whether it has to end.
 
-Nothing is broken off halfway, so whatever a start has begun can be given back. Before the first line of the program
-runs, the system's default ends it: then nothing has been begun.
+No step is interrupted, so everything that a start has taken can be given back. Before the signals are noted, they end
+the program at once, as is the system's default: then nothing has been taken yet.
 """
 
 import signal
@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-LONG_LIVED = "run", "demo"  # the commands that begin a house; any other one is ended as the system does it
+LONG_LIVED = "run", "demo"  # the commands that run a marathon; the signals end any other command at once
 _NUMBERS = signal.SIGTERM, signal.SIGINT
 _asked = threading.Event()
 
 
 @contextmanager
 def noted() -> Iterator[None]:
-    """Inside, both signals do nothing but stand in `asked`. For the main thread; may be nested."""
+    """A context in which both signals do nothing but make `asked` true. For the main thread; may be nested."""
     before = {number: signal.signal(number, _note) for number in _NUMBERS}
     try:
         yield
@@ -28,17 +28,17 @@ def noted() -> Iterator[None]:
 
 
 def noted_by(arguments: Sequence[str]) -> AbstractContextManager[None]:
-    """`noted`, where this command line begins a house."""
+    """The context `noted` for the command line of a long-lived command; for any other one a context without effect."""
     return noted() if arguments and arguments[0] in LONG_LIVED else nullcontext()
 
 
 def asked() -> bool:
-    """Whether this process is to end."""
+    """Whether a signal has asked this process to end."""
     return _asked.is_set()
 
 
 def leave_if_asked() -> None:
-    """The end of a start that is no longer wanted. Raises SystemExit(0)."""
+    """Raises SystemExit(0) where a signal has asked this process to end during its start."""
     if asked():
         raise SystemExit(0)
 

@@ -1,9 +1,9 @@
-"""The ingest in a process of its own, for floods that one interpreter is not enough for (`x.ingest_process`).
+"""Runs the ingest in a process of its own, for rates of bids beyond one interpreter (`x.ingest_process`).
 
-`actors/twitter/ingest_keeper` starts it and tells it on standard input what it needs (`IngestPlan`); once that input
-ends, so does this. What it shares with the house is the store: the input queues are the seam. On standard output it
-says its hints, one a line: kind and addressee. Exit codes: 0 as asked, 75 it has to wait for the store,
-70 it died or hung.
+`actors/twitter/ingest_keeper` starts this process and writes an `IngestPlan` to its standard input; the process ends
+when that input ends. It shares only the store with the main process: it appends to the input queues. It writes its
+hints to standard output, one a line: type and addressee. Exit codes: 0 stopped as asked, 75 has to wait for the store
+or for room in a queue, 70 died or hung.
 """
 
 import gc
@@ -36,11 +36,11 @@ log = logging.getLogger(__name__)
 STANDARD_INPUT = 0
 NAME = "twitter_ingest"
 MAILBOX = 10_000
-LOOK_S = 0.5  # how often this process looks at how its actor is
+LOOK_S = 0.5  # how often this process checks whether its actor has ended or hangs
 
 
 class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ingest needs to know. It goes through a pipe, since some of it is secret."""
+    """The settings of the ingest. They are sent through a pipe, since some of them are secret."""
 
     store_url: str
     store_password: str | None
@@ -56,7 +56,7 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IngestProcess:
-    """The one actor of this process, and how it is."""
+    """Runs and watches the ingest's actor, the only one of this process."""
 
     def __init__(self, plan: IngestPlan) -> None:
         self._plan = plan
@@ -66,7 +66,7 @@ class IngestProcess:
         self._context = Context(NAME, 1, Mailbox(MAILBOX), self._send, self._report)
 
     def run(self) -> int:
-        """Until the input ends or the actor does; the exit code."""
+        """Runs until standard input or the actor ends; returns the exit code."""
         plan = self._plan
         store = StoreAccess(
             lambda: connect(plan.store_url, plan.store_timeout_s, plan.store_password, one_server=True),
@@ -89,7 +89,7 @@ class IngestProcess:
         try:
             return _code_of(self._ended.get(timeout=0 if self._hangs() else plan.hang_s).reason)
         except queue.Empty:
-            log.error("the ingest has not come round for %s s", plan.hang_s)
+            log.error("the ingest has hung for more than %s s", plan.hang_s)
             return GAVE_UP
 
     def _hangs(self) -> bool:
@@ -127,7 +127,7 @@ def _code_of(reason: BaseException | None) -> int:
 
 def main() -> int:
     process_log.begin(logging.INFO)
-    for number in (signal.SIGINT, signal.SIGTERM):  # it ends with its keeper, who hears these too
+    for number in (signal.SIGINT, signal.SIGTERM):  # the main process gets these too, and ends this one
         signal.signal(number, signal.SIG_IGN)
     gc.set_threshold(50_000, 20, 20)  # as in `supervisor.run`
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=IngestPlan)

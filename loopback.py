@@ -1,7 +1,7 @@
-"""Questions to processes of ours on this machine: over in time as a whole, and bounded in size.
+"""HTTP requests to other processes of this project on the same machine, with one deadline for all and bounded answers.
 
-It is light, knows no other module of ours, and asks the address itself: nothing of the environment, proxies least of
-all, leads a question or its token elsewhere. Neighbours outside are asked by `adapters/bounded_http.py`.
+The module is quick to import and uses no other module of the project. It connects to the address itself: no proxy from
+the environment can divert a request or its token. `adapters/bounded_http.py` is for requests to outside systems.
 """
 
 import http.client
@@ -17,11 +17,11 @@ ANSWER_BYTES = 2**24
 
 
 class NoAnswer(Exception):
-    """Nobody answered, not in time, or not with JSON; the text says which."""
+    """Raised where an answer is missing, late, too large or not JSON; the text says which."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether it is an address or a name of this machine alone."""
+    """Whether the host is an address or a name that only this machine itself can reach."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -33,16 +33,16 @@ def is_loopback(host: str) -> bool:
 
 
 def exchange(port: int, method: str, path: str, body: Any = None, *, within_s: float) -> tuple[int, Any]:
-    """Status and JSON of the answer to one question. Raises NoAnswer."""
+    """Makes one request on a connection of its own; returns status and JSON of the answer. Raises NoAnswer."""
     with Connection(port, within_s) as connection:
         return connection.exchange(method, path, body)
 
 
 class Connection:
-    """One connection, for several questions to the same process; closed as a context. For one thread.
+    """One connection for several requests to the same process, as a context. For one thread.
 
-    `within_s` bounds everything that is asked on it together, connecting included. It never connects again: what has
-    proven who it is stays the one that is asked.
+    `within_s` bounds connecting and all requests together. A lost connection is not made again, so that all requests
+    reach the process that has proven its identity on it.
     """
 
     def __init__(self, port: int, within_s: float, host: str = "127.0.0.1") -> None:
@@ -53,7 +53,7 @@ class Connection:
         try:
             self._http.timeout = _left_s(self._until_s)
             self._http.connect()
-        except (OSError, OverflowError, ValueError) as fault:  # also what is no port, and no name
+        except (OSError, OverflowError, ValueError) as fault:  # also for an impossible port or name
             raise _no_answer(fault) from None
         self._http.auto_open = 0
         self._http.sock = _Bounded(self._http.sock, self._until_s)
@@ -67,7 +67,7 @@ class Connection:
     def exchange(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any]:
-        """Status and JSON of the answer; `body` is sent as JSON. Raises NoAnswer."""
+        """Makes a request, with `body` as JSON; returns status and JSON of the answer. Raises NoAnswer."""
         sent = json.dumps(body) if body is not None else None
         try:
             self._http.request(method, path, sent, {"Content-Type": "application/json", **(headers or {})})
@@ -81,7 +81,7 @@ class Connection:
 
 
 class _Bounded(socket.socket):
-    """A socket on which nothing is sent or received after a moment: a time-out by itself bounds each wait only."""
+    """A socket that sends and receives nothing after `until_s`; a plain time-out bounds only each single wait."""
 
     def __init__(self, connected: socket.socket, until_s: float) -> None:
         super().__init__(connected.family, connected.type, connected.proto, connected.detach())
@@ -97,7 +97,7 @@ class _Bounded(socket.socket):
 
 
 def _no_answer(fault: Exception) -> NoAnswer:
-    return NoAnswer(getattr(fault, "strerror", None) or str(fault) or "it hung up")
+    return NoAnswer(getattr(fault, "strerror", None) or str(fault) or "the connection was closed")
 
 
 def _left_s(until_s: float) -> float:

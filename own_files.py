@@ -1,8 +1,8 @@
-"""Files and folders of our own: private, written whole, locked. It knows no other module of ours.
+"""Creates, replaces and locks the project's own files and folders, which are private. Uses no other module of ours.
 
-What another process reads is written beside its place, synced and renamed, so that nobody ever meets half of it,
-whenever this process is killed or the disk is full. What is removed goes by names that stand in the code, never by a
-path that was read from a file.
+A file that other processes read is written beside its place, synced and renamed, so that no reader ever finds half of
+it, even where this process is killed or the disk is full. Files are removed only by names that are written in the code,
+never by a path that was read from a file.
 """
 
 import fcntl
@@ -10,14 +10,14 @@ import os
 from pathlib import Path
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
-UNFINISHED = ".new"  # how the name ends of a file that is being written; it begins with a dot
-PRIVATE_UMASK = 0o077  # for processes of ours that write in a data directory
+UNFINISHED = ".new"  # the suffix of a file that is being written, whose name also begins with a dot
+PRIVATE_UMASK = 0o077  # the umask of processes that write in a data directory
 
 
 def private_folder(path: Path) -> None:
-    """Makes the folder, or closes one of ours to everybody else.
+    """Creates the folder, or makes an existing one private that this user owns.
 
-    Raises OSError; PermissionError for a folder of somebody else that is open to everybody.
+    Raises OSError; PermissionError for a folder of another user that is open to everybody.
     """
     path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     found = path.stat()
@@ -29,13 +29,13 @@ def private_folder(path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replaces the file, all or nothing. Raises OSError, and then the file is as it was."""
+    """Replaces the content of the file, all or nothing: where it raises OSError, the file is as it was."""
     if path.exists() and not path.is_file():  # a pipe or a terminal: there is nothing to replace
         path.write_bytes(content)
         return
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # a symbolic link stays a link
     beside = path.with_name(f".{path.name}{UNFINISHED}")
-    beside.unlink(missing_ok=True)  # of a process that was killed here
+    beside.unlink(missing_ok=True)  # left by a process that was killed while writing
     try:
         with open(beside, "xb", opener=private) as file:
             file.write(content)
@@ -49,12 +49,12 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def holds_something(folder: Path) -> bool:
-    """Whether there is anything in it besides what a writer has left who was killed. Raises OSError."""
+    """Whether the folder holds anything but unfinished files of a killed writer. Raises OSError."""
     return any(not (path.name.startswith(".") and path.name.endswith(UNFINISHED)) for path in folder.iterdir())
 
 
 def sync_folder(path: Path) -> None:
-    """Puts the names of the folder on the disk. Raises OSError."""
+    """Syncs the folder to the disk: the names of the files in it. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -68,12 +68,13 @@ def private(path: str, flags: int) -> int:
 
 
 def lock_file(path: Path) -> int:
-    """A descriptor of this file, to be locked with `try_lock`; who closes it, or dies, lets go. Raises OSError."""
+    """Opens the file for `try_lock`; returns its descriptor. Closing it, or the process's end, unlocks it. Raises
+    OSError."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
 
 
 def try_lock(descriptor: int) -> bool:
-    """Whether the file is locked by this descriptor now; False while somebody else has it."""
+    """Locks the file by this descriptor; returns False where another process has locked it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -82,5 +83,5 @@ def try_lock(descriptor: int) -> bool:
 
 
 def unlock(descriptor: int) -> None:
-    """Lets go of the lock and keeps the descriptor."""
+    """Unlocks the file and keeps its descriptor open."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)

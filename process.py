@@ -1,6 +1,6 @@
-"""What a process takes for its marathon, and gives back: the store, the lease, the listeners.
+"""A process takes the store, the lease and the listeners for its marathon, and gives them back at its end.
 
-Of what the actors are made `bootstrap` says, and in which order they are started `supervisor`.
+`bootstrap` builds the actors; `supervisor` says in which order they are started.
 """
 
 import dataclasses
@@ -52,8 +52,8 @@ REMEMBER_S = 2.0
 
 
 class Process:
-    """A process at work on one marathon: `start` takes what it needs, `stop` gives it back. `supervise` makes the
-    supervisor of its actors; its second argument is called by the lease keeper when the store has lost history."""
+    """The process that runs one marathon: `start` takes what it needs, `stop` gives it back. `supervise` makes the
+    supervisor of its actors; the lease keeper calls its second argument when the store has lost history."""
 
     def __init__(
         self,
@@ -74,9 +74,9 @@ class Process:
         self._loop = LoopThread()
 
     def start(self) -> None:
-        """Take the marathon and begin; what was taken by then is given back where that fails.
+        """Take the marathon and start its actors; where that fails, give back what was taken before.
 
-        Raises StoreError when it belongs to somebody else, OSError for a taken port, SystemExit when asked to end.
+        Raises StoreError when another process owns the marathon, OSError for a taken port, SystemExit if asked to end.
         """
         with ExitStack() as taken:
             for step in (self._take_store, self._take_marathon, self._start_listening):
@@ -87,7 +87,7 @@ class Process:
             self._taken = taken.pop_all()
 
     def stop(self) -> None:
-        """Give back what `start` has taken, each with a deadline. The actors have ended before."""
+        """Give back what `start` has taken, each within a deadline. The caller has stopped the actors before."""
         self._taken.close()
 
     def _take_store(self, taken: ExitStack) -> None:
@@ -110,9 +110,10 @@ class Process:
         self._look_at_store()
         functions.load(self.client)
         taken.callback(self._release_lease)
-        # Who holds the lock of the directory is alone with its server: whatever holds the lease there is dead.
+        # The lock of the data directory makes this process the only user of an embedded server: another process that
+        # holds the lease there is dead.
         if not self._lease().take(steal=self._embedded is not None):
-            raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}; it ends with its lease")
+            raise NotOwner(f"another process owns the marathon {self.keys.marathon_id}, as long as it has the lease")
         layout.bring_up_to_date(self.client, self.keys)
         where = self.dependencies
         late = begins_late([day.window for day in where.plan], wall_clock_ms())
@@ -120,35 +121,35 @@ class Process:
             raise SettingsError([late])
         days = {day.auction_id: day.window.day for day in where.plan}
         days |= {day.auction_id: day.window.day for day in where.further}
-        self._store.access.journal(self.client, HOUSE).begin()  # which refuses a damaged log
+        self._store.access.journal(self.client, HOUSE).begin()  # raises LogDamaged for a damaged log
         for line in Mending(self.client, self.keys).mend(days):
             log.error("the store was damaged: %s", line)
         self._carry_on()
 
     def _look_at_store(self) -> None:
-        """Refuse what must not be used: an unfit store, or one that has lost what has happened here."""
+        """Refuse a store that is unfit, or lacks events that were logged from this data directory before."""
         if not self._embedded and (risk := fitness.look_at(self.client)):
             alarms.sound("store_risk", risk)
         before = process_file.read(self.settings.data_dir)
         if before is None or self.dependencies.begin_anew:
             return
-        its, x_mode = self.settings.marathon.id, self.settings.x.mode
-        if before.marathon_id != its:
+        marathon_id, x_mode = self.settings.marathon.id, self.settings.x.mode
+        if before.marathon_id != marathon_id:
             where = f"{before.marathon_id} has run in {self.settings.data_dir}"
-            raise SettingsError([f"marathon.id: {where}; {its} needs a data_dir of its own, or --begin-anew"])
+            raise SettingsError([f"marathon.id: {where}; {marathon_id} needs a data_dir of its own, or --begin-anew"])
         if before.x_mode not in ("", x_mode):
-            where = f"{its} was announced on the {before.x_mode} X"
+            where = f"{marathon_id} was announced on the {before.x_mode} X"
             raise SettingsError([f"x.mode: {where}; on the {x_mode} one it needs another marathon.id and data_dir"])
         fitness.refuse_other_history(self.client, self.keys, before.generation, before.seq)
 
     def _carry_on(self) -> None:
-        """Go on with the days that the store knows, where the configuration was changed. Raises SettingsError."""
+        """Combine the configured days with those in the store, where some have begun. Raises SettingsError."""
         self._house = begun_state(self._store.access.journal(self.client, HOUSE))
         where, stored = self.dependencies, list[DayPlan]()
         try:
             stored = stored_plan(self.keys, execute(self.client, "GET", self.keys.config))
         except DamagedState as damaged:
-            log.error("the plan is made anew from the configuration: %s", damaged)
+            log.error("the stored plan of days is damaged and is made again from the configuration: %s", damaged)
         try:
             days = carried_on(where.plan, stored, self._house, wall_clock_ms(), where.further)
         except PlanRefused as refused:
@@ -161,17 +162,16 @@ class Process:
         try:
             self._lease().release()
         except (StoreError, RedisError) as fault:
-            log.warning("the lease ends by itself: %s", fault)
+            log.warning("the lease could not be released and will expire: %s", fault)
 
     def _stop_server(self, server: EmbeddedServer) -> None:
         try:
             server.stop()
         except (StoreError, OSError) as fault:
-            log.error("the embedded server is left behind: %s", fault)
+            log.error("the embedded server could not be stopped: %s", fault)
 
     def fault(self) -> str:
-        """Why the process cannot go on, or nothing: here the loop's thread is watched, as actors are elsewhere, and the
-        supervisor's own."""
+        """Why the process cannot go on: its event loop or its supervisor has ended or hangs. Empty if all is well."""
         metrics.event_loop_lag_seconds.set(self._loop.beat_age_ms() / 1000)
         if not self._standstill():
             return ""
@@ -190,10 +190,10 @@ class Process:
         return Lease(self.client, self.keys, self._token, self.settings.redis.lease_ms)
 
     def _history_lost(self, why: str) -> None:
-        """The store lacks what it had acknowledged: everybody reads it anew, viewers too, and X is swept again."""
+        """React to a store that lacks acknowledged events: actors and viewers read it anew, and X is swept again."""
         generation = new_token()
         execute(self.client, "SET", self.keys.generation, generation)
-        alarms.sound("history", f"the store has lost history ({why}): what X still has is swept again; run `audit`")
+        alarms.sound("history", f"the store has lost history ({why}): X is swept for its posts again; run `audit`")
         self._loop.loop.call_soon_threadsafe(self._hub.begin_anew, generation)
         self._receipt_reader.forget()
         for child in self.supervisor.tree():
@@ -203,14 +203,14 @@ class Process:
         self._write_process_file(generation)
 
     def remember(self) -> None:
-        """Write down, now and then, how far the log has come."""
+        """Write the seq of the newest event into the process file, at most once in REMEMBER_S."""
         if self._hub.seq in (0, self._log_seq) or time.monotonic() < self._remember_at_s:
             return
         self._log_seq, self._remember_at_s = self._hub.seq, time.monotonic() + REMEMBER_S
         try:
             self._write_process_file(self._hub.generation)
         except OSError as fault:
-            log.warning("how far the log has come could not be written down: %s", fault)
+            log.warning("the seq of the newest event could not be written into the process file: %s", fault)
 
     def _start_listening(self, taken: ExitStack) -> None:
         execute(self.client, "SET", self.keys.generation, self._token, "NX")
@@ -220,7 +220,7 @@ class Process:
         limits = FeedLimits(room.seats, timer_ms=feed.timer_interval_ms, heartbeat_ms=feed.heartbeat_ms)
         known_seq = self._log_seq = LogReader(self.client, self.keys).last_seq()
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, now_ms, self._upcoming_days())
-        # A simulated X has the limits that it states, scaled like its day; those of the real one are known before.
+        # A simulated X states its rate limits, which are scaled like its day; those of the real X are known before.
         budget = Budget(ASSUMED if self.settings.x.mode == "live" else {})
         actors = Actors(self.settings, self.dependencies, self._ports, self._store, self._clock, budget, self._hub)
         self.supervisor = self._supervise(actors, self._history_lost)
@@ -265,8 +265,8 @@ class Process:
 
     def _write_process_file(self, generation: str) -> None:
         ports, x_mode = (self.public_port, self.private_port), self.settings.x.mode
-        found = ProcessFile(self.keys.marathon_id, *ports, generation, self._log_seq, self._secret, x_mode)
-        process_file.write(self.settings.data_dir, found)
+        record = ProcessFile(self.keys.marathon_id, *ports, generation, self._log_seq, self._secret, x_mode)
+        process_file.write(self.settings.data_dir, record)
 
     def _upcoming_days(self) -> UpcomingDays:
         days = [
@@ -288,4 +288,4 @@ class Process:
         try:
             self._loop.submit(close()).result(STOP_S)
         except LoopTimeout:
-            log.error("the listeners did not close within %s s", STOP_S)
+            log.error("the HTTP listeners did not close within %s s", STOP_S)

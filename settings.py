@@ -1,10 +1,10 @@
-"""The settings: what config.toml and the environment may say, as frozen types, checked as a whole.
+"""The settings that config.toml and the environment may hold, as frozen types; `load` reads them and checks them all.
 
-It opens nothing but files: whether Redis or X answer is found out by those who talk to them. The structs
-are plain: `msgspec.structs.replace` works on them and checks nothing; all checks are made by `load`.
+The module opens files only: whether Redis or X answer is not checked here. `msgspec.structs.replace` works on the
+structs, without any check.
 
-A setting is one line: its attribute with the unit last, its type, its form with the bounds, its default. Its
-key in the file is the attribute without the unit, because the value carries it: `soft_close = "5 min"`.
+A setting is one line: its attribute, which ends with the unit, its type, its form with the bounds, its default. Its key
+in the file is the attribute without the unit, because the value has the unit: `soft_close = "5 min"`.
 """
 
 import ipaddress
@@ -31,13 +31,13 @@ __all__ = ["Secret", "Settings", "SettingsError", "load", "masked"]
 SHIPPED = Path(__file__).with_name("config.toml")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")
-_BID_END_WEI = parse_eth("1000000 ETH")  # the grammar of bids knows six digits before the point
-_SEARCH_LAG_OF_X_MS = parse_duration("10 s")  # the least that the recent search's end_time may lie back
+_BID_END_WEI = parse_eth("1000000 ETH")  # bids have at most six digits before the point
+_SEARCH_LAG_OF_X_MS = parse_duration("10 s")  # X's recent search needs an end_time at least this long ago
 _SECRETS_OF_X = ("bearer_token", "consumer_key", "consumer_secret", "access_token", "access_token_secret")
 
 
 class SettingsError(Exception):
-    """The settings cannot be used. `faults` are all the reasons, one line each, beginning with the path."""
+    """Raised where the settings cannot be used. `faults` are all reasons, one line each, which begins with the path."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -45,7 +45,7 @@ class SettingsError(Exception):
 
 
 def begins_late(windows: Sequence[Window], now_ms: int) -> str:
-    """Why a marathon of these days is not to begin now (UTC ms), in one line; empty where its first day can be held."""
+    """The error line for a marathon that begins at `now_ms` (UTC) when days of it are over; empty if none is over."""
     missed = sum(window.closes_at_ms <= now_ms for window in windows)
     if not missed:
         return ""
@@ -55,7 +55,7 @@ def begins_late(windows: Sequence[Window], now_ms: int) -> str:
     )
 
 
-# ---- the forms that this project adds to those of any configuration file
+# ---- forms of values that are particular to this project
 
 
 def _duration(least: str, most: str) -> Form:
@@ -168,7 +168,7 @@ class SettlementSettings(Section, frozen=True, kw_only=True):
 
 
 class LotSettings(Section, frozen=True, kw_only=True):
-    """The lot of one day; `reserve_wei` and `increment_wei`, where given, replace those of the rules."""
+    """The lot of one day; its `reserve_wei` and `increment_wei`, where set, replace those of `RulesSettings`."""
 
     token_id: Annotated[int, forms.whole(0, 2**63 - 1)]
     title: Annotated[str, _TITLE]
@@ -178,7 +178,7 @@ class LotSettings(Section, frozen=True, kw_only=True):
 
 
 class XSettings(Section, frozen=True, kw_only=True):
-    """`base_url` is empty where the supervisor is to start the simulator and knows its address itself."""
+    """`base_url` is empty where the command starts the simulator and so knows its address."""
 
     mode: Annotated[str, forms.choice("simulated", "live")] = "simulated"
     base_url: Annotated[str, forms.url("http", "https")] = ""
@@ -200,7 +200,7 @@ class XSettings(Section, frozen=True, kw_only=True):
 
 
 class RedisSettings(Section, frozen=True, kw_only=True):
-    """An empty `url` is the embedded server."""
+    """An empty `url` means the embedded server."""
 
     url: Annotated[str, forms.url("redis", "rediss", "unix")] = ""
     socket_timeout_ms: Annotated[int, _duration("100 ms", "1 min")] = parse_duration("5 s")
@@ -209,8 +209,8 @@ class RedisSettings(Section, frozen=True, kw_only=True):
 
 
 class HttpSettings(Section, frozen=True, kw_only=True):
-    """Port 0 is any free one. `operator_tokens` is by the operator's name, which is what the log will say. What
-    `proxies` say in X-Forwarded-For is believed; places are kept for the addresses of `kept_for`."""
+    """Port 0 means any free port. `operator_tokens` maps each operator's name, which the log records, to a token.
+    X-Forwarded-For is believed from `proxies`; seats and connections are kept free for the addresses in `kept_for`."""
 
     public_host: Annotated[str, forms.HOST] = "127.0.0.1"
     public_port: Annotated[int, forms.PORT] = 8080
@@ -247,7 +247,7 @@ class ChainSettings(Section, frozen=True, kw_only=True):
     rpc_key: Annotated[Secret | None, forms.CREDENTIAL] = None
 
     def address(self) -> Secret:
-        """Where the node answers, with the key filled in; empty where no chain is watched."""
+        """The URL of the node with the key filled in; empty where no chain is watched."""
         return Secret(self.rpc_url.replace("{key}", self.rpc_key.reveal() if self.rpc_key else ""))
 
 
@@ -257,7 +257,7 @@ class SupervisionSettings(Section, frozen=True, kw_only=True):
 
 
 class Settings(Section, frozen=True, kw_only=True):
-    """The whole. `lots` holds one for each day, in order, and maybe spare ones."""
+    """All settings. `lots` holds one lot for each day, in order, and possibly spare ones."""
 
     environment: Annotated[str, _ENVIRONMENT] = "local"
     data_dir: Annotated[Path, forms.FOLDER] = Path("data")
@@ -275,27 +275,28 @@ class Settings(Section, frozen=True, kw_only=True):
     supervision: SupervisionSettings = SupervisionSettings()
 
     def windows(self) -> list[Window]:
-        """When each day opens and closes; `load` has made sure that there is such a calendar."""
-        its = self.marathon
-        return marathon_calendar(its.first_date, its.days, its.window_start, its.window_end, ZoneInfo(its.time_zone))
+        """The window of each day. `load` has checked that such a calendar exists."""
+        plan = self.marathon
+        zone = ZoneInfo(plan.time_zone)
+        return marathon_calendar(plan.first_date, plan.days, plan.window_start, plan.window_end, zone)
 
     def further_windows(self) -> list[Window]:
-        """As many dates behind the last day, at least a week, for lots whose day is not held; none where the calendar
-        ends before."""
-        its = self.marathon
-        days, zone = its.days + max(its.days, 7), ZoneInfo(its.time_zone)
+        """The windows after the last day, for lots whose day is not held: as many as the marathon has days, at least 7;
+        none where the calendar ends before."""
+        plan = self.marathon
+        days, zone = plan.days + max(plan.days, 7), ZoneInfo(plan.time_zone)
         try:
-            return marathon_calendar(its.first_date, days, its.window_start, its.window_end, zone)[its.days :]
+            return marathon_calendar(plan.first_date, days, plan.window_start, plan.window_end, zone)[plan.days :]
         except ValueError:
             return []
 
     def lot_for(self, day: int) -> Lot:
-        """What is sold on the day (1…N). Raises ValueError where there is none."""
-        its = self._lot(day)
-        return Lot(token_id=its.token_id, title=its.title, image=its.image)
+        """The lot that is sold on the day (1…N). Raises ValueError where there is none."""
+        lot = self._lot(day)
+        return Lot(token_id=lot.token_id, title=lot.title, image=lot.image)
 
     def rules_for(self, day: int) -> Rules:
-        """The rules of the day (1…N), its own reserve and increment in them. Raises ValueError like `lot_for`."""
+        """The rules of the day (1…N), with the lot's own reserve and increment. Raises ValueError like `lot_for`."""
         rules, lot = self.rules, self._lot(day)
         return Rules(
             hashtag=self.marathon.hashtag,
@@ -310,7 +311,7 @@ class Settings(Section, frozen=True, kw_only=True):
             leader_may_rebid=rules.leader_may_rebid,
             minimum_followers=rules.minimum_followers,
             exempt_ids=rules.exempt_ids,
-            # Whoever posts the auctions may not bid in them.
+            # The account that posts the auctions may not bid in them.
             barred_ids=(*rules.barred_ids, *filter(None, [self.x.account_id])),
             rate_limit_posts=rules.rate_limit_posts,
             rate_limit_window_ms=rules.rate_limit_window_ms,
@@ -330,7 +331,7 @@ class Settings(Section, frozen=True, kw_only=True):
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """The settings of the file, by default the one shipped, with the overrides and secrets of `environ`.
+    """The settings of the file (by default the shipped config.toml), with the overrides and secrets of `environ`.
 
     A relative `lots_dir` is below the file's folder, a relative `data_dir` below the working directory.
     Raises SettingsError with every fault.
@@ -350,12 +351,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def masked(settings: Settings) -> str:
-    """The effective settings as TOML that `load` reads again; of the secrets it says only which are set."""
+    """The effective settings as TOML that `load` can read again; of secrets the text says only which are set."""
     return masked_toml(settings)
 
 
 def _completed(settings: Settings, path: Path, reading: Reading) -> Settings:
-    """The defaults that depend on other settings, filled in where the file is silent."""
+    """The settings with the defaults that depend on other settings, filled in where the file sets none."""
     change: dict[str, Any] = {}
     if reading.sound("lots_dir"):
         change["lots_dir"] = path.absolute().parent / settings.lots_dir
@@ -366,14 +367,14 @@ def _completed(settings: Settings, path: Path, reading: Reading) -> Settings:
     return msgspec.structs.replace(settings, **change)
 
 
-# ---- what only several settings together show; each compares what was read without a fault
+# ---- checks across several settings; each compares only settings that were read without a fault
 
 
 def _check_calendar(settings: Settings, reading: Reading) -> None:
     if not reading.sound("marathon"):
         return
     if settings.marathon.window_start == settings.marathon.window_end:
-        reading.fault("marathon.window_end", "is the start as well: the window would have no length, or 24 h")
+        reading.fault("marathon.window_end", "is the same as window_start: the window would have no length, or 24 h")
         return
     try:
         windows = settings.windows()
@@ -473,7 +474,7 @@ def _check_chain(settings: Settings, reading: Reading) -> None:
     if not reading.sound("chain") or not chain.rpc_url:
         return
     if not chain.contract:
-        reading.fault("chain.contract", "is missing, but chain.rpc_url is set: what is to be watched?")
+        reading.fault("chain.contract", "is missing, but chain.rpc_url is set: name the contract to be watched")
     if "{key}" in chain.rpc_url and chain.rpc_key is None:
         name = "AUCTION_MANAGER_CHAIN_RPC_KEY"
         reading.fault("chain.rpc_key", f"is missing, but chain.rpc_url has a {{key}}: set {name} or {name}_FILE")

@@ -1,13 +1,13 @@
-"""The process: which actors are started, in which order, how it runs, and how it ends.
+"""Runs the process: which actors are started in which order, the run loop, the exit codes.
 
-Nothing is built here: of what the actors are made `bootstrap` says, and what the process takes before they start
-`process`. Exit codes: 0 as asked, 1 refused (another supervisor works here), 70 gave up. Without arguments this
-runs the local environment; it is the same program as `auction-manager`.
+`bootstrap` builds the actors; `process` takes store, lease and listeners before they start. Exit codes: 0 stopped as
+asked, 1 refused (another supervisor works here), 70 gave up. Without arguments this module runs the local environment;
+it is the same program as `auction-manager`.
 """
 
 import sys
 
-if __name__ == "__main__":  # before the imports that take a second: the process can be asked to end meanwhile
+if __name__ == "__main__":  # before the imports, which take a second: a signal meanwhile is noted
     from end_signals import noted_by
 
     arguments = sys.argv[1:] or ["run"]
@@ -59,9 +59,9 @@ CONDITIONS: dict[type[BaseException], str] = {
     QueueFull: "WAITING_FOR_ROOM",
     NodeUnavailable: "WAITING_FOR_CHAIN",
     DiedIsolated: "FINDING_POISON",
-    InjectedCrash: "RESTARTING",  # somebody wanted to see that it is survived: no sign of a fault that lasts
+    InjectedCrash: "RESTARTING",  # ordered for a test, so it is no sign of a lasting fault
 }
-# They only speak with the outside and decide nothing: where one of them hangs or fails, the auctions go on.
+# Actors that only speak with outside systems and decide nothing: where one of them hangs or fails, the auctions go on.
 SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, RECONCILER, INGEST)
 AUCTIONS = "auctions"
 
@@ -72,8 +72,8 @@ def child_table(
     supervisor: Callable[[], Supervisor],
     history_lost: Callable[[str], None],
 ) -> list[Group]:
-    """Who is started, in this order, and stopped in the reverse one. Auctions come and go with their days; the
-    `supervisor` of the table is asked for once an actor needs it."""
+    """The groups of actors, in the order in which they are started; they are stopped in the reverse order. Auctions are
+    added and removed with their days. `supervisor` returns the supervisor of these groups, once it exists."""
 
     def child(name: str, factory: Factory, restart: Restart = Restart.PERMANENT) -> ChildSpec:
         return ChildSpec(
@@ -86,7 +86,7 @@ def child_table(
         )
 
     def start_auction(auction_id: str) -> None:
-        # It ends by itself when its day is over.
+        # The actor of an auction ends by itself when its day is over.
         supervisor().start_child(AUCTIONS, child(auction_id, actors.auction(auction_id), Restart.TRANSIENT))
 
     return [
@@ -107,15 +107,15 @@ def child_table(
 
 
 def process_of(settings: Settings, dependencies: Dependencies, ports: Ports | None = None) -> Process:
-    """The process that plays this marathon. It has not begun."""
+    """The process of this marathon, not yet started."""
 
     def supervise(actors: Actors, history_lost: Callable[[str], None]) -> Supervisor:
-        found = Supervisor(
-            child_table(actors, settings.supervision, lambda: found, history_lost),
+        supervisor = Supervisor(
+            child_table(actors, settings.supervision, lambda: supervisor, history_lost),
             CONDITIONS,
             fatal=(NotOwner, LogDamaged, DamagedState),
         )
-        return found
+        return supervisor
 
     return Process(settings, dependencies, supervise, ports)
 
@@ -127,8 +127,9 @@ def run(
     is_over: Callable[[], bool] = lambda: False,
     ports: Ports | None = None,
 ) -> int:
-    """Be the process, until a signal, until `is_over`, or until it has to give up. The exit code."""
-    # What lives long here are bids, which hold no other objects: looking through the rest so often finds nothing.
+    """Run the process until a signal, until `is_over`, or until it has to give up. Returns the exit code."""
+    # The garbage collector runs less often than by default: most objects are bids, which it need not track, and it
+    # finds nothing in the rest.
     gc.set_threshold(10_000, 10, 10)
     process = process_of(settings, dependencies, ports)
     with end_signals.noted():

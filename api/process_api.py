@@ -26,12 +26,12 @@ from adapters.redis.keys import Keys
 from adapters.redis.queue import append_async
 from api.health import watch
 from api.injection import INJECTABLE, injected
-from api.orders import note, ordered, why_not
+from api.orders import ordered
 from api.webhook import Pushes
+from auction.orders import BIDDER, ORDERS, TO_COME, moment_in
 from auction.receipts import receipt_json
 from messages.base import Phase
 from messages.codec import UnreadableMessage
-from messages.commands import BarBidder, SkipDay, UnbarBidder
 from messages.hints import QueueGrew
 from messages.known_words import there_is_no
 from supervision import Delivery, State, Supervisor
@@ -174,12 +174,12 @@ class ProcessApi:
             queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
         except UnreadableMessage as fault:
             raise Refused(str(fault), "UNREADABLE") from None
-        view = {}
-        if not isinstance(command, BarBidder | UnbarBidder):
-            number, auction_id = await self._planned(command.day if isinstance(command, SkipDay) else queue)
+        kind, moment = ORDERS[name], TO_COME
+        if kind.argument is not BIDDER:
+            number, auction_id = await self._planned(getattr(command, "day", queue))
             stored: Any = await self._client.hgetall(self._keys.day(number))
-            view = {name.decode(): value.decode() for name, value in stored.items()}
-            if reason := why_not(name, auction_id, view):
+            moment = moment_in({name.decode(): value.decode() for name, value in stored.items()})
+            if reason := kind.why_not(auction_id, moment):
                 raise Refused(reason, "NOT_NOW", 409)
         try:
             await append_async(self._client, self._keys, queue, [command])
@@ -188,7 +188,7 @@ class ProcessApi:
         self._supervisor.send("scheduler" if queue == HOUSE else queue, QueueGrew())
         log.warning("%s orders %s in %s: %s", by, name, queue, command.why)
         answer = {"ordered": name, "of": queue, "message_id": command.message_id}
-        return answer | ({"note": told} if (told := note(name, view)) else {})
+        return answer | ({"note": kind.idle[moment]} if moment in kind.idle else {})
 
     async def _planned(self, which: int | str) -> tuple[int, str]:
         """Number and id of the day that has this number or id, also of one that was added. Raises NotFound."""

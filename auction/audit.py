@@ -7,47 +7,28 @@ from collections.abc import Iterator, Sequence
 
 from auction.day import AuctionDay
 from auction.fold import Verdict
-from messages.base import Outcome
+from auction.orders import order_of
 from messages.commands import (
     AuctionCommand,
-    BarBidder,
     ConfirmAuctionPost,
-    ExtendAuction,
-    HoldBid,
-    InvalidateBid,
-    MakeUpFor,
     MarkSwept,
-    NameResult,
     OpenAuction,
-    PauseAuction,
     PlaceBid,
-    ReleaseBid,
     RenameBidder,
     RestoreBid,
-    ResumeAuction,
-    UnbarBidder,
-    VoidAuction,
     WithdrawBid,
 )
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
-    AuctionPaused,
     AuctionPrepared,
-    AuctionResumed,
     BidAccepted,
-    BidderBarred,
     BidderRenamed,
-    BidderUnbarred,
-    BidHeld,
-    BidInvalidated,
     BidRefused,
-    BidReleased,
     BidRestored,
     BidWithdrawn,
     CloseOverdue,
     ClosingSoon,
-    EndExtended,
     EndFrozen,
     Observed,
     ResultNamed,
@@ -175,51 +156,4 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
                 message_id=event.message_id, swept_to_ms=event.watermark_ms, looked_again=event.looked_again
             )
         case _:
-            return _order(event)
-
-
-def _order(event: AuctionEvent) -> AuctionCommand | None:
-    """The operator's order behind an event, or None where there was none."""
-    message_id = event.correlation_id
-    match event:
-        case AuctionPaused(by=by, why=why):
-            return PauseAuction(message_id=message_id, by=by, why=why, said_at_ms=event.from_ms)
-        case AuctionResumed(by=by, why=why):
-            return ResumeAuction(message_id=message_id, by=by, why=why, said_at_ms=event.until_ms)
-        case EndExtended(by=by, why=why, outage=outage) if outage:
-            return MakeUpFor(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, outage=outage)
-        case EndExtended(by=by, why=why) if by:
-            said_at_ms = event.at_ms
-            return ExtendAuction(
-                message_id=message_id, by=by, why=why, said_at_ms=said_at_ms, ends_at_ms=event.ends_at_ms
-            )
-        case BidInvalidated(by=by, why=why, post_id=post_id):
-            return InvalidateBid(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, post_id=post_id)
-        case BidHeld(by=by, why=why, post_id=post_id):
-            return HoldBid(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, post_id=post_id)
-        case BidReleased(by=by, why=why, post_id=post_id):
-            return ReleaseBid(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms, post_id=post_id)
-        case BidderBarred(by=by, why=why):
-            return BarBidder(
-                message_id=message_id,
-                by=by,
-                why=why,
-                said_at_ms=event.at_ms,
-                bidder_id=event.bidder_id,
-                from_ms=event.from_ms,
-                reason=event.reason,
-            )
-        case BidderUnbarred(by=by, why=why):
-            return UnbarBidder(
-                message_id=message_id,
-                by=by,
-                why=why,
-                said_at_ms=event.at_ms,
-                bidder_id=event.bidder_id,
-                from_ms=event.from_ms,
-            )
-        case ResultNamed(by=by, why=why) if by:
-            kind = VoidAuction if event.outcome is Outcome.VOID else NameResult
-            return kind(message_id=message_id, by=by, why=why, said_at_ms=event.at_ms)
-        case _:
-            return None
+            return order_of(event)

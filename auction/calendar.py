@@ -1,9 +1,9 @@
-"""When each day of a marathon opens and closes: local dates and times in, UTC milliseconds out.
+"""The calendar computes when each day of a marathon opens and closes: from local dates and times to UTC milliseconds.
 
-It knows no clock: what "now" is, and what happens when an opening was missed, is the scheduler's to know.
+The calendar reads no clock; the scheduler decides what follows from a missed opening.
 
-One rule turns a local time into an instant, so that a daylight-saving switch neither skips, doubles nor
-shifts a day: the first instant at which the clocks show that time or, where they skip it, have passed it.
+One rule turns a local time into an instant: the first instant at which the clocks show that time or, where they skip
+that time, have passed it. So a daylight-saving switch neither skips, doubles nor shifts a day.
 """
 
 from bisect import bisect_left
@@ -16,7 +16,7 @@ import msgspec
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """One day of the marathon, UTC ms: bids count from `opens_at_ms` on and before `closes_at_ms`.
 
-    `notes` say in plain sentences what is odd about the day; an ordinary day has none.
+    `notes` say in plain sentences what a daylight-saving switch does to the day; an ordinary day has none.
     """
 
     day: int
@@ -37,7 +37,7 @@ def marathon_calendar(first_date: date, days: int, start: time, end: time, zone:
     try:
         windows = [_window(day, first_date + timedelta(day - 1), start, end, zone) for day in range(1, days + 1)]
     except OverflowError:
-        raise ValueError(f"{days} days from {first_date} on leave the calendar") from None
+        raise ValueError(f"{days} days from {first_date} on go beyond the year 9999") from None
     for window, following in pairwise(windows):
         if following.opens_at_ms < window.closes_at_ms:
             raise ValueError(f"day {window.day} ({window.local_date}) runs into the next: the zone skips its date")
@@ -53,7 +53,7 @@ def _window(day: int, local_date: date, start: time, end: time, zone: tzinfo) ->
     opens, closes = _instant(local_start, zone), _instant(local_end, zone)
     notes = _clock_notes("opens", local_start, opens, zone)
     if closes == opens:
-        # The switch swallows the whole window; a day without a window would be a skipped day.
+        # The switch skips the whole window. A day without a window could not be held.
         closes = opens + nominal
         notes.append("the clocks skip the whole window: it keeps its length after the switch")
     else:
@@ -73,8 +73,8 @@ def _instant(local: datetime, zone: tzinfo) -> datetime:
     first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if _clock(first, zone) == local:
         return first
-    # The clocks skip `local`. Read with the offset before the switch it is an instant after it (`first`), and
-    # read with the offset after the switch it is one before it: the switch lies between, on a whole second.
+    # The clocks skip `local`. Read with the offset from before the switch, `local` is an instant after the switch
+    # (`first`); with the offset from after the switch, one before it (`early`). The switch is on a second in between.
     early = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     seconds = range(int((first - early).total_seconds()) + 1)
     return early + timedelta(
@@ -83,7 +83,7 @@ def _instant(local: datetime, zone: tzinfo) -> datetime:
 
 
 def _clock_notes(verb: str, local: datetime, instant: datetime, zone: tzinfo) -> list[str]:
-    """What is odd about the hands of the clock at an end of the window."""
+    """Says where the local time of an opening or a closing does not exist, or exists twice, on its date."""
     shown = _clock(instant, zone)
     if shown != local:
         return [f"{local:%H:%M} does not exist on {local.date()}: {verb} at {shown:%H:%M}, the next that does"]
@@ -93,7 +93,7 @@ def _clock_notes(verb: str, local: datetime, instant: datetime, zone: tzinfo) ->
 
 
 def _clock(instant: datetime, zone: tzinfo) -> datetime:
-    """What the clocks of the zone show."""
+    """The local time that the clocks of the zone show at this instant."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
 
 

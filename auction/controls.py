@@ -1,7 +1,7 @@
-"""The controls of an auction: what was published or ordered, and what follows from it for a single bid.
+"""The controls of an auction: its published times and the operators' orders, and what they mean for a single bid.
 
-Controls are journaled and never undone; together with the bids they are all that a standing depends on. Here stands
-what each of them means; how bids stand to each other is `standings`.
+Controls are logged and never undone; a standing depends on nothing but controls and bids. `standings` compares bids
+with each other.
 """
 
 from bisect import bisect_left
@@ -13,9 +13,9 @@ from messages.x_ids import SERIAL_BITS
 
 
 class Pause(msgspec.Struct, array_like=True):
-    """Bids posted in [from_ms, until_ms) are refused; `until_ms` is None while the pause lasts. UTC ms.
+    """A pause refuses bids posted in [from_ms, until_ms), UTC ms; `until_ms` is None while the pause lasts.
 
-    `by_house` says that the house has ordered it, and may end it too.
+    `by_house` says that the system itself ordered the pause, not an operator: only then may the system end it.
     """
 
     from_ms: int
@@ -24,7 +24,7 @@ class Pause(msgspec.Struct, array_like=True):
 
 
 class Bar(msgspec.Struct, array_like=True):
-    """What a bidder posts in [from_ms, until_ms) does not count. UTC ms."""
+    """A ban refuses what a bidder posts in [from_ms, until_ms), UTC ms; `until_ms` is None while the ban lasts."""
 
     from_ms: int
     until_ms: int | None
@@ -32,10 +32,10 @@ class Bar(msgspec.Struct, array_like=True):
 
 
 class Controls(msgspec.Struct, array_like=True):
-    """All controls of one auction, as published.
+    """All controls of one auction.
 
-    Bids count in [opened_at_ms, ends_at_ms), UTC ms. `ends_at_ms` is a floor that only grows; a frozen end is extended
-    by nothing. `latest_end_ms` caps what the soft close may do, in running time from the opening on.
+    Bids posted in [opened_at_ms, ends_at_ms) count, UTC ms. `ends_at_ms` is the published end: it only grows, and once
+    it is `frozen` no bid extends it. `latest_end_ms` is the latest end that the soft close may set; a pause moves it.
     """
 
     opened_at_ms: int
@@ -47,8 +47,8 @@ class Controls(msgspec.Struct, array_like=True):
     invalidated: set[int] = set()
     held: set[int] = set()
     released: set[int] = set()
-    outages: list[Outage] = []  # what has moved the end already
-    pausing: set[str] = set()  # the ids of the orders that paused and resumed: repeated, they would move the end again
+    outages: list[Outage] = []  # outages for which the end was moved
+    pausing: set[str] = set()  # message ids of the orders to pause and resume: a repeated one must not move the end
 
     @property
     def paused(self) -> bool:
@@ -62,14 +62,14 @@ class Controls(msgspec.Struct, array_like=True):
         )
 
     def barred(self, bidder_id: int, at_ms: int) -> Refusal | None:
-        """Why what this bidder posted at this time does not count, or None."""
+        """The reason for which a ban refuses what this bidder posted at this time (UTC ms), or None."""
         for bar in self.bars.get(bidder_id, ()):
             if bar.from_ms <= at_ms and (bar.until_ms is None or at_ms < bar.until_ms):
                 return bar.reason
         return None
 
     def after(self, at_ms: int, running_ms: int) -> int:
-        """When the auction will have run for `running_ms` since `at_ms`: pauses that have ended do not count."""
+        """When (UTC ms) the auction has run for `running_ms` since `at_ms`, not counting pauses that have ended."""
         until_ms = at_ms + running_ms
         for pause in self.pauses:
             if pause.until_ms is not None and at_ms < pause.until_ms and pause.from_ms < until_ms:
@@ -77,44 +77,44 @@ class Controls(msgspec.Struct, array_like=True):
         return until_ms
 
     def stood_at(self, at_ms: int) -> int:
-        """Where the auction's own clock stood at this time: while a pause lasts, at its beginning."""
+        """The auction's own time at `at_ms` (UTC ms): while a pause lasts, it stands at the beginning of the pause."""
         return min(at_ms, self.pauses[-1].from_ms) if self.paused else at_ms
 
     # ---- what an order changes
 
     def pause(self, from_ms: int, by_house: bool = False) -> None:
-        """Bids are refused from then on."""
+        """Begins a pause: bids posted from `from_ms` (UTC ms) on are refused."""
         self.pauses.append(Pause(from_ms, by_house=by_house))
 
     def resume(self, until_ms: int, ends_at_ms: int) -> None:
-        """Bids count again; the end is now this, and what caps it has moved by the pause too."""
+        """Ends the pause at `until_ms`: bids count again until `ends_at_ms`. The cap of the end moves by the pause."""
         pause = self.pauses[-1]
         pause.until_ms = until_ms
         self.latest_end_ms += until_ms - pause.from_ms
         self.ends_at_ms = ends_at_ms
 
     def hold(self, post_id: int) -> None:
-        """The bid does not lead until it is released."""
+        """Holds a bid: it does not lead until it is released."""
         self.held.add(post_id)
         self.released.discard(post_id)
 
     def release(self, post_id: int) -> None:
-        """The bid counts, whether it was held by an order or for its amount."""
+        """Releases a bid, whether it was held by an order or for its amount: it counts."""
         self.released.add(post_id)
         self.held.discard(post_id)
 
     def bar(self, bidder_id: int, from_ms: int, reason: Refusal) -> None:
-        """What the bidder posted from then on does not count."""
+        """Bans a bidder: what is posted from `from_ms` (UTC ms) on does not count, for `reason`."""
         self.bars.setdefault(bidder_id, []).append(Bar(from_ms, None, reason))
 
     def unbar(self, bidder_id: int, from_ms: int) -> None:
-        """What the bidder posts from then on counts again."""
+        """Lifts the bidder's bans: what is posted from `from_ms` (UTC ms) on counts again."""
         for bar in self.bars.get(bidder_id, ()):
             if bar.until_ms is None:
                 bar.until_ms = max(from_ms, bar.from_ms)
 
 
 def own_posts_before(post_ids: list[int], post_id: int, window_ms: int) -> int:
-    """How many of these sorted ids belong to posts made in the window (ms) before this post."""
+    """How many of `post_ids` (ascending) belong to posts made in the `window_ms` before the post `post_id`."""
     place = bisect_left(post_ids, post_id)
     return place - bisect_left(post_ids, post_id - (window_ms << SERIAL_BITS))

@@ -12,16 +12,13 @@ from msgspec.structs import replace
 
 from auction.bidding import Bidding
 from auction.downtime_policy import HOUSE, close_when_opened
-from auction.orders import has_effect, order_event
+from auction.orders import TAKING_OUT, has_effect, order_event
 from auction.replies import leader_of
 from auction.rules import rules_hash
 from messages.base import Outcome, Phase
 from messages.commands import (
     AuctionCommand,
-    BarBidder,
     ConfirmAuctionPost,
-    HoldBid,
-    InvalidateBid,
     MarkSwept,
     NameResult,
     OpenAuction,
@@ -45,9 +42,6 @@ from messages.events import (
     WatermarkMoved,
 )
 from messages.x_ids import posted_at_ms
-
-# Orders after which a bid that has led may count no more.
-TAKING_OUT = InvalidateBid, HoldBid, BarBidder, PauseAuction
 
 
 class AuctionDay(Bidding):
@@ -125,10 +119,6 @@ class AuctionDay(Bidding):
             case MarkSwept():
                 known_ms = self.looked_again_ms if command.looked_again else self.watermark_ms
                 return self.standings is not None and command.swept_to_ms > known_ms
-            case VoidAuction():
-                return self.prepared is not None and self.result is None
-            case NameResult():
-                return self.phase is Phase.PROCESSING
             case OperatorCommand():
                 return self.controls is not None and has_effect(command, self.controls, self.phase, self.ends_at_ms)
             case _:

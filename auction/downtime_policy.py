@@ -1,28 +1,29 @@
-"""What downtime does to a day (LIFE-6), ours as well as X's: a policy, written down and told, never silent.
+"""The downtime policy (LIFE-6) decides what an outage of this system or of X does to a day; every effect is logged.
 
-Across an opening the day opens late and closes later, or is void. Inside the window the end moves by what exceeds the
-time that costs nothing. An end is never moved to where it has already passed: nobody could have known of it.
+After an outage across the opening, the day opens late and closes later, or is void. After an outage inside the window,
+the end moves by the part of the outage that exceeds the downtime allowance. An end is never moved to a time that is
+already past: no bidder could have known of it.
 """
 
 from auction.controls import Controls
 from messages.base import Outage, Rules
 from messages.events import AuctionPrepared
 
-# The name in which the house itself orders.
+# The name of the scheduler as a writer of the log, and the `by` of orders that the system itself gives.
 HOUSE = "house"
 
-# An opening that is no later than this, in ms, is on time: the post itself takes a moment.
+# An opening up to this late (ms) counts as on time: making the auction post takes a moment.
 ON_TIME_MS = 5_000
 
-# What is shorter, in ms, is no outage but a stumble: nobody writes it down.
+# An interruption shorter than this (ms) is not recorded as an outage.
 LEAST_OUTAGE_MS = 3_000
 
 
 def late_close(opens_at_ms: int, closes_at_ms: int, now_ms: int, rules: Rules) -> int | None:
-    """When a day closes that opens only now (UTC ms), or None when it is not held any more.
+    """The closing time (UTC ms) of a day that opens only at `now_ms`, or None when the day is void.
 
-    While at least half of the window is left, it closes later by the time lost, within the cap of the soft close;
-    with less left, the day is void.
+    A day with at least half of its window left closes later by the time lost, at most by the cap of the soft close. A
+    day with less left is void.
     """
     lost_ms = now_ms - opens_at_ms
     if lost_ms <= ON_TIME_MS:
@@ -33,9 +34,9 @@ def late_close(opens_at_ms: int, closes_at_ms: int, now_ms: int, rules: Rules) -
 
 
 def close_when_opened(prepared: AuctionPrepared, opened_at_ms: int) -> int | None:
-    """When a prepared day closes whose auction post was made at `opened_at_ms` (UTC ms), or None: it is not held.
+    """The closing time (UTC ms) of a prepared day whose auction post was made at `opened_at_ms`; None: the day is void.
 
-    A post that X would not take for a while is as late an opening as one that we slept through.
+    The policy is the same whether X refused the auction post for a while or this system was down.
     """
     if opened_at_ms - prepared.at_ms <= ON_TIME_MS:
         return prepared.closes_at_ms
@@ -46,10 +47,10 @@ def close_when_opened(prepared: AuctionPrepared, opened_at_ms: int) -> int | Non
 
 
 def made_up_end(outage: Outage, controls: Controls, ends_at_ms: int) -> int:
-    """Where an open auction's end (`ends_at_ms`, UTC ms) moves for an outage; the same end where nothing moves it.
+    """The end (UTC ms) of an open auction after an outage: `ends_at_ms` itself where the outage does not move it.
 
-    It moves by what exceeds the outage's `allowed_ms`, within the cap of the soft close. Only the time since the
-    opening counts, no time of a pause, which moves the end by itself, and no time that was made up for before.
+    The end moves by the length of the outage beyond its `allowed_ms`, within the cap of the soft close. Time before
+    the opening does not count, nor time in a pause (which moves the end by itself) or in an earlier outage.
     """
     if outage.from_ms >= ends_at_ms:
         return ends_at_ms
@@ -62,7 +63,7 @@ def made_up_end(outage: Outage, controls: Controls, ends_at_ms: int) -> int:
 
 
 def _length_outside(from_ms: int, to_ms: int, spans: list[tuple[int, int]]) -> int:
-    """How much of [from, to) lies in none of the spans, which may overlap."""
+    """The length (ms) of the part of [from_ms, to_ms) that lies in none of the spans; spans may overlap."""
     length_ms = 0
     for starts_ms, ends_ms in [*sorted(spans), (to_ms, to_ms)]:
         length_ms += max(min(starts_ms, to_ms) - from_ms, 0)

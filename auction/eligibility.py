@@ -1,7 +1,7 @@
-"""Who may bid (BID-6): what can be said of a bidder without looking at anybody else's bid.
+"""The eligibility rules (BID-6) decide whether an author may bid, from the day's rules and the author's account.
 
-Author facts are those of the first sight and stand in the log; nothing is looked up here. What an operator has barred
-since is a control, not an author fact.
+The facts about the account come from the log, as of its first sight on the day; nothing is looked up here. Bans by an
+operator are not checked here: they are `controls`.
 """
 
 import msgspec
@@ -10,16 +10,16 @@ from messages.base import Refusal, Rules
 
 
 class AuthorFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What was known of an author when he was first seen on this day: it holds for the day."""
+    """The facts about an author's account at its first sight on a day, valid for that day; None where unknown."""
 
     created_at_ms: int | None
     followers: int | None
 
 
 def ineligible(rules: Rules, bidder_id: int, facts: AuthorFacts, posted_at_ms: int) -> Refusal | None:
-    """Why the author of a post made at `posted_at_ms` may not bid, or None.
+    """The reason why the author of a post made at `posted_at_ms` (UTC ms) may not bid, or None.
 
-    What is not known is not held against anybody: nobody is refused because a look-up failed.
+    An unknown fact refuses nobody, since the look-up of the account may have failed.
     """
     if bidder_id in rules.barred_ids:
         return Refusal.NOT_ELIGIBLE

@@ -1,7 +1,7 @@
-"""The fold: the verdict on every bid, given the bids in the order of their posts, and the controls.
+"""The fold computes the verdict on every bid from the controls and the bids in the order of their post ids.
 
-`fold` is the plain definition of an auction's result, and the oracle of `standings`, which reaches the same one bid
-after the other. It reads no clock and writes no log; when things happen is decided in `day`.
+`fold` is the plain definition of an auction's result. `standings` computes the same result incrementally, and tests
+compare the two. Nothing here reads a clock or writes the log; `day` decides when something happens.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,8 @@ from messages.x_ids import posted_at_ms
 
 
 class Bid(msgspec.Struct, array_like=True, gc=False):
-    """What is fixed about a reply. `flaw` is why it can never lead, whatever others do; it may then have no amount."""
+    """A bid as read from its reply. `flaw` is the reason why it can never lead, whatever other bids do; a bid with a
+    flaw may have no amount."""
 
     post_id: int
     bidder_id: int
@@ -26,7 +27,7 @@ class Bid(msgspec.Struct, array_like=True, gc=False):
 
 
 class Lead(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One accepted bid of the chain of leaders, the end as it stood after it (UTC ms), and what the next bid needs."""
+    """An entry of the lead history: an accepted bid, the end after it (UTC ms), and the minimum of the next bid."""
 
     bid: Bid
     ends_at_ms: int
@@ -34,7 +35,8 @@ class Lead(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is true of a bid in a fold. `required_wei` is set where money was the reason."""
+    """The verdict on a bid: accepted if `refusal` is None. `required_wei` is the least amount that would have led, set
+    where the amount was too low."""
 
     bid: Bid
     refusal: Refusal | None
@@ -42,7 +44,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def fold(rules: Rules, controls: Controls, bids: Iterable[Bid]) -> list[Verdict]:
-    """The verdict on every bid, in canonical order: the plain definition of an auction's result."""
+    """The verdicts on all bids, in the order of their post ids: the plain definition of an auction's result."""
     in_order = sorted(bids, key=lambda bid: bid.post_id)
     own_posts: dict[int, list[int]] = {}
     for bid in in_order:
@@ -58,7 +60,7 @@ def fold(rules: Rules, controls: Controls, bids: Iterable[Bid]) -> list[Verdict]
 
 
 def judge(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid, own_posts: list[int]) -> Verdict:
-    """The verdict on a bid that comes next after `leader`, by a bidder who has made `own_posts` (sorted ids)."""
+    """The verdict on a bid while `leader` leads. `own_posts` are the ids of the same bidder's posts, ascending."""
     if bid.withdrawn:
         return Verdict(bid, Refusal.WITHDRAWN)
     if controls.invalidated and bid.post_id in controls.invalidated:
@@ -91,7 +93,7 @@ def judge(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid, own_p
 
 
 def is_held(rules: Rules, controls: Controls, bid: Bid) -> bool:
-    """Whether the bid waits for an operator: by his order, or for an amount that is not plausible (BID-7)."""
+    """Whether the bid waits for an operator's release: it was held by order, or is above `hold_above_wei` (BID-7)."""
     if bid.post_id in controls.held:
         return True
     if not rules.hold_above_wei or bid.amount_wei is None or bid.amount_wei <= rules.hold_above_wei:
@@ -100,17 +102,18 @@ def is_held(rules: Rules, controls: Controls, bid: Bid) -> bool:
 
 
 def effective_end(controls: Controls, leader: Lead | None) -> int:
-    """The one definition of the end (exclusive, UTC ms): as last extended, never before what was published."""
+    """The end (exclusive, UTC ms) while `leader` leads: as last extended, never before the published end. All code that
+    needs the end calls this function."""
     return max(leader.ends_at_ms, controls.ends_at_ms) if leader else controls.ends_at_ms
 
 
 def lead_after(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid) -> Lead:
-    """What an accepted bid adds to the chain behind `leader`."""
+    """The next entry of the lead history: `bid`, accepted after `leader`."""
     return Lead(bid, end_after(rules, controls, leader, bid), minimum_bid(rules, bid.amount_wei))
 
 
 def end_after(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid) -> int:
-    """The end (UTC ms) once `bid` leads: moved only when the leader changes, never past the cap (LIFE-5)."""
+    """The end (UTC ms) once `bid` leads: only a change of leader extends it, and never past the cap (LIFE-5)."""
     ends_at_ms = effective_end(controls, leader)
     if controls.frozen or (leader and leader.bid.bidder_id == bid.bidder_id):
         return ends_at_ms

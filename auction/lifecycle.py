@@ -1,6 +1,6 @@
-"""The life of a day: one table of legal transitions and its validator (LIFE-3).
+"""The phases of a day: a table of legal transitions and its validator (LIFE-3).
 
-When a transition is due is decided in `day`; what became of the day is its outcome, not a phase.
+`day` decides when a transition is due. Sold, unsold and void are outcomes of a completed day, not phases.
 """
 
 from messages.base import Phase
@@ -14,7 +14,7 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 
 
 class IllegalTransition(Exception):
-    """The day cannot go there from where it stands."""
+    """Raised where no transition leads from the day's phase, `current`, to the phase `wanted`."""
 
     def __init__(self, current: Phase, wanted: Phase) -> None:
         super().__init__(f"a day that is {current} cannot become {wanted}")
@@ -22,7 +22,7 @@ class IllegalTransition(Exception):
 
 
 def advance(current: Phase, wanted: Phase) -> bool:
-    """True if the day moves, False if it is there already (a repetition is a no-op). Raises IllegalTransition."""
+    """Whether the day changes its phase: False if it is in the wanted phase already. Raises IllegalTransition."""
     if wanted is current:
         return False
     if wanted not in TRANSITIONS[current]:

@@ -1,25 +1,37 @@
-"""What operators order: from a command to the event that says so, and from the event to the controls.
+"""What operators order: one table with a row an order, and what an order makes of the day that it comes to.
 
-An order that changes nothing (a repetition, or one that comes too late) has no event. What it does to the standing is
-found by folding again.
+HTTP and the command line take from the table which orders there are, what each needs, and when one may be given. The
+auction and the scheduler, which execute orders, take from it whether one still has something to change. An order that
+changes nothing (a repetition, or one that comes too late) has no event. What it does to the standing is found by
+folding again.
+
+A new order touches four files: here a row, and a case of `take_order`; its command in `messages/commands`, its event in
+`messages/events`; and `controls`, where what it means for a bid is kept. For one that the house executes, the fourth is
+`actors/scheduler/actor`. Only one that the house also keeps and passes on to its auctions, as a ban, needs more: both
+of these, and `actors/scheduler/house_state`.
 """
 
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 from auction.controls import Controls
 from auction.downtime_policy import HOUSE, made_up_end
-from messages.base import Phase
+from messages.base import Message, Outcome, Phase, Refusal
 from messages.commands import (
     BarBidder,
     ExtendAuction,
     HoldBid,
     InvalidateBid,
     MakeUpFor,
+    NameResult,
     OperatorCommand,
+    Order,
     PauseAuction,
     ReleaseBid,
     ResumeAuction,
+    SkipDay,
     UnbarBidder,
+    VoidAuction,
 )
 from messages.events import (
     AuctionEvent,
@@ -31,74 +43,251 @@ from messages.events import (
     BidInvalidated,
     BidReleased,
     EndExtended,
+    ResultNamed,
 )
 from messages.x_ids import first_id_at
 
+WHY_CHARACTERS = 500
 
-def has_effect(command: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int) -> bool:
-    """Whether the order still has something to change. `ends_at_ms` is the effective end (UTC ms)."""
-    if phase is Phase.COMPLETED:
+# The moments of a day in which an order may come: its phases, and these two.
+TO_COME, PAUSED = "TO_COME", "PAUSED"
+
+# In which moments an order is refused, each with what is said of the auction.
+_OVER = {Phase.COMPLETED: "is over: nothing changes its result any more"}
+UNLESS_TO_COME = dict.fromkeys((*Phase, PAUSED), "has begun: it can be voided, but not skipped") | _OVER
+UNLESS_BEGUN = {TO_COME: "has not begun: a day to come can only be skipped"} | _OVER
+UNLESS_OPEN = UNLESS_BEGUN | {
+    Phase.PENDING: "is not open yet",
+    Phase.PROCESSING: "has closed: its end is final",
+}
+UNLESS_PROCESSING = UNLESS_BEGUN | dict.fromkeys(
+    (Phase.PENDING, Phase.ACTIVE, PAUSED), "has not closed: there is no result to name yet"
+)
+
+
+class Argument(NamedTuple):
+    """What an order needs: the field of its command, a whole number from 1 on, and its name on the command line."""
+
+    field: str
+    metavar: str
+    help: str
+    most: int = (1 << 63) - 1
+
+
+POST = Argument("post_id", "POST", "the id of the post that bid")
+BIDDER = Argument("bidder_id", "BIDDER", "the id of the bidder's account")
+DAY = Argument("day", "DAY", "the day's number", 9_999)
+END = Argument("ends_at_ms", "DURATION", "how far to move the end, such as '10 min'")
+
+
+class OrderKind(NamedTuple):
+    """One row of the table. `changes` and `adds` are asked with the order, the controls and the effective end (UTC ms);
+    `changes_house` with the order, the bars that the house knows, and the numbers of the days to come."""
+
+    command: type[Order]
+    summary: str  # what --help says of it
+    example: str  # of its arguments on the command line
+    refused: Mapping[str, str]  # the moments in which it may not be given; a bidder is barred at any time
+    event: type[Any] | None = None  # what it makes; None where whoever executes it finds that out
+    argument: Argument | None = None
+    changes: Callable[[Any, Controls, int], bool] = lambda *_: True  # whether it is news to an auction, if not refused
+    changes_house: Callable[[Any, Collection[BarBidder], Collection[int]], bool] | None = None  # None: not the house's
+    idle: Mapping[str, str] = {}  # the moments in which it is accepted without effect, and what people are told
+    fixed: Mapping[str, Any] = {}  # the fields of the command that nobody chooses
+    adds: Callable[[Any, Controls, int], dict[str, int]] = lambda *_: {}  # the event's fields that the order lacks
+    takes_out: bool = False  # whether a bid that has led may count no more
+
+    @property
+    def is_for_house(self) -> bool:
+        """Whether the order goes to the house's queue, and not to an auction's."""
+        return self.changes_house is not None
+
+    def why_not(self, auction_id: str, moment: str) -> str | None:
+        """Why the order may not be given in this moment of the auction's day, in one sentence; None where it may."""
+        return f"{auction_id} {self.refused[moment]}" if moment in self.refused else None
+
+
+ORDERS = {
+    "pause": OrderKind(
+        PauseAuction,
+        "refuse bids from now on; the end moves by the pause",
+        "--why 'X shows no replies'",
+        UNLESS_OPEN,
+        AuctionPaused,
+        changes=lambda order, _, end_ms: order.said_at_ms < end_ms,
+        idle={PAUSED: "it is paused already: nothing will change"},
+        adds=lambda order, controls, _: {"from_ms": max(order.said_at_ms, controls.opened_at_ms)},
+        takes_out=True,
+    ),
+    "resume": OrderKind(
+        ResumeAuction,
+        "let bids count again after a pause",
+        "--why 'X is back'",
+        UNLESS_OPEN | {Phase.ACTIVE: "is not paused"},
+        AuctionResumed,
+        # What an operator has paused is his to resume.
+        changes=lambda order, controls, _: order.by != HOUSE or controls.pauses[-1].by_house,
+        adds=lambda order, controls, end_ms: {
+            "until_ms": (until_ms := max(order.said_at_ms, controls.pauses[-1].from_ms)),
+            "ends_at_ms": end_ms + until_ms - controls.pauses[-1].from_ms,
+        },
+    ),
+    "extend": OrderKind(
+        ExtendAuction,
+        "move the end of the auction",
+        "'10 min' --why 'X was slow for everybody'",
+        UNLESS_OPEN,
+        EndExtended,
+        END,
+        changes=lambda order, _, end_ms: order.ends_at_ms > end_ms,
+        # Bids that stood before it in its batch may have moved the end since; that takes nothing back.
+        adds=lambda order, _, end_ms: {"ends_at_ms": max(order.ends_at_ms, end_ms), "by_post_id": 0},
+    ),
+    "void": OrderKind(VoidAuction, "end the day without a winner", "--why 'the lot was sold elsewhere'", UNLESS_BEGUN),
+    "name-result": OrderKind(
+        NameResult,
+        "name the result of an overdue close as it stands",
+        "--why 'X search is down for good, the stream was whole'",
+        UNLESS_PROCESSING,
+    ),
+    "invalidate": OrderKind(
+        InvalidateBid,
+        "take a bid out",
+        "1801234567890123456 --why 'same wallet as the artist' --dry-run",
+        UNLESS_BEGUN,
+        BidInvalidated,
+        POST,
+        changes=lambda order, controls, _: order.post_id not in controls.invalidated,
+        takes_out=True,
+    ),
+    "hold": OrderKind(
+        HoldBid,
+        "keep a bid from leading",
+        "1801234567890123456 --why 'asks whether that is meant'",
+        UNLESS_BEGUN,
+        BidHeld,
+        POST,
+        changes=lambda order, controls, _: order.post_id not in controls.held,
+        takes_out=True,
+    ),
+    "release": OrderKind(
+        ReleaseBid,
+        "let a held bid count",
+        "1801234567890123456 --why 'the bidder has confirmed it'",
+        UNLESS_BEGUN,
+        BidReleased,
+        POST,
+        changes=lambda order, controls, _: order.post_id not in controls.released,
+    ),
+    "ban": OrderKind(
+        BarBidder,
+        "refuse what a bidder posts from now on",
+        "42 --why 'did not pay on two days'",
+        {},
+        BidderBarred,
+        BIDDER,
+        changes=lambda order, controls, _: not controls.barred(order.bidder_id, order.from_ms),
+        changes_house=lambda order, bars, _: all(bar.bidder_id != order.bidder_id for bar in bars),
+        fixed={"reason": Refusal.BANNED},
+        takes_out=True,
+    ),
+    "unban": OrderKind(
+        UnbarBidder,
+        "let what a bidder posts from now on count again",
+        "42 --why 'has paid'",
+        {},
+        BidderUnbarred,
+        BIDDER,
+        changes=lambda order, controls, _: bool(controls.barred(order.bidder_id, order.from_ms)),
+        # As an auction sees it: a bar that begins later is not lifted.
+        changes_house=lambda order, bars, _: any(
+            bar.bidder_id == order.bidder_id and bar.from_ms <= order.from_ms for bar in bars
+        ),
+    ),
+    "skip": OrderKind(
+        SkipDay,
+        "do not hold a day to come",
+        "17 --why 'public holiday'",
+        UNLESS_TO_COME,
+        argument=DAY,
+        changes_house=lambda order, _, to_come: order.day in to_come,
+    ),
+}
+# Never an operator's: the house's own order to its auctions.
+MAKE_UP = OrderKind(
+    MakeUpFor,
+    "the end moves by an outage",
+    "",
+    UNLESS_OPEN,
+    EndExtended,
+    changes=lambda order, controls, end_ms: made_up_end(order.outage, controls, end_ms) > end_ms,
+    adds=lambda order, controls, end_ms: {"ends_at_ms": made_up_end(order.outage, controls, end_ms), "by_post_id": 0},
+)
+KIND_OF: dict[type[OperatorCommand], OrderKind] = {kind.command: kind for kind in (*ORDERS.values(), MAKE_UP)}
+TAKING_OUT = tuple(kind.command for kind in ORDERS.values() if kind.takes_out)
+_ORDERED_BY = {kind.event: kind.command for kind in ORDERS.values() if kind.event}
+
+
+def moment_of(phase: str, paused: bool) -> str:
+    """The moment of a day in this phase."""
+    return PAUSED if paused and phase == Phase.ACTIVE else phase
+
+
+def moment_in(view: Mapping[str, str]) -> str:
+    """The same from the day's view in the store, which is empty before the day begins. By the time that an order is
+    read from its queue, the day may have gone on."""
+    return moment_of(view.get("phase", TO_COME), bool(view.get("paused")))
+
+
+def has_effect(order: OperatorCommand, controls: Controls, phase: Phase, ends_at_ms: int) -> bool:
+    """Whether the order changes an auction that has begun. `ends_at_ms` is the effective end (UTC ms)."""
+    kind, moment = KIND_OF.get(type(order)), moment_of(phase, controls.paused)
+    if kind is None or phase is Phase.COMPLETED or order.message_id in controls.pausing:
         return False
-    is_active = phase is Phase.ACTIVE and command.message_id not in controls.pausing
-    match command:
-        case PauseAuction():
-            return is_active and not controls.paused and command.said_at_ms < ends_at_ms
-        case ResumeAuction():
-            # What an operator has paused is his to resume.
-            return is_active and controls.paused and (command.by != HOUSE or controls.pauses[-1].by_house)
-        case ExtendAuction():
-            return is_active and command.ends_at_ms > ends_at_ms
-        case MakeUpFor():
-            return is_active and made_up_end(command.outage, controls, ends_at_ms) > ends_at_ms
-        case InvalidateBid():
-            return command.post_id not in controls.invalidated
-        case HoldBid():
-            return command.post_id not in controls.held
-        case ReleaseBid():
-            return command.post_id not in controls.released
-        case BarBidder():
-            return not controls.barred(command.bidder_id, command.from_ms)
-        case UnbarBidder():
-            return controls.barred(command.bidder_id, command.from_ms) is not None
-        case _:
-            return False
+    return moment not in kind.refused and moment not in kind.idle and kind.changes(order, controls, ends_at_ms)
 
 
-def order_event(command: OperatorCommand, controls: Controls, ends_at_ms: int, now_ms: int) -> AuctionEvent:
-    """The event that an order makes that was news, as of now (UTC ms).
+def changes_house(order: OperatorCommand, bars: Collection[BarBidder], to_come: Collection[int]) -> bool:
+    """Whether the order changes what the house knows: who is barred, and the numbers of the days to come."""
+    kind = KIND_OF.get(type(order))
+    return bool(kind and kind.changes_house and kind.changes_house(order, bars, to_come))
 
-    Bids that stood before it in its batch may have moved the end since; that takes nothing back.
-    """
-    said: dict[str, Any] = {
-        "message_id": f"ordered:{command.message_id}",
-        "correlation_id": command.message_id,
-        "at_ms": now_ms,
-        "by": command.by,
-        "why": command.why,
-    }
-    match command:
-        case PauseAuction():
-            return AuctionPaused(**said, from_ms=max(command.said_at_ms, controls.opened_at_ms))
-        case ResumeAuction():
-            until_ms = max(command.said_at_ms, controls.pauses[-1].from_ms)
-            moved_ms = until_ms - controls.pauses[-1].from_ms
-            return AuctionResumed(**said, until_ms=until_ms, ends_at_ms=ends_at_ms + moved_ms)
-        case ExtendAuction():
-            return EndExtended(**said, ends_at_ms=max(command.ends_at_ms, ends_at_ms), by_post_id=0)
-        case MakeUpFor():
-            moved_ms = made_up_end(command.outage, controls, ends_at_ms)
-            return EndExtended(**said, ends_at_ms=moved_ms, by_post_id=0, outage=command.outage)
-        case InvalidateBid():
-            return BidInvalidated(**said, post_id=command.post_id)
-        case HoldBid():
-            return BidHeld(**said, post_id=command.post_id)
-        case ReleaseBid():
-            return BidReleased(**said, post_id=command.post_id)
-        case BarBidder():
-            return BidderBarred(**said, bidder_id=command.bidder_id, from_ms=command.from_ms, reason=command.reason)
-        case UnbarBidder():
-            return BidderUnbarred(**said, bidder_id=command.bidder_id, from_ms=command.from_ms)
-    raise ValueError(f"{type(command).__name__} is no order to an open day")
+
+def order_event(order: OperatorCommand, controls: Controls, ends_at_ms: int, now_ms: int) -> AuctionEvent:
+    """The event that an order makes that was news, as of now (UTC ms)."""
+    return event_of(order, now_ms, **KIND_OF[type(order)].adds(order, controls, ends_at_ms))
+
+
+def event_of(order: OperatorCommand, now_ms: int, **added: int) -> AuctionEvent:
+    """The event that says what was ordered, and what was `added` to it."""
+    kind = KIND_OF[type(order)].event
+    assert kind is not None, f"what comes of {type(order).__name__} does not follow from the order alone"
+    ids = {"message_id": f"ordered:{order.message_id}", "correlation_id": order.message_id}
+    event: AuctionEvent = kind(**_common(order, kind) | ids | added, at_ms=now_ms)
+    return event
+
+
+def order_of(event: AuctionEvent) -> Order | None:
+    """The order that the event answers, or None where there was none."""
+    kind, said_at_ms = _ORDERED_BY.get(type(event)), event.at_ms
+    match event:
+        case AuctionPaused():
+            said_at_ms = event.from_ms
+        case AuctionResumed():
+            said_at_ms = event.until_ms
+        case EndExtended():
+            kind = MakeUpFor if event.outage else ExtendAuction if event.by else None
+        case ResultNamed() if event.by:
+            kind = VoidAuction if event.outcome is Outcome.VOID else NameResult
+    if kind is None:
+        return None
+    return kind(**_common(event, kind) | {"message_id": event.correlation_id, "said_at_ms": said_at_ms})
+
+
+def _common(message: Message, kind: type[Message]) -> dict[str, Any]:
+    """What a message and one of another kind both say."""
+    names = set(message.__struct_fields__) & set(kind.__struct_fields__) - {"message_id", "correlation_id"}
+    return {name: getattr(message, name) for name in names}
 
 
 def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int | None:

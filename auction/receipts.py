@@ -1,8 +1,8 @@
-"""The receipt of a bid: what is true of it, and the words for that. One vocabulary for the API, a reply on X, the
-overlay and the host (BID-10).
+"""A receipt tells a bidder the verdict on a bid, as data and in words: the same words in the API, in a reply on X, on
+the stage and from the host (BID-10).
 
-A receipt is made from a day's standing, or from an event and what was last heard of the day (`notices`). The words of
-the reasons are `messages.refusals`; what else is posted is `posts`.
+A receipt is made from a day's standing or, by `actors/announcer/notices`, from an event. `messages.refusals` has the
+words of the refusals, `wording/posts` the other posts.
 """
 
 from datetime import UTC, datetime
@@ -21,12 +21,12 @@ from messages.x_ids import posted_at_ms
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What is true of a bid, and what the next one needs.
+    """The verdict on a bid, and what the next bid needs.
 
-    `leading` is leads now or, once the receipt is final, has won. `final` says that nothing can change it any more: the
-    result is named. `required_wei` is what this bid needed, where money was the reason; `minimum_wei` what the next one
-    needs, and `ends_at_ms` (UTC) when bidding ends, None before that is known. `injected` says that a test has made the
-    bid up.
+    `leading` means that the bid leads now or, once the receipt is final, has won. `final` means that the result is
+    named and nothing can change the receipt any more. `required_wei` is the least amount that would have led, where the
+    bid was too low. `minimum_wei`, the least amount of the next bid, and `ends_at_ms` (UTC), when bidding ends, are
+    None while unknown. `injected` means that a test has made the bid up.
     """
 
     auction_id: str
@@ -45,7 +45,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def receipt_of(day: DayRecord, verdict: Verdict) -> Receipt:
-    """The receipt of a bid of this day, as of now."""
+    """The receipt of a bid, from the day's current standing."""
     bid, standings, result = verdict.bid, day.standings, day.result
     if result:
         leads = result.winner is not None and result.winner.post_id == bid.post_id
@@ -84,7 +84,7 @@ def accepted(event: BidAccepted, auction_id: str) -> Receipt:
 
 
 def refused(event: BidRefused, auction_id: str, minimum_wei: Wei | None, ends_at_ms: int | None) -> Receipt:
-    """The receipt of a reply that was just refused, and what the next bid needs."""
+    """The receipt of a reply that was just refused; `minimum_wei` and `ends_at_ms` are those of the day now."""
     return Receipt(
         auction_id=auction_id,
         post_id=event.post_id,
@@ -101,7 +101,7 @@ def refused(event: BidRefused, auction_id: str, minimum_wei: Wei | None, ends_at
 
 
 def receipt_words(receipt: Receipt, time_zone: str, now_ms: int | None = None) -> str:
-    """The whole receipt: the verdict and, while bids still count, what the next one needs and until when (`moment`)."""
+    """The receipt in words: the verdict and, until the receipt is final, the least next bid and the end (`moment`)."""
     words = [verdict_words(receipt, "Your test bid" if receipt.injected else "Your bid")]
     if not receipt.final:
         if receipt.minimum_wei is not None:
@@ -112,7 +112,7 @@ def receipt_words(receipt: Receipt, time_zone: str, now_ms: int | None = None) -
 
 
 def receipt_json(receipt: Receipt, time_zone: str) -> dict[str, Any]:
-    """The receipt as the API shows it, its words included: ids and wei as strings, each amount also to be shown."""
+    """The receipt as JSON for the API: ids and wei as decimal strings, each amount also in ETH, and the words."""
     shown: dict[str, Any] = {
         "auction_id": receipt.auction_id,
         "post_id": str(receipt.post_id),
@@ -135,7 +135,7 @@ def receipt_json(receipt: Receipt, time_zone: str) -> dict[str, Any]:
 
 
 def verdict_words(receipt: Receipt, whose: str = "Your bid") -> str:
-    """The verdict in one sentence; `whose` begins it ("Your bid", "@ada's bid")."""
+    """The verdict in one sentence, which begins with `whose` ("Your bid", "@ada's bid")."""
     bid = whose if receipt.amount_wei is None else f"{whose} of {format_eth(receipt.amount_wei)}"
     if receipt.verdict == "refused":
         why = REFUSED_BECAUSE[receipt.reason] if receipt.reason else "the standing has changed"
@@ -147,24 +147,24 @@ def verdict_words(receipt: Receipt, whose: str = "Your bid") -> str:
 
 
 def next_words(minimum_wei: Wei) -> str:
-    """What the next bid needs."""
+    """The sentence that names the least amount of the next bid."""
     return f"The next bid needs {format_eth(minimum_wei)}."
 
 
 def moment(at_ms: int, time_zone: str, now_ms: int | None) -> str:
-    """A time as bidders are told it `now_ms`: with its date where that is another day or, with None, not known."""
+    """The local time `at_ms` as written for bidders at `now_ms`; with its date if `now_ms` is None or another day."""
     if now_ms is not None and local_date(now_ms, time_zone) == local_date(at_ms, time_zone):
         return local_time(at_ms, time_zone)
     return f"{local_time(at_ms, time_zone)} on {local_date(at_ms, time_zone)}"
 
 
 def local_time(at_ms: int, time_zone: str) -> str:
-    """A time of day as bidders are told it, such as "16:00:00 EST"."""
+    """The local time of day as written for bidders, such as "16:00:00 EST"."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
     return f"{at:%H:%M:%S %Z}"
 
 
 def local_date(at_ms: int, time_zone: str) -> str:
-    """A date as bidders are told it, such as "Mon 1 Mar"."""
+    """The local date as written for bidders, such as "Mon 1 Mar"."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
     return f"{at:%a} {at.day} {at:%b}"

@@ -1,6 +1,6 @@
-"""From a reply to a bid, and from a bid's verdict to what is told about it.
+"""Turns a reply into a bid, and the verdict on a bid into the event that the log records.
 
-What a reply is worth by itself is found here; how bids stand to each other is `standings`.
+A bid is read here from its reply alone; `standings` compares bids with each other.
 """
 
 from collections.abc import Container
@@ -14,8 +14,8 @@ from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, Leader
 from messages.x_ids import posted_at_ms
 
-# No flaws of a bid: what these say depends on the other bids or on the end, and a later fold may say otherwise.
-_PASSING = frozenset(
+# Refusals that depend on other bids, on controls or on the end. They are no flaws: a later fold may decide otherwise.
+_NOT_FLAWS = frozenset(
     {
         Refusal.BEFORE_OPEN,
         Refusal.AFTER_CLOSE,
@@ -27,7 +27,7 @@ _PASSING = frozenset(
         Refusal.INVALIDATED,
         Refusal.PAUSED,
         Refusal.BANNED,
-        Refusal.NOT_ELIGIBLE,  # also by a bar, which can be lifted; where it is a flaw, the event says so
+        Refusal.NOT_ELIGIBLE,  # also the reason of some bans, which can be lifted; as a flaw it stands in `event.flaw`
         Refusal.RATE_LIMITED,
         Refusal.HELD,
     }
@@ -35,9 +35,9 @@ _PASSING = frozenset(
 
 
 def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None, facts: AuthorFacts) -> Bid:
-    """What is fixed about the reply: its amount, or the first reason why it can never lead.
+    """The bid that a reply makes: with its amount, or with the first reason why it can never lead.
 
-    Without rules (the day is not prepared) nothing can be read, and nothing can lead either.
+    Without rules (the day is not prepared) the text is not read: the bid has neither amount nor flaw.
     """
     if rules is None:
         return Bid(reply.post_id, reply.author_id, reply.author_handle, None, None)
@@ -47,7 +47,7 @@ def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None
 def bid_of(
     reply: PlaceBid, amount: Wei | Refusal, rules: Rules, auction_post_id: int | None, facts: AuthorFacts
 ) -> Bid:
-    """As `read_reply`, once its text was read."""
+    """The bid that a reply makes when `read_bid` has read its text as `amount`; otherwise like `read_reply`."""
     post_id, bidder_id, handle = reply.post_id, reply.author_id, reply.author_handle
     if amount is Refusal.NO_HASHTAG:
         return Bid(post_id, bidder_id, handle, None, amount)
@@ -58,22 +58,22 @@ def bid_of(
 
 
 def recall(event: BidAccepted | BidRefused) -> Bid:
-    """The bid as it was read when it was decided: the log's word, whatever a later version would read."""
+    """The bid as it was read when it was decided, from its event: a later version might read the text differently."""
     flaw = None
     if isinstance(event, BidRefused):
-        flaw = event.flaw or (event.reason if event.reason not in _PASSING else None)
+        flaw = event.flaw or (event.reason if event.reason not in _NOT_FLAWS else None)
     return Bid(event.post_id, event.bidder_id, event.bidder_handle, event.amount_wei, flaw)
 
 
 def verdict_event(
     reply: PlaceBid, verdict: Verdict, standings: Standings | None, now_ms: int
 ) -> BidAccepted | BidRefused:
-    """What the log says of a reply, as of now (UTC ms). Minimum and end are those after the whole batch."""
-    # A day has many thousands of these: putting the common fields together first would cost as much again.
+    """The event that records the verdict on a reply at `now_ms` (UTC), with minimum and end after the whole batch."""
+    # Both events are written out, for speed: collecting the common fields first would double the cost.
     bid = verdict.bid
     if verdict.refusal is None:
-        assert standings is not None, "nothing is accepted before the auction has opened"
-        assert bid.amount_wei is not None, "nothing leads without an amount"
+        assert standings is not None, "no bid is accepted before the auction has opened"
+        assert bid.amount_wei is not None, "no bid leads without an amount"
         return BidAccepted(
             message_id=reply.message_id,
             correlation_id=reply.correlation_id,
@@ -109,14 +109,14 @@ def verdict_event(
         amount_wei=bid.amount_wei,
         reason=verdict.refusal,
         required_wei=verdict.required_wei,
-        flaw=None if bid.flaw is verdict.refusal and bid.flaw not in _PASSING else bid.flaw,
+        flaw=None if bid.flaw is verdict.refusal and bid.flaw not in _NOT_FLAWS else bid.flaw,
     )
 
 
 def leader_of(lead: Lead, injected: Container[int]) -> Leader:
-    """The lead as it is told; `injected` are the posts that tests have made up."""
+    """The lead as events carry it; `injected` are the ids of posts that tests have made up."""
     bid = lead.bid
-    assert bid.amount_wei is not None, "nothing leads without an amount"
+    assert bid.amount_wei is not None, "no bid leads without an amount"
     return Leader(
         post_id=bid.post_id,
         bidder_id=bid.bidder_id,

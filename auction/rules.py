@@ -1,6 +1,6 @@
-"""What a bid must reach, and the fingerprint of a day's rules.
+"""Computes the minimum bid under a day's rules, and the hash that identifies these rules.
 
-The rules themselves are `messages.base.Rules`; who leads and why is `standings`.
+The rules themselves are `messages.base.Rules`; `standings` computes who leads.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import msgspec
 from messages.base import Rules, Wei
 from messages.codec import to_json
 
-# The version of the rules that days to come are held under: 2 since bids bind at the end.
+# The version of the rules for days prepared from now on. Since version 2 bids bind at the end.
 RULES_VERSION = 2
 
 
@@ -26,7 +26,7 @@ def minimum_bid(rules: Rules, leading_wei: int | None) -> Wei:
 
 
 def rules_hash(rules: Rules) -> str:
-    """SHA-256, in hex, of the rules as JSON with sorted keys: anyone can compute it from what is published (LIFE-7)."""
+    """SHA-256, in hex, of the rules as JSON with sorted keys: anyone can compute it from published rules (LIFE-7)."""
     return hashlib.sha256(msgspec.json.format(_sorted_json(rules), indent=-1)).hexdigest()
 
 

@@ -1,8 +1,7 @@
-"""Segments: bids that a standing has not needed for long, packed away so that they cost next to nothing.
+"""Segments hold the older bids of a day in packed form, so that they take little memory and no room in checkpoints.
 
-A segment is sealed once and never changed; when a fold has to go back behind its last bid, it is opened again. Where
-segments are kept is not decided here: one that was read from somewhere may be left there, and opened whenever it is
-looked into.
+A segment is packed once and never changed. All of it is unpacked only when a fold goes back before the segment's last
+bid. The caller decides where the bytes are kept: in memory, or in the store, from which each use fetches them.
 """
 
 import hashlib
@@ -16,13 +15,14 @@ import msgspec
 from auction.fold import Bid, Lead
 from messages.codec import UnreadableMessage, pack, unpack
 
-# Small enough that those not packed away yet make no large checkpoint, and that unpacking one is no matter.
+# Small enough that the bids not packed yet make no large checkpoint, and that unpacking one segment is quick.
 BIDS_A_SEGMENT = 8_192
 
 
 class Columns(msgspec.Struct, array_like=True):
-    """What a segment holds: its post ids, ascending, whose posts they are, and the ids of those that led, as 64-bit
-    integers of the machine; the leads of the chain of leaders among them, and all bids, packed."""
+    """The content of a segment. `ids` (of its posts, ascending), `bidders` (of these posts) and `leaders` (ids of the
+    posts that led) are 64-bit integers of the machine; `leads` (the segment's part of the lead history) and `bids` are
+    packed."""
 
     ids: bytes
     bidders: bytes
@@ -32,7 +32,7 @@ class Columns(msgspec.Struct, array_like=True):
 
 
 class Packed:
-    """A segment's bytes, and its bids and leads one by one, for who wants a few of them."""
+    """A segment's bytes, split into single packed bids and leads, of which a reader can unpack a few."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -47,10 +47,11 @@ class Packed:
 
 
 class Opened:
-    """A segment's columns, and where the rest of it is got from."""
+    """A segment's unpacked columns, and the function `packed`, which returns its packed bids and leads."""
 
     def __init__(self, data: bytes, packed: Callable[[], Packed] | None = None) -> None:
-        """From what `sealed` packed; it is kept here unless `packed` gives it back. Raises UnreadableMessage."""
+        """Unpacks the columns of `data`, the bytes of a segment. `data` is kept in memory unless `packed` is given,
+        which fetches them again. Raises UnreadableMessage."""
         columns = unpack(data, Columns)
         self.digest = hashlib.sha256(data).digest()
         self.ids, self.bidders = array("q", columns.ids), array("q", columns.bidders)
@@ -61,11 +62,11 @@ class Opened:
 
 
 class Segment:
-    """Bids in the order of their posts. Whether one is known or has led, or whose it is, costs a look at a column; the
-    rest stays packed."""
+    """A segment: bids in the order of their post ids. Whether a post is in it, who made the post and whether its bid
+    led is read from the columns; the bids themselves stay packed."""
 
     def __init__(self, opened: Opened, fetch: Callable[[], Opened] | None = None) -> None:
-        """With `fetch`, it is not kept open here, but opened by that whenever it is looked into."""
+        """With `fetch`, the columns are not kept in memory: each use calls `fetch` for them."""
         self.digest, self.first_id, self.last_id = opened.digest, opened.ids[0], opened.ids[-1]
         self.accepted, self._found = len(opened.leaders), len(opened.ids)
         self._open = fetch or (lambda: opened)
@@ -78,16 +79,16 @@ class Segment:
 
     @property
     def data(self) -> bytes:
-        """What `sealed` packed."""
+        """The bytes of the segment, as `sealed` packed them."""
         return self._open().packed().data
 
     @property
     def leaders(self) -> Sequence[int]:
-        """The posts of the bids within that have led, in order."""
+        """The ids of the segment's posts whose bids have led, ascending."""
         return self._open().leaders if self.accepted else ()
 
     def has_led(self, post_id: int) -> bool:
-        """Whether this bid has led."""
+        """Whether the bid of this post has led."""
         return self.accepted > 0 and _place(self._open().leaders, post_id) is not None
 
     def posts(self, from_id: int, to_id: int) -> Iterator[tuple[int, int]]:
@@ -108,21 +109,21 @@ class Segment:
             place += 1
 
     def leads(self) -> list[Lead]:
-        """The part of the chain of leaders that lies within."""
+        """The segment's part of the lead history."""
         return unpack(unpack(self.data, Columns).leads, list[Lead])
 
     def bids(self) -> list[Bid]:
-        """The bids as they were when they were sealed."""
+        """All bids of the segment, as they were when it was packed."""
         return unpack(unpack(self.data, Columns).bids, list[Bid])
 
     def bid(self, post_id: int) -> Bid | None:
-        """One of them, without unpacking the others."""
+        """The bid of this post, unpacked without the others; None where the segment has no such post."""
         opened = self._open()
         place = _place(opened.ids, post_id)
         return None if place is None else unpack(bytes(opened.packed().bids[place]), Bid)
 
     def last_lead(self, before_id: int) -> Lead | None:
-        """The last lead of the chain within that is earlier than this post."""
+        """The segment's last lead whose post id is below `before_id`, or None."""
         if not self.accepted:
             return None
         opened = self._open()
@@ -131,7 +132,7 @@ class Segment:
 
 
 def sealed(bids: Sequence[Bid], leads: Sequence[Lead]) -> Segment:
-    """The segment of these bids, which stand in the order of their posts, and of those of them that led."""
+    """Packs these bids, given in the order of their post ids, and their leads into a segment."""
     ids, bidders = array("q", [bid.post_id for bid in bids]), array("q", [bid.bidder_id for bid in bids])
     leaders = array("q", [lead.bid.post_id for lead in leads])
     columns = Columns(ids.tobytes(), bidders.tobytes(), leaders.tobytes(), pack(leads), pack(bids))

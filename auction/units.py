@@ -1,6 +1,6 @@
-"""Durations and percentages as people write them: "5 min" and milliseconds, "5 %" and basis points.
+"""Reads and writes durations ("5 min" for milliseconds) and percentages ("5 %" for basis points).
 
-Only what comes out exactly is read; nothing is rounded. Amounts of money are `money`'s.
+Nothing is rounded: a text that does not give a whole number is refused. Amounts of ETH are in `messages.money`.
 """
 
 import re
@@ -11,7 +11,7 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
 _MS_OF = {"ms": 1, "s": SECOND_MS, "min": MINUTE_MS, "h": HOUR_MS, "day": DAY_MS, "days": DAY_MS}
-# Twelve digits either side are far beyond every bound and keep a hostile number cheap.
+# At most twelve digits on each side of the point: beyond every bound, and a hostile text stays cheap to read.
 _NUMBER = r"([0-9]{1,12})(?:\.([0-9]{1,12}))?"
 _DURATION = re.compile(_NUMBER + r" ?([a-z]{1,4})")
 _PERCENTAGE = re.compile(_NUMBER + r" ?%")
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> int:
 def format_duration(duration_ms: int) -> str:
     """The duration in the largest unit that fits evenly; `parse_duration` reads the same milliseconds."""
     for unit, unit_ms in (("days", DAY_MS), ("h", HOUR_MS), ("min", MINUTE_MS), ("s", SECOND_MS)):
-        # A single day reads better as 24 h, and no duration at all best in seconds.
+        # One day is written as 24 h, and a duration of 0 as 0 s.
         if duration_ms % unit_ms == 0 and (duration_ms > DAY_MS if unit == "days" else duration_ms or unit == "s"):
             return f"{duration_ms // unit_ms} {unit}"
     return f"{duration_ms} ms"
@@ -49,7 +49,7 @@ def format_percentage(basis_points: int) -> str:
 
 
 def _exactly(whole: str, fraction: str | None, factor: int, otherwise: str) -> int:
-    """`whole.fraction` times `factor`, in integers."""
+    """The number `whole.fraction` times `factor`, as an integer. Raises ValueError(`otherwise`) where it is none."""
     digits = fraction or ""
     value, rest = divmod(int(whole + digits) * factor, int(10 ** len(digits)))
     if rest:

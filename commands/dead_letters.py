@@ -18,8 +18,8 @@ from rich.text import Text
 from actors.twitter.dead_letters import HopelessLetter, destination, discard_order
 from adapters.redis.keys import Keys
 from adapters.redis.queue import START, DeadLetter, Queue
-from api.orders import WHY_CHARACTERS
 from auction.downtime_policy import HOUSE
+from auction.orders import WHY_CHARACTERS
 from auction.wording.lines import one_line, utc
 from commands.common import CommandError, add_config, house_ms, settings_of
 from commands.store import store_of

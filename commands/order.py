@@ -1,7 +1,5 @@
-"""What operators order: pause, resume, extend, void, skip, name-result, invalidate, hold, release, ban, unban.
-
-An order is journaled with the name of the token that gave it and with the reason (--why). --dry-run shows what it would
-change, from the log, and orders nothing.
+"""An operator's order is journaled with the name of the token that gave it and with the reason (--why). --dry-run shows
+what it would change, from the log, and orders nothing.
 """
 
 import argparse
@@ -10,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from auction.orders import END, ORDERS, moment_in
 from auction.units import parse_duration
 from commands.common import CommandError, add_config, add_operator, ask, bounded, house_ms, settings_of, token_of
 from settings import Settings
@@ -19,37 +18,15 @@ if TYPE_CHECKING:
 
     from adapters.redis.keys import Keys
 
-EXAMPLES = {
-    "pause": "--why 'X shows no replies'",
-    "resume": "--why 'X is back'",
-    "extend": "'10 min' --why 'X was slow for everybody'",
-    "void": "--why 'the lot was sold elsewhere'",
-    "skip": "17 --why 'public holiday'",
-    "name-result": "--why 'X search is down for good, the stream was whole'",
-    "invalidate": "1801234567890123456 --why 'same wallet as the artist' --dry-run",
-    "hold": "1801234567890123456 --why 'asks whether that is meant'",
-    "release": "1801234567890123456 --why 'the bidder has confirmed it'",
-    "ban": "42 --why 'did not pay on two days'",
-    "unban": "42 --why 'has paid'",
-}
-POST = ("invalidate", "hold", "release")
-BIDDER = ("ban", "unban")
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    name = str(parser.get_default("command"))
+    kind = ORDERS[str(parser.get_default("command"))]
     add_config(parser)
     add_operator(parser)
-    an_id = bounded(int, 1, 2**63 - 1)
-    if name in POST:
-        parser.add_argument("post_id", type=an_id, metavar="POST", help="the id of the post that bid")
-    elif name in BIDDER:
-        parser.add_argument("bidder_id", type=an_id, metavar="BIDDER", help="the id of the bidder's account")
-    elif name == "skip":
-        parser.add_argument("day", type=bounded(int, 1, 9_999), metavar="DAY", help="the day's number")
-    elif name == "extend":
-        parser.add_argument("by", metavar="DURATION", help="how far to move the end, such as '10 min'")
-    if name not in (*BIDDER, "skip"):
+    if (needs := kind.argument) is not None:
+        form = str if needs is END else bounded(int, 1, needs.most)
+        parser.add_argument(needs.field, type=form, metavar=needs.metavar, help=needs.help)
+    if not kind.is_for_house:
         parser.add_argument("--auction", metavar="ID", help="the auction (default: the one on stage)")
     parser.add_argument("--dry-run", action="store_true", help="show what it would change, order nothing")
     parser.add_argument("--why", required=True, metavar="TEXT", help="the reason, as it will stand in the log")
@@ -59,15 +36,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, dict(os.environ))
     fields: dict[str, Any] = {"why": args.why}
-    for name in ("post_id", "bidder_id", "day"):
-        if (value := getattr(args, name, None)) is not None:
-            fields[name] = value
+    if (needs := ORDERS[args.command].argument) is not None:
+        given = getattr(args, needs.field)
+        fields[needs.field] = _duration(given) + _end_of(settings, args.auction) if needs is END else given
     if getattr(args, "auction", None):
         fields["auction_id"] = args.auction
-    if args.command == "extend":
-        by_ms = _duration(args.by)
-        fields["ends_at_ms"] = _end_of(settings, args.auction) + by_ms
-    if getattr(args, "dry_run", False):
+    if args.dry_run:
         return _dry_run(settings, args, fields)
     code, answer = ask(settings, "POST", f"/operator/{args.command}", fields, token_of(settings, args.operator))
     if args.json:
@@ -142,14 +116,13 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
 
 def _skipped(client: "redis.Redis", keys: "Keys", day: int, as_json: bool) -> str:
     """What skipping the day would do. Raises CommandError where it could not be skipped."""
-    from api.orders import why_not
-
     planned = {each["window"]["day"]: each for each in json.loads(client.get(keys.config) or "[]")}
     if day not in planned:
         raise CommandError(f"this marathon has no day {day}")
     auction_id, title = planned[day]["auction_id"], planned[day]["lot"]["title"]
     stored: Any = client.hgetall(keys.day(day))
-    if reason := why_not("skip", auction_id, {name.decode(): value.decode() for name, value in stored.items()}):
+    moment = moment_in({name.decode(): value.decode() for name, value in stored.items()})
+    if reason := ORDERS["skip"].why_not(auction_id, moment):
         raise CommandError(reason)
     told = f"day {day} would not be held, and {title} would come again behind day {max(planned)}"
     return json.dumps({"auction_id": auction_id, "events": [told]}) if as_json else f"{auction_id}: {told}"

@@ -10,7 +10,7 @@ import msgspec
 from adapters.http.private import read_command
 from adapters.http.views import Refused
 from api.injection import injected
-from api.orders import AUCTION_ORDERS, HOUSE_ORDERS
+from auction.orders import ORDERS
 from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
 from commands.compressed import LEAST_FURTHER
 from commands.report import UNCOUNTED
@@ -117,7 +117,7 @@ class Post(Section, frozen=True, kw_only=True):
 class Order(Section, frozen=True, kw_only=True):
     """What an operator orders of the step's day, and a part of what he is told: why not, or that nothing changes."""
 
-    name: Annotated[str, forms.choice(*AUCTION_ORDERS, *HOUSE_ORDERS)]
+    name: Annotated[str, forms.choice(*ORDERS)]
     why: Annotated[str, _TEXT] = "the scenario wants it"
     post: Annotated[str, _NAME] = ""
     of: Annotated[int | None, forms.whole(1, 9)] = None  # a day; where it is left out, the step's

@@ -18,7 +18,7 @@ from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
 from adapters.wall_clock import wall_clock_ms
-from api.orders import AUCTION_ORDERS
+from auction.orders import DAY, ORDERS
 from auction.units import format_duration
 from commands.common import CommandError, ask, token_of
 from commands.follow import Follower
@@ -207,9 +207,10 @@ class Player(Follower):
 
     def _order(self, step: Step, order: Order) -> None:
         fields: dict[str, Any] = {"why": order.why}
-        if order.name in AUCTION_ORDERS:
+        kind = ORDERS[order.name]
+        if not kind.is_for_house:
             fields["auction_id"] = self._days[order.of or step.day].auction_id
-        if order.name == "skip":
+        if kind.argument is DAY:
             fields["day"] = order.of or step.day
         if order.post:
             fields["post_id"] = int(self._named[order.post])

@@ -1,6 +1,6 @@
-"""A TOML file and the environment, read into frozen sections, with every fault told at once.
+"""Reads a TOML file and environment variables into frozen sections and reports every fault at once.
 
-It knows how values are written, and no setting by name: those are in `settings.py`.
+The package knows how values are written, but no setting by name; `settings.py` has the settings.
 """
 
 from config.forms import Form, ListOf, Secret, Section

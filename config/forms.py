@@ -1,4 +1,4 @@
-"""How values are written in a configuration file, and what they are when read: one `Form` for each kind.
+"""The forms in which values are written in a configuration file and read from it: one `Form` for each kind of value.
 
 A section's field carries its form as `Annotated[type, form]`; `reading` and `writing` walk the fields.
 """
@@ -29,11 +29,12 @@ class Section(
     forbid_unknown_fields=True,
     rename=lambda attribute: re.sub(r"_(ms|wei|basis_points)$", "", attribute),
 ):
-    """A table of the file. An attribute names its unit; its key does not, for the value there carries it."""
+    """A table of the file. An attribute's name ends with its unit (`soft_close_ms`); its key in the file does not,
+    since the value there has the unit (`soft_close = "5 min"`)."""
 
 
 class Secret:
-    """A credential: it shows itself only to who calls `reveal()`, never in a log, a report or a traceback."""
+    """A credential. Only `reveal()` returns its text; in a log, a report or a traceback it shows as ***."""
 
     __slots__ = ("_text",)
 
@@ -41,7 +42,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The credential itself, to be handed on and not kept."""
+        """The text of the credential, which the caller should pass on and not keep."""
         return self._text
 
     def __repr__(self) -> str:
@@ -60,8 +61,8 @@ class Secret:
 class Form(NamedTuple):
     """One way to write a value.
 
-    `read` takes a value of the TOML type `toml`; its ValueErrors end a sentence ("is not …"). `write` gives
-    the TOML back. `what` completes "must be …". Only where `shown` may a fault quote the value.
+    `read` converts a value of the TOML type `toml`; the text of its ValueError follows the name of the setting ("is not
+    …"). `write` converts back to TOML. `what` completes "must be …". A fault quotes the value only if `shown`.
     """
 
     toml: type
@@ -72,7 +73,7 @@ class Form(NamedTuple):
 
 
 class ListOf(NamedTuple):
-    """A list of tables, each of them a section."""
+    """The form of a list of tables, each of which is read as `section`."""
 
     section: type[Section]
 
@@ -83,7 +84,7 @@ def quoted(value: object) -> str:
 
 
 def bounded(read: Callable[[Any], N], write: Callable[[N], str], least: object, most: object) -> Callable[[Any], N]:
-    """`read`, refusing what is beyond the bounds and saying which."""
+    """A function like `read` that refuses values outside `least` and `most`; these are written as in the file."""
     lowest, highest = read(least), read(most)
 
     def read_bounded(value: Any) -> N:
@@ -103,7 +104,7 @@ def whole(least: int, most: int) -> Form:
 
 
 def text(pattern: str, what: str) -> Form:
-    """A printable text that matches the pattern as a whole."""
+    """A printable text that matches the whole pattern; `what` describes the text in faults."""
 
     def read(value: str) -> str:
         if not re.fullmatch(pattern, value) or not value.isprintable():
@@ -125,7 +126,7 @@ def choice(*words: str) -> Form:
 
 
 def url(*schemes: str) -> Form:
-    """An address, or an empty text for none. A password or a key in it is refused and never quoted."""
+    """A URL with one of the schemes, or an empty text for none. A password or a key in it is refused, never quoted."""
     what = f"empty or an address beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}"
 
     def read(value: str) -> str:
@@ -138,7 +139,7 @@ def url(*schemes: str) -> Form:
             usable = False
         if not usable or not re.fullmatch(r"[!-~]{1,500}", value):
             raise ValueError(f"is not {what}")
-        # What hosted services put into addresses: a long run of letters and digits is a key, not a folder.
+        # Hosted services put keys into addresses: a long run of letters and digits is taken for a key, not a folder.
         where = "" if parts.scheme == "unix" else parts.path + parts.query
         if (
             re.search(r"(?=[A-Za-z_-]*[0-9])[\w-]{24,}", where)
@@ -175,7 +176,7 @@ def _read_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):
-        # People write the city alone, or all in lower case.
+        # People may write the city alone, or the zone in lower case.
         zones = sorted(available_timezones())
         known = {zone.rpartition("/")[2].lower(): zone for zone in zones} | {zone.lower(): zone for zone in zones}
         near = difflib.get_close_matches(value.lower().replace(" ", "_"), known, n=1)
@@ -233,5 +234,5 @@ FOLDER = Form(str, "the path of a folder, in quotes", _read_folder, quoted)
 HOST = text(r"[A-Za-z0-9.:_-]{1,253}", "a host name or an address")
 PORT = whole(0, 65535)
 CREDENTIAL = Form(Secret, "a secret", _read_credential, repr, shown=False)
-# Named tokens, `alice=…`, one a line or with commas between.
+# Named tokens such as `alice=…`, separated by line breaks, spaces or commas.
 TOKENS = Form(Secret, "named secrets", _read_tokens, _write_tokens, False)

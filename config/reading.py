@@ -1,7 +1,8 @@
-"""From a TOML document and the environment to sections, collecting every fault on the way and raising none.
+"""Reads a TOML document and environment variables into sections; it collects every fault and raises none.
 
-A variable overrides a key by its path, `AUCTION_MANAGER__MARATHON__DAYS=2`; its value is TOML or bare text.
-Secrets come from the environment alone, `AUCTION_MANAGER_X_BEARER_TOKEN` or, naming a file, `…_FILE`.
+A variable named after a key's path overrides that key (`AUCTION_MANAGER__MARATHON__DAYS=2`); its value is TOML or bare
+text. A secret comes only from the environment: from a variable (`AUCTION_MANAGER_X_BEARER_TOKEN`), or from the file
+that a variable names (`AUCTION_MANAGER_X_BEARER_TOKEN_FILE`).
 """
 
 import difflib
@@ -24,13 +25,13 @@ S = TypeVar("S", bound=Section)
 
 
 class _FromEnvironment(str):
-    """The text of a variable: TOML or bare, to be seen when the type that is wanted is known."""
+    """The text of a variable. Whether it is TOML or bare text is decided once the wanted type is known."""
 
     __slots__ = ()
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The document. Raises ValueError, with the end of a sentence, where there is none to be read."""
+    """The document in a TOML file. Raises ValueError where it cannot be read; the text follows the path ("is …")."""
     text = _text_of(path)
     try:
         return tomllib.loads(text)
@@ -55,7 +56,7 @@ def _text_of(path: Path) -> str:
 
 
 def fields_of(kind: type[Section], path: str = "") -> Iterator[tuple[str, msgspec.structs.FieldInfo, Any]]:
-    """The fields of a section: path, field, and its Form, its ListOf or, where it is a section, its type."""
+    """The fields of a section: for each its path, the field, and its Form, its ListOf or its type of section."""
     hints = get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
         hint = hints[field.name]
@@ -68,7 +69,8 @@ def join(path: str, key: str) -> str:
 
 
 class Reading:
-    """One reading of a configuration. `faults` are all that was found, one line each, the path first."""
+    """One reading of a configuration. `faults` are all faults found, one line each, which begins with the path; `given`
+    are the paths of the settings that were set."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.faults: list[str] = []
@@ -79,13 +81,13 @@ class Reading:
         self._known: dict[str, object] = {}
 
     def fault(self, path: str, says: str) -> None:
-        """Note what is wrong with the setting at `path`."""
+        """Records a fault of the setting at `path`."""
         origin = f" (from {self._origins[path]})" if path in self._origins else ""
         self.faults.append(f"{path}: {says}{origin}")
         self._faulty.add(path)
 
     def sound(self, *paths: str) -> bool:
-        """Whether nothing was wrong with these settings, or in them, so that they may be compared."""
+        """Whether these settings, and all settings inside them, were read without a fault, so that they may be used."""
         return not any(
             path == faulty or path.startswith(f"{faulty}.") or faulty.startswith((f"{path}.", f"{path}["))
             for path in paths
@@ -93,7 +95,7 @@ class Reading:
         )
 
     def read(self, kind: type[S], document: dict[str, Any]) -> S:
-        """The whole configuration. Only when there are no faults is everything in it what its type says."""
+        """The whole configuration. Its values have the types that it declares only if there are no `faults`."""
         self._known = dict(_leaves(kind, ""))
         self._overlay(document)
         self._look_for_near_misses()
@@ -113,7 +115,8 @@ class Reading:
                 self.fault(_shown(path), "unknown setting")
 
     def _look_for_near_misses(self) -> None:
-        """A variable that is nearly ours would be ignored in silence; others of the prefix may be anyone's."""
+        """Records a fault for each variable that is nearly named like a setting, since it would be ignored silently.
+        Other variables with our prefix may belong to other programs."""
         ours = {path.replace(".", "_").upper(): path for path in self._known}
         secrets = {name: path for name, path in ours.items() if _is_secret(self._known[path])}
         secrets |= {f"{name}_FILE": path for name, path in secrets.items()}
@@ -148,7 +151,7 @@ class Reading:
         if isinstance(form, Form) and _is_secret(form):
             if key in table:
                 name = SECRET + path.replace(".", "_").upper()
-                self.fault(path, f"is a secret and never stands here; set {name} or {name}_FILE")
+                self.fault(path, f"is a secret, which can only be set by {name} or {name}_FILE")
             return self._secret(path, field, form)
         if key not in table:
             if field.required:
@@ -182,7 +185,7 @@ class Reading:
     def _secret(self, path: str, field: msgspec.structs.FieldInfo, form: Form) -> Any:
         name = SECRET + path.replace(".", "_").upper()
         file_name = f"{name}_FILE"
-        # An empty variable is what compose files make of one that is not set.
+        # Compose files pass on an unset variable as an empty one.
         value, file = self._environ.get(name), self._environ.get(file_name)
         self._origins.setdefault(path, file_name if file else name)
         if value and file:
@@ -214,7 +217,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def _toml_value(raw: object, wanted: type) -> object:
-    """The value as the file would have given it; TOML's dates and times become text, as forms read it."""
+    """The value as the file gives it, or would give it where it comes from a variable; dates and times as text."""
     if isinstance(raw, _FromEnvironment):
         try:
             document = tomllib.loads(f"value = {raw}")
@@ -226,7 +229,7 @@ def _toml_value(raw: object, wanted: type) -> object:
 
 
 def _shown(value: object) -> str:
-    """The value on one line. What is long is not quoted: it might be a credential in the wrong place."""
+    """The value on one line, for a fault. A long value is not quoted: it may be a credential in the wrong place."""
     if isinstance(value, dict | list):
         return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, int) and abs(value) > 10**30:

@@ -1,4 +1,4 @@
-"""From sections back to TOML, secrets masked: what is effective, in a form that can be read again."""
+"""Writes sections back as TOML with masked secrets: the effective configuration, in a form that can be read again."""
 
 from config.forms import Form, ListOf, Secret, Section
 from config.reading import fields_of

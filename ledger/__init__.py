@@ -1,3 +1,3 @@
-"""The log as bytes: an entry, the hash chain of each writer, the export file. It knows no store: what proves a
-result runs alone.
+"""The log as bytes: its entries, the hash chain of each writer, the export file. The package needs no store, so that a
+result can be verified anywhere.
 """

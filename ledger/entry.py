@@ -1,6 +1,6 @@
-"""An entry of the log: what one commit of one writer has added, and the error for a log that is not what was written.
+"""An entry of the log holds the events of one commit of one writer; `LogDamaged` is the error for an altered log.
 
-`adapters/redis/log` and `export` read entries; `hash_chain` says whether they follow from each other.
+`adapters/redis/log` and `export` read entries; `hash_chain` checks that each follows from the one before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ from messages.events import AnyEvent
 
 
 class LogDamaged(Exception):
-    """The log lacks events that it must have, or holds what was never written. Trying again cannot help."""
+    """Raised where the log lacks events or holds bytes that were never written. Trying again cannot help."""
 
-    exit_code = 1  # refused, and not given up: a process manager is not to start it again
+    exit_code = 1  # "refused", not "gave up" (70): a process manager must not start the process again
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the log is damaged: {what}; `auction-manager repair` says what can be done")
@@ -22,9 +22,9 @@ class LogDamaged(Exception):
 
 @dataclass(frozen=True)
 class LogEntry:
-    """What one commit of one writer has added: `count` events, numbered from `first_seq` in the marathon and
-    from `first_writer_sequence` in the writer's own chain, both from 1 on. `chain` is the chain's hash after
-    it.
+    """An entry: the `count` events of one commit of one writer. They are numbered from `first_seq` on in the log and
+    from `first_writer_sequence` on among the writer's own events; both numbers begin at 1. `chain_hash` is the hash of
+    the writer's chain after this entry, `data` the packed events.
     """
 
     first_seq: int
@@ -33,7 +33,7 @@ class LogEntry:
     first_writer_sequence: int
     chain_hash: str
     data: bytes
-    decoded: Sequence[AnyEvent] | None = None  # where they are at hand
+    decoded: Sequence[AnyEvent] | None = None  # the events, where the caller has them already
 
     @property
     def last_seq(self) -> int:
@@ -41,7 +41,7 @@ class LogEntry:
 
     @cached_property
     def kinds(self) -> frozenset[type]:
-        """Of which types its events are. Raises LogDamaged."""
+        """The types of the entry's events. Raises LogDamaged."""
         return frozenset(map(type, self.events()))
 
     def events(self) -> Sequence[AnyEvent]:
@@ -58,6 +58,6 @@ class LogEntry:
             raise LogDamaged(f"the events from seq {self.first_seq} on cannot be read: {fault}") from fault
 
     def events_after(self, seq: int) -> Iterator[tuple[int, AnyEvent]]:
-        """The events behind `seq`, each with its own seq. Raises LogDamaged."""
+        """The entry's events after `seq`, each with its own seq. Raises LogDamaged."""
         known = max(0, seq + 1 - self.first_seq)
         return enumerate(self.events()[known:], self.first_seq + known)

@@ -1,8 +1,8 @@
-"""A log as a file: what `log --export` writes and `audit --file` reads, with no server between them.
+"""The export is a log as a file: `log --export` writes it, and `audit --file` reads it without a server.
 
-A stream of MessagePack records: what it is, then each entry with its bytes as they are stored, then where the chains
-end, and a checksum of all before. Whether the chains hold is `hash_chain`'s to say; here only what is no such file at
-all is told, and at which byte.
+An export is a stream of MessagePack records: a title, each entry with its bytes as they are stored, and last the ends
+of the hash chains with a checksum of all records before. This module finds faults of the format only and names their
+byte; `hash_chain` verifies the chains.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 
 class DamagedExport(ValueError):
-    """Not an export, or not whole; the text says where."""
+    """Raised for a file that is no export or is incomplete; the text says where."""
 
 
 class Title(msgspec.Struct, frozen=True, array_like=True):
-    """The first record. `auction_id` is empty where the entries are those of every writer."""
+    """The first record of an export. `auction_id` is empty where the export holds the entries of every writer."""
 
     kind: str
     version: int
@@ -50,8 +50,8 @@ class _End(msgspec.Struct, frozen=True):
 
 @dataclass
 class Export:
-    """A file that is being read. Once its entries are read to their end, `heads` says where the chains must end, and
-    `is_whole` whether everything is as it was written: chains do not hold the numbers of the log.
+    """An export that is being read. After the last of its entries, `heads` holds the ends of the hash chains, and
+    `is_whole` says whether the checksum fits. The checksum covers the seqs of the log too, which the chains do not.
     """
 
     title: Title
@@ -61,7 +61,7 @@ class Export:
 
 
 def write_export(file: BinaryIO, marathon_id: str, auction_id: str, entries: Iterable[LogEntry]) -> int:
-    """Writes these entries of the marathon's log, all of them or all of one auction; how many events they hold."""
+    """Writes entries of the marathon's log, those of all writers or of one auction; returns their number of events."""
     heads, events, digest = dict[str, tuple[int, str]](), 0, hashlib.sha256()
 
     def write(record: object) -> None:
@@ -79,7 +79,7 @@ def write_export(file: BinaryIO, marathon_id: str, auction_id: str, entries: Ite
 
 
 def read_export(file: BinaryIO) -> Export:
-    """Begins to read. Raises DamagedExport, and so does reading the entries."""
+    """Begins to read an export. Raises DamagedExport, as does reading its entries."""
     unpacker = msgpack.Unpacker(file, max_buffer_size=LONGEST_RECORD)
     record = _next(unpacker)
     title = _convert(record, Title, "record 1")

@@ -1,6 +1,7 @@
 """The hash chain of each writer: each entry of the log carries a hash of the entry before it and of its own bytes.
 
-It says whether a log is what was written, and where not. It reads no store and no file: entries are handed in.
+This module verifies that a log is as it was written and finds the first difference. It reads no store and no file: the
+caller passes the entries.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from ledger.entry import LogDamaged, LogEntry
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a writer's chain ends: how many events it has, and its hash."""
+    """The end of a writer's hash chain: the number of the writer's events, and the last hash."""
 
     sequence: int
     chain_hash: str
@@ -30,7 +31,7 @@ def next_hash(chain_hash: str, data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first place where the log is not what was written."""
+    """The first place where a log differs from what was written."""
 
     seq: int
     writer: str
@@ -40,8 +41,9 @@ class Difference:
 def verify_chain(
     entries: Iterable[LogEntry], heads: Mapping[str, Head] | None = None, every_writer: bool = True
 ) -> Difference | None:
-    """The first difference in a log, read from its beginning, or None. `heads` is where the chains must end; it is
-    asked for once the entries are read. Without `every_writer` there are gaps where others have written.
+    """Verifies a log from its beginning; returns the first difference, or None. `heads` are the ends that the chains
+    must have; they are read after the last entry. `every_writer` is False for the entries of one writer, whose seqs
+    have gaps.
     """
     ends: dict[str, Head] = {}
     seq = 0
@@ -71,4 +73,4 @@ def _difference(entry: LogEntry, seq: int, end: Head, every_writer: bool) -> str
         held = len(entry.events())
     except LogDamaged as fault:
         return f"its events cannot be read: {fault.__cause__}"
-    return "" if held == entry.count else f"it holds {held} events and is counted as {entry.count}"
+    return "" if held == entry.count else f"the entry holds {held} events, but its count is {entry.count}"

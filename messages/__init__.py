@@ -1,4 +1,4 @@
-"""What is said: every command and event that crosses an actor, the log or a wire, and their bytes.
+"""Messages: every command, event and hint between actors, in the log or on a wire, and their encoding.
 
-Nothing here decides anything, and nothing here imports the rest of the project.
+The package decides nothing and imports no other package of the project.
 """

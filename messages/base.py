@@ -1,6 +1,6 @@
-"""The base of all messages, and the values that they share: money, lots, the rules of a day.
+"""The base classes of all messages, and the values that messages share: amounts, lots, the rules of a day.
 
-It says nothing about how messages travel (`codec`) or what follows from them (`auction/`).
+`codec` turns messages into bytes; `auction/` decides what follows from them.
 """
 
 from enum import StrEnum
@@ -10,17 +10,18 @@ from msgspec import UNSET, UnsetType
 
 
 class Wei(int):
-    """An amount in wei. On every wire a decimal string: MessagePack integers end at 18.4 ETH, JavaScript's at 2^53."""
+    """An amount in wei. On every wire it is a decimal string: integers of MessagePack end at 18.4 ETH, those of
+    JavaScript at 2^53."""
 
     __slots__ = ()
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
-    """What all messages carry; the class name is the tag on the wire.
+    """The base of commands and events; the class name is the tag on the wire.
 
-    `message_id` is made where the message enters (`tweet:<id>`, `chain:<tx>:<log index>`) and is what makes a
-    repetition recognisable. `correlation_id` names the message that started the chain of causes; empty means itself.
-    Messages hold values only, never each other in a circle: the garbage collector need not walk through them.
+    `message_id` is made where the message enters the system (`tweet:<id>`, `chain:<tx>:<log index>`), so that a
+    repeated message is recognised. `correlation_id` is the id of the message that is the first cause of this one; empty
+    means itself. Messages never refer to each other in a circle, so the garbage collector need not track them.
     """
 
     message_id: str
@@ -28,24 +29,24 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
 
 
 class Command(Message, frozen=True, kw_only=True):
-    """An order to one addressee, in the imperative; it may be refused."""
+    """A command asks one addressee to do something and may be refused; its class name is an imperative."""
 
 
 class Event(Message, frozen=True, kw_only=True):
-    """A fact that has happened, as a participle; it is never refused and stands in the log for good.
+    """An event is a fact, never refused and kept in the log for good; its class name is a participle.
 
-    `at_ms` is when it was decided, UTC milliseconds.
+    `at_ms` is when the event was decided, UTC milliseconds.
     """
 
     at_ms: int
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """A nudge between actors inside the process: losing one costs a moment, never a fact."""
+    """A hint tells another actor that something may be waiting for it; a lost hint costs a moment, never a fact."""
 
 
 class Lot(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sold on one day. `image` is a file name below the configured image folder, or empty."""
+    """The lot of one day: the token that is sold. `image` is a file name below `lots_dir`, or empty."""
 
     token_id: int
     title: str
@@ -53,7 +54,7 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
-    """From when until when (UTC ms) we, the store or X were down; `allowed_ms` of it cost nothing (LIFE-6)."""
+    """A time (UTC ms) in which this system, the store or X was down; `allowed_ms` of it move no end (LIFE-6)."""
 
     from_ms: int
     to_ms: int
@@ -63,8 +64,8 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of one day, frozen when its auction is prepared. Amounts in wei, durations in ms.
 
-    What came with a later version of the rules is not set in the days that were announced before, so that these are
-    decided, written and hashed as they were.
+    Fields that a later version of the rules has added are unset in days that were announced before, so that those days
+    are decided, written and hashed as they were.
     """
 
     hashtag: str
@@ -77,8 +78,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     close_bound_ms: int
     minimum_account_age_ms: int
     leader_may_rebid: bool = False
-    # A limit of 0 is none. `exempt_ids` are not asked for age and followers; `barred_ids` may never bid (the house,
-    # the artist, a block list).
+    # A limit of 0 means no limit. Accounts in `exempt_ids` need neither age nor followers; accounts in `barred_ids` may
+    # never bid (our own, the artist's, a block list).
     minimum_followers: int = 0
     exempt_ids: tuple[int, ...] = ()
     barred_ids: tuple[int, ...] = ()
@@ -87,22 +88,23 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     hold_above_wei: Wei = Wei(0)
     closing_soon_ms: tuple[int, ...] = ()
     version: int | UnsetType = UNSET
-    runner_up_basis_points: int | UnsetType = UNSET  # of the price that failed: what a runner-up must have bid
+    runner_up_basis_points: int | UnsetType = UNSET  # share of the unpaid price that a runner-up must have bid
 
     @property
     def is_first_version(self) -> bool:
-        """Whether an edit of a leading bid costs a strike too, and whatever is found after the result is called late,
-        replies to other posts too: until version 2."""
+        """Whether these are rules of version 1: an edit of a leading bid costs a strike too, and every reply found
+        after the result is FOUND_TOO_LATE, even one to another post."""
         return self.version is UNSET
 
     @property
     def bids_bind(self) -> bool:
-        """Whether a bid binds from the end on and a lost lead moves the end: since version 2."""
+        """Whether a bid binds from the end on, even if its post is deleted, and a lost lead moves the end: since
+        version 2."""
         return self.version is not UNSET
 
 
 class Phase(StrEnum):
-    """Where a day stands. What became of it (sold, unsold, void) is its outcome, not a phase."""
+    """The phase of a day. Sold, unsold and void are outcomes, not phases."""
 
     PENDING = "PENDING"
     ACTIVE = "ACTIVE"
@@ -111,7 +113,7 @@ class Phase(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a completed day."""
+    """The outcome of a completed day."""
 
     SOLD = "sold"
     UNSOLD = "unsold"
@@ -119,9 +121,9 @@ class Outcome(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a reply is not an accepted bid: a closed set, the same words on every wire and page."""
+    """The reasons for which a reply is refused: a closed set, spelled the same on every wire and page."""
 
-    # What the text is, before anything else is asked.
+    # From the text alone.
     NO_HASHTAG = "NO_HASHTAG"
     RETWEET = "RETWEET"
     NO_AMOUNT = "NO_AMOUNT"
@@ -140,23 +142,23 @@ class Refusal(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
     HIDDEN_CHAR = "HIDDEN_CHAR"
     BIDI_CONTROL = "BIDI_CONTROL"
-    # Where and when it was posted.
+    # From the place and time of the post.
     NOT_A_REPLY = "NOT_A_REPLY"
     WRONG_AUCTION = "WRONG_AUCTION"
     BEFORE_OPEN = "BEFORE_OPEN"
     AFTER_CLOSE = "AFTER_CLOSE"
     FOUND_TOO_LATE = "FOUND_TOO_LATE"
     PAUSED = "PAUSED"
-    # Who posted it.
+    # From the bidder.
     ACCOUNT_TOO_YOUNG = "ACCOUNT_TOO_YOUNG"
     NOT_ELIGIBLE = "NOT_ELIGIBLE"
     BANNED = "BANNED"
     RATE_LIMITED = "RATE_LIMITED"
-    # What it is worth.
+    # From the amount and the leader.
     BELOW_RESERVE = "BELOW_RESERVE"
     BELOW_MINIMUM = "BELOW_MINIMUM"
     ALREADY_LEADING = "ALREADY_LEADING"
     HELD = "HELD"
-    # What became of it.
+    # From what happened to the post or the bid later.
     WITHDRAWN = "WITHDRAWN"
     INVALIDATED = "INVALIDATED"

@@ -1,6 +1,6 @@
-"""Messages to bytes and back: MessagePack inside, JSON outside. The one place that knows either format.
+"""Encodes messages as bytes and decodes them: MessagePack inside the system, JSON outside.
 
-A batch is one MessagePack array of messages. Whatever cannot be read is an `UnreadableMessage`, never another error.
+A batch is one MessagePack array of messages. Decoding raises `UnreadableMessage` and no other error.
 """
 
 import functools
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 class UnreadableMessage(ValueError):
-    """Bytes or fields that are no message of ours; the text says where and why."""
+    """Raised for bytes or fields that are not a valid message; the text says where and why."""
 
 
-# Amounts are the one thing that msgspec cannot write by itself. What is no number has no place on a wire: TypeError.
+# The hook for Wei, the only type in messages that msgspec cannot encode by itself. Any type but int raises TypeError.
 _encode_wei = int.__repr__
 
 
@@ -30,7 +30,7 @@ def _decode_wei(kind: type, value: object) -> object:
     raise _not_wei(value)
 
 
-@functools.lru_cache(maxsize=2**12)  # the bids of a moment name the same few amounts; what is refused is not kept
+@functools.lru_cache(maxsize=2**12)  # bids of one moment name the same few amounts; raised errors are not cached
 def _wei(value: str) -> Wei:
     if value.isascii() and value.isdigit() and len(value) <= 78:
         return Wei(value)
@@ -48,7 +48,7 @@ _events = msgspec.msgpack.Decoder(list[AnyEvent], dec_hook=_decode_wei)
 
 
 def pack_batch(batch: Sequence[Command | Event]) -> bytes:
-    """One packed batch: what an entry of a queue or of the log holds."""
+    """The messages as one packed batch, the content of an entry of a queue or of the log."""
     return _pack(batch)
 
 
@@ -63,7 +63,7 @@ def unpack_events(data: bytes) -> list[AnyEvent]:
 
 
 def pack(value: object) -> bytes:
-    """Any typed value of ours (a checkpoint's state, say) as MessagePack."""
+    """Any typed value, such as a checkpoint's state, as MessagePack."""
     return _pack(value)
 
 
@@ -73,7 +73,7 @@ def unpack(data: bytes, kind: type[T]) -> T:
 
 
 def reader_of(kind: type[T]) -> Callable[[bytes], T]:
-    """Reads what `pack` wrote of this type, as `unpack` does."""
+    """A function that reads a value of this type from bytes, as `unpack` does."""
     return functools.partial(unpack, kind=kind)
 
 
@@ -88,8 +88,8 @@ def from_json(data: bytes, kind: type[T]) -> T:
 
 
 def command_from_fields(fields: dict[str, Any]) -> AuctionCommand:
-    """A command from untyped fields (an injection), strictly checked: a field that it does not know may be a misspelt
-    one, and what does not fit on the wire is refused here and not later. Raises UnreadableMessage.
+    """A command from the untyped fields of an injection. A field that the command does not have is refused, since it
+    may be misspelt, and so is a value that cannot be encoded. Raises UnreadableMessage.
     """
     convert: Callable[[Any], AuctionCommand] = functools.partial(
         msgspec.convert, type=AuctionCommand, dec_hook=_decode_wei
@@ -102,8 +102,8 @@ def command_from_fields(fields: dict[str, Any]) -> AuctionCommand:
 
 
 def _read(read: Callable[[Any], T], data: Any) -> T:
-    # A hook's ValueError is wrapped by msgspec; truncation, foreign tags and wrong types are its own errors. Numbers
-    # beyond 64 bits and halves of surrogate pairs are what fields can hold and MessagePack cannot.
+    # msgspec raises its own errors for truncation, unknown tags and wrong types, and wraps a hook's ValueError. Numbers
+    # beyond 64 bits (OverflowError) and lone surrogates (UnicodeError) fit into fields but not into MessagePack.
     try:
         return read(data)
     except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError) as fault:

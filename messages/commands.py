@@ -1,11 +1,11 @@
-"""Commands: what may enter an auction's input queue, in the order in which it was found.
+"""Commands: the messages in the input queue of an auction or of the scheduler, in the order in which they were found.
 
-Everything that can change an auction's standing is one of these; nothing else is read by its actor.
+Only commands change an auction's standing: its actor reads nothing else.
 """
 
 from messages.base import Command, Lot, Outage, Refusal, Rules
 
-EDITED = "edited"  # the cause of a withdrawal that is no strike: a later version of the post stands in its place
+EDITED = "edited"  # the cause of a withdrawal without a strike: a later version of the post has replaced it
 
 
 class OpenAuction(Command, frozen=True, kw_only=True):
@@ -17,21 +17,21 @@ class OpenAuction(Command, frozen=True, kw_only=True):
     rules: Rules
     opens_at_ms: int
     closes_at_ms: int
-    latest_end_ms: int = 0  # the soft close goes no further; 0: its cap after closes_at_ms
+    latest_end_ms: int = 0  # the latest end that the soft close may set; 0: `closes_at_ms` plus the cap
 
 
 class ConfirmAuctionPost(Command, frozen=True, kw_only=True):
-    """The auction post exists on X; only now can anybody bid. Its time is in its id."""
+    """The auction post exists on X: from its time on, which is in its id, bids can be made."""
 
     post_id: int
 
 
 class PlaceBid(Command, frozen=True, kw_only=True):
-    """A reply seen on X, as it was found. Whether it is a bid is the auction's to decide.
+    """A reply on X, as it was found. The auction decides whether the reply is a bid.
 
     `text` is the whole text (a long post's too), still HTML-escaped as X delivers it. `hashtags` are X's entities,
     or None where the source had none. `author_created_at_ms` is None where the author could not be looked up.
-    `injected` says that X has no such post: a test has made it up.
+    `injected` says that a test has made the post up: X does not have it.
     """
 
     post_id: int
@@ -48,9 +48,9 @@ class PlaceBid(Command, frozen=True, kw_only=True):
 
 
 class WithdrawBid(Command, frozen=True, kw_only=True):
-    """The post is gone (`cause`: deleted, suspended, edited). It may arrive before its post does.
+    """The post of a bid is gone (`cause`: deleted, suspended, edited). This command may arrive before the post itself.
 
-    `missed_at_ms` (UTC ms, X's time) is when X was first seen without it; 0: when the day hears of it.
+    `missed_at_ms` (UTC ms, X's time) is when X was first seen without the post; 0: when the command is decided.
     """
 
     post_id: int
@@ -59,22 +59,22 @@ class WithdrawBid(Command, frozen=True, kw_only=True):
 
 
 class RestoreBid(Command, frozen=True, kw_only=True):
-    """The post is there again, or was never gone: its withdrawal holds no longer."""
+    """The post of a withdrawn bid was found on X again: the withdrawal no longer holds."""
 
     post_id: int
 
 
 class RenameBidder(Command, frozen=True, kw_only=True):
-    """The bidder's account is called `handle` by now, whatever it was called when he bid."""
+    """The bidder's account now has the handle `handle`, whatever it was when the bid was made."""
 
     bidder_id: int
     handle: str
 
 
 class MarkSwept(Command, frozen=True, kw_only=True):
-    """A sweep has proven that every post made before `swept_to_ms` stands in this queue before this mark.
+    """A sweep has proven that every post made before `swept_to_ms` (UTC ms) is in this queue ahead of this mark.
 
-    `looked_again` says that the posts known before were looked up once more: what is gone stands before the mark too.
+    `looked_again` says that known posts were looked up again, too: withdrawals of missing ones are ahead of the mark.
     """
 
     swept_to_ms: int
@@ -82,7 +82,7 @@ class MarkSwept(Command, frozen=True, kw_only=True):
 
 
 class OperatorCommand(Command, frozen=True, kw_only=True):
-    """What an operator orders: who he is (the name of his token), why, and when he said so (UTC ms)."""
+    """An operator's order: `by` is the name of the operator's token, `why` the reason, `said_at_ms` (UTC) the time."""
 
     by: str
     why: str
@@ -90,28 +90,28 @@ class OperatorCommand(Command, frozen=True, kw_only=True):
 
 
 class PauseAuction(OperatorCommand, frozen=True, kw_only=True):
-    """Bids posted from now on are refused, until the auction is resumed; the end moves by the pause."""
+    """Pause the auction: bids posted from now on are refused until it is resumed; the end moves by the pause."""
 
 
 class ResumeAuction(OperatorCommand, frozen=True, kw_only=True):
-    """Bids posted from now on count again."""
+    """Resume the auction: bids posted from now on count again."""
 
 
 class ExtendAuction(OperatorCommand, frozen=True, kw_only=True):
-    """The end is not before `ends_at_ms` (UTC ms), whatever the cap of the soft close says."""
+    """Extend the auction: it ends no earlier than `ends_at_ms` (UTC ms), whatever the cap of the soft close is."""
 
     ends_at_ms: int
 
 
 class MakeUpFor(OperatorCommand, frozen=True, kw_only=True):
-    """An outage is over: the end moves by what it cost (LIFE-6). Never an operator's: the house notices its own, the
-    reconciler tells the house of X's, and the house tells the auctions that were open."""
+    """Make up for an outage that is over: the end moves by the time lost (LIFE-6). No operator gives this order: the
+    scheduler, which notices outages of this system and learns of X's from the reconciler, sends it to open auctions."""
 
     outage: Outage
 
 
 class VoidAuction(OperatorCommand, frozen=True, kw_only=True):
-    """The day ends without a winner."""
+    """End the day without a winner."""
 
 
 class NameResult(OperatorCommand, frozen=True, kw_only=True):
@@ -119,25 +119,25 @@ class NameResult(OperatorCommand, frozen=True, kw_only=True):
 
 
 class InvalidateBid(OperatorCommand, frozen=True, kw_only=True):
-    """The bid does not count."""
+    """Take a bid out: it does not count."""
 
     post_id: int
 
 
 class HoldBid(OperatorCommand, frozen=True, kw_only=True):
-    """The bid does not lead until it is released."""
+    """Hold a bid: it does not lead until it is released."""
 
     post_id: int
 
 
 class ReleaseBid(OperatorCommand, frozen=True, kw_only=True):
-    """A held bid counts, at its own time."""
+    """Release a held bid: it counts, at its own time."""
 
     post_id: int
 
 
 class BarBidder(OperatorCommand, frozen=True, kw_only=True):
-    """What this bidder posted from `from_ms` on does not count (`reason`: BANNED, NOT_ELIGIBLE)."""
+    """Ban a bidder: posts made from `from_ms` (UTC ms) on do not count (`reason`: BANNED or NOT_ELIGIBLE)."""
 
     bidder_id: int
     from_ms: int
@@ -145,21 +145,21 @@ class BarBidder(OperatorCommand, frozen=True, kw_only=True):
 
 
 class UnbarBidder(OperatorCommand, frozen=True, kw_only=True):
-    """What this bidder posts from `from_ms` on counts again."""
+    """Lift a bidder's ban: posts made from `from_ms` (UTC ms) on count again."""
 
     bidder_id: int
     from_ms: int
 
 
 class SkipDay(OperatorCommand, frozen=True, kw_only=True):
-    """The day is not held. To the house's queue; a day that has begun is not skipped any more."""
+    """Skip a day: it is not held. Goes into the scheduler's queue; a day that has begun cannot be skipped."""
 
     day: int
 
 
 class DiscardLetter(OperatorCommand, frozen=True, kw_only=True):
-    """A dead letter was thrown away. To the house's queue, in the step that takes the letter out: it only has to be
-    logged. `size` in bytes."""
+    """Log that an operator has discarded a dead letter of `size` bytes. Put into the scheduler's queue in the step that
+    deletes the letter."""
 
     letter_id: str
     auction_id: str

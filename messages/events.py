@@ -1,17 +1,17 @@
-"""Events: every fact of the log. Amounts in wei, times in UTC milliseconds.
+"""Events: the facts of the log. Amounts in wei, times in UTC milliseconds.
 
-A verdict is true as of its place in the log; what a late find changes about it is told by `StandingsRevised`.
+A verdict is true as of its place in the log; `StandingsRevised` records what a late find changes.
 """
 
 import msgspec
 
 from messages.base import Event, Lot, Outage, Outcome, Refusal, Rules, Wei
 
-# ---- the house: the scheduler's and the operator's chain
+# ---- written by the scheduler
 
 
 class MarathonStarted(Event, frozen=True, kw_only=True):
-    """The marathon exists; `days` is how many auctions it has."""
+    """The marathon has begun; `days` is its number of auctions."""
 
     days: int
 
@@ -33,7 +33,7 @@ class DayVoided(Event, frozen=True, kw_only=True):
 
 
 class DayDelayed(Event, frozen=True, kw_only=True):
-    """The day opens late, and closes later for it."""
+    """The day opens `lost_ms` late and therefore closes later, at `closes_at_ms`."""
 
     auction_id: str
     day: int
@@ -54,7 +54,7 @@ class DayAdded(Event, frozen=True, kw_only=True):
 
 
 class OutageNoticed(Event, frozen=True, kw_only=True):
-    """`what` was down from `from_ms` to `to_ms` (UTC ms). What it moves stands in the auctions' chains."""
+    """`what` was down from `from_ms` to `to_ms`. Each auction whose end moves for the outage logs an `EndExtended`."""
 
     from_ms: int
     to_ms: int
@@ -62,9 +62,9 @@ class OutageNoticed(Event, frozen=True, kw_only=True):
 
 
 class LetterDiscarded(Event, frozen=True, kw_only=True):
-    """An operator has thrown a dead letter away: `size` bytes that came for `auction_id` (empty: nobody knows).
+    """An operator has discarded a dead letter: `size` bytes that came for `auction_id` (empty: unknown).
 
-    They could not be decided because of `error`.
+    `error` is why these bytes could not be decided.
     """
 
     letter_id: str
@@ -76,7 +76,7 @@ class LetterDiscarded(Event, frozen=True, kw_only=True):
 
 
 class MarathonEnded(Event, frozen=True, kw_only=True):
-    """Every day has its outcome: how many of each, and what was bid for all that was sold."""
+    """Every day has its outcome: the number of days sold, unsold and void, and the sum of the winning bids."""
 
     sold: int = 0
     unsold: int = 0
@@ -84,7 +84,7 @@ class MarathonEnded(Event, frozen=True, kw_only=True):
     total_wei: Wei = Wei(0)
 
 
-# ---- an auction's chain
+# ---- written by an auction
 
 
 class AuctionPrepared(Event, frozen=True, kw_only=True):
@@ -110,9 +110,9 @@ class AuctionOpened(Event, frozen=True, kw_only=True):
 
 
 class Observed(Event, frozen=True, kw_only=True):
-    """What was seen of a reply; the two verdicts carry it, so that a replay asks nobody. Post ids carry the time.
+    """A reply as it was seen. Both verdicts carry it, so that a replay needs no look-up; the post id carries the time.
 
-    `injected` says that a test has made the reply up. Logs of before this field do not tell, and stay as they are.
+    `injected` says that a test has made the reply up; logs older than this field do not say so.
     """
 
     post_id: int
@@ -136,10 +136,10 @@ class BidAccepted(Observed, frozen=True, kw_only=True):
 
 
 class BidRefused(Observed, frozen=True, kw_only=True):
-    """The reply is not a leading bid. `required_wei` is None where money was not the reason.
+    """The reply is refused. `required_wei` is the least amount that would have led, where the bid was too low.
 
-    `amount_wei` is None where the text named no amount. `flaw` is what else would keep the bid from ever leading, where
-    another reason came first: a later fold has to know it.
+    `amount_wei` is None where the text named no amount. `flaw` is a further reason why the bid can never lead, which a
+    later fold needs in case `reason` no longer holds.
     """
 
     reason: Refusal
@@ -149,9 +149,9 @@ class BidRefused(Observed, frozen=True, kw_only=True):
 
 
 class BidWithdrawn(Event, frozen=True, kw_only=True):
-    """The post is gone, or was never to be found (`cause`): its bid does not count, unless it `binds`.
+    """The post is gone, or was never found (`cause`): its bid does not count, unless it `binds`.
 
-    `missed_at_ms` (UTC ms) is when it was first missed; 0: when this was decided.
+    `missed_at_ms` is when X was first seen without the post; 0: at `at_ms`.
     """
 
     post_id: int
@@ -167,15 +167,15 @@ class BidRestored(Event, frozen=True, kw_only=True):
 
 
 class BidderRenamed(Event, frozen=True, kw_only=True):
-    """The bidder's account was found to be called `handle`: a result names it so. His bids keep the handle that was
-    seen with them."""
+    """The bidder's account was found to have the handle `handle` now, which a result then names. Bids keep the handle
+    that was seen with them."""
 
     bidder_id: int
     handle: str
 
 
 class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One link of the chain of leaders."""
+    """One entry of the lead history: a bid that led."""
 
     post_id: int
     bidder_id: int
@@ -185,7 +185,7 @@ class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StandingsRevised(Event, frozen=True, kw_only=True):
-    """A late find or a withdrawal has changed who led: the chain of leaders from `from_post_id` on is now `leaders`.
+    """A late find or a withdrawal has changed who led: the lead history from `from_post_id` on is now `leaders`.
 
     `leader` leads now; `minimum_wei` is what the next bid needs.
     """
@@ -197,10 +197,10 @@ class StandingsRevised(Event, frozen=True, kw_only=True):
 
 
 class EndExtended(Event, frozen=True, kw_only=True):
-    """The end has moved and is never taken back, whatever becomes of the bid that moved it.
+    """The end has moved to `ends_at_ms`, for good, whatever happens to the bid that moved it.
 
-    `by_post_id` is the bid that took the lead or, with `lead_lost`, the one that has lost it to no bid; it is 0 where
-    an operator moved the end (`by`, `why`), or the house for an `outage`.
+    `by_post_id` is the bid that took the lead or, with `lead_lost`, the bid that lost it without being outbid. It is 0
+    where an operator moved the end (`by`, `why`), or the system for an `outage`.
     """
 
     ends_at_ms: int
@@ -212,19 +212,19 @@ class EndExtended(Event, frozen=True, kw_only=True):
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the end was moved by something else than a bid that took the lead: bids alone do not explain it."""
+        """Whether something else than a bid that took the lead has moved the end, so that bids do not explain it."""
         return bool(self.by) or self.lead_lost
 
 
 class WatermarkMoved(Event, frozen=True, kw_only=True):
-    """Every post made before `watermark_ms` has been found and decided; `looked_again`: also whether it is gone."""
+    """Every post made before `watermark_ms` was found and decided and, with `looked_again`, rechecked for deletion."""
 
     watermark_ms: int
     looked_again: bool = False
 
 
 class ClosingSoon(Event, frozen=True, kw_only=True):
-    """The end is `left_ms` away, or less: told once for each configured distance."""
+    """The end is at most `left_ms` away: logged once for each configured `closing_soon` time."""
 
     left_ms: int
     ends_at_ms: int
@@ -248,7 +248,7 @@ class AuctionResumed(Event, frozen=True, kw_only=True):
 
 
 class BidInvalidated(Event, frozen=True, kw_only=True):
-    """An operator has taken the bid out."""
+    """An operator has taken the bid out: it does not count."""
 
     post_id: int
     by: str
@@ -272,7 +272,7 @@ class BidReleased(Event, frozen=True, kw_only=True):
 
 
 class BidderBarred(Event, frozen=True, kw_only=True):
-    """What the bidder posted from `from_ms` on does not count."""
+    """The bidder is banned: posts made from `from_ms` on do not count."""
 
     bidder_id: int
     from_ms: int
@@ -282,7 +282,7 @@ class BidderBarred(Event, frozen=True, kw_only=True):
 
 
 class BidderUnbarred(Event, frozen=True, kw_only=True):
-    """What the bidder posts from `from_ms` on counts again."""
+    """The bidder's ban is lifted: posts made from `from_ms` on count again."""
 
     bidder_id: int
     from_ms: int
@@ -291,7 +291,7 @@ class BidderUnbarred(Event, frozen=True, kw_only=True):
 
 
 class StrikeGiven(Event, frozen=True, kw_only=True):
-    """The bidder took back a bid that led."""
+    """The bidder got a strike for taking back (`cause`) a bid that led."""
 
     bidder_id: int
     post_id: int
@@ -299,27 +299,28 @@ class StrikeGiven(Event, frozen=True, kw_only=True):
 
 
 class StrikeLifted(Event, frozen=True, kw_only=True):
-    """The strike that was given for this post counts no longer: its bid was restored."""
+    """The strike for this post no longer counts: its bid was restored."""
 
     bidder_id: int
     post_id: int
 
 
 class EndFrozen(Event, frozen=True, kw_only=True):
-    """PROCESSING begins: the end is final. Later finds count when posted before it, but extend nothing."""
+    """The end is final; PROCESSING begins. Bids found later count if posted before the end, but do not move it."""
 
     ends_at_ms: int
 
 
 class CloseOverdue(Event, frozen=True, kw_only=True):
-    """The watermark has not passed the end within the bound: an operator has to decide."""
+    """The watermark has not passed the end within `close_bound_ms`: an operator has to decide."""
 
     watermark_ms: int
     ends_at_ms: int
 
 
 class ResultNamed(Event, frozen=True, kw_only=True):
-    """COMPLETED. Nothing found later changes it. `by` and `why` are set where an operator has decided."""
+    """The result of the day; COMPLETED begins. No later find changes it. `by` and `why` are set where an operator has
+    decided."""
 
     auction_id: str
     day: int
@@ -334,7 +335,7 @@ class ResultNamed(Event, frozen=True, kw_only=True):
         return self.winner is not None and self.winner.injected
 
 
-# ---- the announcer's, the host's and the chain watcher's chains
+# ---- written by the announcer, the ElizaOS bridge and the chain watcher
 
 
 class PostAttempted(Event, frozen=True, kw_only=True):
@@ -345,22 +346,22 @@ class PostAttempted(Event, frozen=True, kw_only=True):
 
 
 class PostMade(Event, frozen=True, kw_only=True):
-    """The post of this job stands on X, once."""
+    """The post of this job was made on X, as `post_id`."""
 
     job: str
     post_id: int
 
 
 class PostRefused(Event, frozen=True, kw_only=True):
-    """X will not have the post of this job; nothing stands there, and it is not tried again."""
+    """X has refused the post of this job: it was not made and is not tried again."""
 
     job: str
     why: str
 
 
 class CharacterSpoke(Event, frozen=True, kw_only=True):
-    """The host said this about the fact at `about_seq` of the log; `leader_post_id` is the bid that it calls leading,
-    0 where it calls none so."""
+    """The host said `text` about the event at `about_seq` of the log; `leader_post_id` is the bid that the text calls
+    leading, or 0."""
 
     text: str
     about_seq: int

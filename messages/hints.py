@@ -1,4 +1,4 @@
-"""Hints: nudges between actors of one process. The queue and the log are the truth; a lost hint costs one tick."""
+"""Hints tell an actor that something may be waiting. The facts are in queues and log; a lost hint costs one tick."""
 
 from messages.base import Hint
 
@@ -8,7 +8,7 @@ class QueueGrew(Hint, frozen=True):
 
 
 class DayIsOver(Hint, frozen=True):
-    """To an auction: no more is looked for. It may end once its result is named and its queue is read."""
+    """X is no longer searched for the auction's bids: its actor may end once the result is named and the queue read."""
 
 
 class LogGrew(Hint, frozen=True):
@@ -16,4 +16,4 @@ class LogGrew(Hint, frozen=True):
 
 
 class SweepNow(Hint, frozen=True):
-    """Something may have been missed: sweep without waiting for the next turn."""
+    """The stream may have missed posts: sweep now, without waiting for the next interval."""

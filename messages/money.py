@@ -1,7 +1,7 @@
-"""Amounts of ETH as people write them, to wei and back, by integer arithmetic on the digits alone.
+"""Converts amounts of ETH as people write them to wei and back, by integer arithmetic, never by float or Decimal.
 
-No float and no decimal context comes near money. What counts as an amount in a bid is `bid_text`'s; this is the
-strict form of the configuration and the exact form of everything that is shown.
+This module reads the strict form of the configuration and writes the exact form for display; `auction/bid_text` reads
+the amounts in bids.
 """
 
 import re
@@ -11,7 +11,7 @@ from messages.base import Wei
 DECIMALS = 18
 WEI_PER_ETH = 10**DECIMALS
 
-# Twelve digits before the point are far beyond all ether there is, and keep a hostile number cheap.
+# At most twelve digits before the point: more than all ether that exists, and a hostile text stays cheap to read.
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,18}))?(?: ETH)?")
 
 

@@ -1,9 +1,9 @@
-"""How much of a post's 280 a text takes, as X counts it: its page "Counting characters" and its library twitter-text
-(Apache-2.0) in its third configuration.
+"""Computes a text's weight, which X limits to 280 for a post: by X's page "Counting characters" and its library
+twitter-text (Apache-2.0), configuration 3.
 
-No library does it for us: the one for Python, twitter-text-parser, was last released in May 2023, knows the emoji of
-2019 and imports a module that setuptools has dropped. A text that is counted too light is refused by X, so an emoji
-sequence counts as one only where X's library knows it, else each of its parts counts.
+The Python library for this, twitter-text-parser, is not used: last released in May 2023, it knows the emoji of 2019 and
+imports a module that setuptools has dropped. X refuses a post that was counted too light. So an emoji sequence counts
+as one only if X's library knows it; otherwise each of its parts counts.
 """
 
 import re
@@ -23,7 +23,7 @@ _address = re.compile(
 _TONE = "[\U0001f3fb-\U0001f3ff]"
 _PERSON = f"[\U0001f468\U0001f469\U0001f9d1]{_TONE}?"
 _GENDER = "\u200d[\u2640\u2642]\ufe0f?"
-# What takes a tone of skin (Unicode's Emoji_Modifier_Base, 12.0).
+# Emoji that take a skin tone (Unicode's Emoji_Modifier_Base, 12.0).
 _TONED = (
     "\u261d\u26f9\u270a-\u270d\U0001f385\U0001f3c2-\U0001f3c4\U0001f3c7\U0001f3ca-\U0001f3cc\U0001f442\U0001f443"
     "\U0001f446-\U0001f450\U0001f466-\U0001f478\U0001f47c\U0001f481-\U0001f483\U0001f485-\U0001f487\U0001f48f"
@@ -32,14 +32,14 @@ _TONED = (
     "\U0001f930-\U0001f939\U0001f93c-\U0001f93e\U0001f9b5\U0001f9b6\U0001f9b8\U0001f9b9\U0001f9bb\U0001f9cd-\U0001f9cf"
     "\U0001f9d1-\U0001f9dd"
 )
-# Whom a sign makes a woman or a man.
+# Emoji that a gender sign behind them makes a woman or a man.
 _GENDERED = (
     "\u26f9\U0001f3c3\U0001f3c4\U0001f3ca-\U0001f3cc\U0001f46e\U0001f46f\U0001f471\U0001f473\U0001f477\U0001f481\U0001f482"
     "\U0001f486\U0001f487\U0001f575\U0001f645-\U0001f647\U0001f64b\U0001f64d\U0001f64e\U0001f6a3\U0001f6b4-\U0001f6b6"
     "\U0001f926\U0001f937-\U0001f939\U0001f93c-\U0001f93e\U0001f9b8\U0001f9b9\U0001f9cd-\U0001f9cf\U0001f9d6-\U0001f9df"
 )
 _CHILDREN = "(?:\u200d[\U0001f466\U0001f467]){1,2}"
-# England, Scotland and Wales, in letters that are not seen.
+# The flags of England, Scotland and Wales, spelled in invisible tag characters.
 _REGIONS = "|".join("".join(chr(0xE0000 + ord(letter)) for letter in region) for region in ("gbeng", "gbsct", "gbwls"))
 _emoji = re.compile(
     "|".join(
@@ -63,7 +63,7 @@ _emoji = re.compile(
 
 
 def weight(text: str) -> int:
-    """The weight of the text, whose accents are composed before. 280 is a post's limit."""
+    """The weight of the text in normal form C, where an accent and its letter are one character; 280 is the limit."""
     text = unicodedata.normalize("NFC", text)
     addresses = 0
     for found in _address.finditer(text):
@@ -73,7 +73,7 @@ def weight(text: str) -> int:
 
 
 def _plain(text: str) -> int:
-    text = _emoji.sub("\u3000", text)  # one that counts twice
+    text = _emoji.sub("\u3000", text)  # this character counts twice, as an emoji does
     return len(text) + len(_HEAVY.findall(text))
 
 

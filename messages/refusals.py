@@ -1,6 +1,6 @@
-"""Why a reply is not an accepted bid, in plain words: the same for the API, a reply on X, the overlay and the host.
+"""The reasons of refusals in plain words: the same in the API, in a reply on X, on the stage and from the host.
 
-Each stands behind "does not count: " or "Not counted: ". Amounts and times are said by whoever says the words.
+Each text follows "does not count: " or "Not counted: ". The caller adds amounts and times.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ REFUSED_BECAUSE: Mapping[Refusal, str] = {
     Refusal.PAUSED: "posted during a pause",
     Refusal.ACCOUNT_TOO_YOUNG: "the account is too young",
     Refusal.NOT_ELIGIBLE: "the account may not bid",
-    Refusal.BANNED: "the account is barred from bidding",
+    Refusal.BANNED: "the account is banned from bidding",
     Refusal.RATE_LIMITED: "too many posts at once",
     Refusal.BELOW_RESERVE: "below the reserve",
     Refusal.BELOW_MINIMUM: "too low",

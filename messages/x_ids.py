@@ -1,4 +1,4 @@
-"""The ids of X's posts: each carries the millisecond in which X made the post. Without a clock."""
+"""Converts between the ids of X's posts and times: each id carries the millisecond in which X made the post."""
 
 # X's ids are snowflakes: milliseconds since this instant, in the bits above the lowest 22 (X's documentation).
 X_EPOCH_MS = 1_288_834_974_657

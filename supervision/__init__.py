@@ -1,7 +1,7 @@
 """Supervision for pykka: an actor shell, its mailbox, and a supervisor that keeps actors running.
 
-Read `actor` first (what an actor is), then `mailbox` (how it is reached), then `table` (when it is started
-again). The package knows pykka and the standard library only, and nothing of what its actors are for.
+Read `actor` first (what an actor is), then `mailbox` (how it is reached), then `table` (when it is restarted). The
+package uses pykka and the standard library only, and knows nothing about the purpose of the actors.
 """
 
 from supervision.actor import Actor

@@ -1,12 +1,13 @@
-"""The actor shell: a pykka actor that dies of any error, says so, and leaves nothing behind unseen.
+"""The actor shell: a pykka actor that ends at any error, reports it, and leaves unread messages to its successor.
 
 A subclass implements `setup`, `handle` (or `handle_batch`), `tick` and `teardown`; they run in the actor's
 own thread, one at a time. A refusal is a message or a return value, never an exception: any exception,
 `SystemExit` and its like included, ends this actor, and no other. A supervisor then starts a new incarnation.
 
-pykka gives `start()`, the reference, the registry and futures. Its loop is replaced, because it survives a
-failing ask with half-changed state, stops every actor on a BaseException, and drops what waits behind a crash
-without a word. The seams are partly private: `tests/supervision/test_pykka_seams.py` holds pykka to each.
+pykka provides `start()`, the reference, the registry and futures. Its loop is replaced, because pykka's goes on with
+half-changed state after a failing ask, stops every actor on a BaseException, and silently drops the messages that wait
+when an actor crashes. The overridden parts of pykka are partly private: `tests/supervision/test_pykka_seams.py` checks
+that they are still as expected.
 """
 
 import abc
@@ -27,23 +28,22 @@ PYKKA_HOOKS = {"on_start": "setup", "on_receive": "handle", "on_stop": "teardown
 
 
 class Actor(pykka.ThreadingActor):
-    """One thread, one mailbox, one life; started by the factory of a `ChildSpec`: `Class.start(context, …)`.
+    """An actor: one thread with one mailbox, started once by the factory of a `ChildSpec`: `Class.start(context, …)`.
 
-    The constructor runs in the supervisor's thread: it only keeps its arguments. What can fail or take time
-    belongs into `setup`, and `setup` should not need the network: to wait for a store is a condition, not a
-    crash.
+    The constructor runs in the supervisor's thread and only keeps its arguments. Work that can fail or take time
+    belongs in `setup`. `setup` should not need the network; where a store is away, it raises one of the supervisor's
+    `conditions`, which does not count as a crash.
     """
 
-    # A hung actor must not keep a process alive that wants to end. pykka's price for daemon threads, that
-    # clean-up is skipped when the interpreter exits, is not paid here: the supervisor stops its children,
-    # with deadlines, before.
+    # Daemon threads, so that a hung actor cannot keep the process from ending. The interpreter skips the clean-up of
+    # daemon threads when it exits; so the supervisor stops its children, with deadlines, before that.
     use_daemon_thread: ClassVar[bool] = True
 
     tick_s: ClassVar[float] = 0.25
-    """Seconds: `tick` is called at least this often, also under load, if no single handler takes longer."""
+    """The longest time between two calls of `tick`, in seconds, also under load, if no single handler takes longer."""
 
     batch_max: ClassVar[int] = 256
-    """How many messages `handle_batch` gets at most, where a subclass overrides it."""
+    """The most messages that `handle_batch` gets at once, where a subclass overrides it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -62,14 +62,14 @@ class Actor(pykka.ThreadingActor):
     # What a subclass implements.
 
     def setup(self) -> None:
-        """Makes ready: loads state, opens what `teardown` closes."""
+        """Prepares the actor: loads its state and opens the resources that `teardown` closes."""
 
     @abc.abstractmethod
     def handle(self, message: Any) -> Any:
-        """Handles one message. What it returns answers an ask; `NotImplemented` means an unknown message."""
+        """Handles one message. The return value answers an ask; `NotImplemented` means that the message is unknown."""
 
     def handle_batch(self, messages: list[Any]) -> None:
-        """Handles messages in order; override it where a batch is cheaper than its parts.
+        """Handles messages in order; a subclass overrides it where a batch costs less than its messages one by one.
 
         When an override fails, the whole batch counts as being handled: none of it is delivered again.
         """
@@ -78,17 +78,17 @@ class Actor(pykka.ThreadingActor):
                 logger.warning("%s does not know what to do with a %s", self.context, type(message).__name__)
 
     def tick(self) -> None:
-        """Does what is due by the clock: called right after `setup`, then at least every `tick_s` seconds."""
+        """Does work that is due by the clock: called right after `setup`, then at least every `tick_s` seconds."""
 
     def teardown(self) -> None:
-        """Closes what `setup` opened, also when `setup` got only half-way. Called once on every way out."""
+        """Closes what `setup` opened, also when `setup` failed half-way. Called once, however the actor ends."""
 
-    # The loop. Its names have two underscores, so that no subclass takes one of them by accident.
+    # The loop. Its names have two underscores, so that no subclass overrides one of them by accident.
 
     def life(self) -> Iterator[float]:
-        """The whole life in steps, from `setup` to the `Exit` report; yields how many seconds it could wait.
+        """Runs the actor in steps, from `setup` to the `Exit` report; yields after each how many seconds it may wait.
 
-        The thread's loop drives it, and so can a simulation that has no threads.
+        The actor's thread drives these steps; so can a simulation that has no threads.
         """
         reason: BaseException | None = None
         try:
@@ -96,11 +96,12 @@ class Actor(pykka.ThreadingActor):
             self.setup()
             self.__idle()
             yield from self.__read()
-        except BaseException as error:  # also SystemExit and its like: whatever ended it is reported
+        except BaseException as error:  # also SystemExit and its like: every reason is reported
             reason = error
         finally:
             self.__end(reason)
-            # The traceback holds this frame; without the cycle the actor's sockets and files go at once.
+            # The error's traceback refers to this frame and the frame to the error. Without that cycle the actor's
+            # sockets and files close at once.
             del reason
 
     def __read(self) -> Iterator[float]:
@@ -111,7 +112,7 @@ class Actor(pykka.ThreadingActor):
                 if self.__obey(envelope):
                     return
             if context.abandoned:
-                raise Abandoned(f"{context} has a successor")
+                raise Abandoned(f"{context} was given up as hung and has a successor")
             now_s = context.clock()
             if now_s >= tick_due_s:
                 tick_due_s = now_s + self.tick_s
@@ -141,7 +142,7 @@ class Actor(pykka.ThreadingActor):
             answer(first.reply_to, reply)
 
     def __obey(self, envelope: Envelope) -> bool:
-        """Does what the control lane says; True when that is to end."""
+        """Obeys one message of the control lane; returns whether the actor has to end."""
         match envelope.message:
             case Ping():
                 self.context.report(Ready(self.context.name, self.context.incarnation))
@@ -153,13 +154,13 @@ class Actor(pykka.ThreadingActor):
         return False
 
     def __end(self, reason: BaseException | None) -> None:
-        """Every way out leads through here: refuse messages, clean up, say so. In this order, because the
-        successor starts on the report, and two of a name must never work at the same time."""
+        """Ends the actor, for whatever reason: refuses messages, tears down, reports. In this order, because the report
+        starts the successor, and two incarnations must never work at the same time."""
         self.context.mailbox.close()
         for envelope in self.__in_hand:
             if isinstance(reason, Exception):
                 answer_error(envelope.reply_to, reason)
-            else:  # a SystemExit of ours is not to be raised in the asker's thread
+            else:  # a SystemExit of this actor must not be raised in the thread of the asker
                 answer_dead(envelope.reply_to, f"{self.context} died of {reason!r}")
         teardown_error: BaseException | None = None
         try:
@@ -184,7 +185,7 @@ class Actor(pykka.ThreadingActor):
             context.worked_s += context.clock() - context.busy_since_s
             context.busy_since_s = None
 
-    # The seams of pykka.
+    # Methods of pykka that are overridden.
 
     def _create_actor_inbox(self) -> Mailbox:  # type: ignore[override]
         return self.context.mailbox
@@ -196,7 +197,7 @@ class Actor(pykka.ThreadingActor):
             else:
                 name = f"{self.context}"
                 threading.Thread(target=self._actor_loop, name=name, daemon=self.use_daemon_thread).start()
-        except BaseException:  # no thread to be had: the caller hears it, the registry must not keep a ghost
+        except BaseException:  # the thread could not be started: pykka's registry must not keep this actor
             pykka.ActorRegistry.unregister(self.actor_ref)
             self.actor_stopped.set()
             raise

@@ -1,5 +1,4 @@
-"""How long to wait before starting again, and how often that may happen. Arithmetic only: no clock, no
-waiting."""
+"""Computes the backoff before a restart and limits the number of restarts. Arithmetic only: no clock, no waiting."""
 
 import random
 from collections import deque
@@ -9,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits that double from `first_s` to `longest_s` seconds, each shortened by up to the share `jitter`.
+    """Waiting times that double from `first_s` to `longest_s` seconds, each shortened by up to the share `jitter`.
 
-    The first failure after `stable_s` seconds of good health is answered at once: most crashes have passed
-    when they are noticed, and a crashed actor is to be back within 100 ms. Only what fails again is made to
-    wait. What is parked is tried again after `park_s` seconds.
+    The first failure after `stable_s` seconds without one leads to an immediate restart: most crashes do not repeat,
+    and a crashed actor should work again within 100 ms. Only repeated failures wait. A parked child is tried again
+    after `park_s` seconds.
     """
 
     first_s: float = 0.1
@@ -47,5 +46,5 @@ class Intensity:
         return len(self._times_s) > self.most and now_s - self._times_s[0] <= self.window_s
 
     def forget(self) -> None:
-        """Counts anew."""
+        """Forgets all restarts counted so far."""
         self._times_s.clear()

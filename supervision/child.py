@@ -1,7 +1,7 @@
-"""What is to be supervised (`ChildSpec`, `Group`), and what the supervisor remembers of each child (`Child`).
+"""The specifications of children (`ChildSpec`, `Group`), and the supervisor's record of each child (`Child`).
 
-The records are changed by the supervisor's thread only; others may read single fields at any time. When
-anything happens to a child is decided in `table`.
+Only the supervisor's thread changes the records; other threads may read single fields at any time. `table` decides when
+something happens to a child.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,21 +18,21 @@ from supervision.status import ChildStatus, State
 
 
 class Restart(StrEnum):
-    """Which ends of a child are answered with a new start."""
+    """Which ends of a child lead to a restart."""
 
-    PERMANENT = "PERMANENT"  # every one
-    TRANSIENT = "TRANSIENT"  # a crash; an end of its own will is its end for good
+    PERMANENT = "PERMANENT"  # every end
+    TRANSIENT = "TRANSIENT"  # a crash; a child that ends by itself is not restarted
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """How to make a child and how long to bear with it.
+    """How to start a child, and its limits.
 
-    `factory` starts the actor (`lambda context: Announcer.start(context, store)`); it runs in the
-    supervisor's thread and must not block. `shutdown_s` is how long it may take to end when asked, `hang_s`
-    how long one handler, its `setup` or its `teardown` may take. `mailbox_size` bounds the messages that wait
-    for it. Where one that is `essential` hangs again or exceeds the restart budget, everything ends; another one is
-    parked: left alone for a while and tried again. Where one that is not does not end when asked, it is left behind.
+    `factory` starts the actor (`lambda context: Announcer.start(context, store)`); it runs in the supervisor's thread
+    and must not block. `shutdown_s` is how long the child may take to stop when asked, `hang_s` how long one handler,
+    its `setup` or its `teardown` may take. `mailbox_size` bounds the messages that wait for it. Where an `essential`
+    child hangs twice or exceeds the restart budget, the process ends; any other child is then parked: left alone for a
+    while and tried again. A child that does not stop in time is left behind; if it is essential, the exit code is 70.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ChildSpec:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Children started in order, with one restart budget: `max_restarts` within `window_s` seconds."""
+    """A group of children, started in order, with one restart budget: `max_restarts` within `window_s` seconds."""
 
     name: str
     children: Sequence[ChildSpec] = ()
@@ -55,17 +55,17 @@ class Group:
 
 
 class Child:
-    """One name in the table, over all its incarnations.
+    """The record of a child, under its name and over all its incarnations.
 
-    `context` is set while a thread of it lives, `newest` from its first start on. `due_s` is set while it is to be
-    started, at that time or later. `left_behind` are the incarnations whose threads hang. `parked` is set until a later
-    incarnation has proven itself.
+    `context` is set while an incarnation lives; `newest` is the latest context, also after its end. `due_s` is set
+    while a start is planned, for that time or later. `left_behind` are the incarnations whose threads hang. `parked` is
+    set until a later incarnation has been ready for long enough (`has_proven_itself`).
     """
 
     def __init__(self, spec: ChildSpec, group: str, dynamic: bool = False) -> None:
         self.spec = spec
         self.group = group
-        self.dynamic = dynamic  # came by start_child; forgotten when it ends for good
+        self.dynamic = dynamic  # added by start_child; removed from the table when it ends for good
         self.state = State.STARTING
         self.context: Context | None = None
         self.newest: Context | None = None
@@ -80,35 +80,35 @@ class Child:
         self.launched_at_s = 0.0
         self.condition = ""
         self.incarnation = 0
-        self.crashes = 0  # in a row, for the back-off
-        self.waits = 0  # for the same condition in a row, for the back-off
+        self.crashes = 0  # crashes in a row, for the backoff
+        self.waits = 0  # ends in a row that were due to a condition, for the backoff
         self.hangs = 0
         self.handed_on = 0
         self.dropped = 0
         self.last_error = ""
 
     def new_mailbox(self) -> Mailbox:
-        """A mailbox for the next incarnation, with what the last one left unread in it, and its counts."""
+        """A mailbox for the next incarnation, with the messages that the last one left unread, and its counters."""
         inherited = self.mailbox.leave()
         self.handed_on += len(inherited)
         mailbox = Mailbox(self.spec.mailbox_size, inherited)
-        # Before anybody sees it: what counts up for those who watch must never seem to begin anew.
+        # Set before other threads see the mailbox: to them the counters must never seem to begin at 0 again.
         mailbox.refused, mailbox.high_water = self.mailbox.refused, self.mailbox.high_water
         self.mailbox = mailbox
         return mailbox
 
     def live(self, context: Context) -> None:
-        """The next incarnation begins."""
+        """Records that the next incarnation begins."""
         context.worked_s = self.newest.worked_s if self.newest else 0.0
         self.context = self.newest = context
 
     def plan(self, due_s: float, state: State) -> None:
-        """To be started at `due_s`; until then it shows `state`."""
+        """Plans the next start for `due_s`; until then the child shows `state`."""
         self.state, self.due_s = state, due_s
         self.context = self.ready_at_s = None
 
     def retire(self, state: State) -> int:
-        """Ended for good; returns how many unread messages nobody will read."""
+        """Records that the child has ended for good; returns how many messages stay unread."""
         self.state, self.condition = state, ""
         self.context = self.ready_at_s = self.trying_since_s = self.due_s = None
         unread = len(self.mailbox.leave())
@@ -116,25 +116,26 @@ class Child:
         return unread
 
     def note(self, error: BaseException | str) -> None:
-        """Remembers the last error, as one line."""
+        """Records the last error, as one line."""
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         self.last_error = " ".join(text.split())[:200]
 
     def is_over(self) -> bool:
-        """Whether it neither lives nor is to be started again."""
+        """Whether the child neither runs nor is to be started again."""
         return self.context is None and self.due_s is None
 
     def is_settled(self, now_s: float) -> bool:
-        """Whether those after it may start: it is ready, over, waits on a condition, or has had its time."""
+        """Whether the children after it may start: it is ready, over or parked, waits on a condition, or has taken
+        longer than `hang_s`."""
         late = self.trying_since_s is not None and now_s - self.trying_since_s > self.spec.hang_s
         return self.state is State.READY or self.is_over() or bool(self.condition) or self.parked or late
 
     def has_proven_itself(self, now_s: float) -> bool:
-        """Whether it has been ready for so long that a hang would have been seen."""
+        """Whether the child has been ready for more than twice `hang_s`, in which a hang would have been noticed."""
         return self.state is State.READY and now_s - (self.ready_at_s or now_s) > 2 * self.spec.hang_s
 
     def busy_s(self, now_s: float) -> float:
-        """How long it has been in one handler, seconds; while it is being set up, how long that takes."""
+        """How long the current handler has been running, in seconds; during a start, the time since its launch."""
         if self.context is None:
             return 0.0
         since_s = self.context.busy_since_s  # read once: the actor's thread may clear it at any time
@@ -143,10 +144,10 @@ class Child:
         return 0.0 if since_s is None else now_s - since_s
 
     def status(self, now_s: float) -> ChildStatus:
-        """How it stands now."""
+        """The status of the child now."""
         state: str = self.state
         if self.state is State.READY and self.mailbox.closed:
-            state = State.RESTARTING  # it is dead already, and still cleaning up
+            state = State.RESTARTING  # the actor has ended and is in its teardown
         elif self.condition and self.state in (State.STARTING, State.RESTARTING):
             state = self.condition
         if self.parked and self.state not in (State.STOPPING, State.STOPPED):
@@ -175,7 +176,7 @@ class Child:
 
 @dataclass(slots=True)
 class RunningGroup:
-    """A group at work. `children` is replaced, never changed in place: any thread may walk through it."""
+    """A group at run time. `children` is replaced, never changed in place, so that any thread may iterate over it."""
 
     group: Group
     children: tuple[Child, ...]

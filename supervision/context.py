@@ -1,7 +1,7 @@
-"""What one incarnation of an actor and its supervisor share, and what they say to each other.
+"""The context that one incarnation of an actor shares with the supervisor, and the messages between the two.
 
-A context is made for each start and never reused: it is how an old thread that cannot be killed is told from
-its successor. It neither starts nor stops anything.
+A context is made for each start and never reused, so that an old thread that cannot be killed is told from its
+successor. A context neither starts nor stops anything.
 """
 
 import time
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class InjectedCrash(Exception):
-    """Raised inside an actor because somebody asked for a crash, to see that it is survived."""
+    """Raised inside an actor on request, for tests of recovery."""
 
 
 class Abandoned(Exception):
-    """This incarnation was given up as hung and has a successor: it must not act any more."""
+    """Raised in an incarnation that was given up as hung: it has a successor and must not act any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Supervisor to actor: end, without reading what still waits."""
+    """Supervisor to actor: end, without reading the messages that still wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Actor to supervisor: the last word of an incarnation, said after its teardown.
+    """Actor to supervisor: the incarnation has ended, its teardown included.
 
-    `reason` is what it died of, None when it ended as asked. `in_hand` are the messages that it was handling
-    when it died; they are not delivered again. What it had not begun to read is still in its closed mailbox.
+    `reason` is the error that ended it, None when it stopped as asked. `in_hand` are the messages that it was handling
+    when it ended; they are not delivered again. Messages that it had not yet taken are still in its closed mailbox.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Exit:
 
 
 class Context:
-    """An actor's place in the house: its name, its incarnation, its mailbox, and the way to others.
+    """An actor's name, incarnation and mailbox, and its ways to send to other actors and to report to the supervisor.
 
     The actor writes `busy_since_s`, `worked_s` and `thread_id`, the supervisor reads them. `launch` runs the actor's
     loop: a thread by default, a stepper in a simulation, which also brings its own `clock` (seconds).
@@ -105,12 +105,12 @@ class Context:
         self._send = send
 
     def send(self, name: str, message: Any) -> Delivery:
-        """Puts `message` into the mailbox of whoever bears `name` now; never blocks.
+        """Puts `message` into the mailbox of the actor that is called `name` now; never blocks.
 
-        Raises `Abandoned` when this incarnation was given up as hung, so that its thread ends at last.
+        Raises `Abandoned` when this incarnation was given up as hung, so that its thread ends.
         """
         if self.abandoned:
-            raise Abandoned(f"{self} has a successor")
+            raise Abandoned(f"{self} was given up as hung and has a successor")
         return self._send(name, message)
 
     def __str__(self) -> str:

@@ -1,11 +1,11 @@
-"""The mailbox of one incarnation of an actor: two lanes, bounded, closable.
+"""The mailbox of one incarnation of an actor: two bounded lanes, which can be closed.
 
-The data lane holds what others send; the control lane holds what the supervisor says, and comes first.
-Putting never blocks: a full lane and a closed mailbox refuse at once, so a slow actor cannot stall its
-senders. A message is either refused or in a lane: none slips in behind the last look of a dying reader, and
-what it left unread stays to be fetched, even when its thread never comes back.
+The data lane holds the messages of other actors; the control lane holds those of the supervisor and is read first.
+Putting never blocks: a full lane and a closed mailbox refuse at once, so a slow actor cannot stall its senders. A
+message is either refused or in a lane: none gets in after the close, and messages that the reader left unread stay for
+its successor, even when the reader's thread never returns.
 
-It does not know who reads it, and decides nothing about what becomes of what a closed mailbox holds.
+The mailbox does not know its reader and does not decide what happens to the messages of a closed mailbox.
 """
 
 import contextlib
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from pykka._envelope import Envelope as PykkaEnvelope
 
 CONTROL_SIZE = 64
-"""Envelopes in the control lane: at most a ping and a stop of the supervisor, the rest for injected crashes."""
+"""The size of the control lane, in envelopes: a ping and a stop of the supervisor, the rest for injected crashes."""
 
 
 class Delivery(StrEnum):
-    """What became of a message that was sent. Only `DELIVERED` means that it is in a mailbox."""
+    """The answer to a send. Only `DELIVERED` means that the message is in a mailbox."""
 
     DELIVERED = "DELIVERED"
-    FULL = "FULL"  # the data lane is full: slow down, or keep it and try later
-    RESTARTING = "RESTARTING"  # between two incarnations: try later
-    UNKNOWN = "UNKNOWN"  # nobody of that name runs, and nobody is about to
+    FULL = "FULL"  # the data lane is full: slow down, or keep the message and try later
+    RESTARTING = "RESTARTING"  # the receiver is between two incarnations: try later
+    UNKNOWN = "UNKNOWN"  # no actor of that name runs or is about to be started
 
 
 class MailboxFull(Exception):
-    """Raised to those who put through pykka's `tell` and `ask`, which have no return value to say it with."""
+    """Raised by pykka's `tell` and `ask` where the mailbox is full, since they do not return a `Delivery`."""
 
 
 class Envelope(NamedTuple):
-    """A message on its way. `reply_to` is set when somebody asked; `at_s` is when it was put."""
+    """A message in a mailbox. `reply_to` is the future of an ask, None for a tell; `at_s` is when it was put in."""
 
     message: Any
     reply_to: "pykka.Future[Any] | None"
@@ -49,9 +49,9 @@ class Envelope(NamedTuple):
 
 
 class Mailbox:
-    """Where senders put and one actor takes. All methods may be called from any thread.
+    """A mailbox, into which senders put and from which one actor takes. Any thread may call any method at any time.
 
-    `size` bounds the data lane. `inherited` is what the predecessor left unread; it comes first.
+    `size` bounds the data lane. `inherited` are the messages that the predecessor left unread; they come first.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Mailbox:
         return self._put(self._control, CONTROL_SIZE, message, reply_to)
 
     def put(self, envelope: "PykkaEnvelope[Any]") -> None:
-        """pykka's way in: `ref.tell`, `ref.ask`, `ref.stop`.
+        """Puts an envelope of pykka's `ref.tell`, `ref.ask` or `ref.stop` into the lane that it belongs to.
 
-        Raises `MailboxFull`, and `ActorDeadError` when closed. Proxy calls are a `TypeError`: they would reach any
-        attribute, private ones too, past `handle`.
+        Raises `MailboxFull`, and `ActorDeadError` when closed. Proxy calls raise `TypeError`: they would bypass
+        `handle` and reach every attribute, private ones too.
         """
         message = envelope.message
         if isinstance(message, ProxyCall | ProxyGetAttr | ProxySetAttr):
@@ -86,19 +86,19 @@ class Mailbox:
         lane = self.urge if isinstance(message, _ActorStop) else self.offer
         delivery = lane(message, envelope.reply_to)
         if delivery is Delivery.FULL:
-            raise MailboxFull(f"{self.size} messages wait already")
+            raise MailboxFull(f"the mailbox is full: {self.size} messages wait already")
         if delivery is not Delivery.DELIVERED:
             raise pykka.ActorDeadError("the mailbox is closed")
 
     def take_control(self) -> Envelope | None:
         """The next envelope of the control lane, if there is one."""
-        if not self._control:  # nearly always, so not worth the lock; one put meanwhile is seen next time
+        if not self._control:  # nearly always, so checked without the lock; one put meanwhile is seen next time
             return None
         with self._changed:
             return self._control.popleft() if self._control else None
 
     def take(self, most: int) -> list[Envelope]:
-        """Up to `most` envelopes of the data lane, in order. One that wants an answer is taken alone."""
+        """Up to `most` envelopes of the data lane, in order. An ask is taken alone."""
         with self._changed:
             data = self._data
             taken: list[Envelope] = []
@@ -114,16 +114,16 @@ class Mailbox:
             return taken
 
     def wait(self, most_s: float) -> None:
-        """Returns as soon as there is something to take, when closed, or after `most_s` seconds."""
+        """Waits until there is something to take or the mailbox is closed, at most `most_s` seconds."""
         with self._changed:
             if not (self._control or self._data or self.closed):
                 self._changed.wait(most_s)
 
     def close(self) -> None:
-        """Refuses everything from now on, and gives nothing to the reader any more.
+        """Closes the mailbox: it refuses every message from now on and gives none to the reader.
 
-        What nobody has read stays, for `leave`. Those who asked are told that the actor is dead instead: they
-        do not wait for a successor, and one who gave up and asked again would be heard twice.
+        Unread tells stay, for `leave`. Unread asks are answered with `ActorDeadError`: an asker need not wait for a
+        successor, and an asker that gave up and asked again would have its message handled twice.
         """
         with self._changed:
             self.closed = True
@@ -135,7 +135,7 @@ class Mailbox:
             answer_dead(envelope.reply_to, "the actor ended before it read the message")
 
     def leave(self) -> list[Envelope]:
-        """What the reader of this closed mailbox left unread, in order; given once, to the successor."""
+        """The messages that the reader of this closed mailbox left unread, in order; a second call returns none."""
         assert self.closed, "an open mailbox has a reader"
         with self._changed:
             leftovers = list(self._data)
@@ -162,20 +162,20 @@ class Mailbox:
 
 
 def answer(reply_to: "pykka.Future[Any] | None", value: Any) -> None:
-    """Answers the one who asked, if anybody did."""
-    # The asker holds the future and may have filled it, to stop waiting: no reason for the actor to die.
+    """Answers an ask with `value`; does nothing for a tell."""
+    # The asker may have filled its future itself, to stop waiting: that must not end the answering actor.
     with contextlib.suppress(queue.Full):
         if reply_to is not None:
             reply_to.set(value)
 
 
 def answer_error(reply_to: "pykka.Future[Any] | None", error: Exception) -> None:
-    """Lets the one who asked, if anybody did, see `error` raised."""
+    """Answers an ask with `error`, which is raised at the asker; does nothing for a tell."""
     with contextlib.suppress(queue.Full):
         if reply_to is not None:
             reply_to.set_exception((type(error), error, error.__traceback__))
 
 
 def answer_dead(reply_to: "pykka.Future[Any] | None", why: str) -> None:
-    """Tells the one who asked, if anybody did, that there will be no answer."""
+    """Answers an ask with an `ActorDeadError` that says `why`; does nothing for a tell."""
     answer_error(reply_to, pykka.ActorDeadError(why))

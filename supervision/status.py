@@ -1,28 +1,28 @@
-"""How a child looks from outside, as plain values: `dataclasses.asdict` makes them ready for any wire."""
+"""The status of a child for readers outside of supervision, as plain values that any wire can carry."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a child stands. One that waits on a condition shows that condition's name instead."""
+    """The states of a child. A child that waits on a condition shows that condition's name instead."""
 
-    STARTING = "STARTING"  # not yet ready for the first time, or set up again
+    STARTING = "STARTING"  # being set up, for the first time or again
     READY = "READY"
-    STOPPING = "STOPPING"  # asked to end, still ending
-    RESTARTING = "RESTARTING"  # dead, will be started again
+    STOPPING = "STOPPING"  # asked to stop, not stopped yet
+    RESTARTING = "RESTARTING"  # ended, will be started again
     STOPPED = "STOPPED"  # ended for good
     HUNG = "HUNG"  # its thread was given up; a successor is about to start, unless the process ends
-    PARKED = "PARKED"  # the process goes on without it; it is tried again, and shown so until it has proven itself
+    PARKED = "PARKED"  # left alone after failures and tried again later; shown until it has been ready for long enough
 
 
 @dataclass(frozen=True, slots=True)
 class ChildStatus:
     """One child at one moment. Times in ms; counters run over all incarnations since the process started.
 
-    `handed_on` counts messages that a successor inherited unread, `dropped` those that nobody will read any
-    more: in hand at a crash, or unread when there was no successor. `busy_ms` is how long it has been at what it does
-    now, `worked_ms` the sum over everything that it has finished.
+    `handed_on` counts messages that a successor inherited unread, `dropped` those that no incarnation will handle: in
+    hand at a crash, or unread when there was no successor. `busy_ms` is how long the current handler has been running,
+    `worked_ms` the sum of all finished handlers.
     """
 
     name: str

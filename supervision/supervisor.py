@@ -1,11 +1,11 @@
 """The supervisor: a thread that starts children in order, notices every end and hang, and keeps them running.
 
-It is a plain thread and not an actor, because what watches must not die of what it watches. Each turn of its
-loop lets the table take every step that is due, and then hears what is reported; `table` holds the decisions.
+The supervisor is a plain thread and not an actor, so that no failure of an actor can end it. Each turn of its loop lets
+the table take every step that is due, then processes reports; `table` makes the decisions.
 
-Ends are told by the dying thread itself (`Exit`, after its teardown), never by `is_alive`, which says "dead"
-while the old thread still works. The exit code is for the caller of `wait` to act on: this module never ends
-the process, except through `watchdog.LastResort`.
+A thread reports its own end (`Exit`, after its teardown). `is_alive` is not used: it says "dead" while the old thread
+still works. The caller of `wait` gets the exit code and ends the process; this module ends it only through
+`watchdog.LastResort`.
 """
 
 import logging
@@ -48,11 +48,11 @@ class _StopAll:
 class Supervisor:
     """Keeps the children of `groups` running. All methods may be called from any thread, at any time.
 
-    `conditions` names exception types that say "not now" rather than "broken" (a store that is away): who
-    dies of one is tried again with back-off, outside the restart budget, and shows that name meanwhile. Who
-    dies of a `fatal` type ends everything at once, with the `exit_code` that the exception has, or 70.
-    `last_resort_s` ends the process when the supervisor itself cannot run for so long (None: never; for tests), by
-    itself where that takes the processor's time, through `fault` where it only blocks.
+    `conditions` maps exception types that mean "not now" rather than "broken", such as a store that is away, to names.
+    A child that ends with one is restarted with backoff, outside the restart budget, and shows the name meanwhile. A
+    child that ends with a `fatal` type ends everything at once, with the exception's `exit_code`, or 70.
+    `last_resort_s` is how long the supervisor itself may be unable to run (None: for ever; for tests). After that, if
+    processor time is used up meanwhile, `watchdog.LastResort` ends the process; if not, `fault` reports it.
     Raises `ValueError` when a name occurs twice.
     """
 
@@ -65,8 +65,8 @@ class Supervisor:
         backoff: Backoff | None = None,
         last_resort_s: float | None = 60.0,
     ) -> None:
-        # SimpleQueue, because `stop` is called from signal handlers and its `put` is reentrant. What is in it
-        # is bounded by the children: each incarnation reports twice.
+        # A SimpleQueue, because its `put` is reentrant and `stop` is called from signal handlers. Its length is bounded
+        # by the number of children: each incarnation reports twice.
         self._said: queue.SimpleQueue[Ready | Exit | _StartChild | _Hurry | _StopAll] = queue.SimpleQueue()
         self._table = ChildTable(groups, conditions or {}, fatal, backoff or Backoff(), self._said.put)
         self._last_resort = LastResort(last_resort_s)
@@ -77,56 +77,57 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self) -> None:
-        """Starts all children in order; once only.
+        """Starts all children in order; may be called once only.
 
-        Returns when each is ready, over, waits on a condition, or has had its `hang_s`. Returns too when the
-        supervisor has given up; `wait(0)` tells.
+        Returns when each child is ready, over or parked, waits on a condition, or has taken longer than its `hang_s`.
+        Also returns when the supervisor has given up: `wait(0)` then gives the exit code.
         """
         self._thread.start()
         self._started.wait(sum(child.spec.hang_s for child in self._table.children()) + 60.0)
 
     def start_child(self, group_name: str, spec: ChildSpec) -> None:
-        """Adds a child at the end of a group and starts it soon, without blocking; no-op when its name runs.
+        """Adds a child at the end of a group and starts it soon, without blocking; does nothing if the child runs.
 
-        Until then `send` answers `UNKNOWN`. A child that came this way is forgotten when it ends for good.
-        Raises `KeyError` when there is no such group.
+        Until it is added, `send` answers `UNKNOWN`. It is removed from the group when it ends for good. Raises
+        `KeyError` when there is no such group.
         """
         group = {group.group.name: group for group in self._table.groups}[group_name]
         self._said.put(_StartChild(group, spec))
 
     def send(self, name: str, message: Any) -> Delivery:
-        """Puts `message` into the mailbox of the child that bears `name` now; never blocks, never raises."""
+        """Puts `message` into the mailbox of the child that is called `name` now; never blocks, never raises."""
         return self._table.deliver(name, message)
 
     def crash(self, name: str) -> Delivery:
-        """Has an `InjectedCrash` raised in the actor, ahead of the data that waits for it."""
+        """Raises an `InjectedCrash` in the actor, before it reads the messages that wait for it."""
         return self._table.deliver(name, Crash())
 
     def hurry(self) -> None:
-        """Starts those who wait on a condition now, since what they waited for is there again. Does not block."""
+        """Starts all children that wait on a condition now, since the condition has passed. Does not block."""
         self._said.put(_Hurry())
 
     def stop(self) -> None:
-        """Asks for an orderly end: in reverse order, each within its `shutdown_s`. Does not block."""
+        """Begins to stop all children in reverse order, each within its `shutdown_s`. Does not block."""
         self._said.put(_StopAll())
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """The exit code, once all has ended: 0 as asked, all that is essential in time; 70 otherwise. None: not yet."""
+        """Waits for the end of all children; returns the exit code, or None after `timeout_s`. The code is 0 where they
+        were stopped as asked, all essential ones in time, else 70 or the code of a fatal error."""
         self._ended.wait(timeout_s)
         return self._code
 
     def fault(self) -> str:
-        """Why nobody is watched any more, or nothing: the supervisor has not come round for `last_resort_s`.
+        """Says that the supervisor's loop has not run for `last_resort_s`, so that no child is watched; else empty.
 
-        So it is too, for a moment, after a pause of the whole process: whoever acts on it looks twice.
+        After a pause of the whole process this is so for a moment, too: the caller should ask twice before it acts.
         """
         after_s = self._last_resort.after_s
         if after_s is None or self._ended.is_set() or time.monotonic() - self._turned_s <= after_s:
             return ""
-        return f"the supervisor did not come round within {after_s:g} s"
+        return f"the supervisor's loop has not run for {after_s:g} s"
 
     def tree(self) -> list[ChildStatus]:
-        """How every child stands now, in start order."""
+        """The status of every child, in start order."""
         now_s = time.monotonic()
         return [child.status(now_s) for child in self._table.children()]
 
@@ -170,7 +171,7 @@ class Supervisor:
                 return
 
     def _listen(self) -> Iterator[Ready | Exit | _StartChild | _Hurry | _StopAll]:
-        """What was said, waiting for it no longer than until the next step is due."""
+        """Yields the messages to the supervisor; waits for the first one no longer than until the next step is due."""
         try:
             yield self._said.get(timeout=self._table.pause_s(time.monotonic(), LONGEST_TURN_S))
             while True:

@@ -1,8 +1,8 @@
-"""The child table: who lives, who is to come, who has to go. The supervisor's decisions are all made here.
+"""The child table makes all decisions of the supervisor: which child runs, is to be started, or has to stop.
 
-There is no waiting in it, and the time is an argument: something happened (`on_...`), or time has passed
-(`advance`), and what is due now is done. A state is never waited for inside a step, so any number of children
-can be on their way at once. One thread changes it, the supervisor's; others look (`deliver`, `children`).
+The table never waits, and the time is an argument. Each call tells it that something has happened (`on_...`) or that
+time has passed (`advance`), and the table does what is due now, so any number of children can be starting or stopping
+at once. Only the supervisor's thread changes the table; other threads read it (`deliver`, `children`).
 """
 
 import logging
@@ -19,18 +19,18 @@ from supervision.watchdog import stack_of
 logger = logging.getLogger(__name__)
 
 GAVE_UP = 70
-"""Exit code: gave up. A process manager starts the process again; recovery is the normal start."""
+"""The exit code for "gave up": a process manager should start the process again, and a normal start recovers."""
 
 MOST_HANGS = 1
-"""A hung thread cannot be killed, only left behind. One of a child is bearable; a second ends the process, or parks a
-child that the process can do without."""
+"""How often a child may hang and get a successor, its hung thread left behind. The next hang ends the process or, where
+the child is not essential, parks the child."""
 
 MOST_LEFT_BEHIND = 3
-"""A child is not started again while so many threads of it hang."""
+"""A child is not started again while this many of its threads hang."""
 
 STALL_S = 2.0
-"""When the supervisor itself did not run for so long, the whole process did not (a paused machine, a debugger):
-that time is not held against the children."""
+"""When the supervisor has not run for this long, the whole process was paused (by the machine, or a debugger): that
+time does not count as a hang of a child."""
 
 
 class ChildTable:
@@ -53,7 +53,7 @@ class ChildTable:
         self.code: int | None = None
         self._by_name = {child.spec.name: child for child in self.children()}
         if len(self._by_name) < len(self.children()) or len({group.name for group in groups}) < len(groups):
-            raise ValueError("two groups or two children bear the same name")
+            raise ValueError("two groups or two children have the same name")
         self._conditions = dict(conditions)
         self._fatal = fatal
         self._backoff = backoff
@@ -61,18 +61,18 @@ class ChildTable:
         self._ending: tuple[int, str] | None = None
         self._turned_s = self._awake_since_s = float("-inf")
 
-    # Looking. From any thread.
+    # Reading, from any thread.
 
     def children(self) -> tuple[Child, ...]:
         """All children in start order."""
         return tuple(child for group in self.groups for child in group.children)
 
     def is_settled(self, now_s: float) -> bool:
-        """Whether the first start is through: nobody is left for whom others would wait."""
+        """Whether the first start is complete: no child is left for which others would wait."""
         return all(child.is_settled(now_s) for child in self.children() if not child.dynamic)
 
     def deliver(self, name: str, message: Any) -> Delivery:
-        """Puts `message` into the mailbox of the child that bears `name` now."""
+        """Puts `message` into the mailbox of the child that is called `name` now."""
         child = self._by_name.get(name)
         if child is None:
             return Delivery.UNKNOWN
@@ -80,7 +80,7 @@ class ChildTable:
         return Delivery.UNKNOWN if delivery is Delivery.RESTARTING and child.is_over() else delivery
 
     def pause_s(self, now_s: float, longest_s: float) -> float:
-        """How long the supervisor may listen until something is due, or a hang should be looked for."""
+        """How long (s) the supervisor may wait for reports until a step is due or hangs have to be looked for."""
         for child in self.children():
             longest_s = min(longest_s, child.spec.hang_s / 4)
             if child.state is State.STOPPING:
@@ -92,17 +92,17 @@ class ChildTable:
     # Time has passed.
 
     def advance(self, now_s: float) -> None:
-        """Takes every step that is due: leave the hung behind, let go in reverse order, let come in order."""
+        """Takes every due step: gives up hung children, stops children in reverse order, starts them in order."""
         if now_s - self._turned_s > STALL_S:
             self._awake_since_s = now_s
         self._turned_s = now_s
         for child in self.children():
             busy_s = min(child.busy_s(now_s), now_s - self._awake_since_s)
             if child.state is not State.STOPPING and busy_s > child.spec.hang_s:
-                self._abandon(child, now_s, f"did not come back within {child.spec.hang_s:g} s")
+                self._abandon(child, now_s, f"hung for more than {child.spec.hang_s:g} s")
             elif child.parked and child.has_proven_itself(now_s):
                 child.parked = False
-                logger.warning("%s, which was parked, is well again", child.spec.name)
+                logger.warning("%s, which was parked, works again", child.spec.name)
         if self._ending is not None:
             if not self._stop_next(self.children(), now_s):
                 self._finish(*self._ending)
@@ -111,10 +111,11 @@ class ChildTable:
             if child.due_s is not None and child.due_s <= now_s and self._may_launch(child, now_s):
                 self._launch(child, now_s)
 
-    # Coming.
+    # Starting.
 
     def _may_launch(self, child: Child, now_s: float) -> bool:
-        """Whether those are ready on whom the order of start makes it wait, and not too many of its threads hang."""
+        """Whether all children before it in the start order are settled, and fewer than MOST_LEFT_BEHIND of its threads
+        hang."""
         if len(child.left_behind) >= MOST_LEFT_BEHIND:
             return False
         if child.incarnation == 0 and not child.dynamic:
@@ -133,13 +134,13 @@ class ChildTable:
         child.live(context)
         try:
             child.spec.factory(context)
-        except BaseException as error:  # it never came to life, so nobody else reports its end
+        except BaseException as error:  # the actor was not started, so it cannot report its end itself
             context.abandoned = True
             mailbox.close()
             self._report(Exit(context.name, context.incarnation, error, None, ()))
 
     def on_ready(self, ready: Ready, now_s: float) -> None:
-        """A child has answered its first ping."""
+        """Records that a child has answered its first ping: it is ready."""
         child = self._by_name.get(ready.name)
         if child is None or not _is_current(child, ready) or child.state is not State.STARTING:
             return
@@ -147,7 +148,7 @@ class ChildTable:
         child.state, child.ready_at_s, child.trying_since_s, child.condition = State.READY, now_s, None, ""
 
     def on_start_child(self, group: RunningGroup, spec: ChildSpec, now_s: float) -> None:
-        """Somebody wants a child of this name to run."""
+        """Adds a child of this name, or plans its start where it has ended."""
         child = self._by_name.get(spec.name)
         if self._ending is not None:
             logger.info("%s is not started: everything is ending", spec.name)
@@ -160,22 +161,22 @@ class ChildTable:
             child.plan(now_s, State.STARTING)
 
     def hurry(self, now_s: float) -> None:
-        """What was waited for is there again: whoever waits on a condition is started now."""
+        """Plans the start of all children that wait on a condition for now, since the condition has passed."""
         for child in self.children():
             if child.condition and child.due_s is not None:
                 child.due_s, child.waits = now_s, 0
 
-    # Going.
+    # Ending.
 
     def on_exit(self, exit_: Exit, now_s: float) -> None:
-        """A child's thread has spoken its last word."""
+        """Records that a child's thread has ended, and decides what follows."""
         child = self._by_name.get(exit_.name)
         if child is None or not _is_current(child, exit_):
             if child is not None:
                 child.left_behind.discard(exit_.incarnation)
             logger.warning("%s#%d, left behind as hung, has ended at last", exit_.name, exit_.incarnation)
             return
-        self._write_down(child, exit_)
+        self._log_exit(child, exit_)
         reason = exit_.reason
         if (
             child.state is State.READY
@@ -187,7 +188,7 @@ class ChildTable:
         if isinstance(reason, self._fatal):
             self._retire(child)
             self._finish(
-                getattr(reason, "exit_code", GAVE_UP), f"{exit_.name} met what cannot be borne: {child.last_error}"
+                getattr(reason, "exit_code", GAVE_UP), f"{exit_.name} died of a fatal error: {child.last_error}"
             )
         elif self._ending is not None or (child.spec.restart is Restart.TRANSIENT and reason is None):
             self._retire(child)
@@ -198,8 +199,8 @@ class ChildTable:
         else:
             self._restart(child, now_s, State.RESTARTING)
 
-    def _write_down(self, child: Child, exit_: Exit) -> None:
-        """The one place where an end is logged: what it died of, what it was at, how much it left unread."""
+    def _log_exit(self, child: Child, exit_: Exit) -> None:
+        """Logs the end of an incarnation: its error, the messages in hand, and how many messages it left unread."""
         who, reason = f"{exit_.name}#{exit_.incarnation}", exit_.reason
         at = ", ".join(sorted({type(message).__name__ for message in exit_.in_hand})) or "no message"
         child.dropped += len(exit_.in_hand)
@@ -224,7 +225,7 @@ class ChildTable:
         if group.intensity.exceeded(now_s):
             budget = f"more than {group.group.max_restarts} restarts in {group.group.window_s:g} s"
             if not child.spec.essential:
-                group.intensity.forget()  # the others did nothing wrong
+                group.intensity.forget()  # the other children of the group keep the whole budget
                 self._park(child, now_s, budget)
                 return
             self._retire(child, state if state is State.HUNG else State.STOPPED)
@@ -235,14 +236,14 @@ class ChildTable:
         child.plan(now_s + wait_s, state)
 
     def _park(self, child: Child, now_s: float, why: str) -> None:
-        """Leaves alone for a while what the process can do without."""
+        """Parks a child that is not essential: plans its next start after `park_s`."""
         name, wait_s = child.spec.name, self._backoff.park_s
         logger.error("%s is parked and tried again in %g s: %s, last %s", name, wait_s, why, child.last_error)
         child.parked = True
         child.plan(now_s + wait_s, State.PARKED)
 
     def _stop_next(self, children: Sequence[Child], now_s: float) -> bool:
-        """Stops the last one that lives, one at a time; True while there is one."""
+        """Stops the last child that still runs, one at a time; returns whether there is one."""
         for child in reversed(children):
             if child.context is None:
                 continue
@@ -256,7 +257,7 @@ class ChildTable:
         return False
 
     def _abandon(self, child: Child, now_s: float, why: str) -> None:
-        """Leaves a thread behind that does not come back: it can neither send nor read, and gets a successor."""
+        """Gives up a hung thread and leaves it behind: it can neither send nor read any more, and gets a successor."""
         context = child.context
         assert context is not None
         context.abandoned = True
@@ -264,10 +265,10 @@ class ChildTable:
         child.hangs += 1
         child.left_behind.add(context.incarnation)
         child.note(f"{context} {why}")
-        logger.error("%s; it is left behind here:\n%s", child.last_error, stack_of(context.thread_id))
+        logger.error("%s; its thread is left behind here:\n%s", child.last_error, stack_of(context.thread_id))
         if self._ending is not None:
             self._retire(child, State.HUNG)
-            if child.spec.essential:  # whoever speaks with the outside may be waiting for it, which is no fault of ours
+            if child.spec.essential:  # any other child may be waiting for an outside system: no fault of this process
                 self._ending = (GAVE_UP, f"{self._ending[1]}, but {child.last_error}")
         elif child.hangs > MOST_HANGS and child.spec.essential:
             self._retire(child, State.HUNG)
@@ -280,15 +281,15 @@ class ChildTable:
     def _retire(self, child: Child, state: State = State.STOPPED) -> None:
         if unread := child.retire(state):
             logger.warning("%s has no successor: %d messages stay unread", child.spec.name, unread)
-        # A record with a hang behind it is kept: its old thread may still speak, under an incarnation that
-        # only this record knows to be past.
+        # The record of a child that has hung is kept: its old thread may still report, and only this record says that
+        # the incarnation of that thread is outdated.
         if child.dynamic and child.hangs == 0 and self._ending is None:
             group = self._group_of(child)
             group.children = tuple(other for other in group.children if other is not child)
             self._by_name = {name: other for name, other in self._by_name.items() if other is not child}
 
     def end(self, code: int, why: str) -> None:
-        """Begins the orderly end, which `advance` completes. The first reason stands."""
+        """Begins the orderly end of all children, which `advance` completes. Only the first call counts."""
         if self._ending is not None:
             return
         self._ending = (code, why)
@@ -298,7 +299,7 @@ class ChildTable:
                 self._retire(child)
 
     def _finish(self, code: int, why: str) -> None:
-        """The end: nobody is waited for any more, and the last line of the log says why."""
+        """Ends without waiting for any child; the last line of the log says why."""
         for child in self.children():
             if child.context is not None:  # only at a fatal end
                 child.mailbox.urge(Stop())

@@ -1,8 +1,7 @@
-"""What to do about threads that do not come back. Python cannot kill a thread; it can be looked at and left
-behind.
+"""Handles threads that hang: Python cannot kill a thread, only show its stack and leave it behind.
 
-A hung actor is found by the supervisor, which leaves it behind. When the supervisor itself is kept from
-running, because something holds the interpreter's lock, the last resort ends the process from outside of Python.
+The supervisor finds hung actors and leaves their threads behind. When the supervisor itself cannot run, because a
+thread holds the interpreter's lock, `LastResort` ends the process by a signal that needs no Python code.
 """
 
 import faulthandler
@@ -15,10 +14,11 @@ STANDARD_ERROR = 2
 
 
 class LastResort:
-    """Ends the process with a dump of all stacks when not re-armed for `after_s` seconds; None: never.
+    """Ends the process by SIGPROF, with a dump of all stacks, when not re-armed for `after_s` seconds of processor
+    time; None: never.
 
-    These seconds are the processor's: what holds the interpreter's lock uses them up. A process that was stopped, or
-    whose machine slept, does not, however long: no timer by a clock tells it from one that hangs. It ends by SIGPROF.
+    A thread that holds the interpreter's lock uses up processor time; a process that was stopped, or whose machine
+    slept, does not. A timer by the clock could not tell these cases apart.
     """
 
     def __init__(self, after_s: float | None) -> None:
@@ -26,7 +26,7 @@ class LastResort:
         self._armed_at_s = float("-inf")
 
     def arm(self) -> None:
-        """Starts the time again. Cheap to call often: it really re-arms after a tenth of `after_s` only."""
+        """Starts the timer anew. Cheap to call often: it really does so only once a tenth of `after_s` has passed."""
         now_s = time.monotonic()
         if self.after_s is not None and now_s - self._armed_at_s >= self.after_s / 10:
             self._armed_at_s = now_s
@@ -34,12 +34,12 @@ class LastResort:
             signal.setitimer(signal.ITIMER_PROF, self.after_s)
 
     def disarm(self) -> None:
-        """Nothing will happen any more."""
+        """Switches the timer off."""
         if self.after_s is not None:
             signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
 def stack_of(thread_id: int | None) -> str:
-    """Where a thread is right now, for the log; empty when it has ended."""
+    """The current stack of a thread as text, for the log; empty when the thread has ended."""
     frame = sys._current_frames().get(thread_id) if thread_id is not None else None
     return "".join(traceback.format_stack(frame)) if frame is not None else ""

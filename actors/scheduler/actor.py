@@ -13,7 +13,7 @@ import msgspec
 
 from actors.listener import VERDICTS, LogListener
 from actors.ports import Clock, StoreAccess, XTime
-from actors.scheduler.bans import bar_for_strikes, barred, unbar_for_lifted, unbarred
+from actors.scheduler.bans import bar_for_strikes, unbar_for_lifted
 from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan
 from actors.scheduler.house_state import X, begun_state
 from actors.twitter.dead_letters import letter_discarded
@@ -22,13 +22,12 @@ from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.view import sealed
 from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
 from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close
+from auction.orders import changes_house, event_of
 from messages.base import Outage, Outcome
 from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack_commands
 from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
 from messages.events import (
     AnyEvent,
-    BidderBarred,
-    BidderUnbarred,
     DayAdded,
     DayStarted,
     DayVoided,
@@ -154,10 +153,12 @@ class Scheduler(LogListener):
     def _start_days(self) -> None:
         if (now_ms := self._x_time()) is None:
             return
-        to_come = self._plan.keys() - set(self._state.started)
-        for plan in [self._plan[day] for day in sorted(to_come)]:
+        for plan in [self._plan[day] for day in sorted(self._to_come())]:
             if now_ms >= plan.window.opens_at_ms:
                 self._start(plan, now_ms)
+
+    def _to_come(self) -> set[int]:
+        return self._plan.keys() - set(self._state.started)
 
     def _announcement(self, now_ms: int) -> MarathonStarted:
         self._state.announced = True
@@ -286,11 +287,13 @@ class Scheduler(LogListener):
         """One order; told a second time after a crash between two of its commits, it changes nothing more."""
         now_ms = self._clock()
         match order:
-            case BarBidder() if not self._state.bars_bidder(order.bidder_id):
+            case BarBidder() | UnbarBidder() | SkipDay() if not changes_house(order, self._state.bars, self._to_come()):
+                pass
+            case BarBidder():
                 self._bar(order)
-            case UnbarBidder() if self._state.bars_bidder(order.bidder_id):
+            case UnbarBidder():
                 self._unbar(order)
-            case SkipDay() if order.day in self._plan and order.day not in self._state.started:
+            case SkipDay():
                 self._void(self._plan[order.day], now_ms, f"skipped: {order.why}", order.by)
             case MakeUpFor() if order.outage.to_ms > self._state.x_known_to_ms:
                 self._state.x_known_to_ms = order.outage.to_ms
@@ -301,20 +304,18 @@ class Scheduler(LogListener):
 
     def _bar(self, order: BarBidder) -> None:
         self._state.bars.append(order)
-        self._commit([barred(order, self._clock())], self._to_open_auctions(order))
+        self._commit([event_of(order, self._clock())], self._to_open_auctions(order))
 
     def _unbar(self, order: UnbarBidder) -> None:
         now_ms = self._clock()
         self._state.unbar(order.bidder_id, now_ms)
-        self._commit([unbarred(order, now_ms)], self._to_open_auctions(order))
+        self._commit([event_of(order, now_ms)], self._to_open_auctions(order))
 
     def _to_open_auctions(self, order: AuctionCommand) -> list[Write]:
         queues = [self._store.keys.queue(self._plan[day].auction_id) for day in self._state.open]
         return [Append(queue, pack_batch([order])) for queue in queues]
 
-    def _commit(
-        self, events: Sequence[HouseEvent | BidderBarred | BidderUnbarred], writes: Sequence[Write] = ()
-    ) -> None:
+    def _commit(self, events: Sequence[AnyEvent], writes: Sequence[Write] = ()) -> None:
         self._state.position = self.position
         self._journal.commit(events, writes, pack(self._state))
         if events:

@@ -1,40 +1,14 @@
-"""What the house says of people: who is barred from when on, and why.
+"""What strikes order: who has reached his last one is barred, and no longer barred once one of them is lifted.
 
 Nothing is written here: the scheduler commits it and passes it on.
 """
 
 from actors.scheduler.house_state import HouseState
 from auction.downtime_policy import HOUSE
+from auction.orders import changes_house
 from messages.base import Refusal
 from messages.commands import BarBidder, UnbarBidder
-from messages.events import BidderBarred, BidderUnbarred, StrikeGiven, StrikeLifted
-
-
-def barred(order: BarBidder, now_ms: int) -> BidderBarred:
-    """The event of a bar."""
-    return BidderBarred(
-        message_id=f"ordered:{order.message_id}",
-        correlation_id=order.message_id,
-        at_ms=now_ms,
-        bidder_id=order.bidder_id,
-        from_ms=order.from_ms,
-        reason=order.reason,
-        by=order.by,
-        why=order.why,
-    )
-
-
-def unbarred(order: UnbarBidder, now_ms: int) -> BidderUnbarred:
-    """The event of a bar that is lifted."""
-    return BidderUnbarred(
-        message_id=f"ordered:{order.message_id}",
-        correlation_id=order.message_id,
-        at_ms=now_ms,
-        bidder_id=order.bidder_id,
-        from_ms=order.from_ms,
-        by=order.by,
-        why=order.why,
-    )
+from messages.events import StrikeGiven, StrikeLifted
 
 
 def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBidder | None:
@@ -45,9 +19,9 @@ def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBi
     if strike.at_ms <= state.lifted.get(strike.bidder_id, 0):
         return None
     state.strikes[strike.bidder_id] = count = state.strikes.get(strike.bidder_id, 0) + 1
-    if count < limit or state.bars_bidder(strike.bidder_id):
+    if count < limit:
         return None
-    return BarBidder(
+    bar = BarBidder(
         message_id=f"{_bar_id(strike.bidder_id)}{strike.post_id}",
         by=HOUSE,
         why=f"{count} strikes, the last: {strike.cause}",
@@ -56,6 +30,7 @@ def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBi
         from_ms=strike.at_ms,
         reason=Refusal.NOT_ELIGIBLE,
     )
+    return bar if changes_house(bar, state.bars, ()) else None
 
 
 def unbar_for_lifted(lifted: StrikeLifted, state: HouseState, limit: int) -> UnbarBidder | None:

@@ -6,6 +6,7 @@ What follows from it is the scheduler's to decide.
 import msgspec
 
 from adapters.redis.journal import Journal
+from auction.orders import order_of
 from messages.base import Outcome, Wei
 from messages.codec import reader_of
 from messages.commands import BarBidder
@@ -68,7 +69,9 @@ class HouseState(msgspec.Struct, array_like=True):
             case OutageNoticed(what=what) if what == X:
                 self.x_known_to_ms = event.to_ms
             case BidderBarred():
-                self.bars.append(bar_of(event))
+                bar = order_of(event)
+                assert isinstance(bar, BarBidder), "a bar was ordered"
+                self.bars.append(bar)
             case BidderUnbarred():
                 self.unbar(event.bidder_id, event.at_ms)
             case MarathonEnded():
@@ -101,10 +104,6 @@ class HouseState(msgspec.Struct, array_like=True):
             total_wei=Wei(sum(self.sold.values())),
         )
 
-    def bars_bidder(self, bidder_id: int) -> bool:
-        """Whether he is barred now."""
-        return any(bidder_id == bar.bidder_id for bar in self.bars)
-
     def unbar(self, bidder_id: int, at_ms: int) -> None:
         """What the bidder did before counts no more."""
         self.bars = [bar for bar in self.bars if bar.bidder_id != bidder_id]
@@ -118,16 +117,3 @@ def begun_state(journal: Journal) -> HouseState:
     for _, event in journal.tail():  # there is one only behind a damaged checkpoint
         state.recall(event)
     return state
-
-
-def bar_of(event: BidderBarred) -> BarBidder:
-    """The order behind the event, as later auctions are told it."""
-    return BarBidder(
-        message_id=event.correlation_id,
-        by=event.by,
-        why=event.why,
-        said_at_ms=event.at_ms,
-        bidder_id=event.bidder_id,
-        from_ms=event.from_ms,
-        reason=event.reason,
-    )

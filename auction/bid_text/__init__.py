@@ -1,1 +1,1 @@
-"""From the text of a post to the amount that it bids."""
+"""Reads the amount that a post bids from its text."""

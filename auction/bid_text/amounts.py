@@ -1,7 +1,8 @@
-"""The amount in a readable text: every amount of ETH is found, and the first that is not beyond doubt refuses them all.
+"""Finds every amount of ETH in a bid's text; the text is refused at the first amount that is not beyond doubt.
 
-It is told text without hidden characters in which links, mentions, tags and emoji are stand-ins (`characters`). The
-rules are docs/bid-grammar.md. Every pattern is linear: what repeats is possessive, atomic or cannot match in two ways.
+The text comes without hidden characters and with stand-ins for links, mentions, tags and emoji (`characters`).
+docs/bid-grammar.md explains the rules. Every pattern takes linear time: its repetitions are possessive or atomic, or
+can match in one way only.
 """
 
 import re
@@ -41,26 +42,27 @@ _left = re.compile(_LEFT)
 _scientific = re.compile(rf"(?:[0-9]++\.?[0-9]*+|\.[0-9]++)[eE][+{_MINUS}]?[0-9]++")
 _bare_before = re.compile(_BARE)
 _bare_after = re.compile(rf"{_BARE}[{_CLAUSE_END}]*+")
-# What stands between two numbers that belong together: "1 - 2", "1 to 2", "two hundred and 5", "5 and a half".
+# A run that joins two numbers: "1 - 2", "1 to 2", "two hundred and 5", "5 and a half".
 _connector = re.compile(rf"[^\w{FOREIGN_DIGIT}{_CLAUSE_END}$€£¥₿]++|(?P<word>(?i:{'|'.join(sorted(JOINING))}))")
 _spaced_relative = frozenset([*_RELATIVE, "<=", ">="])
 _eth_before_number = re.compile(rf"{_NOT_A_LETTER_BEFORE}{_ETH}[:=]? {{0,3}}[+~{_MINUS}]?\.?[{_DIGIT}]")
 
 
 class _Run(NamedTuple):
-    """A run of characters without white space, emoji and links, and what stood between it and the run before."""
+    """A run of characters without white space, emoji and links; `gap` is the text between it and the run before."""
 
     gap: str
     text: str
 
     @property
     def is_beside(self) -> bool:
-        """Whether one to three spaces stand before it, as they may between a number and its unit."""
+        """Whether one to three spaces precede the run, as they may stand between a number and its unit."""
         return self.gap in (" ", "  ", "   ")
 
 
 class _Candidate(NamedTuple):
-    """A number at a unit. `right` is what follows it in its run; `first` and `last` are the runs that it spans."""
+    """A number next to a unit of ETH. `written` is the number's text, `right` the text after both in the last run;
+    `first` and `last` are the indices of the runs that both span."""
 
     number: re.Match[str] | None
     written: str
@@ -99,7 +101,7 @@ def _value(amounts: list[tuple[str, str]]) -> Wei | Refusal:
         return Refusal.ZERO
     if any(len(written) > DECIMALS for _, written in amounts):
         return Refusal.TOO_PRECISE
-    # By the count of digits: int() of a hostile length is slow, and refused by Python.
+    # The digits are counted, since int() of a very long text is slow and Python refuses it.
     if len(whole) > _WHOLE_DIGITS:
         return Refusal.OUT_OF_RANGE
     return wei_of(whole, decimals)
@@ -114,7 +116,7 @@ def _runs(text: str) -> list[_Run]:
 
 
 def _candidates(runs: list[_Run]) -> Iterator[_Candidate]:
-    """Every unit that has a digit where its number belongs, in the order of the text."""
+    """Yields each unit of ETH that has a digit where its number belongs, in the order of the text."""
     for at, run in enumerate(runs):
         units = list(_unit.finditer(run.text))
         if not units:
@@ -129,7 +131,7 @@ def _candidates(runs: list[_Run]) -> Iterator[_Candidate]:
 def _candidate(runs: list[_Run], at: int, unit: re.Match[str], digit: int | None) -> _Candidate | None:
     text = runs[at].text
     is_sign = unit[0] == "Ξ"
-    # A sign with digits after it in its run is the sign of that number, whatever stands before.
+    # Ξ with digits after it in its run belongs to these digits, whatever stands before it.
     if is_sign and digit is not None and _digit.search(text, unit.end()):
         return _prefixed(text, unit.start(), at, at)
     if digit is not None and digit < unit.start():
@@ -138,7 +140,7 @@ def _candidate(runs: list[_Run], at: int, unit: re.Match[str], digit: int | None
     number_before = unit.start() == 0 and at > 0 and _digit.search(runs[at - 1].text) is not None
     sign_at_end = is_sign and unit.end() == len(text) and at + 1 < len(runs)
     if sign_at_end and runs[at + 1].is_beside and _digit.search(runs[at + 1].text):
-        # "12: Ξ 0.5" is the sign of what follows, "0.5 Ξ <3" is the unit of what stands before.
+        # In "12: Ξ 0.5" Ξ belongs to the number after it, in "0.5 Ξ <3" to the number before it.
         apart = not number_before or not runs[at].is_beside or runs[at - 1].text[-1] in _CLAUSE_END
         if apart:
             return _prefixed(f"{text}{runs[at + 1].gap}{runs[at + 1].text}", unit.start(), at, at + 1)
@@ -147,7 +149,7 @@ def _candidate(runs: list[_Run], at: int, unit: re.Match[str], digit: int | None
     before, right = runs[at - 1].text, text[unit.end() :]
     if runs[at].is_beside:
         return _Candidate(_number_then_unit.fullmatch(before), before, right, at - 1, at)
-    # An emoji or a link within "0.5🔥ETH" spoils the run; across white space there is no amount at all.
+    # An amount with an emoji or a link between number and unit ("0.5🔥ETH") is malformed; with white space, it is none.
     is_glued = not any(white in runs[at].gap for white in " \n")
     return _Candidate(None, before, right, at - 1, at) if is_glued else None
 
@@ -237,7 +239,7 @@ def _why_malformed(written: str) -> Refusal:
 
 
 def _names_another_loosely(runs: list[_Run]) -> bool:
-    """Whether a number stands too far before a unit to be an amount, and too near to be ignored beside one."""
+    """Whether some number stands too far before a unit to be an amount, so that it makes another amount ambiguous."""
     return any(
         LINK not in run.gap
         and not run.is_beside

@@ -1,20 +1,21 @@
-"""Which characters a reader cannot see, takes for a space, an emoji or a digit: the eye's part of reading a bid.
+"""Makes a text readable, by tables of the characters that people cannot see, or see as spaces, emoji or digits.
 
-The tables are explicit where a newer Unicode could change a verdict. NFKC is never used: it turns 0.5² into 0.52.
-What the readable text means is `reading`'s and `amounts`'.
+The tables are explicit where a newer Unicode version could change a verdict. NFKC is never used: it turns 0.5² into
+0.52. `reading` and `amounts` interpret the readable text.
 """
 
 import re
 import unicodedata
 
-# Stand-ins inside the reader. All controls are hidden characters, so no text that was made readable contains them.
+# Stand-ins that the modules of `bid_text` put into a text. They are control characters, which count as hidden: those
+# that a bidder wrote are removed.
 EMOJI = "\x01"
 LINK = "\x02"
 FOREIGN_DIGIT = "\x03"
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-# Controls that are no white space, Unicode's Default_Ignorable_Code_Point and the blank braille cell. Not the stand-in
-# for a link, which is put in first.
+# Control characters other than white space, Unicode's Default_Ignorable_Code_Point and the blank braille cell. LINK is
+# left out, since it is put in before hidden characters are looked for.
 HIDDEN = (
     "\x00\x01\x03-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d"
     "\u2060-\u2065\u206a-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
@@ -61,14 +62,13 @@ def reorders(text: str) -> bool:
 
 
 def readings(text: str) -> tuple[str, ...]:
-    """The text in plain characters: once if all of it can be seen, else with the hidden removed, and with spaces there.
+    """The text in plain characters. A text with hidden characters gives two: without them, and with spaces for them.
 
-    A text with stand-ins for its links keeps them. Full-width forms become ASCII, emoji their stand-in, and white space
-    " " within a line, "\\n" elsewhere (or a tab).
+    LINK is kept. Full-width forms become ASCII, emoji become EMOJI, spaces " ", line breaks and tabs "\\n".
     """
     if text.isascii() and text.replace(LINK, "").isprintable():
         return (text,)
-    # A keycap and a styled emoji are one character to the eye; their selector hides nothing.
+    # People see a keycap or a styled emoji as one character, so its variation selector does not count as hidden.
     text = _emoji_style.sub("", _keycap.sub("①", text))
     removed = text.translate(_HIDDEN_REMOVED)
     return (removed, text.translate(_HIDDEN_SPACED)) if _hidden.search(text) else (removed,)

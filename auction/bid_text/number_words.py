@@ -1,7 +1,7 @@
-"""What makes one number of itself and the digits beside it: decimal marks, number words and multipliers.
+"""Finds decimal marks, number words and multipliers, which form one number with the digits beside them.
 
-"zero point 5 ETH" and "two hundred 5 ETH" bid no 5 ETH. The languages are those in which bids were seen, and the words
-are no grammar of them: who is refused writes the amount in digits.
+"zero point 5 ETH" and "two hundred 5 ETH" do not bid 5 ETH. The languages are those in which bids were seen, and the
+words cover only part of each: a bidder who is refused can write the amount in digits.
 """
 
 import re
@@ -9,7 +9,7 @@ import unicodedata
 
 from auction.bid_text.characters import FOREIGN_DIGIT
 
-_LONGEST = 40  # characters of a run that are looked at: no word below is longer, and hostile runs have thousands
+_LONGEST = 40  # only so many characters of a run are looked at: all words below are shorter, hostile runs are not
 _DIGIT = f"[0-9{FOREIGN_DIGIT}]"
 _DIGITS = f"[0-9{FOREIGN_DIGIT}.,]"
 _OPENING = "([{\"'“‘«"
@@ -27,7 +27,7 @@ _LOOKALIKES = str.maketrans("аеорсухіјѕԁһкмтвнοαικνρτυ�
 
 
 def _folded(text: str) -> str:
-    """The text in one case, without accents, and letters that look alike as one."""
+    """The text in lower case, without accents, with look-alike characters replaced by Latin letters."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFD", text.casefold())
         text = "".join(character for character in decomposed if not unicodedata.combining(character))
@@ -55,13 +55,13 @@ NUMBERS = _words(
     "〇 零 一 二 三 四 五 六 七 八 九 十 百 千 万 萬 億 亿 两 兩 半"
 )
 JOINING = _words("to or and till until plus minus times x of und et a")
-"""What stands between two numbers that belong together."""
+"""Words that join two numbers, as in "1 to 2"."""
 
 BEFORE_NUMBERS = DECIMAL_MARKS | NUMBERS | JOINING | _words("o k m")
-"""After any other word of plain letters a number stands for itself."""
+"""Words that can belong to the number after them; no other word of plain letters can."""
 
 GOING_ON = DECIMAL_MARKS | JOINING
-"""After a number and any other word of plain letters nothing can belong to the number."""
+"""Words that can continue the number before them; after any other word of plain letters the number is complete."""
 
 
 def is_decimal_mark(run: str) -> bool:
@@ -76,5 +76,5 @@ def is_number_word(run: str) -> bool:
 
 def _ends_in(run: str, words: frozenset[str]) -> bool:
     found = _last_word.search(_folded(run[-_LONGEST:]))
-    # Chinese and Japanese write no spaces: their last character tells.
+    # Chinese and Japanese put no spaces between words, so the last character alone is compared.
     return found is not None and (found[1] in words or (found[1][-1] > "\u3000" and found[1][-1] in words))

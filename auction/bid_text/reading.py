@@ -1,7 +1,7 @@
-"""From the text of a reply to the amount that it bids, or to the one reason why it bids none.
+"""Reads from the text of a reply the amount that it bids, or the one reason why it bids none.
 
-Nothing is guessed: a text that can be read in two ways is refused. Whether the reply came in time, from whom, and is
-worth enough is not asked here. The rules in words, with examples: docs/bid-grammar.md.
+Nothing is guessed: a text that can be read in two ways is refused. Time, author and minimum are not checked here.
+docs/bid-grammar.md explains the rules, with examples.
 """
 
 import re
@@ -16,13 +16,13 @@ from auction.bid_text.number_words import BEFORE_NUMBERS, GOING_ON
 from messages.base import Refusal, Wei
 from messages.money import wei_of
 
-# What most bidders write, "@house my bid: 0.5 ETH #AuctionDay" or "#AuctionDay 0.5 ETH", can mean only one thing and is
-# read in one pass. The words are letters alone, so no second number, unit or sign can hide in them but those in words,
-# which stand beside the amount; the tests hold it equal to the rules. Where a group repeats, here and in `amounts`, it
-# is atomic and never possessive: before Python 3.11.5 a possessive group matches more than it should (cpython issue
-# 106052), and a bid must read the same everywhere.
+# The short way: what most bidders write, "@house my bid: 0.5 ETH #AuctionDay" or "#AuctionDay 0.5 ETH", has only one
+# meaning, and `_typical` matches it in one pass. Its words consist of letters, so no second number, unit or sign can
+# hide in them, except as a number word next to the amount, which is checked. Tests compare the short way with the full
+# rules. A group that repeats, here and in `amounts`, is atomic and never possessive: before Python 3.11.5 a possessive
+# group matches too much (cpython issue 106052), and a bid must read the same everywhere.
 _TYPICAL_TAG = r"[0-9]*+[A-Za-z_][A-Za-z0-9_]*+"  # digits alone are no tag but a number
-# Behind the amount a word may go on with it, as "and a half" does: by its first letter, which costs least.
+# The first letters of words that can continue the amount, as "and a half" does: one letter is the cheapest test.
 _MAY_GO_ON = "".join(sorted({word[0] + word[0].upper() for word in {*GOING_ON, "eth"} if word.isascii()}))
 _typical = re.compile(
     rf"(?>(?:@(?![Rr][Tt] )[A-Za-z0-9_]++ )*)(?>(?:#({_TYPICAL_TAG}) )?)"
@@ -33,7 +33,7 @@ _typical = re.compile(
 )
 _retweet = re.compile(r"\A[ \n]*+(?>(?:@[A-Za-z0-9_]++[ \n]*+)*)[Rr][Tt](?!\w)|(?<!\w)[Rr][Tt][ \n:]*+@[A-Za-z0-9_]")
 _name = re.compile(
-    # An ENS name stands by itself, in lower-case .eth.
+    # An ENS name ends in lower-case .eth, with a space, an emoji or an opening mark before it.
     rf"(?<![^ \n{EMOJI}(\[{{\"'“‘«])(?:[A-Za-z0-9_-]++\.)+eth(?![A-Za-z0-9_-])"
     rf"|(?<![A-Za-z0-9_!#$%&*@{LINK}])@[A-Za-z0-9_]++"
 )
@@ -59,7 +59,7 @@ def read_bid(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -
 
 
 def read_by_the_rules(text: str, hashtag: str, hashtags: tuple[str, ...] | None = None) -> Wei | Refusal:
-    """As `read_bid`, without its short way for typical texts."""
+    """The same result as `read_bid`, found by the full rules, without the short way for typical texts."""
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     if reorders(text):
         text = without_isolates(text)
@@ -73,7 +73,7 @@ def read_by_the_rules(text: str, hashtag: str, hashtags: tuple[str, ...] | None 
 
 
 def bid_line(text: str, hashtag: str) -> str:
-    """What is printed for a text that is tried out: its wei, or REJECT: and the reason."""
+    """The output line of `parse-bid` for a text: its wei, or REJECT: and the reason."""
     verdict = read_bid(text, hashtag.removeprefix("#"))
     return f"REJECT:{verdict.value}" if isinstance(verdict, Refusal) else str(verdict)
 
@@ -87,10 +87,10 @@ def _read(text: str, is_tagged: bool) -> Wei | Refusal:
 
 
 def _holds(tags: Iterable[str], wanted: str) -> bool:
-    # Normalising a long run of marks takes quadratic time, and no auction's tag is as long as a post.
+    # Normalising a long run of combining marks takes quadratic time; no auction's hashtag is as long as a post.
     return any(_fold(tag) == wanted for tag in tags if len(tag) <= _LONGEST_TAG)
 
 
-@lru_cache(1_024)  # a day's bids carry the same few
+@lru_cache(1_024)  # the bids of a day carry the same few hashtags
 def _fold(tag: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", with_plain_width(tag)).casefold())

@@ -1,1 +1,1 @@
-"""Who may pay for a sold lot, until when, and to which address it goes. Settle means payment."""
+"""The settlement (payment) of a sold lot: who may pay, until when, and to which address the lot goes."""

@@ -1,8 +1,8 @@
-"""The settlement of a sold lot (CHN-5): who may pay now, until when, and what becomes of the lot if he does not.
+"""The settlement ladder (CHN-5): which bidder may pay for a sold lot now, until when, and what follows without payment.
 
-The winner is asked first; whoever lets his time pass or declines makes room for the next one, at that one's own bid.
-Facts go in as values, in the order in which they happened. Whether a payment is the right one is verified before; who
-comes next is `runner_up`'s to say, whose wallet a text names `wallets`'; that an unsold lot comes again is the house's.
+The winner is asked first. When a bidder declines or lets the time pass, the next one is asked, at that bidder's own
+bid. The ladder takes facts as values, in the order in which they happened. The caller verifies payments before and puts
+an unsold lot up again; `runner_up` finds the next bidder, `wallets` reads a wallet from a text.
 """
 
 from enum import IntEnum, StrEnum
@@ -15,37 +15,37 @@ from messages.events import Leader
 
 
 class Stage(StrEnum):
-    """Where a settlement stands. The stages up to FINAL are about the one who is asked, `Settlement.buyer`."""
+    """The stages of a settlement. All but NEXT_BIDDER and UNSOLD concern the bidder who is asked now, the buyer."""
 
     AWAITING_WALLET = "AWAITING_WALLET"
     WALLET_NAMED = "WALLET_NAMED"
     OFFERED = "OFFERED"
     PAID = "PAID"
     FINAL = "FINAL"
-    EXPIRED = "EXPIRED"  # his time has passed; an offer to him may still be open on chain
-    DECLINED = "DECLINED"  # the same, since he said so
-    NEXT_BIDDER = "NEXT_BIDDER"  # nothing is open any more; the next one is to be asked
+    EXPIRED = "EXPIRED"  # the buyer's time has passed; an offer may still be open on chain
+    DECLINED = "DECLINED"  # the buyer has declined; an offer may still be open on chain
+    NEXT_BIDDER = "NEXT_BIDDER"  # no offer is open any more; the next bidder is to be asked
     UNSOLD = "UNSOLD"
 
 
 TRANSITIONS: dict[Stage, frozenset[Stage]] = {
     Stage.AWAITING_WALLET: frozenset({Stage.WALLET_NAMED, Stage.EXPIRED, Stage.DECLINED}),
     Stage.WALLET_NAMED: frozenset({Stage.OFFERED, Stage.EXPIRED, Stage.DECLINED}),
-    # WALLET_NAMED: the offer has lapsed on chain or was reorganised away, while his time still runs.
+    # WALLET_NAMED: the offer has lapsed on chain or was reorganised away, while the buyer's time still runs.
     Stage.OFFERED: frozenset({Stage.PAID, Stage.WALLET_NAMED, Stage.EXPIRED, Stage.DECLINED}),
     Stage.PAID: frozenset({Stage.FINAL, Stage.OFFERED}),  # OFFERED: the payment was reorganised away
-    Stage.EXPIRED: frozenset({Stage.PAID, Stage.NEXT_BIDDER}),  # PAID: the chain decides until his offer is gone
+    Stage.EXPIRED: frozenset({Stage.PAID, Stage.NEXT_BIDDER}),  # PAID: while the offer is open, payment counts
     Stage.DECLINED: frozenset({Stage.PAID, Stage.NEXT_BIDDER}),
     Stage.NEXT_BIDDER: frozenset({Stage.AWAITING_WALLET, Stage.UNSOLD}),
     Stage.FINAL: frozenset(),
     Stage.UNSOLD: frozenset(),
 }
-# His time runs in these; while it is paid, or after it has passed, there is none to lose.
+# The stages in which the buyer's time runs.
 _TIMED = frozenset({Stage.AWAITING_WALLET, Stage.WALLET_NAMED, Stage.OFFERED})
 
 
 class Level(IntEnum):
-    """How far the chain has confirmed something. What cannot be undone waits for the last (CHN-2)."""
+    """How far the chain has confirmed a payment. Steps that cannot be undone wait for FINALIZED (CHN-2)."""
 
     UNSAFE = 1
     SAFE = 2
@@ -53,9 +53,9 @@ class Level(IntEnum):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a settlement goes by. Times in ms: each holds the naming of the wallet and the payment, and begins with the
-    announcement. `runners_up` is how many are asked after the winner at most, and `runner_up_basis_points` the share of
-    the price that failed which such a one must have bid."""
+    """The terms of a settlement. From the announcement on, the winner has `payment_ms` and a runner-up `acceptance_ms`
+    to name a wallet and to pay. At most `runners_up` bidders are asked after the winner; each must have bid at least
+    the share `runner_up_basis_points` of the price that the bidder before did not pay."""
 
     reserve_wei: Wei
     payment_ms: int
@@ -65,10 +65,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """The state. `asked` are the winner and who was asked after him, the last of them is the one asked now.
+    """The state of a settlement. `asked` are the winner and the runners-up asked so far; the last one is the buyer.
 
-    `left_ms` is what is left of his time as of `runs_since_ms` (UTC ms; None while his time does not run).
-    `down` is what keeps it from running. `level` is set while there is a payment.
+    `left_ms` is the buyer's time that was left at `runs_since_ms` (UTC ms; None while that time stands still). The time
+    stands still while any system is down: `down` names these. `level` is how far a payment is confirmed, None without.
     """
 
     terms: Terms
@@ -82,89 +82,89 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def buyer(self) -> Leader:
-        """Who is asked now, or was asked last."""
+        """The bidder who is asked now, or was asked last."""
         return self.asked[-1]
 
     @property
     def deadline_ms(self) -> int | None:
-        """When his time is over (UTC ms); None while it does not run."""
+        """When the buyer's time is over (UTC ms); None while it stands still."""
         return None if self.runs_since_ms is None or self.left_ms is None else self.runs_since_ms + self.left_ms
 
     @property
     def struck(self) -> Leader | None:
-        """The winner, once it is certain that he has not paid (BID-6). Whoever was only asked after him gets none."""
+        """The winner, for a strike, once it is certain that the winner has not paid (BID-6); never a runner-up."""
         is_over = len(self.asked) > 1 or self.stage in (Stage.NEXT_BIDDER, Stage.UNSOLD)
         return self.asked[0] if is_over else None
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """What has happened, at `at_ms` (UTC ms): when it was posted or mined, not when it was found."""
+    """A fact that changes a settlement. `at_ms` (UTC ms) is when it was posted or mined, not when it was found."""
 
     at_ms: int
 
 
 class TimePassed(Fact, frozen=True, kw_only=True):
-    """Everything posted and mined until then is known, as with the watermark of an auction."""
+    """Everything posted and mined before `at_ms` is known, as with the watermark of an auction."""
 
 
 class WentDown(Fact, frozen=True, kw_only=True):
-    """From then on the chain, X or we ourselves (`what`) could not be relied on: no time runs."""
+    """The chain, X or this system (`what`) went down: the buyer's time stands still."""
 
     what: str
 
 
 class CameBack(Fact, frozen=True, kw_only=True):
-    """What was down is there again."""
+    """The system `what` is up again after a WentDown."""
 
     what: str
 
 
 class BuyerFact(Fact, frozen=True, kw_only=True):
-    """It is about the one with this id on X, who has to be the one that is asked."""
+    """A fact about the bidder with this account id on X, who has to be the buyer."""
 
     bidder_id: int
 
 
 class Announced(BuyerFact, frozen=True, kw_only=True):
-    """He was told in public: his time begins."""
+    """The offer to the buyer was announced in public: the buyer's time begins."""
 
 
 class WalletNamed(BuyerFact, frozen=True, kw_only=True):
-    """He has replied with his wallet. The first one that he names holds."""
+    """The buyer has replied with a wallet. The first wallet that a buyer names holds."""
 
     wallet: str
 
 
 class Declined(BuyerFact, frozen=True, kw_only=True):
-    """He does not want it."""
+    """The buyer does not want the lot."""
 
 
 class OfferMade(BuyerFact, frozen=True, kw_only=True):
-    """The lot is offered to his wallet on chain, at his bid."""
+    """The lot is offered on chain to the buyer's wallet, at the price of the buyer's bid."""
 
 
 class OfferGone(BuyerFact, frozen=True, kw_only=True):
-    """No offer to him is open on chain, and none can come any more: finalized, or never sent."""
+    """No offer to the buyer is open on chain, and none can open later: its end is finalized, or it was never sent."""
 
 
 class PaymentSeen(BuyerFact, frozen=True, kw_only=True):
-    """He has paid: the verified payment stands in a block of this level."""
+    """The buyer has paid: the verified payment is in a block with this level of confirmation."""
 
     level: Level
 
 
 class PaymentReorged(BuyerFact, frozen=True, kw_only=True):
-    """The payment that was seen does not stand on the chain any more; it may be seen again."""
+    """A reorganisation has removed the payment from the chain; the payment may be seen again."""
 
 
 class NextChosen(Fact, frozen=True, kw_only=True):
-    """Who comes next, `runner_up` of the day; None if there is nobody."""
+    """The bidder to be asked next, as `runner_up` found it; None if there is none."""
 
     bidder: Leader | None
 
 
 class IllegalStep(Exception):
-    """The settlement cannot go there from where it stands."""
+    """Raised where no transition leads from the settlement's stage, `current`, to the stage `wanted`."""
 
     def __init__(self, current: Stage, wanted: Stage) -> None:
         super().__init__(f"a settlement that is {current} cannot become {wanted}")
@@ -172,11 +172,11 @@ class IllegalStep(Exception):
 
 
 class UnfitFact(Exception):
-    """The fact does not fit this settlement, whatever its stage: it concerns somebody else, or may not be offered."""
+    """Raised for a fact that fits no stage of this settlement: its bidder is not the buyer, or may not be asked."""
 
 
 def advance(current: Stage, wanted: Stage) -> bool:
-    """True if the settlement moves, False if it is there already. Raises IllegalStep."""
+    """Whether the settlement changes its stage: False if it is in the wanted stage already. Raises IllegalStep."""
     if wanted is current:
         return False
     if wanted not in TRANSITIONS[current]:
@@ -185,21 +185,21 @@ def advance(current: Stage, wanted: Stage) -> bool:
 
 
 def begin(terms: Terms, winner: Leader) -> Settlement:
-    """The settlement of a result that was just named. Raises UnfitFact if the winner bid less than the reserve."""
+    """A new settlement of a lot with its winner. Raises UnfitFact if the winner bid less than the reserve."""
     _check_amount(terms, winner)
     return Settlement(terms=terms, asked=(winner,))
 
 
 def take(settlement: Settlement, fact: Fact) -> Settlement:
-    """The settlement after the fact; what is known already changes nothing.
+    """The settlement after the fact; a repeated fact changes nothing.
 
-    Raises IllegalStep and UnfitFact; the settlement is then as it was, and an operator should hear of it: above all of
-    a payment that nobody was to make any more.
+    Raises IllegalStep or UnfitFact for a fact that cannot be applied. The caller should then alarm an operator, above
+    all about a payment that came too late.
     """
     if isinstance(fact, BuyerFact) and fact.bidder_id != settlement.buyer.bidder_id:
-        raise UnfitFact(f"bidder {fact.bidder_id} is not the one who is asked, {settlement.buyer.bidder_id}")
+        raise UnfitFact(f"bidder {fact.bidder_id} is not the buyer, bidder {settlement.buyer.bidder_id}")
     after = _clocked(_applied(_expired(settlement, fact.at_ms), fact), fact.at_ms)
-    return _clocked(_expired(after, fact.at_ms), fact.at_ms)  # a reorganisation can leave him without any time
+    return _clocked(_expired(after, fact.at_ms), fact.at_ms)  # after a reorganisation no time may be left
 
 
 def _applied(settlement: Settlement, fact: Fact) -> Settlement:
@@ -216,11 +216,11 @@ def _applied(settlement: Settlement, fact: Fact) -> Settlement:
             )
         case WalletNamed():
             if settlement.wallet and settlement.wallet != fact.wallet:
-                raise UnfitFact(f"he has named {settlement.wallet} before, which holds")
+                raise UnfitFact(f"bidder {fact.bidder_id} has named the wallet {settlement.wallet} before, which holds")
             return settlement if settlement.wallet else _moved(settlement, Stage.WALLET_NAMED, wallet=fact.wallet)
         case Declined():
             return _moved(settlement, Stage.DECLINED)
-        case OfferMade() if stage not in (Stage.EXPIRED, Stage.DECLINED):  # it crossed with the end of his turn
+        case OfferMade() if stage not in (Stage.EXPIRED, Stage.DECLINED):  # in these the offer came too late
             return settlement if stage is Stage.PAID else _moved(settlement, Stage.OFFERED)
         case OfferGone() if stage not in (Stage.AWAITING_WALLET, Stage.NEXT_BIDDER, Stage.UNSOLD):
             is_over = stage in (Stage.EXPIRED, Stage.DECLINED)
@@ -241,7 +241,7 @@ def _applied(settlement: Settlement, fact: Fact) -> Settlement:
 
 def _asked_next(settlement: Settlement, bidder: Leader | None) -> Settlement:
     if bidder == settlement.buyer and settlement.stage is not Stage.NEXT_BIDDER:
-        return settlement  # he is asked already
+        return settlement  # this bidder is asked already
     if bidder is None or len(settlement.asked) > settlement.terms.runners_up:
         return _moved(settlement, Stage.UNSOLD)
     _check_amount(settlement.terms, bidder)
@@ -253,8 +253,8 @@ def _asked_next(settlement: Settlement, bidder: Leader | None) -> Settlement:
 
 
 def _is_far_below(settlement: Settlement, bidder: Leader) -> bool:
-    """Whether he bid so much less than the price that has failed that the lot had better come again: a high bid that
-    nobody meant to pay may have kept others away."""
+    """Whether the bidder bid so much less than the unpaid price that the lot is better auctioned again: a high bid that
+    was never meant to be paid may have kept other bidders away."""
     return bidder.amount_wei * 10_000 < settlement.buyer.amount_wei * settlement.terms.runner_up_basis_points
 
 
@@ -271,7 +271,7 @@ def _expired(settlement: Settlement, at_ms: int) -> Settlement:
 
 
 def _clocked(settlement: Settlement, at_ms: int) -> Settlement:
-    """Lets his time run or stand, as it is to from `at_ms` on."""
+    """Starts or stops the buyer's time at `at_ms`, as the stage and `down` require."""
     since_ms, left_ms = settlement.runs_since_ms, settlement.left_ms
     runs = left_ms is not None and settlement.stage in _TIMED and not settlement.down
     if runs == (since_ms is not None) or left_ms is None:

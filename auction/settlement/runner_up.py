@@ -1,6 +1,7 @@
-"""Who is asked when a winner has not paid (CHN-5): whoever wins the day without the bids of those who cannot have it.
+"""Finds the next buyer of a lot that the winner has not paid (CHN-5): the winner of the same bids, folded again without
+the bids of bidders who were asked before or are banned.
 
-So a high bid that was never meant keeps nobody out, and the reserve, the increments and the end hold for him as well.
+So an unpaid high bid keeps no other bid out, and the reserve, the increments and the end apply to the next buyer too.
 """
 
 from collections.abc import Collection
@@ -12,9 +13,10 @@ from messages.events import Leader
 
 
 def runner_up(day: DayRecord, passed: Collection[int]) -> Leader | None:
-    """The next one at his own bid, or None. `passed` are the ids of who was asked before or is barred by now.
+    """The next buyer, with the bid that is the price, or None. `passed` are the ids of bidders who were asked before or
+    are banned now.
 
-    `day` is a day with its result. Neither a bid whose post has gone since counts, nor one that a test has made up.
+    `day` is a day whose result is named. Bids whose posts are gone and bids that tests have made up do not count.
     """
     if day.prepared is None or day.controls is None or day.standings is None:
         return None

@@ -1,7 +1,7 @@
-"""From the text of a reply to the one address on chain that it names, or to the reason why it names none.
+"""Reads from the text of a reply the one wallet address that it names, or the reason why it names none.
 
-Nothing is guessed: a lot that is sent to a wrong address is gone for good. Whose reply it is, and when it counts, is
-`ladder`'s to ask.
+Nothing is guessed: a lot that is sent to a wrong address is lost for good. `ladder` decides whose reply counts, and
+when.
 """
 
 import re
@@ -11,13 +11,13 @@ from eth_hash.auto import keccak
 
 from auction.bid_text.characters import readings, reorders
 
-# What is meant as an address or a hash; shorter ones are names or abbreviations, and @0x… is somebody's account.
+# A word that is meant as an address or a hash. Shorter ones are names or abbreviations, and @0x… is an X account.
 _meant = re.compile(r"(?<![\w@#$])0[xX]\w{20,}+")
 _address = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 
 
 class WalletFault(StrEnum):
-    """Why a text names no wallet: a closed set."""
+    """The reasons why a text names no wallet: a closed set."""
 
     NO_ADDRESS = "NO_ADDRESS"
     SEVERAL_ADDRESSES = "SEVERAL_ADDRESSES"
@@ -30,7 +30,7 @@ class WalletFault(StrEnum):
 def read_wallet(text: str) -> str | WalletFault:
     """The address that the text names, with its checksum, or the reason why there is none. Never raises.
 
-    It stands there once (or several times the same), all in lower case or with its right checksum.
+    The text must name exactly one address, possibly repeated, in lower case or with its correct checksum.
     """
     if reorders(text) or len(readings(text)) > 1:
         return WalletFault.HIDDEN_CHAR
@@ -41,7 +41,7 @@ def read_wallet(text: str) -> str | WalletFault:
 
 
 def with_checksum(address: str) -> str:
-    """The address ("0x" and 40 hex digits) in the capitals that are its checksum (EIP-55)."""
+    """The address ("0x" and 40 hex digits) with the upper-case digits that form its checksum (EIP-55)."""
     digits = address[2:].lower()
     decided = keccak(digits.encode()).hex()
     return "0x" + "".join(

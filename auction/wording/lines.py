@@ -1,10 +1,9 @@
-"""What is said in words: the host's canned lines, the log's lines. Pure; nothing here is sent.
+"""Puts events into words: the host's canned lines and the lines of the log. Pure; nothing here is sent.
 
-The words for what is true of a bid are those of `receipts`; what is posted on X is `posts`.
+`receipts` has the words for the verdict on a bid, `posts` the posts on X.
 """
 
 from datetime import UTC, datetime
-from typing import assert_never
 
 from auction.receipts import next_words
 from auction.standings import Standings
@@ -19,10 +18,7 @@ from messages.events import (
     BidderBarred,
     BidderRenamed,
     BidderUnbarred,
-    BidHeld,
-    BidInvalidated,
     BidRefused,
-    BidReleased,
     BidRestored,
     BidWithdrawn,
     ChainLogSeen,
@@ -51,24 +47,11 @@ from messages.events import (
 )
 from messages.money import format_eth
 
-Ordered = (
-    AuctionPaused
-    | AuctionResumed
-    | BidderBarred
-    | BidderUnbarred
-    | BidHeld
-    | BidInvalidated
-    | BidReleased
-    | EndExtended
-    | ResultNamed
-)
-"""What an operator may have ordered: `by` whom, and `why`."""
-
 
 def host_line(event: AnyEvent) -> str | None:
-    """What the host says of a fact when no character answers; None for what is not worth a word.
+    """The host's canned line about an event, for when no character answers; None for events without a line.
 
-    What it says of who leads holds after the commit of the fact, where no other of that commit says who leads.
+    A line that names the leader is true after the event's commit, unless another event of that commit names a leader.
     """
     match event:
         case AuctionPrepared():
@@ -90,7 +73,7 @@ def host_line(event: AnyEvent) -> str | None:
         case AuctionPaused():
             return "The auction is paused. What is posted now does not count."
         case AuctionResumed():
-            return "The auction goes on. The end has moved by the pause."
+            return "The auction goes on. The end has moved by the length of the pause."
         case EndFrozen():
             return "Bidding has closed. We are checking the last bids."
         case ResultNamed(winner=winner) if winner and winner.injected:
@@ -111,30 +94,30 @@ def _leads(bid: BidAccepted | Leader) -> str:
 
 
 def log_line(event: AnyEvent) -> str:
-    """A fact of the log in words, always one printable line, also when it carries what bidders wrote."""
-    return one_line(_told(event))
+    """An event of the log as one printable line, even where it quotes what bidders wrote."""
+    return one_line(_line_of(event))
 
 
 def one_line(text: str) -> str:
-    """The text with everything escaped that would break its line, hide in it or speak to the terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    """The text with all characters escaped that break a line, are invisible or control the terminal."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def left_ms(closing: ClosingSoon) -> int:
-    """What was left when it was told, to the next whole second: less than the distance that it is told for, where it is
-    told late."""
+    """The time to the end (ms) when the event was decided, rounded up to a second: less than `closing.left_ms` where
+    the event came late."""
     return min(closing.left_ms, -(-(closing.ends_at_ms - closing.at_ms) // 1000) * 1000)
 
 
 def time_left(left_ms: int) -> str:
-    """A stretch of time to its whole second, such as "10 min" or "1 min 30 s"."""
+    """A duration in minutes and whole seconds, such as "10 min" or "1 min 30 s"."""
     minutes, seconds = divmod(left_ms // 1000, 60)
     parts = [f"{minutes} min"] * bool(minutes) + [f"{seconds} s"] * bool(seconds or not minutes)
     return " ".join(parts)
 
 
 def utc(at_ms: int) -> str:
-    """A time as the log tells it, such as "2027-03-01 20:00:00.000Z". Any number can be told."""
+    """A UTC time such as "2027-03-01 20:00:00.000Z"; a number beyond the calendar is written as ms."""
     try:
         at = datetime.fromtimestamp(at_ms // 1000, UTC)
     except (OverflowError, ValueError, OSError):
@@ -142,7 +125,7 @@ def utc(at_ms: int) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03}Z"
 
 
-def _told(event: AnyEvent) -> str:
+def _line_of(event: AnyEvent) -> str:
     what = type(event).__name__
     match event:
         case BidAccepted():
@@ -169,7 +152,7 @@ def _told(event: AnyEvent) -> str:
             winner = event.winner
             named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
             mark = injected_mark(winner) if winner else ""
-            return f"result    {named}{mark}{_ordered(event) if event.by else ''}"
+            return f"result    {named}{mark}{_ordered(event.by, event.why) if event.by else ''}"
         case CharacterSpoke():
             return f"host      {event.text}"
         case DayStarted():
@@ -190,22 +173,20 @@ def _told(event: AnyEvent) -> str:
         case AuctionOpened():
             return f"{what} by post {event.post_id}, until {utc(event.ends_at_ms)}"
         case EndExtended() if event.by:
-            return f"{what} to {utc(event.ends_at_ms)}{_ordered(event)}"
+            return f"{what} to {utc(event.ends_at_ms)}{_ordered(event.by, event.why)}"
         case EndExtended():
             cause = "since the lead was lost by" if event.lead_lost else "by"
             return f"{what} to {utc(event.ends_at_ms)} {cause} {event.by_post_id}"
         case ClosingSoon():
             return f"{what}: {event.left_ms // 1000} s or less to {utc(event.ends_at_ms)}"
         case AuctionPaused():
-            return f"{what} from {utc(event.from_ms)}{_ordered(event)}"
+            return f"{what} from {utc(event.from_ms)}{_ordered(event.by, event.why)}"
         case AuctionResumed():
-            return f"{what} at {utc(event.until_ms)}, until {utc(event.ends_at_ms)}{_ordered(event)}"
-        case BidInvalidated() | BidHeld() | BidReleased():
-            return f"{what} {event.post_id}{_ordered(event)}"
+            return f"{what} at {utc(event.until_ms)}, until {utc(event.ends_at_ms)}{_ordered(event.by, event.why)}"
         case BidderBarred():
-            return f"{what} {event.bidder_id} from {utc(event.from_ms)}, {event.reason}{_ordered(event)}"
+            return f"{what} {event.bidder_id} from {utc(event.from_ms)}, {event.reason}{_ordered(event.by, event.why)}"
         case BidderUnbarred():
-            return f"{what} {event.bidder_id} from {utc(event.from_ms)}{_ordered(event)}"
+            return f"{what} {event.bidder_id} from {utc(event.from_ms)}{_ordered(event.by, event.why)}"
         case StrikeGiven():
             return f"{what} to {event.bidder_id}: {event.cause} ({event.post_id})"
         case StrikeLifted():
@@ -215,7 +196,7 @@ def _told(event: AnyEvent) -> str:
         case WatermarkMoved():
             return f"{what} to {utc(event.watermark_ms)}"
         case CloseOverdue():
-            return f"{what}: only known up to {utc(event.watermark_ms)}, the end was {utc(event.ends_at_ms)}"
+            return f"{what}: bids known up to {utc(event.watermark_ms)}, the end was {utc(event.ends_at_ms)}"
         case PostMade():
             return f"{what} {event.job} as {event.post_id}"
         case PostRefused():
@@ -231,22 +212,23 @@ def _told(event: AnyEvent) -> str:
                 return what
             days = f"{event.sold} sold for {format_eth(event.total_wei)}, {event.unsold} unsold, {event.void} void"
             return f"{what}: {days}"
-        case _:
-            assert_never(event)
+        case _:  # an order that has no words of its own
+            about = getattr(event, "post_id", None) or getattr(event, "bidder_id", "")
+            return f"{what} {about}".rstrip() + _ordered(event.by, event.why)
 
 
 def injected_mark(bid: BidAccepted | BidRefused | Leader) -> str:
-    """What stands behind a bid in a list that a test has made up."""
+    """The mark " [test bid]" for a bid that a test has made up, else an empty text."""
     return " [test bid]" if bid.injected else ""
 
 
 def leader_in_words(standings: Standings | None) -> str:
-    """Who leads, and with how much."""
+    """The leader, the leading amount and its post in words."""
     if standings is None or standings.leader is None:
         return "nobody leads"
     bid = standings.leader.bid
     return one_line(f"@{bid.bidder_handle} leads with {format_eth(Wei(bid.amount_wei or 0))} (post {bid.post_id})")
 
 
-def _ordered(event: Ordered) -> str:
-    return f" (ordered by {event.by}: {event.why})"
+def _ordered(by: str, why: str) -> str:
+    return f" (ordered by {by}: {why})"

@@ -1,8 +1,8 @@
-"""What is posted on X, in words. Pure; what is posted when is `notices` and the announcer.
+"""The texts of the posts on X. Pure; `actors/announcer` decides when each is posted.
 
-Amounts are exact and never rounded. A post fits X's 280 characters, for which a title or a reason is cut and nothing
-else, and carries no link: X charges 13 times as much for one that does. It ends in its auction and the date, since X
-refuses a text that it has had, and a rehearsal says the same things.
+Amounts are never rounded. A post fits X's limit of 280; only a title or a reason is cut for that. A post carries no
+link, since X charges 13 times as much for a post with one. A post ends with its auction's id and the date, since X
+refuses a repeated text and a rehearsal would post the same texts.
 """
 
 import re
@@ -26,8 +26,8 @@ from messages.events import (
 from messages.money import format_eth
 from messages.post_weight import POST_LIMIT, weight
 
-MOST_NAMED = 5  # of those who were outbid, in one post
-_MOST_CHARACTERS = POST_LIMIT // 2 * 11  # the longest emoji is made of eleven and weighs two
+MOST_NAMED = 5  # at most so many outbid bidders are named in one post
+_MOST_CHARACTERS = POST_LIMIT // 2 * 11  # the longest emoji has 11 characters and a weight of 2
 
 
 def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
@@ -39,7 +39,7 @@ def auction_post(prepared: AuctionPrepared, time_zone: str) -> str:
         prepared.lot.title,
         f"\nBid by replying with #{rules.hashtag} and an amount, such as {reserve}, the reserve.\n"
         f"Ends {moment(prepared.closes_at_ms, time_zone, prepared.at_ms)}; a bid in the last minutes extends it.\n"
-        f"Rules {prepared.rules_hash[:16]} ({_which(prepared.auction_id, prepared.at_ms)})",
+        f"Rules {prepared.rules_hash[:16]} ({_reference(prepared.auction_id, prepared.at_ms)})",
     )
 
 
@@ -47,8 +47,8 @@ def closing_post(prepared: AuctionPrepared, closing: ClosingSoon, time_zone: str
     """The post that says how long there is left to bid."""
     left = time_left(left_ms(closing))
     ends = moment(closing.ends_at_ms, time_zone, closing.at_ms)
-    which = _which(prepared.auction_id, prepared.at_ms)
-    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" closes in {left}, at {ends}. ({which})")
+    reference = _reference(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" closes in {left}, at {ends}. ({reference})")
 
 
 def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
@@ -59,38 +59,38 @@ def result_post(prepared: AuctionPrepared, result: ResultNamed) -> str:
         what = "is not sold: the day is void."
     else:
         what = "found no bidder at its reserve."
-    which = _which(prepared.auction_id, prepared.at_ms)
-    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" {what}\nRules {prepared.rules_hash[:16]} ({which})")
+    reference = _reference(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" {what}\nRules {prepared.rules_hash[:16]} ({reference})")
 
 
 def voided_post(voided: DayVoided) -> str:
     """The post that says that a day is not held."""
-    return _fit(f"Day {voided.day} is not held: ", voided.why, f". ({_which(voided.auction_id, voided.at_ms)})")
+    return _fit(f"Day {voided.day} is not held: ", voided.why, f". ({_reference(voided.auction_id, voided.at_ms)})")
 
 
 def delayed_post(delayed: DayDelayed, time_zone: str) -> str:
-    """The post that says that a day opens late, and until when it lasts for it."""
+    """The post that says that a day opens late and therefore ends later."""
     minutes, seconds = divmod(delayed.lost_ms // 1000, 60)
     late = f"{minutes} min" if minutes else f"{seconds} s"
     ends = moment(delayed.closes_at_ms, time_zone, delayed.at_ms)
-    which = _which(delayed.auction_id, delayed.at_ms)
-    return _fit(f"Day {delayed.day} opens {late} late, and ends at {ends} for it. ({which})")
+    reference = _reference(delayed.auction_id, delayed.at_ms)
+    return _fit(f"Day {delayed.day} opens {late} late, and ends at {ends} for it. ({reference})")
 
 
 def added_post(added: DayAdded, time_zone: str) -> str:
-    """The post that says when a lot comes again whose day was not held."""
+    """The post that says on which new day a lot comes again, since its own day was not held."""
     opens = moment(added.opens_at_ms, time_zone, None)
-    which = _which(added.auction_id, added.at_ms)
+    reference = _reference(added.auction_id, added.at_ms)
     return _fit(
-        "", added.lot.title, f", the lot of day {added.of_day}, comes again as day {added.day}: {opens}. ({which})"
+        "", added.lot.title, f", the lot of day {added.of_day}, comes again as day {added.day}: {opens}. ({reference})"
     )
 
 
 def moved_post(prepared: AuctionPrepared, moved: EndExtended, time_zone: str) -> str:
-    """The post that says that an end was moved, by whom else than a bid, and why."""
+    """The post that says that an operator or an outage, not a bid, has moved the end, and why."""
     ends = moment(moved.ends_at_ms, time_zone, moved.at_ms)
-    which = _which(prepared.auction_id, prepared.at_ms)
-    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" now ends at {ends}: ", moved.why, f". ({which})")
+    reference = _reference(prepared.auction_id, prepared.at_ms)
+    return _fit(f"Day {prepared.day}: ", prepared.lot.title, f" now ends at {ends}: ", moved.why, f". ({reference})")
 
 
 def ended_post(ended: MarathonEnded) -> str:
@@ -110,26 +110,26 @@ def standing_post(
     time_zone: str,
     now_ms: int,
 ) -> str:
-    """How a day stands, for the handles that were `outbid` since this was last said: one post for a whole bid war."""
+    """The post that tells a day's standing to the handles `outbid` since the last such post: one post for many bids."""
     leads = f"@{leader.bidder_handle} leads with {format_eth(leader.amount_wei)}" if leader else "nobody leads"
     named = " ".join(f"@{handle}" for handle in outbid[:MOST_NAMED])
     more = f" and {len(outbid) - MOST_NAMED} more" if len(outbid) > MOST_NAMED else ""
     lost = f"Outbid: {named}{more}.\n" if outbid else ""
     return _fit(
         f"Day {day}: {leads} so far.\n{lost}{next_words(minimum_wei)} "
-        f"Bidding ends at {moment(ends_at_ms, time_zone, now_ms)}. ({_which(auction_id, now_ms)})"
+        f"Bidding ends at {moment(ends_at_ms, time_zone, now_ms)}. ({_reference(auction_id, now_ms)})"
     )
 
 
 def receipt_post(day: int, receipt: Receipt, time_zone: str, now_ms: int, corrects: bool = False) -> str:
-    """The reply to a bidder."""
+    """The reply that gives a bidder the receipt; `corrects` says that it replaces an earlier receipt."""
     to = f"@{receipt.bidder_handle} " if receipt.bidder_handle else ""
     words = receipt_words(receipt, time_zone, now_ms)
     correction = "Correction: " if corrects else ""
-    return _fit(f"{to}Day {day}: {correction}{words} ({_which(receipt.auction_id, now_ms)})")
+    return _fit(f"{to}Day {day}: {correction}{words} ({_reference(receipt.auction_id, now_ms)})")
 
 
-def _which(auction_id: str, at_ms: int) -> str:
+def _reference(auction_id: str, at_ms: int) -> str:
     return f"{auction_id}, {_utc(at_ms):%Y-%m-%d}"
 
 
@@ -137,13 +137,13 @@ def _utc(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
-# What X makes a link of, with or without https:// before it: a dot between a letter or digit and a letter.
+# X makes a link, even without https:// before it, where a dot stands between a letter or digit and a letter.
 _LINK = re.compile(r"(?<=\w)\.(?=[^\W\d_])")
 
 
 def _fit(*parts: str) -> str:
-    """The parts as one text that X takes, without links. Every second part, a title or a reason, may be cut where the
-    limit asks for it, the last one first."""
+    """Joins the parts into one text that fits X's limit, without links. Every second part, a title or a reason, is cut
+    where the text is too long, the last one first."""
     text = list(parts)
     for at in range(len(parts) - 2, 0, -2):
         end = min(len(parts[at]), _MOST_CHARACTERS)

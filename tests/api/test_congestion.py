@@ -73,10 +73,10 @@ def test_an_actor_that_fails_again_and_again_is_told_until_it_is_back(state: str
 
 
 def test_the_alarm_of_one_that_is_parked_says_what_hangs_and_what_happens_next() -> None:
-    hung = dataclasses.replace(child("PARKED", 1), last_error="m-01#2 did not come back within 30 s")
+    hung = dataclasses.replace(child("PARKED", 1), last_error="m-01#2 hung for more than 30 s")
     watch([hung], None)
     assert alarms.sounding()["actor:m-01"] == (
-        "m-01 is parked (m-01#2 did not come back within 30 s); "
+        "m-01 is parked (m-01#2 hung for more than 30 s); "
         "the auctions go on without it, and it is tried again by itself"
     )
 

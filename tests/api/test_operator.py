@@ -125,6 +125,8 @@ WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("a post that is no number", "invalidate", {"post_id": "1", **WHY}, 400, "Expected `int`"),
     ("a post beyond all", "hold", {"post_id": 1 << 63, **WHY}, 400, "post_id is a positive number"),
     ("a post below zero", "release", {"post_id": -1, **WHY}, 400, "post_id is a positive number"),
+    ("a bidder below zero", "ban", {"bidder_id": -1, **WHY}, 400, "bidder_id is a positive number"),
+    ("a bidder that is nobody", "unban", {"bidder_id": 0, **WHY}, 400, "bidder_id is a positive number"),
     ("a number beyond 64 bits", "ban", {"bidder_id": 1 << 70, **WHY}, 400, ""),
     ("a field too many", "invalidate", {"post_id": POST, "amount": 1, **WHY}, 400, "no field 'amount'"),
     ("an auction for a ban", "ban", {"bidder_id": 42, "auction_id": "m-01", **WHY}, 400, "no field 'auction_id'"),

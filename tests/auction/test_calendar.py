@@ -90,7 +90,7 @@ def test_a_marathon_is_as_long_as_configured():
     ("first_date", "days", "start", "end", "zone", "says"),
     [
         ("2027-03-01", 1, "15:00", "15:00", "UTC", "no length"),
-        ("9999-12-30", 5, "15:00", "16:00", "UTC", "leave the calendar"),
+        ("9999-12-30", 5, "15:00", "16:00", "UTC", "go beyond the year 9999"),
         ("2011-12-29", 3, "00:00", "23:00", "Pacific/Apia", "skips its date"),
     ],
 )

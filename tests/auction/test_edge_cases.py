@@ -500,7 +500,7 @@ SETTLEMENTS = {
         24h gone
         24h next bob 2.5
         25h ann paid unsafe
-        then refused: bidder 1 is not the one who is asked, 2
+        then refused: bidder 1 is not the buyer, bidder 2
         then bob is AWAITING_WALLET
     """,
     "who pays late, when nobody else was asked, has it and no strike": """

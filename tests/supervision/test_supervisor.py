@@ -257,7 +257,7 @@ def test_a_fatal_error_ends_at_once_with_70(supervise: Supervise, caplog: pytest
     supervisor.send("a", busy)
     supervisor.start()
     assert supervisor.wait(PATIENCE_S) == GAVE_UP
-    assert caplog.records[-1].getMessage() == "gave up: b met what cannot be borne: NotOurs: taken"
+    assert caplog.records[-1].getMessage() == "gave up: b died of a fatal error: NotOurs: taken"
     busy.release.set()
 
 

@@ -8,6 +8,7 @@ import redis
 
 from actors.scheduler.actor import HOUSE, DayPlan, Scheduler
 from adapters.redis.queue import START
+from auction.day import AuctionDay
 from messages.base import Refusal
 from messages.commands import AuctionCommand, BarBidder, OpenAuction, SkipDay, UnbarBidder
 from messages.events import (
@@ -111,6 +112,19 @@ def test_an_order_given_twice_is_done_once_and_one_about_nobody_changes_nothing(
     order(stage, house, unban(stage), ban(stage), ban(stage), unban(stage), unban(stage))
     assert [type(event) for event in stage.logged(BidderBarred, BidderUnbarred)] == [BidderBarred, BidderUnbarred]
     assert len(people(stage, "m-01")) == 2
+
+
+@pytest.mark.requirement("BID-6", "LIFE-8")
+def test_the_house_and_an_open_auction_agree_on_which_bar_an_order_lifts(stage: Stage, house: Scheduler) -> None:
+    banned = ban(stage)
+    earlier = said(stage, UnbarBidder, bidder_id=SHILL, from_ms=banned.from_ms - 1)
+    day = AuctionDay("m-01")
+    day.decide([stage.queued("m-01")[0], banned], stage.clock())
+    order(stage, house, banned, earlier)
+    assert (day.decide([earlier], stage.clock()), stage.logged(BidderUnbarred)) == ([], [])
+    later = said(stage, UnbarBidder, bidder_id=SHILL, from_ms=banned.from_ms)
+    order(stage, house, later)
+    assert len(day.decide([later], stage.clock())) == len(stage.logged(BidderUnbarred)) == 1
 
 
 @pytest.mark.requirement("LIFE-8")

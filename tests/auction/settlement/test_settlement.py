@@ -280,15 +280,15 @@ LADDERS = {
     "nobody else speaks for him": """
         0h announced
         1h bob named
-        then refused: bidder 2 is not the one who is asked, 1
+        then refused: bidder 2 is not the buyer, bidder 1
         1h bob declined
-        then refused: bidder 2 is not the one who is asked, 1
+        then refused: bidder 2 is not the buyer, bidder 1
         then ann is AWAITING_WALLET until 24h
     """,
     "the wallet that he names first holds": """
         1h named
         2h named another
-        then refused: he has named 0xann before, which holds
+        then refused: bidder 1 has named the wallet 0xann before, which holds
         then ann is WALLET_NAMED
     """,
     "a wallet that comes when his time is over comes too late": """

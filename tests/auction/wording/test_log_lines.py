@@ -67,7 +67,7 @@ LINES = {
     "WatermarkMoved": "WatermarkMoved to 2027-03-01 19:59:30.000Z",
     "WatermarkMoved, the posts looked up again": "WatermarkMoved to 2027-03-01 19:59:30.000Z",
     "EndFrozen": "EndFrozen at 2027-03-01 21:05:00.000Z",
-    "CloseOverdue": "CloseOverdue: only known up to 2027-03-01 21:03:20.000Z, the end was 2027-03-01 21:05:00.000Z",
+    "CloseOverdue": "CloseOverdue: bids known up to 2027-03-01 21:03:20.000Z, the end was 2027-03-01 21:05:00.000Z",
     "ResultNamed": "result    @alice wins with 20 ETH",
     "ResultNamed, by an operator": "result    void (ordered by alice: a storm)",
     "ResultNamed, unsold": "result    unsold",
