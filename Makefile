@@ -13,8 +13,8 @@ run: .venv/run  ## runs the supervisor with config.toml
 	$(PYTHON) supervisor.py run $(ARGS)
 
 # Tests that run the whole system mostly wait, so they run beside the other tests.
-DEMOS := $(addprefix tests/,demo faults siege)
-HOUSES := $(addprefix tests/,commands corruption disk scenario torture x)
+DEMOS := $(addprefix tests/system/,demo faults siege)
+HOUSES := tests/commands tests/adapters/x tests/test_starting.py $(addprefix tests/system/,corruption disk scenario torture x_oracle)
 test: lint node_modules browser  ## lints and runs all tests, or those of ARGS="tests/auction -k fold"
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
@@ -38,7 +38,7 @@ format: .venv/dev
 	.venv/bin/ruff format .
 
 screenshots: .venv/dev browser  ## takes pictures of the stage page in every phase of a demo day; build/screenshots/
-	$(PYTHON) -m tests.page.screenshots
+	$(PYTHON) -m tests.system.demo.screenshots
 
 # QUICK=1 takes tiny sizes: it only shows that each benchmark works.
 bench: .venv/run peers  ## measures speed and memory, beside BullMQ and taskiq; ARGS="--only burst --runs 3", QUICK=1
@@ -50,19 +50,19 @@ torture: .venv/run  ## kills the supervisor and its server under load at random 
 	$(PYTHON) -m benchmarks.torture --runs $(or $(RUNS),50) $(ARGS)
 
 siege: .venv/dev node_modules  ## attacks a demo day from outside and breaks X, store and chain node in turn; MINUTES=10
-	$(PYTHON) -m tests.siege --minutes $(or $(MINUTES),10) $(ARGS)
+	$(PYTHON) -m tests.system.siege --minutes $(or $(MINUTES),10) $(ARGS)
 
 faults: .venv/dev  ## plays every fault of a store under bids; writes a table of docs/operating.md. ARGS="--only disk"
-	$(PYTHON) -m tests.faults $(ARGS)
+	$(PYTHON) -m tests.system.faults $(ARGS)
 
 stalls: .venv/dev  ## stops process, server or X of a demo for 1 to 63 s at random moments; RUNS=12 ARGS="--seed 7"
-	$(PYTHON) -m tests.faults.stalls --runs $(or $(RUNS),20) $(ARGS)
+	$(PYTHON) -m tests.system.faults.stalls --runs $(or $(RUNS),20) $(ARGS)
 
 starts: .venv/run  ## starts the process under load; each start must be ready within 10 s; RUNS=100 ARGS="--busy 4"
 	$(PYTHON) -m benchmarks.starts --runs $(or $(RUNS),1000) $(ARGS)
 
 disk-faults: .venv/dev  ## kills the process, or fills its disk, at each operation on its files; RUNS=100 ARGS="--seed 7"
-	$(PYTHON) -m tests.disk.faults --runs $(or $(RUNS),1000) $(ARGS)
+	$(PYTHON) -m tests.system.disk.faults --runs $(or $(RUNS),1000) $(ARGS)
 
 marathon: .venv/run  ## plays many days and checks that threads, descriptors and memory stay flat; DAYS=400
 	$(PYTHON) -m benchmarks.marathon --days $(or $(DAYS),400) $(ARGS)
@@ -72,16 +72,16 @@ great-day: .venv/run  ## plays a day with very many replies, kills the process t
 
 SEEDS ?= 200
 simulate: .venv/dev  ## simulates the whole system in virtual time, with faults, once for each seed; SEEDS=2000
-	$(PYTHON) -m tests.simulation --seeds $(SEEDS)
+	$(PYTHON) -m tests.system.simulation --seeds $(SEEDS)
 
 x-oracle: .venv/dev  ## plays days with seeded faults of X and checks the results; RUNS=200 ARGS="--seed 7"
-	$(PYTHON) -m tests.x.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
+	$(PYTHON) -m tests.system.x_oracle.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
 
 leaders: .venv/dev  ## plays demo days and checks that host and feed never name a wrong leader; SEEDS=50
-	$(PYTHON) -m tests.demo.who_leads --seeds $(or $(SEEDS),50) $(ARGS)
+	$(PYTHON) -m tests.system.demo.who_leads --seeds $(or $(SEEDS),50) $(ARGS)
 
 corruptions: .venv/dev  ## damages a data directory at random and starts on it; RUNS=1000 ARGS="--seed 7"
-	$(PYTHON) -m tests.corruption --runs $(or $(RUNS),1000) $(ARGS)
+	$(PYTHON) -m tests.system.corruption --runs $(or $(RUNS),1000) $(ARGS)
 
 mutations: .venv/dev  ## removes each remedy of supervision, runs the tests; writes a table of docs/supervision.md
 	$(PYTHON) -m tests.supervision.mutations

@@ -24,7 +24,7 @@ from ledger.hash_chain import first_hash, next_hash, verify_chain
 from messages.base import Wei
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
-from tests.auction.builders import AUCTION, AUCTION_POST, OPENS_MS, RULES, opening_with
+from tests.harness.builders import AUCTION, AUCTION_POST, OPENS_MS, RULES, opening_with
 
 WHOLE = "audit --file"
 BIDS_AN_ENTRY = 1_024

@@ -25,7 +25,7 @@ from adapters.redis.client import execute
 from adapters.redis.errors import NotOwner
 from adapters.redis.queue import Queue
 from adapters.wall_clock import wall_clock_ms
-from benchmarks.measuring import BUILD, Measure, percentile, until
+from benchmarks.measuring import BUILD, Measure, percentile
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from messages.commands import PlaceBid
@@ -33,9 +33,11 @@ from messages.hints import QueueGrew
 from process import Process
 from settings import Settings, load
 from supervision import Backoff, ChildStatus, InjectedCrash, Supervisor
+from tests.harness.waiting import until
 
 CRASHES = 100
 DEADLINE_S = 30.0
+POLL_S = 0.0005  # of what is measured
 STEADY_S = 0.05  # how long an actor is left in peace between two crashes
 
 
@@ -91,10 +93,14 @@ def measure(process: Process, auction_id: str, crashes: int) -> list[Measure]:
         queue.append(auction_id, [bid])
         process.supervisor.send(auction_id, QueueGrew())
         member = b"%020d" % bid.post_id
-        until(lambda: execute(client, "ZSCORE", keys.bids(auction_id), member) is not None, "the bid is decided")
+        until(
+            lambda: execute(client, "ZSCORE", keys.bids(auction_id), member) is not None,
+            "the bid is decided",
+            poll_s=POLL_S,
+        )
 
     def first_ping(number: int) -> None:
-        until(lambda: status(process, bootstrap.PUBLISHER).state == "READY", "the listener is ready")
+        until(lambda: status(process, bootstrap.PUBLISHER).state == "READY", "the listener is ready", poll_s=POLL_S)
 
     return [
         *crash(process, auction_id, "auction", first_verdict, crashes),
@@ -110,7 +116,7 @@ def crash(process: Process, name: str, title: str, works: Callable[[int], None],
         began_s = time.perf_counter()
         process.supervisor.crash(name)
         # What is sent from here on, the successor gets.
-        until(partial(is_started, process, name, successor), "it is started again")
+        until(partial(is_started, process, name, successor), "it is started again", poll_s=POLL_S)
         works(number)
         took_ms.append((time.perf_counter() - began_s) * 1000)
         until(lambda: status(process, name).state == "READY", "it is ready again")

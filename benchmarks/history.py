@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import msgspec
 
 from adapters.redis.client import execute
-from benchmarks.measuring import Measure, until
+from benchmarks.measuring import Measure
 from benchmarks.running import RunningHouse, running_house
+from tests.harness.waiting import until
 
 RECOVERY_S = 600.0
 

@@ -18,6 +18,7 @@ from adapters.redis.embedded import EmbeddedServer
 from benchmarks.measuring import BUILD, ROOT, Measure, begin, end, is_ready, resident_mb
 from commands.simulated import end_simulated_x
 from simulator.launch import port_of
+from tests.harness.waiting import until
 
 RUNS = 5
 DEADLINE_S = 30.0
@@ -60,10 +61,9 @@ def measure() -> IdleRun:
             stderr=subprocess.DEVNULL,
         )
         try:
-            while not is_ready(data_dir):
-                if time.monotonic() - began_s > DEADLINE_S or process.poll() is not None:
-                    raise RuntimeError("the process does not become ready")
-                time.sleep(0.01)
+            until(lambda: is_ready(data_dir) or process.poll() is not None, "the process is ready", DEADLINE_S)
+            if process.poll() is not None:
+                raise RuntimeError("the process has ended")
             ready_s = time.monotonic() - began_s
             time.sleep(SETTLE_S)  # what the start has left over is given back in the first seconds
             server = EmbeddedServer(data_dir)

@@ -1,12 +1,11 @@
-"""What all measurements share: waiting for a condition, memory, and how often a thing was measured in what spread."""
+"""What all measurements share: memory, processes, and how often a thing was measured in what spread."""
 
 import ctypes
 import math
 import signal
 import statistics
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,15 +39,6 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def most(self) -> float:
         return max(self.runs)
-
-
-def until(holds: Callable[[], object], what: str, within_s: float = 30.0, poll_s: float = 0.0005) -> None:
-    """Waits for a condition. Raises RuntimeError when it does not come true in time."""
-    deadline_s = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline_s:
-            raise RuntimeError(f"not within {within_s:g} s: {what}")
-        time.sleep(poll_s)
 
 
 def begin(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":

@@ -24,11 +24,12 @@ from adapters.wall_clock import wall_clock_ms
 from benchmarks.feeding import SOCKET, Fed, Order, feed, feeder_id
 from benchmarks.house import house_plan, house_settings
 from benchmarks.lines import War
-from benchmarks.measuring import ROOT, is_ready, resident_mb, until
+from benchmarks.measuring import ROOT, is_ready, resident_mb
 from commands.compressed import START_MS
 from commands.simulated import end_simulated_x
 from messages.events import BidAccepted, BidRefused
 from simulator.launch import port_of
+from tests.harness.waiting import until
 
 START_S, END_S, DECIDE_S = 60.0, 30.0, 900.0
 FILL_BATCH, FILL_AHEAD = 500, 400  # bids an entry, entries that may wait

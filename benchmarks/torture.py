@@ -22,10 +22,10 @@ from random import Random
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.measuring import until
 from benchmarks.running import RunningHouse
 from benchmarks.torturers import Feeder, LogMemory, Verdict
 from commands.audit import audit
+from tests.harness.waiting import until
 
 RATE = 5_000
 SECONDS = 10.0

@@ -1,38 +1,20 @@
-"""What tests of several parts share: a real store on an embedded server."""
+"""What tests of several rooms share: a real store on an embedded server, a stage for actors on it, a real EVM node."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import redis
 from hypothesis import HealthCheck, settings
 
-from adapters.redis import functions
-from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.journal import Journal
-from adapters.redis.keys import Keys
-from adapters.redis.lease import Lease, new_token
+from tests.harness.anvil import Anvil
+from tests.harness.stage import Clock, Stage
+from tests.harness.store import Store, empty_store
 
 # How long an example takes says more about the machine than about the code; how many are tried does not depend on it.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-
-
-@dataclass(frozen=True)
-class Store:
-    """An empty store in which the marathon `m` is owned by `token`."""
-
-    url: str
-    client: redis.Redis
-    keys: Keys
-    token: str
-    lease: Lease
-
-    def journal(self, writer: str) -> Journal:
-        return Journal(self.client, self.keys, self.token, writer)
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +30,35 @@ def _server() -> Iterator[EmbeddedServer]:
 
 @pytest.fixture
 def store(_server: EmbeddedServer) -> Iterator[Store]:
-    """An empty store with its function library, the lease taken; one server serves the whole session."""
-    client = connect(_server.url)
-    try:
-        client.flushall()
-        functions.load(client)
-        keys, token = Keys("m"), new_token()
-        lease = Lease(client, keys, token, ttl_ms=600_000)
-        assert lease.take()
-        yield Store(_server.url, client, keys, token, lease)
-    finally:
-        client.close()
+    """An empty store; one server serves the whole session."""
+    with empty_store(_server.url) as store:
+        yield store
+
+
+@pytest.fixture
+def stage(store: Store) -> Iterator[Stage]:
+    """An empty stage; its time is the present, and stands still."""
+    stage = Stage(store, Clock())
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def make_anvil(tmp_path: Path) -> Iterator[Callable[..., Anvil]]:
+    """Starts nodes, each in a folder of its own, and ends them."""
+    started: list[Anvil] = []
+
+    def make(**options: int) -> Anvil:
+        folder = tmp_path / f"anvil-{len(started)}"
+        folder.mkdir()
+        started.append(Anvil(folder, **options))
+        return started[-1]
+
+    yield make
+    for anvil in started:
+        anvil.kill()
+
+
+@pytest.fixture
+def anvil(make_anvil: Callable[..., Anvil]) -> Anvil:
+    return make_anvil()

@@ -3,13 +3,14 @@
 import re
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "requirements.md"
+from tests.harness import ROOT
+
+DOCUMENT = ROOT / "docs" / "requirements.md"
 
 
 def requirements() -> dict[str, str]:

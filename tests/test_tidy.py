@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import ROOT
 from tests.requirements_table import requirements
-
-ROOT = Path(__file__).parent.parent
 
 # Who may import whom, of our own: the house of ARCHITECTURE.md as a table.
 MAY_IMPORT = {

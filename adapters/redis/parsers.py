@@ -1,6 +1,6 @@
 """Answers of the store, each bounded as a whole: redis-py bounds each wait for bytes only, and takes what comes.
 
-The parsers are redis-py's own, on hiredis; tests/redis/test_store_bounds.py holds what is used of them.
+The parsers are redis-py's own, on hiredis; tests/adapters/redis/test_bounds.py holds what is used of them.
 """
 
 import time

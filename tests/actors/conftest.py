@@ -1,9 +1,9 @@
-"""A stage on the real store, and one simulated X for all tests of the folder."""
+"""One simulated X for all tests of the folder, and auctions that are open on it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any
 
 import pytest
 import requests
@@ -12,32 +12,12 @@ from actors.auction.actor import Auction
 from adapters import alarms
 from adapters.x import Credentials, XClient
 from adapters.x.clock import XClock
+from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
-from simulator.x import settings
-from tests.actors.stage import Clock, Stage
-from tests.conftest import Store
-from tests.simulator.x_process import SimulatedX, simulated_x, until
-
-CREDENTIALS = Credentials(
-    bearer_token=settings.BEARER_TOKEN,
-    consumer_key=settings.CONSUMER_KEY,
-    consumer_secret=settings.CONSUMER_SECRET,
-    access_token=settings.ACCESS_TOKEN,
-    access_token_secret=settings.ACCESS_TOKEN_SECRET,
-)
-
-C = TypeVar("C", bound=XClient)
-
-
-class MakeClient(Protocol):
-    """Makes a client of the simulated X, of whatever class, on the stage's clock."""
-
-    @overload
-    def __call__(self, *, credentials: Credentials = ..., **more: Any) -> XClient: ...
-
-    @overload
-    def __call__(self, kind: type[C], credentials: Credentials = ..., **more: Any) -> C: ...
+from tests.harness.stage import MakeClient, Stage
+from tests.harness.waiting import until
+from tests.harness.x_process import SimulatedX, simulated_x
 
 
 class StageClock(XClock):
@@ -59,14 +39,6 @@ def silence() -> Iterator[None]:
     yield
     for name in alarms.sounding():
         alarms.clear(name)
-
-
-@pytest.fixture
-def stage(store: Store) -> Iterator[Stage]:
-    """An empty stage; its time is the present, and stands still."""
-    stage = Stage(store, Clock())
-    yield stage
-    stage.close()
 
 
 @pytest.fixture(scope="package")

@@ -2,42 +2,26 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import redis
 
-from actors.auction.actor import Auction
-from actors.eliza_bridge import ElizaBridge
 from actors.lease_keeper import ALARM, LeaseKeeper
-from actors.livestream_publisher import LivestreamPublisher
-from actors.ports import StoreAccess
-from actors.scheduler.actor import DayPlan, Scheduler
 from adapters import alarms
-from adapters.redis import functions
-from adapters.redis.client import connect, execute
-from adapters.redis.embedded import EmbeddedServer
-from adapters.redis.errors import NotOwner, ServerFailed, StoreError, StoreUnavailable
-from adapters.redis.keys import Keys
-from adapters.redis.lease import Lease, new_token
+from adapters.redis.errors import NotOwner, ServerFailed, StoreUnavailable
+from adapters.redis.lease import Lease
 from adapters.redis.log import LogReader
 from adapters.redis.queue import Queue
 from adapters.wall_clock import wall_clock_ms
-from api.injection import injected
-from auction.calendar import Window
 from ledger.hash_chain import verify_chain
-from messages.base import Lot, Phase
-from messages.commands import ConfirmAuctionPost, PlaceBid
-from messages.events import BidAccepted, CharacterSpoke, DayStarted
-from supervision import Backoff, ChildSpec, Context, Group, Supervisor
-from supervisor import CONDITIONS
-from tests.actors.stage import HOUR_MS, Shown, Stage
-from tests.auction.builders import RULES
-from tests.simulator.x_process import until
+from messages.base import Phase
+from messages.commands import ConfirmAuctionPost
+from messages.events import CharacterSpoke, DayStarted
+from supervision import Context
+from tests.harness.stage import Stage
+from tests.harness.supervised_house import running
+from tests.harness.waiting import until
 
 
 def keeper(stage: Stage, ensure: Callable[[], object] = lambda: None) -> LeaseKeeper:
@@ -167,109 +151,6 @@ def test_a_store_that_has_less_than_it_had_acknowledged_is_told_and_nobody_write
 
 
 # ---- the whole, on a server that is killed
-
-
-class House:
-    """A small process: one day's auction, the host, the publisher, and the keeper of an embedded server."""
-
-    def __init__(self, server: EmbeddedServer) -> None:
-        self.server, self.keys, token = server, Keys("m"), new_token()
-        self.access = StoreAccess(lambda: connect(server.url, timeout_s=2), self.keys, token)
-        self.client = self.access.connect()
-        functions.load(self.client)
-        assert Lease(self.client, self.keys, token, 2_000).take()
-        self.shown = Shown()
-        now_ms = wall_clock_ms()
-        window = Window(day=1, local_date=date(2027, 1, 1), opens_at_ms=now_ms, closes_at_ms=now_ms + HOUR_MS)
-        self.plan = [DayPlan("m-01", window, Lot(token_id=1, title="Day One"), RULES)]
-        self.supervisor = Supervisor(
-            [
-                Group("store", children=[ChildSpec("lease_keeper", self._keeper)]),
-                Group(
-                    "listeners", children=[ChildSpec("publisher", self._publisher), ChildSpec("bridge", self._bridge)]
-                ),
-                Group("auctions"),
-                Group("house", children=[ChildSpec("scheduler", self._scheduler)]),
-            ],
-            CONDITIONS,
-            fatal=(NotOwner,),
-            backoff=Backoff(first_s=0.01, longest_s=0.1),
-            last_resort_s=None,
-        )
-
-    def _keeper(self, context: Context) -> Any:
-        return LeaseKeeper.start(context, self.access, 2_000, self.server.ensure)
-
-    def _publisher(self, context: Context) -> Any:
-        return LivestreamPublisher.start(context, self.access, self.shown)
-
-    def _bridge(self, context: Context) -> Any:
-        return ElizaBridge.start(context, self.access, wall_clock_ms, ["publisher"])
-
-    def _scheduler(self, context: Context) -> Any:
-        return Scheduler.start(
-            context, self.plan, self.access, wall_clock_ms, self._start_auction, ["publisher", "bridge"]
-        )
-
-    def _start_auction(self, name: str) -> None:
-        def factory(context: Context) -> Any:
-            return Auction.start(context, name, self.access, wall_clock_ms, ["publisher", "bridge", "scheduler"])
-
-        self.supervisor.start_child("auctions", ChildSpec(name, factory))
-
-    def phase(self) -> str:
-        return (execute(self.client, "HGET", self.keys.current, "phase") or b"").decode()
-
-    def incarnations(self) -> dict[str, int]:
-        """Who is ready, and in which life."""
-        return {child.name: child.incarnation for child in self.supervisor.tree() if child.state == "READY"}
-
-    def answers(self, condition: Callable[[], Any]) -> Any:
-        """Whether it holds; False while the store is away."""
-        try:
-            return condition()
-        except (redis.RedisError, StoreError):
-            return False
-
-    def bid(self, text: str, author_id: int) -> PlaceBid:
-        """An injected bid is in the queue."""
-        stored: dict[bytes, bytes] = execute(self.client, "HGETALL", self.keys.current)
-        stage = {name.decode(): value.decode() for name, value in stored.items()}
-        fields = {
-            "type": "PlaceBid",
-            "text": text,
-            "author_id": author_id,
-            "author_created_at_ms": 0,
-        }
-        auction_id, command = injected(fields, "test", wall_clock_ms(), author_id, stage)
-        assert isinstance(command, PlaceBid)
-        Queue(self.client, self.keys).append(auction_id, [command])
-        return command
-
-    def decided(self) -> list[int]:
-        return [event.post_id for event in self.events() if isinstance(event, BidAccepted)]
-
-    def events(self) -> list[Any]:
-        return [event for entry in LogReader(self.client, self.keys).read(0, 1_000) for event in entry.events()]
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[House]:
-    server = EmbeddedServer(folder)
-    server.ensure()
-    try:
-        house = House(server)
-        house.supervisor.start()
-        try:
-            yield house
-        finally:
-            house.supervisor.stop()
-            code = house.supervisor.wait(20)
-            house.client.close()
-            house.shown.close()
-        assert code == 0
-    finally:
-        server.stop()
 
 
 @pytest.mark.requirement("RED-3", "SUP-3", "SUP-4", "BID-9", "ELZ-3")

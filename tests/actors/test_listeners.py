@@ -25,8 +25,8 @@ from messages.events import (
     ResultNamed,
 )
 from messages.hints import LogGrew
-from tests import staged
-from tests.actors.stage import Shown, Stage
+from tests.harness import staged
+from tests.harness.stage import Shown, Stage
 
 STORY: tuple[tuple[str, AnyEvent], ...] = (
     ("house", DayStarted(message_id="s", at_ms=1, auction_id="m-01", day=1)),
@@ -40,23 +40,14 @@ STORY: tuple[tuple[str, AnyEvent], ...] = (
 )
 
 
-def bridge(stage: Stage) -> ElizaBridge:
-    return stage.enter("eliza_bridge", lambda context: ElizaBridge(context, stage.access, stage.clock, ["publisher"]))
-
-
 def happens(stage: Stage, *told: tuple[str, AnyEvent]) -> None:
     """These events are in the log, each in a commit of its own."""
     for writer, event in told:
-        journal = stage.store.journal(writer)
-        journal.begin()
-        journal.commit([event])
+        stage.commit(writer, event)
 
 
-def happens_at_once(stage: Stage, *events: AnyEvent) -> None:
-    """These events of the auction are in the log, in one commit."""
-    journal = stage.store.journal("m-01")
-    journal.begin()
-    journal.commit(list(events))
+def bridge(stage: Stage) -> ElizaBridge:
+    return stage.enter("eliza_bridge", lambda context: ElizaBridge(context, stage.access, stage.clock, ["publisher"]))
 
 
 def said(stage: Stage) -> list[str]:
@@ -130,13 +121,13 @@ def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage, monke
 def test_a_bid_that_does_not_lead_after_its_commit_is_not_called_leader(stage: Stage) -> None:
     happens(stage, *STORY[1:3], ("m-01", staged.accepted(5)))
     stage.step(bridge(stage))
-    happens_at_once(stage, staged.accepted(3), staged.revised(3, 3, 5))  # found late: it was outbid before
+    stage.commit("m-01", staged.accepted(3), staged.revised(3, 3, 5))  # found late: it was outbid before
     stage.step(bridge(stage))
     assert said(stage)[2:] == ["@bidder_5's bid of 0.105 ETH leads so far. The next bid needs 0.115 ETH."]
-    happens_at_once(stage, staged.revised(5, leads=3))
+    stage.commit("m-01", staged.revised(5, leads=3))
     stage.step(bridge(stage))
     assert said(stage)[3:] == ["@bidder_3's bid of 0.103 ETH leads so far. The next bid needs 1 ETH."]
-    happens_at_once(stage, staged.revised(3))
+    stage.commit("m-01", staged.revised(3))
     stage.step(bridge(stage))
     assert said(stage)[4:] == ["Nobody leads now. The next bid needs 1 ETH."]
     assert [line.leader_post_id for line in stage.logged(CharacterSpoke)[2:]] == [

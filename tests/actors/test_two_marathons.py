@@ -14,10 +14,10 @@ from auction.calendar import Window
 from messages.base import Lot, Outage, Refusal
 from messages.commands import BarBidder, ConfirmAuctionPost, MakeUpFor, PlaceBid
 from messages.events import BidAccepted, BidderBarred, OutageNoticed
-from tests.actors.stage import HOUR_MS, Clock, Stage
-from tests.auction.builders import RULES
-from tests.conftest import Store
-from tests.staged import OPENS_MS, post_id
+from tests.harness.builders import RULES
+from tests.harness.stage import HOUR_MS, Clock, Stage
+from tests.harness.staged import OPENS_MS, post_id
+from tests.harness.store import Store
 
 BIDDER = 7
 # The second one is named as if it were an auction or a reader of the first.

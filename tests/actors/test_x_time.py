@@ -1,10 +1,7 @@
 """X's time decides, not ours: nothing opens, ends, is proven or made up for before X's clock has come there."""
 
-from collections.abc import Callable
-
 import pytest
 
-from actors.announcer.actor import Announcer
 from actors.auction.actor import Auction
 from actors.scheduler.actor import Scheduler
 from actors.scheduler.day_plan import DayPlan
@@ -15,11 +12,9 @@ from adapters.x.clock import XClock
 from messages.commands import MarkSwept
 from messages.events import DayStarted, EndFrozen, OutageNoticed, PostAttempted
 from simulator.x.settings import Settings
-from tests.actors.conftest import MakeClient
-from tests.actors.stage import HOUR_MS, Clock, Stage, day_plan
-from tests.simulator.x_process import SimulatedX
+from tests.harness.stage import HOUR_MS, Clock, MakeClient, OpenOnX, Stage, day_plan
+from tests.harness.x_process import SimulatedX
 
-OpenOnX = Callable[..., tuple[Auction, int]]
 AHEAD_MS = (12_000, HOUR_MS, -HOUR_MS)
 TIMING = Timing(search_lag_ms=100, interval_ms=1_000, lag_ms=500)
 
@@ -136,10 +131,7 @@ def test_nothing_is_proven_beyond_what_x_has_reached(
 def test_x_is_asked_for_its_time_when_nothing_else_was_asked_for_a_while(stage: Stage, x_client: MakeClient) -> None:
     clock = FarFromX()
     client = x_client(clock=clock)
-    reconciler = stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler"),
-    )
+    reconciler = stage.reconciler(client, TIMING, now_ms=clock.now_ms)
     stage.step(reconciler)
     clock.steady.goes_on(round(CLOCK_HOLDS_S * 1000) - 1)
     stage.step(reconciler)
@@ -155,10 +147,7 @@ def test_an_x_that_stays_silent_is_an_alarm_also_while_no_day_is_open(
 ) -> None:
     clock = FarFromX()
     client = x_client(clock=clock)
-    reconciler = stage.enter(
-        "reconciler",
-        lambda context: TwitterReconciler(context, stage.access, clock.now_ms, client, TIMING, 3, "scheduler"),
-    )
+    reconciler = stage.reconciler(client, TIMING, now_ms=clock.now_ms)
     stage.step(reconciler)
     for path in ("/2/tweets/search/stream/rules", "/2/users/me"):
         x.tell("faults", kind="http_503", count=2, path=path)
@@ -186,10 +175,7 @@ def test_a_simulated_x_lives_longer_than_a_house_leaves_it_alone() -> None:
 def test_nothing_is_posted_before_x_s_time_is_known(stage: Stage, x_client: MakeClient) -> None:
     stage.prepared()
     client = x_client(clock=FarFromX())
-    announcer = stage.enter(
-        "announcer",
-        lambda context: Announcer(context, stage.access, stage.clock, client, "UTC", 1_000, ()),
-    )
+    announcer = stage.announcer(client, settle_ms=1_000)
     stage.step(announcer)
     assert stage.logged(PostAttempted) == []
     client.check_keys()

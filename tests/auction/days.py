@@ -48,9 +48,9 @@ from messages.events import (
 )
 from messages.x_ids import posted_at_ms
 from tests.auction import oracle
-from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply, swept
-from tests.auction.random_days import CUTS, FREEZES, MEANING, days, happened_ms, said
 from tests.auction.script import told_leader
+from tests.harness.builders import AUCTION, OPENING, OPENS_MS, reply, swept
+from tests.harness.random_days import CUTS, FREEZES, MEANING, days, happened_ms, said
 
 Log = list[list[AuctionEvent]]
 

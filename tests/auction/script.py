@@ -38,7 +38,7 @@ from messages.commands import (
 from messages.events import AuctionEvent, BidAccepted, StandingsRevised, StrikeGiven
 from messages.money import format_eth
 from messages.x_ids import posted_at_ms
-from tests.auction.builders import AUCTION, OPENING, OPENS_MS, RULES, back, called, gone, post_id, reply, swept
+from tests.harness.builders import AUCTION, OPENING, OPENS_MS, RULES, back, called, gone, post_id, reply, swept
 
 BIDDERS = {"ann": 1, "bob": 2, "eve": 3}
 NAMES = {f"user{number}": name for name, number in BIDDERS.items()}

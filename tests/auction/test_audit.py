@@ -15,7 +15,7 @@ from messages.base import Refusal, Wei
 from messages.codec import unpack_events
 from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, BidAccepted, BidRefused
-from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
+from tests.harness.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
 
 pytestmark = pytest.mark.requirement("RED-5")
 

@@ -10,7 +10,7 @@ from auction.downtime_policy import HOUSE, late_close, made_up_end
 from messages.base import Lot, Outage, Outcome, Phase
 from messages.commands import ConfirmAuctionPost, MakeUpFor, OpenAuction
 from messages.events import AuctionOpened, EndExtended, ResultNamed
-from tests.auction.builders import AUCTION, CLOSES_MS, OPENS_MS, RULES, post_id
+from tests.harness.builders import AUCTION, CLOSES_MS, OPENS_MS, RULES, post_id
 
 MINUTE_MS = 60_000
 

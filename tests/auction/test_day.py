@@ -27,7 +27,8 @@ from messages.events import (
     StrikeLifted,
     WatermarkMoved,
 )
-from tests.auction.builders import (
+from tests.auction.script import Played
+from tests.harness.builders import (
     AUCTION,
     CLOSES_MS,
     ETH,
@@ -40,7 +41,6 @@ from tests.auction.builders import (
     reply,
     swept,
 )
-from tests.auction.script import Played
 
 
 def kinds(events: list[AuctionEvent]) -> list[type]:

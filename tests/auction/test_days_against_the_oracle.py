@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from messages.base import Rules
 from messages.commands import AuctionCommand
 from tests.auction.days import check_day
-from tests.auction.random_days import CUTS, FREEZES, days
+from tests.harness.random_days import CUTS, FREEZES, days
 
 
 @pytest.mark.requirement("BID-4", "BID-5", "BID-7", "BID-8", "BID-9", "LIFE-5", "LIFE-8", "RED-4", "RED-5")

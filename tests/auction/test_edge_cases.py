@@ -16,9 +16,9 @@ from auction.downtime_policy import late_close
 from auction.rules import minimum_bid, rules_hash
 from messages.base import Rules, Wei
 from messages.money import format_eth, parse_eth
-from tests.auction.builders import CLOSES_MS, ETH, OPENS_MS, RULES
 from tests.auction.script import Played
-from tests.auction.settlement_script import play
+from tests.auction.settlement.settlement_script import play
+from tests.harness.builders import CLOSES_MS, ETH, OPENS_MS, RULES
 
 LIMITED = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=600_000)
 CHEAP = msgspec.structs.replace(RULES, reserve_wei=Wei(1), increment_wei=Wei(1))

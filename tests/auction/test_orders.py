@@ -7,8 +7,8 @@ from auction.day import AuctionDay
 from messages.base import Wei
 from messages.commands import AuctionCommand, SkipDay
 from messages.events import EndExtended, ResultNamed, StrikeGiven
-from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES
 from tests.auction.script import Played, read
+from tests.harness.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES
 
 RICH = msgspec.structs.replace(RULES, hold_above_wei=Wei(6 * ETH), rate_limit_posts=2, rate_limit_window_ms=10 * 60_000)
 

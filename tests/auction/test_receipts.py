@@ -12,7 +12,7 @@ from messages.base import Refusal, Wei
 from messages.commands import NameResult, VoidAuction
 from messages.events import AuctionEvent, BidAccepted, BidRefused
 from messages.refusals import REFUSED_BECAUSE
-from tests.auction.builders import AUCTION, CLOSES_MS, ETH, OPENS_MS, gone, opened_day, post_id, reply, swept
+from tests.harness.builders import AUCTION, CLOSES_MS, ETH, OPENS_MS, gone, opened_day, post_id, reply, swept
 
 ANNS, BOBS, LOW, AGAIN = reply(1_000, 1, "0.5"), reply(2_000, 2, "0.6"), reply(3_000, 3, "0.61"), reply(4_000, 2, "9")
 BARE = Receipt(auction_id=AUCTION, post_id=post_id(5), bidder_id=1, bidder_handle="ann", verdict="refused")

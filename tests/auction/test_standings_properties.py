@@ -21,7 +21,7 @@ from messages.base import Refusal
 from messages.codec import pack, unpack
 from messages.commands import AuctionCommand, PlaceBid, RestoreBid, WithdrawBid
 from messages.events import AuctionEvent, EndExtended
-from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, back, gone, opening_with, reply, swept
+from tests.harness.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, back, gone, opening_with, reply, swept
 
 SECONDS = st.one_of(st.integers(0, 3_700), st.integers(3_200, 4_400))
 TEXTS = st.sampled_from(

@@ -3,8 +3,8 @@
 import pytest
 
 from auction.audit import Auditor
-from tests.auction.builders import AUCTION
 from tests.auction.wrong_results import WRONG, found, sound_log
+from tests.harness.builders import AUCTION
 
 pytestmark = pytest.mark.requirement("RED-5")
 

@@ -31,8 +31,8 @@ from messages.events import (
     StrikeGiven,
     WatermarkMoved,
 )
-from tests.auction.builders import AUCTION, ETH, OPENS_MS, RULES
 from tests.auction.script import Played
+from tests.harness.builders import AUCTION, ETH, OPENS_MS, RULES
 
 Log = list[list[AuctionEvent]]
 Forge = Callable[[Log], None]

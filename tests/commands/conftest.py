@@ -7,7 +7,7 @@ import pytest
 from adapters import process_file
 from adapters.process_file import ProcessFile
 from tests.commands.line import Line
-from tests.conftest import Store
+from tests.harness.store import Store
 
 
 @pytest.fixture

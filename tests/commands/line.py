@@ -3,14 +3,12 @@
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from cli import main
-
-ROOT = Path(__file__).parents[2]
-DEADLINE_S = 60.0
+from tests.harness import ROOT
+from tests.harness.waiting import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def process(*arguments: str, stdin: bytes = b"") -> Said:
         [sys.executable, str(ROOT / "supervisor.py"), *arguments],
         input=stdin,
         capture_output=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import cli
 from auction.orders import ORDERS
+from tests.harness import ROOT
 
-ROOT = Path(__file__).parents[2]
 POST = "1801234567890123456"
 WHY = ["--why", "a reason"]
 # What each command needs beside --data-dir or a file. None of them gets as far as to start anything.

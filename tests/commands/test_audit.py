@@ -25,9 +25,9 @@ from ledger.hash_chain import first_hash, next_hash
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
 from messages.events import DayStarted, Observed
-from tests.auction.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, gone, reply, swept
 from tests.commands.line import Line
-from tests.conftest import Store
+from tests.harness.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, gone, reply, swept
+from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("RED-5")
 

@@ -9,9 +9,9 @@ from auction.day import AuctionDay
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
 from messages.x_ids import posted_at_ms
-from tests.auction.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
 from tests.commands.line import Line
-from tests.conftest import Store
+from tests.harness.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
+from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("BID-11")
 

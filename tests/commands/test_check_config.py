@@ -9,7 +9,7 @@ from adapters import process_file
 from auction.rules import rules_hash
 from settings import begins_late, load
 from tests.commands.line import Line, process
-from tests.settings.test_settings_faults import ENVIRONMENT_FAULTS, FAULTS, SOUND, TOKEN
+from tests.harness.faulty_settings import ENVIRONMENT_FAULTS, FAULTS, SOUND, TOKEN
 
 # Two days around the end of daylight saving time, the second with a reserve of its own.
 AUTUMN = SOUND.replace('"2027-03-01"', '"2026-10-31"').replace('title = "One"', 'title = "One [bold]"')

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli import COMMANDS
-from tests.commands.line import ROOT, Line, process
+from tests.commands.line import Line, process
+from tests.harness import ROOT
 
 
 @pytest.mark.parametrize("command", COMMANDS)

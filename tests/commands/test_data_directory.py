@@ -18,7 +18,8 @@ from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from messages.events import DayStarted
-from tests.commands.line import ROOT, Line
+from tests.commands.line import Line
+from tests.harness import ROOT
 
 KEYS = Keys("m")
 

@@ -15,10 +15,10 @@ from adapters.redis.queue import START, DeadLetter, Queue
 from messages.codec import pack_batch, to_json, unpack_commands
 from messages.commands import DiscardLetter, PlaceBid
 from messages.events import BidAccepted, LetterDiscarded
-from tests.actors.stage import Clock, Stage, day_plan
-from tests.auction.builders import AUCTION_POST, OPENING, OPENS_MS, reply
 from tests.commands.line import Line
-from tests.conftest import Store
+from tests.harness.builders import AUCTION_POST, OPENING, OPENS_MS, reply
+from tests.harness.stage import Clock, Stage, day_plan
+from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("QUE-2")
 

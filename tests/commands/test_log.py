@@ -21,8 +21,10 @@ from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from messages.events import CharacterSpoke, DayStarted, MarathonEnded, MarathonStarted
-from tests.commands.line import DEADLINE_S, ROOT, Line
-from tests.conftest import Store
+from tests.commands.line import Line
+from tests.harness import ROOT
+from tests.harness.store import Store
+from tests.harness.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.requirement("RED-5")
 
@@ -89,7 +91,7 @@ class Following:
     def end(self) -> tuple[int, str]:
         """Its exit code and what it has said about its end."""
         assert self.process.stderr
-        return self.process.wait(DEADLINE_S), self.process.stderr.read()
+        return self.process.wait(PATIENCE_S), self.process.stderr.read()
 
 
 @contextmanager
@@ -101,7 +103,7 @@ def following(*options: str) -> Iterator[Following]:
         text=True,
         env=dict(os.environ),
     ) as process:
-        deadline = threading.Timer(DEADLINE_S, process.kill)
+        deadline = threading.Timer(PATIENCE_S, process.kill)
         deadline.start()
         try:
             yield Following(process)

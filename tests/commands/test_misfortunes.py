@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands.line import ROOT
+from tests.harness import ROOT
 
 CODES = {0, 1, 2, 70, 130, 141}
 DEADLINE_S = 300.0

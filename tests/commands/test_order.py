@@ -22,11 +22,11 @@ from messages.codec import to_json
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
 from messages.x_ids import posted_at_ms
-from tests.actors.stage import day_plan
-from tests.auction.builders import AUCTION, OPENING, OPENS_MS, reply
 from tests.commands.line import Line
-from tests.conftest import Store
-from tests.staged import serving
+from tests.harness.builders import AUCTION, OPENING, OPENS_MS, reply
+from tests.harness.stage import day_plan
+from tests.harness.staged import serving
+from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("LIFE-8", "BID-8")
 

@@ -27,12 +27,12 @@ from messages.codec import to_json, unpack_commands
 from messages.commands import BarBidder, Order, PauseAuction
 from messages.events import BidderBarred, BidderUnbarred, DayStarted, DayVoided
 from supervision import Supervisor
-from tests.actors.stage import Clock, Stage, day_plan
-from tests.auction.builders import CLOSES_MS, OPENING, OPENS_MS, swept
 from tests.commands.line import Line
-from tests.conftest import Store
-from tests.http.test_http_answers import ask
-from tests.staged import serving
+from tests.harness.asking import ask
+from tests.harness.builders import CLOSES_MS, OPENING, OPENS_MS, swept
+from tests.harness.stage import Clock, Stage, day_plan
+from tests.harness.staged import serving
+from tests.harness.store import Store
 
 AUCTION, BARRED, WHY = "m-01", 7, "because"
 LATER_MS = CLOSES_MS + 600_000

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from tests.bid_text.texts import ROWS
-from tests.commands.line import ROOT, Line, process
+from tests.commands.line import Line, process
+from tests.harness import ROOT
+from tests.harness.bid_texts import ROWS
 
 pytestmark = pytest.mark.requirement("BID-2")
 

@@ -10,7 +10,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from messages.events import DayStarted
 from tests.commands.line import Line
-from tests.conftest import Store
+from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("RED-4", "HA-4")
 

@@ -22,8 +22,8 @@ from messages.codec import (
     unpack_events,
 )
 from messages.commands import AuctionCommand, MarkSwept
-from tests.messages.any_message import AMOUNTS, COMMANDS, EVENTS
-from tests.messages.test_golden import GOLDEN
+from tests.harness.any_message import AMOUNTS, COMMANDS, EVENTS
+from tests.harness.golden import GOLDEN
 
 PINNED = [bytes.fromhex(row["hex"]) for row in GOLDEN.values()]
 

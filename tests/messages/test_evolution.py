@@ -9,7 +9,7 @@ from messages.base import Lot, Rules
 from messages.codec import UnreadableMessage
 from messages.commands import AuctionCommand
 from messages.events import Leader
-from tests.messages.test_golden import GOLDEN, KINDS, message_of, read
+from tests.harness.golden import GOLDEN, KINDS, message_of, read
 
 pytestmark = pytest.mark.requirement("RED-5")
 

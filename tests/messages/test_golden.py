@@ -5,33 +5,18 @@ field, write what it says with an empty `hex`; the failing test tells the bytes.
 """
 
 import json
-from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from messages.codec import pack_batch, to_json, unpack, unpack_commands, unpack_events
-from messages.commands import AuctionCommand
+from messages.codec import pack_batch, to_json, unpack_events
 from messages.events import AnyEvent
+from tests.harness.golden import GOLDEN, KINDS, message_of, read
 
 pytestmark = pytest.mark.requirement("RED-5", "BID-2")
 
-GOLDEN: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))
-KINDS = {kind.__name__: kind for kind in get_args(AuctionCommand) + get_args(AnyEvent)}
 ROWS = [pytest.param(row["says"], row["hex"], id=name) for name, row in GOLDEN.items()]
-
-
-def read(data: bytes, kind: str) -> Any:
-    """What a queue's or a log's entry of one message says."""
-    read_batch: Any = unpack_commands if KINDS[kind] in get_args(AuctionCommand) else unpack_events
-    (message,) = read_batch(data)
-    return message
-
-
-def message_of(says: dict[str, Any]) -> Any:
-    """The message that fields as JSON mean."""
-    return unpack(msgspec.msgpack.encode(says), KINDS[says["type"]])
 
 
 def test_every_kind_of_message_has_its_row() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from supervision import Backoff, Group, Supervisor
-from tests.supervision.stage import PATIENCE_S
+from tests.harness.waiting import PATIENCE_S
 
 QUICK = Backoff(first_s=0.001, longest_s=0.01)
 

@@ -20,7 +20,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import Progress
 
-ROOT = Path(__file__).parents[2]
+from tests.harness import ROOT
+
 DOCUMENT = ROOT / "docs" / "supervision.md"
 BEGIN, END = "<!-- mutations: begin -->\n", "<!-- mutations: end -->\n"
 HERE = "tests/supervision"
@@ -157,7 +158,7 @@ MUTATIONS = (
         "nothing awaits where a pykka future can be held",
         "supervision/mailbox.py",
         "def answer_dead(",
-        "async def wait_for(future: Any) -> Any:\n    return await future\n\n\ndef answer_dead(",
+        "async def until(future: Any) -> Any:\n    return await future\n\n\ndef answer_dead(",
         ("test_house_rules.py::test_where_a_pykka_future_can_be_held_nothing_awaits",),
     ),
     Mutation(

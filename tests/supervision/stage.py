@@ -1,24 +1,13 @@
 """What the tests of supervision share: an actor that does what it is told, a stage for one actor, waiting."""
 
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from supervision import Actor, ChildSpec, Context, Delivery, Exit, Mailbox, Ready
-
-PATIENCE_S = float(os.environ.get("TEST_PATIENCE_S", "60"))
-"""How long a test waits for what must happen: far more than it takes, so that a busy machine fails nothing."""
-
-
-def eventually(condition: Callable[[], object], what: str = "") -> None:
-    """Waits until `condition` holds."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"did not happen: {what or condition}"
-        time.sleep(0.002)
+from supervision import Actor, ChildSpec, ChildStatus, Context, Delivery, Exit, Mailbox, Ready, Supervisor
+from tests.harness.waiting import PATIENCE_S
 
 
 class Player(Actor):
@@ -111,3 +100,15 @@ def fail_with(error: BaseException) -> Callable[[object], None]:
 def player(name: str, log: list[Any] | None = None, spec: dict[str, Any] | None = None, **scenes: Any) -> ChildSpec:
     """A child spec for a `Player`."""
     return ChildSpec(name, lambda context: Player.start(context, log, **scenes), **(spec or {}))
+
+
+def status(supervisor: Supervisor, name: str) -> ChildStatus:
+    return next(child for child in supervisor.tree() if child.name == name)
+
+
+def states(supervisor: Supervisor) -> dict[str, str]:
+    return {child.name: child.state for child in supervisor.tree()}
+
+
+def is_back(supervisor: Supervisor, name: str, incarnation: int) -> Callable[[], bool]:
+    return lambda: (status(supervisor, name).state, status(supervisor, name).incarnation) == ("READY", incarnation)

@@ -10,7 +10,8 @@ import pytest
 
 from supervision import Actor, Delivery, InjectedCrash, Ready
 from supervision.context import Crash, Ping, Stop
-from tests.supervision.stage import PATIENCE_S, Blocker, Player, Stage, eventually, fail_with
+from tests.harness.waiting import PATIENCE_S, until
+from tests.supervision.stage import Blocker, Player, Stage, fail_with
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
@@ -322,7 +323,7 @@ def test_the_thread_has_the_name_of_the_actor_and_ends() -> None:
     ref.ask(lambda _: threads.append(threading.current_thread()), timeout=PATIENCE_S)
     assert threads[0].name == "player#1"
     ref.stop(timeout=PATIENCE_S)
-    eventually(lambda: not threads[0].is_alive())
+    until(lambda: not threads[0].is_alive())
 
 
 def test_when_no_thread_is_to_be_had_the_starter_hears_it_and_no_ghost_stays_registered() -> None:

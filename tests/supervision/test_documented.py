@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.supervision.mutations import BEGIN, DOCUMENT, END, MUTATIONS, ROOT, Mutation, patched
+from tests.harness import ROOT
+from tests.supervision.mutations import BEGIN, DOCUMENT, END, MUTATIONS, Mutation, patched
 
 pytestmark = pytest.mark.requirement("SUP-2")
 

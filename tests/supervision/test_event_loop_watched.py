@@ -14,11 +14,11 @@ from adapters.event_loop import LoopThread
 from commands.simulated import CREDENTIALS
 from settings import load
 from supervision import Supervisor
-from tests.supervision.stage import PATIENCE_S, eventually
+from tests.harness import ROOT
+from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import logging, sys, time
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_a_loop_that_was_only_paused_with_the_process_gets_the_time_to_come_roun
     loop.start()
     try:
         loop.call(paused.wait, PATIENCE_S)
-        eventually(lambda: loop.fault(0.3))
+        until(lambda: loop.fault(0.3))
         threading.Timer(0.2, paused.set).start()
         assert process.fault() == ""
     finally:

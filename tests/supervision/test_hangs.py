@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from supervision import GAVE_UP, Abandoned, Group, Supervisor
-from tests.supervision.stage import PATIENCE_S, Blocker, Player, eventually, fail_with, player
-from tests.supervision.test_supervisor import is_back, states, status
+from tests.harness.waiting import PATIENCE_S, until
+from tests.supervision.stage import Blocker, Player, fail_with, is_back, player, states, status
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
@@ -26,14 +26,14 @@ def test_a_hung_child_is_left_behind_and_its_successor_takes_over(
     supervisor.send("a", stuck)
     stuck.wait_entered()
     supervisor.send("a", "waiting behind it")
-    eventually(is_back(supervisor, "a", 2))
-    eventually(lambda: "waiting behind it" in log, "the successor inherits the mailbox")
+    until(is_back(supervisor, "a", 2))
+    until(lambda: "waiting behind it" in log, "the successor inherits the mailbox")
     a, b = supervisor.tree()
     assert (a.hangs, a.last_error, b.incarnation) == (1, "a#1 hung for more than 0.5 s", 1)
     assert "self.release.wait" in caplog.text, "the log shows where it hangs"
     assert "a#1 teardown" not in log
     stuck.release.set()
-    eventually(lambda: "a#1, left behind as hung, has ended at last" in caplog.text)
+    until(lambda: "a#1, left behind as hung, has ended at last" in caplog.text)
     assert status(supervisor, "a").incarnation == 2
 
 
@@ -52,9 +52,9 @@ def test_the_old_thread_can_neither_send_nor_read_when_it_comes_back(supervise: 
     supervisor = supervise(Group("g", children=[player("a", log, HANGING), player("b", log)]))
     supervisor.start()
     supervisor.send("a", hang_then_send)
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     stuck.release.set()
-    eventually(lambda: "a#1 teardown" in log, "it ends by itself")
+    until(lambda: "a#1 teardown" in log, "it ends by itself")
     assert refused == ["a#1 was given up as hung and has a successor"]
     assert "from a#1" not in log
 
@@ -70,7 +70,7 @@ def test_a_hang_in_setup_or_tick_is_noticed_too(supervise: Supervise, where: str
     scenes: dict[str, Any] = {where: first_time}
     supervisor = supervise(Group("g", children=[player("a", spec=HANGING, **scenes)]))
     supervisor.start()
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     stuck.release.set()
 
 
@@ -91,7 +91,7 @@ def test_a_teardown_that_hangs_after_a_crash_loses_no_message(supervise: Supervi
     supervisor.send("a", "waiting behind it")
     busy.release.set()
     stuck.wait_entered()
-    eventually(lambda: "waiting behind it" in log)
+    until(lambda: "waiting behind it" in log)
     stuck.release.set()
 
 
@@ -103,7 +103,7 @@ def test_a_second_hang_of_the_same_child_ends_the_process(
     supervisor = supervise(Group("g", children=[player("a", log, HANGING), player("b", log)]))
     supervisor.start()
     supervisor.send("a", stuck)
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     supervisor.send("a", stuck)
     assert supervisor.wait(PATIENCE_S) == GAVE_UP
     assert caplog.records[-1].getMessage() == "gave up: hung again: a#2 hung for more than 0.5 s"
@@ -155,7 +155,7 @@ def test_a_child_that_is_busy_but_always_comes_back_is_no_hang(supervise: Superv
     supervisor.start()
     for number in range(1_000):
         supervisor.send("a", lambda _, number=number: done.append(number))
-    eventually(lambda: len(done) == 1_000)
+    until(lambda: len(done) == 1_000)
     assert status(supervisor, "a").hangs == 0
 
 
@@ -169,8 +169,8 @@ def test_a_crash_after_a_hang_is_told_apart_by_the_incarnation(supervise: Superv
     supervisor = supervise(Group("g", children=[player("a", spec=HANGING)]))
     supervisor.start()
     supervisor.send("a", hang_then_die)
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     stuck.release.set()
     supervisor.crash("a")
-    eventually(is_back(supervisor, "a", 3))
+    until(is_back(supervisor, "a", 3))
     assert status(supervisor, "a").last_error == "InjectedCrash: a crash was injected"

@@ -2,13 +2,13 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.harness import ROOT
+
 pytestmark = pytest.mark.requirement("SUP-2")
 
-ROOT = Path(__file__).parents[2]
 ACTORS = ("supervision", "actors")
 PROCESS = ("api", "bootstrap.py", "process.py", "supervisor.py")
 OURS = (*ACTORS, *PROCESS, "adapters", "auction", "ledger", "messages", "commands", "benchmarks", "cli.py")

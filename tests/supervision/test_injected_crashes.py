@@ -9,8 +9,8 @@ from supervision import Backoff, Exit, Group, InjectedCrash, Ready, Supervisor
 from supervision.child import ChildSpec
 from supervision.table import ChildTable
 from supervisor import CONDITIONS
-from tests.supervision.stage import eventually, player
-from tests.supervision.test_supervisor import is_back, states
+from tests.harness.waiting import until
+from tests.supervision.stage import is_back, player, states
 
 pytestmark = pytest.mark.requirement("SUP-1", "SUP-4")
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.requirement("SUP-1", "SUP-4")
 def test_injected_crashes_do_not_use_up_the_budget_of_the_process(supervise: Callable[..., Supervisor]) -> None:
     supervisor = supervise(Group("g", children=[player("a")], max_restarts=0), conditions=CONDITIONS)
     supervisor.start()
-    eventually(is_back(supervisor, "a", 1))
+    until(is_back(supervisor, "a", 1))
     threads = threading.active_count()
     for incarnation in range(2, 9):
         supervisor.crash("a")
-        eventually(is_back(supervisor, "a", incarnation))
+        until(is_back(supervisor, "a", incarnation))
     assert states(supervisor) == {"a": "READY"}
     assert supervisor.wait(0) is None
-    eventually(lambda: threading.active_count() <= threads)  # nothing of a life that has ended is left
+    until(lambda: threading.active_count() <= threads)  # nothing of a life that has ended is left
 
 
 def test_the_first_is_answered_at_once_and_only_one_that_comes_again_soon_waits() -> None:

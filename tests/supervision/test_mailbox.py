@@ -10,7 +10,8 @@ from pykka.messages import ProxyCall
 
 from supervision import Delivery, Mailbox, MailboxFull
 from supervision.mailbox import CONTROL_SIZE
-from tests.supervision.stage import PATIENCE_S, Player, Stage
+from tests.harness.waiting import PATIENCE_S
+from tests.supervision.stage import Player, Stage
 
 pytestmark = pytest.mark.requirement("SUP-3")
 

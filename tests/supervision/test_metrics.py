@@ -3,7 +3,6 @@
 import ast
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,14 +15,14 @@ from api.process_api import ProcessApi
 from messages.base import Phase
 from messages.commands import MarkSwept
 from supervision import Group, Supervisor
-from tests.conftest import Store
-from tests.supervision.stage import Blocker, eventually, fail_with, player
-from tests.supervision.test_poison import OPENING, House, bid
-from tests.supervision.test_supervisor import is_back, status
+from tests.harness import ROOT
+from tests.harness.store import Store
+from tests.harness.waiting import until
+from tests.supervision.auction_house import OPENING, House, bid
+from tests.supervision.stage import Blocker, fail_with, is_back, player, status
 
 pytestmark = pytest.mark.requirement("OBS-1", "SUP-5")
 
-ROOT = Path(__file__).parents[2]
 Supervise = Callable[..., Supervisor]
 Samples = dict[tuple[str, ...], float]
 
@@ -56,14 +55,14 @@ def test_every_number_of_the_tree_is_a_metric_of_its_actor(store: Store, supervi
     supervisor = supervise(Group("g", children=[player("a", spec={"mailbox_size": 2}), player("b")]))
     supervisor.start()
     supervisor.send("a", fail_with(ValueError("broken")))
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     supervisor.send("a", lambda _: time.sleep(0.02))  # the work of a handler, not a wait
-    eventually(lambda: status(supervisor, "a").worked_ms >= 20)
+    until(lambda: status(supervisor, "a").worked_ms >= 20)
     supervisor.send("a", busy)
     busy.wait_entered()
     for number in range(3):
         supervisor.send("a", number)
-    eventually(lambda: status(supervisor, "a").mailbox_oldest_ms > 10)
+    until(lambda: status(supervisor, "a").mailbox_oldest_ms > 10)
     seen = look(supervisor, store, 0)
     busy.release.set()
     exact = {
@@ -93,7 +92,7 @@ def test_what_counts_up_does_not_begin_anew_with_an_incarnation(store: Store, su
     before = status(supervisor, "a").worked_ms
     for incarnation in (2, 3, 4):
         supervisor.send("a", fail_with(ValueError("broken")))
-        eventually(is_back(supervisor, "a", incarnation))
+        until(is_back(supervisor, "a", incarnation))
         now = status(supervisor, "a").worked_ms
         assert now >= before + 5
         before = now
@@ -108,9 +107,9 @@ def test_the_log_the_queue_and_the_verdicts_are_counted(store: Store, supervise:
     house.put(bid(2), MarkSwept(message_id="swept", swept_to_ms=bid(4).found_at_ms))
     house.until_empty()
     house.supervisor.stop()
-    eventually(lambda: house.supervisor.wait(0) == 0)
+    until(lambda: house.supervisor.wait(0) == 0)
     Queue(store.client, store.keys).append("m-01", [bid(5)])
-    eventually(lambda: look(house.supervisor, store, now_ms=0)["queue_oldest_seconds",] > 0)
+    until(lambda: look(house.supervisor, store, now_ms=0)["queue_oldest_seconds",] > 0)
     seen = look(house.supervisor, store, now_ms=0)  # the age is by the server's clock, whatever ours says
 
     def gained(*key: str) -> float:

@@ -7,8 +7,8 @@ import pytest
 from supervision import Backoff, ChildSpec, Exit, Group, Ready, State, Supervisor
 from supervision.child import Child
 from supervision.table import MOST_LEFT_BEHIND, ChildTable
-from tests.supervision.stage import Blocker, eventually, player
-from tests.supervision.test_supervisor import is_back, states, status
+from tests.harness.waiting import until
+from tests.supervision.stage import Blocker, is_back, player, states, status
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
@@ -139,10 +139,10 @@ def test_real_threads_that_hang_again_are_parked_and_end_with_the_process(
     supervisor = supervise(Group("g", children=[player("a", spec=spec), player("b")]))
     supervisor.start()
     supervisor.send("a", stuck)
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     supervisor.send("a", stuck)
-    eventually(lambda: states(supervisor) == {"a": "PARKED", "b": "READY"})
+    until(lambda: states(supervisor) == {"a": "PARKED", "b": "READY"})
     assert supervisor.wait(0) is None
     stuck.release.set()
     supervisor.stop()
-    eventually(lambda: supervisor.wait(0) == 0)
+    until(lambda: supervisor.wait(0) == 0)

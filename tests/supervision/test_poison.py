@@ -1,101 +1,30 @@
 """Poison: a bid of which its auction dies is put aside, whatever stands around it. A real store, a real supervisor."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import auction.bidding
-from actors.auction.actor import Auction
 from actors.auction.poison import DEATHS, QUARANTINED_KEPT, DiedIsolated, Suspects
-from actors.ports import StoreAccess
-from adapters.redis.client import connect
-from adapters.redis.log import LogReader
-from adapters.redis.queue import START, Queue
 from auction.fold import Bid
 from auction.replies import read_reply
 from messages.codec import unpack_commands
 from messages.commands import (
-    AuctionCommand,
-    ConfirmAuctionPost,
     HoldBid,
-    OpenAuction,
     PauseAuction,
     PlaceBid,
     ReleaseBid,
     ResumeAuction,
 )
-from messages.events import AnyEvent, AuctionPaused, AuctionResumed, BidAccepted, BidRefused
-from messages.hints import QueueGrew
-from supervision import ChildSpec, Context, Group, Supervisor
+from messages.events import AuctionPaused, AuctionResumed
 from supervisor import CONDITIONS
-from tests.conftest import Store
-from tests.staged import ENDS_MS, OPENS_MS, RULES, post_id, prepared
-from tests.supervision.stage import eventually
-from tests.supervision.test_supervisor import is_back, states, status
+from tests.harness.staged import ENDS_MS, OPENS_MS, post_id
+from tests.harness.store import Store
+from tests.harness.waiting import until
+from tests.supervision.auction_house import DAY, OPENING, House, Supervise, bid
+from tests.supervision.stage import is_back, states, status
 
 pytestmark = pytest.mark.requirement("QUE-2", "SUP-3")
-
-Supervise = Callable[..., Supervisor]
-DAY = "m-01"
-OPENING: list[AuctionCommand] = [
-    OpenAuction(
-        message_id="open",
-        auction_id=DAY,
-        day=1,
-        lot=prepared().lot,
-        rules=RULES,
-        opens_at_ms=OPENS_MS,
-        closes_at_ms=ENDS_MS,
-    ),
-    ConfirmAuctionPost(message_id="confirm", post_id=post_id(0)),
-]
-
-
-class House:
-    """One auction under a supervisor, its queue, and what it has logged."""
-
-    def __init__(self, store: Store, supervise: Supervise) -> None:
-        access = StoreAccess(lambda: connect(store.url), store.keys, store.token)
-        suspects = Suspects()
-
-        def factory(context: Context) -> Any:
-            return Auction.start(context, DAY, access, lambda: OPENS_MS + 60_000, [], suspects)
-
-        # The budget of one restart is what makes the trials visible that are outside of it.
-        group = Group("auctions", children=[ChildSpec(DAY, factory)], max_restarts=1)
-        self.supervisor = supervise(group, conditions=CONDITIONS)
-        self.queue = Queue(store.client, store.keys)
-        self.log = LogReader(store.client, store.keys)
-
-    def put(self, *commands: AuctionCommand) -> None:
-        self.queue.append(DAY, commands)
-        self.supervisor.send(DAY, QueueGrew())
-
-    def events(self) -> list[AnyEvent]:
-        return [event for entry in self.log.read(0, 1_000) for event in entry.events()]
-
-    def decided(self) -> list[str]:
-        return [event.text for event in self.events() if isinstance(event, BidAccepted | BidRefused)]
-
-    def until_empty(self) -> None:
-        eventually(lambda: not self.queue.read(DAY, START, 1), "the queue is read to its end")
-
-
-def bid(number: int, text: str = "") -> PlaceBid:
-    """The bid posted `number` ms after the opening; it leads all that were made before."""
-    return PlaceBid(
-        message_id=f"tweet:{post_id(number)}",
-        post_id=post_id(number),
-        author_id=7_000 + number,
-        author_handle=f"bidder_{number}",
-        author_created_at_ms=0,
-        replied_to_id=post_id(0),
-        text=text or f"{number} ETH #marathon",
-        hashtags=("marathon",),
-        source="stream",
-        found_at_ms=OPENS_MS + number,
-    )
 
 
 @pytest.fixture
@@ -128,7 +57,7 @@ def test_a_bid_that_kills_three_times_becomes_a_dead_letter_and_the_rest_is_deci
     assert letter.error == "ZeroDivisionError: no way to read poison"
     assert letter.entry_id.partition("-")[0].isdigit()
     assert tries.count("poison") == 3
-    eventually(is_back(house.supervisor, DAY, 4))
+    until(is_back(house.supervisor, DAY, 4))
     assert status(house.supervisor, DAY).last_error.startswith(f"DiedIsolated: tweet:{post_id(3)} cannot be decided")
 
 

@@ -8,7 +8,8 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from supervision.mailbox import answer, answer_error
-from tests.supervision.stage import PATIENCE_S, Player, Stage
+from tests.harness.waiting import PATIENCE_S
+from tests.supervision.stage import Player, Stage
 
 pytestmark = pytest.mark.requirement("SUP-2")
 

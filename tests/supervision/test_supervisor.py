@@ -16,13 +16,13 @@ from supervision import (
     TRANSIENT,
     Backoff,
     ChildSpec,
-    ChildStatus,
     Context,
     Delivery,
     Group,
     Supervisor,
 )
-from tests.supervision.stage import PATIENCE_S, Blocker, Player, eventually, fail_with, player
+from tests.harness.waiting import PATIENCE_S, until
+from tests.supervision.stage import Blocker, Player, fail_with, is_back, player, states, status
 
 pytestmark = pytest.mark.requirement("SUP-1")
 
@@ -36,18 +36,6 @@ class StoreAway(Exception):
 
 class NotOurs(Exception):
     """Somebody else owns it."""
-
-
-def status(supervisor: Supervisor, name: str) -> ChildStatus:
-    return next(child for child in supervisor.tree() if child.name == name)
-
-
-def states(supervisor: Supervisor) -> dict[str, str]:
-    return {child.name: child.state for child in supervisor.tree()}
-
-
-def is_back(supervisor: Supervisor, name: str, incarnation: int) -> Callable[[], bool]:
-    return lambda: (status(supervisor, name).state, status(supervisor, name).incarnation) == ("READY", incarnation)
 
 
 # Start and stop.
@@ -64,12 +52,12 @@ def test_children_start_in_order_each_when_the_one_before_is_ready_and_stop_in_r
     starting.start()
     slow.wait_entered()
     supervisor.start_child("two", player("d", spec={"restart": TRANSIENT}))  # waits for nobody
-    eventually(lambda: states(supervisor).get("d") == "READY")
+    until(lambda: states(supervisor).get("d") == "READY")
     assert log == ["a#1 setup"]
     assert starting.is_alive()
     assert states(supervisor) == {"a": "STARTING", "b": "STARTING", "c": "STARTING", "d": "READY"}
     supervisor.send("d", lambda actor: actor.stop())
-    eventually(lambda: "d" not in states(supervisor))
+    until(lambda: "d" not in states(supervisor))
     slow.release.set()
     starting.join(PATIENCE_S)
     assert states(supervisor) == {"a": "READY", "b": "READY", "c": "READY"}
@@ -123,7 +111,7 @@ def test_a_child_that_dies_comes_back_alone(supervise: Supervise, error: BaseExc
     supervisor = supervise(Group("g", children=[player("a"), player("b")]))
     supervisor.start()
     assert supervisor.send("a", fail_with(error)) is Delivery.DELIVERED
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     a, b = supervisor.tree()
     assert (a.restarts, a.dropped) == (1, 1)
     assert a.last_error.startswith(type(error).__name__)
@@ -142,7 +130,7 @@ def test_a_failing_ask_brings_a_restart_too(supervise: Supervise) -> None:
     supervisor.start()
     with pytest.raises(ValueError, match="broken"):
         refs[0].ask(BROKEN, timeout=PATIENCE_S)
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
 
 
 @pytest.mark.requirement("SUP-2")
@@ -185,7 +173,7 @@ def test_an_actor_started_by_a_factory_that_then_fails_ends_and_makes_no_second_
 
     supervisor = supervise(Group("g", children=[ChildSpec("a", factory)]))
     supervisor.start()
-    eventually(lambda: "a#1 teardown" in log)
+    until(lambda: "a#1 teardown" in log)
     assert status(supervisor, "a").state == "READY"
 
 
@@ -204,7 +192,7 @@ def test_the_restart_type_says_which_ends_are_answered(
     supervisor = supervise(Group("g", children=[player("a", spec={"restart": restart})]))
     supervisor.start()
     supervisor.send("a", message)
-    eventually(is_back(supervisor, "a", 2) if state == "READY" else lambda: states(supervisor) == {"a": state})
+    until(is_back(supervisor, "a", 2) if state == "READY" else lambda: states(supervisor) == {"a": state})
     assert supervisor.send("a", "hello") is (Delivery.DELIVERED if state == "READY" else Delivery.UNKNOWN)
 
 
@@ -245,7 +233,7 @@ def test_too_many_restarts_of_a_group_end_everything_with_70_and_the_last_line_s
     supervisor.start()
     for name, incarnation in (("b", 2), ("c", 2)):
         supervisor.send(name, BROKEN)
-        eventually(is_back(supervisor, name, incarnation))
+        until(is_back(supervisor, name, incarnation))
     supervisor.send("b", BROKEN)
     assert supervisor.wait(PATIENCE_S) == GAVE_UP == 70
     why = "gave up: more than 2 restarts in 60 s in group bad, last b: ValueError: broken"
@@ -292,11 +280,11 @@ def test_a_child_that_waits_on_a_condition_at_the_first_start_does_not_hold_up_t
     supervisor.start()
     assert states(supervisor) == {"a": "WAITING_FOR_STORE", "b": "READY"}
     assert supervisor.send("a", "hint") in (Delivery.RESTARTING, Delivery.DELIVERED)
-    eventually(lambda: status(supervisor, "a").restarts > 3, "tried more often than the budget allows for crashes")
+    until(lambda: status(supervisor, "a").restarts > 3, "tried more often than the budget allows for crashes")
     assert status(supervisor, "a").state == "WAITING_FOR_STORE"
     assert status(supervisor, "b").incarnation == 1
     away.clear()
-    eventually(lambda: status(supervisor, "a").state == "READY")
+    until(lambda: status(supervisor, "a").state == "READY")
     assert supervisor.wait(0) is None
 
 
@@ -307,7 +295,7 @@ def test_a_condition_met_while_working_is_outside_the_budget_too(supervise: Supe
     supervisor.start()
     for incarnation in range(2, 6):
         supervisor.send("a", fail_with(StoreAway("no answer")))
-        eventually(is_back(supervisor, "a", incarnation))
+        until(is_back(supervisor, "a", incarnation))
     assert status(supervisor, "a").last_error == "StoreAway: no answer"
 
 
@@ -333,7 +321,7 @@ def test_what_waited_behind_a_crash_is_handed_to_the_successor_first_and_counted
     slow.wait_entered()
     assert supervisor.send("a", "new") is Delivery.DELIVERED
     slow.release.set()
-    eventually(lambda: "new" in log)
+    until(lambda: "new" in log)
     assert log[-3:] == ["old 1", "old 2", "new"]
     a = status(supervisor, "a")
     assert (a.handed_on, a.dropped, a.mailbox_high_water) == (2, 1, 3)
@@ -349,7 +337,7 @@ def test_each_message_behind_several_crashes_arrives_exactly_once(supervise: Sup
         if sent % 200 == 100:
             supervisor.crash("a")
         sent += supervisor.send("a", sent) is Delivery.DELIVERED
-    eventually(lambda: 1_999 in log)
+    until(lambda: 1_999 in log)
     assert [entry for entry in log if isinstance(entry, int)] == list(range(2_000))
     assert status(supervisor, "a").restarts > 0
 
@@ -366,7 +354,7 @@ def test_messages_that_nobody_will_read_are_counted_and_logged(
     for message in ("one", "two"):
         supervisor.send("a", message)
     supervisor.stop()
-    eventually(lambda: states(supervisor) == {"a": "STOPPING"})
+    until(lambda: states(supervisor) == {"a": "STOPPING"})
     busy.release.set()
     assert supervisor.wait(PATIENCE_S) == 0
     assert status(supervisor, "a").dropped == 2
@@ -384,7 +372,7 @@ def test_a_name_answers_restarting_between_two_incarnations_and_never_raises(sup
     assert supervisor.send("a", "hello") is Delivery.RESTARTING
     assert status(supervisor, "a").state == "RESTARTING"
     dying.release.set()
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     assert supervisor.send("a", "hello") is Delivery.DELIVERED
     assert supervisor.send("nobody", "hello") is Delivery.UNKNOWN
     assert status(supervisor, "a").mailbox_refused == 2
@@ -399,14 +387,14 @@ def test_a_sender_is_told_full_and_is_never_blocked(supervise: Supervise) -> Non
     supervisor = supervise(Group("g", children=[player("a", spec={"mailbox_size": 2})]))
     supervisor.start()
     supervisor.send("a", send_to_oneself)
-    eventually(lambda: len(answers) == 3)
+    until(lambda: len(answers) == 3)
     assert answers == ["DELIVERED", "DELIVERED", "FULL"]
     supervisor.send("a", busy)
     busy.wait_entered()
     assert [supervisor.send("a", number) for number in range(3)] == ["DELIVERED", "DELIVERED", "FULL"]
     supervisor.crash("a")
     busy.release.set()
-    eventually(is_back(supervisor, "a", 2), "a crash gets through a full mailbox")
+    until(is_back(supervisor, "a", 2), "a crash gets through a full mailbox")
 
 
 # Children that come later.
@@ -423,16 +411,16 @@ def test_a_child_can_be_added_from_an_actor_and_is_supervised_like_the_others(su
             supervisor.start_child("more", spec)
 
     supervisor.send("a", add_three_times)
-    eventually(lambda: states(supervisor) == {"a": "READY", "b": "READY"})
+    until(lambda: states(supervisor) == {"a": "READY", "b": "READY"})
     assert log == ["b#1 setup"]
     supervisor.crash("b")
-    eventually(is_back(supervisor, "b", 2))
+    until(is_back(supervisor, "b", 2))
     supervisor.start_child("more", spec)
     supervisor.send("b", lambda actor: actor.stop())
-    eventually(lambda: states(supervisor) == {"a": "READY"}, "forgotten when it ends for good")
+    until(lambda: states(supervisor) == {"a": "READY"}, "forgotten when it ends for good")
     assert supervisor.send("b", "hello") is Delivery.UNKNOWN
     supervisor.start_child("more", spec)
-    eventually(lambda: states(supervisor) == {"a": "READY", "b": "READY"})
+    until(lambda: states(supervisor) == {"a": "READY", "b": "READY"})
 
 
 def test_an_unknown_group_is_refused_where_it_is_named(supervise: Supervise) -> None:
@@ -453,7 +441,7 @@ def test_the_tree_is_plain_values_with_the_numbers_of_each_child(supervise: Supe
     busy.wait_entered()
     for number in range(3):
         supervisor.send("a", number)
-    eventually(lambda: status(supervisor, "a").busy_ms > 5 and status(supervisor, "a").mailbox_oldest_ms > 5)
+    until(lambda: status(supervisor, "a").busy_ms > 5 and status(supervisor, "a").mailbox_oldest_ms > 5)
     (tree,) = json.loads(json.dumps([dataclasses.asdict(child) for child in supervisor.tree()]))
     for changing in ("busy_ms", "uptime_ms", "mailbox_oldest_ms"):
         assert tree.pop(changing) > 0
@@ -464,7 +452,7 @@ def test_the_tree_is_plain_values_with_the_numbers_of_each_child(supervise: Supe
         **{"handed_on": 0, "dropped": 0, "last_error": ""},
     }
     busy.release.set()
-    eventually(lambda: status(supervisor, "a").busy_ms == 0)
+    until(lambda: status(supervisor, "a").busy_ms == 0)
     assert status(supervisor, "a").worked_ms >= worked_ms + 5, "what it was at is counted when it is through"
 
 
@@ -474,7 +462,7 @@ def test_a_crash_is_logged_once_with_its_trace_and_what_it_was_handling(
     supervisor = supervise(Group("g", children=[player("a")]))
     supervisor.start()
     supervisor.send("a", BROKEN)
-    eventually(is_back(supervisor, "a", 2))
+    until(is_back(supervisor, "a", 2))
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.getMessage() == "a#1 died of ValueError: broken, handling function; 0 messages unread"
     assert record.exc_info is not None

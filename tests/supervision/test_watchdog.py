@@ -5,18 +5,18 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from supervision import ChildSpec, Context, Group, Supervisor
 from supervision.watchdog import stack_of
-from tests.supervision.stage import Blocker, Player, eventually
+from tests.harness import ROOT
+from tests.harness.waiting import until
+from tests.supervision.stage import Blocker, Player
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys, time
 from supervision import ChildSpec, Group, Supervisor
@@ -66,9 +66,9 @@ def test_a_supervisor_that_a_factory_blocks_is_told_until_it_comes_round_again()
     supervisor.start()
     assert supervisor.fault() == ""
     supervisor.start_child("g", ChildSpec("a", factory))
-    eventually(supervisor.fault)
+    until(supervisor.fault)
     blocker.release.set()
-    eventually(lambda: not supervisor.fault())
+    until(lambda: not supervisor.fault())
     supervisor.stop()
     assert supervisor.wait(20) is not None
     assert supervisor.fault() == ""

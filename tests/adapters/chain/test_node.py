@@ -1,0 +1,273 @@
+"""The node, read with the real web3: what it answers, and what becomes of its silence and its nonsense."""
+
+import json
+import logging
+import socket
+import subprocess
+import sys
+import time
+import traceback
+import tracemalloc
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from adapters.chain.node import ANSWER_BYTES, Block, Log, Node, NodeUnavailable
+from simulator.hostile import Hostile, Mood
+from tests.adapters.chain.answering import Answering
+from tests.harness import ROOT
+from tests.harness.anvil import CHAIN_ID, CONTRACT, FINALIZED_LAG, OTHER_CONTRACT, SAFE_LAG, TRANSFER, Anvil
+from tests.harness.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.requirement("CHN-1")
+
+Connect = Callable[..., Node]
+
+KEY = "s3cr3t-k3y"
+HASH = "0x" + "ab" * 32
+HEADER = {"number": "0x1", "hash": HASH, "parentHash": HASH, "logsBloom": "0x" + "00" * 256}
+
+
+def test_it_says_which_chain_it_is_on_and_what_has_code(anvil: Anvil, connect: Connect) -> None:
+    node = connect(anvil.url)
+    assert node.chain_id() == CHAIN_ID
+    assert node.has_code(CONTRACT)
+    assert not node.has_code("0x" + "77" * 20)
+
+
+def test_each_level_has_its_head(anvil: Anvil, connect: Connect) -> None:
+    node = connect(anvil.url)
+    anvil.mine(10)
+    assert node.head("unsafe").number == 10
+    assert node.head("safe").number == 10 - SAFE_LAG
+    assert node.head("finalized").number == 10 - FINALIZED_LAG
+
+
+def test_blocks_come_in_order_and_each_is_the_parent_of_the_next(anvil: Anvil, connect: Connect) -> None:
+    anvil.mine(10)
+    blocks = connect(anvil.url).blocks(3, 9)
+    assert [block.number for block in blocks] == [3, 4, 5, 6, 7, 8, 9]
+    assert all(after.parent_hash == block.hash for block, after in pairwise(blocks))
+
+
+def test_a_log_is_told_with_all_that_it_says(anvil: Anvil, connect: Connect) -> None:
+    anvil.transfer(7)
+    node = connect(anvil.url)
+    (block,) = node.blocks(1, 1)
+    receipt = anvil.rpc("eth_getBlockReceipts", "0x1")[0]
+    assert node.logs(CONTRACT, [block]) == [
+        Log(1, block.hash, receipt["transactionHash"], 0, tuple(receipt["logs"][0]["topics"]), "0x")
+    ]
+    assert receipt["logs"][0]["topics"][0] == TRANSFER
+
+
+def test_only_the_logs_of_the_contract_come_in_the_order_of_the_chain(anvil: Anvil, connect: Connect) -> None:
+    anvil.transfer(1, 2, 3)
+    anvil.transfer(9, contract=OTHER_CONTRACT)
+    anvil.mine(5)
+    anvil.transfer(4, 5)
+    node = connect(anvil.url)
+    logs = node.logs(CONTRACT, node.blocks(0, anvil.head()))
+    assert [int(log.topics[3], 16) for log in logs] == [1, 2, 3, 4, 5]
+    assert [(log.block_number, log.log_index) for log in logs] == [(1, 0), (1, 1), (1, 2), (8, 0), (8, 1)]
+
+
+def test_a_block_that_cannot_hold_a_log_of_the_contract_is_not_asked_for(
+    answering: Answering, connect: Connect
+) -> None:
+    assert connect(answering.url).logs(CONTRACT, [Block(1, HASH, HASH, 0)]) == []
+    assert answering.questions == 0
+
+
+def test_a_block_that_the_node_has_not_got_is_no_empty_block(
+    anvil: Anvil, make_anvil: Callable[..., Anvil], connect: Connect
+) -> None:
+    """A node that lags behind the one asked before must not be taken to say that there were no logs."""
+    anvil.mine(3)
+    anvil.transfer(7)
+    blocks = connect(anvil.url).blocks(4, 4)
+    behind = connect(make_anvil().url)
+    with pytest.raises(NodeUnavailable):
+        behind.logs(CONTRACT, blocks)
+    with pytest.raises(NodeUnavailable):
+        behind.blocks(0, 4)
+
+
+@pytest.fixture(params=["refused", "frozen", "no such path"])
+def silent_url(request: pytest.FixtureRequest, anvil: Anvil) -> Iterator[str]:
+    """The address, with a key in it, of a node that does not answer."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # nobody listens
+        if request.param == "frozen":
+            anvil.freeze()
+        port = unheard.getsockname()[1]
+        yield f"http://127.0.0.1:{port}/v2/{KEY}" if request.param == "refused" else f"{anvil.url}/v2/{KEY}"
+
+
+def test_a_node_that_does_not_answer_is_unavailable_and_its_key_is_told_to_nobody(
+    silent_url: str, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    node = connect(silent_url, timeout_s=0.2)
+    block = Block(1, HASH, HASH, 2**2048 - 1)
+    questions: list[Callable[[], Any]] = [
+        node.chain_id,
+        lambda: node.has_code(CONTRACT),
+        lambda: node.head("safe"),
+        lambda: node.blocks(0, 2),
+        lambda: node.logs(CONTRACT, [block]),
+    ]
+    for question in questions:
+        with pytest.raises(NodeUnavailable) as fault:
+            question()
+        assert KEY not in "".join(traceback.format_exception(fault.value))
+        assert KEY not in repr(fault.value)
+    assert KEY not in caplog.text
+
+
+def test_the_status_of_a_refusal_is_told_and_it_is_not_asked_again(answering: Answering, connect: Connect) -> None:
+    answering.status = 429
+    with pytest.raises(NodeUnavailable, match="HTTPError 429"):
+        connect(answering.url).chain_id()
+    assert answering.questions == 1
+
+
+def answer(result: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 0, "result": result}).encode()
+
+
+NONSENSE = [
+    b"",
+    b"<html>",
+    b"[]",
+    b"{}",
+    b"null",
+    b"[1, 2]",
+    b"[{}]",
+    b'"text"',
+    b"[" * 100_000,
+    b'{"jsonrpc": "2.0", "id": 0, "error": "no"}',
+    b'{"jsonrpc": "2.0", "id": 0, "error": {"code": -32005, "message": "limit"}}',
+    answer(None),
+    answer("0xzz"),
+    answer({}),
+    answer({**HEADER, "hash": None}),
+    answer({**HEADER, "number": "one"}),
+    answer([{"blockHash": HASH}]),
+    b"[" + answer(HEADER) + b"]",
+    b"[" + answer([{"blockHash": HASH}]) + b"," + answer([]) + b"]",
+]
+
+
+@pytest.mark.parametrize("body", NONSENSE, ids=lambda body: body[:60].decode())
+@pytest.mark.filterwarnings("ignore:Received batch response with missing `id`:RuntimeWarning")
+def test_nonsense_is_no_answer(body: bytes, answering: Answering, connect: Connect) -> None:
+    answering.body = body
+    node = connect(answering.url)
+    questions: list[Callable[[], Any]] = [
+        node.chain_id,
+        lambda: node.blocks(1, 2),
+        lambda: node.logs(CONTRACT, [Block(1, HASH, HASH, 2**2048 - 1), Block(2, HASH, HASH, 2**2048 - 1)]),
+    ]
+    if b'"number": "0x1"' not in body:
+        questions.append(lambda: node.head("safe"))
+    for question in questions:
+        with pytest.raises(NodeUnavailable):
+            question()
+
+
+def test_the_longer_headers_of_some_chains_are_read(answering: Answering, connect: Connect) -> None:
+    answering.body = answer({**HEADER, "extraData": "0x" + "ff" * 97})
+    assert connect(answering.url).head("finalized") == Block(1, HASH, HASH, 0)
+
+
+def test_blocks_of_two_histories_are_not_taken_for_one(answering: Answering, connect: Connect) -> None:
+    other = {**HEADER, "number": "0x2", "parentHash": "0x" + "cd" * 32}
+    answering.body = b"[" + answer(HEADER) + b"," + answer(other) + b"]"
+    with pytest.raises(NodeUnavailable, match="do not follow"):
+        connect(answering.url).blocks(1, 2)
+
+
+def test_logs_of_another_block_than_was_asked_for_are_not_taken(
+    anvil: Anvil, answering: Answering, connect: Connect
+) -> None:
+    anvil.transfer(7)
+    (block,) = connect(anvil.url).blocks(1, 1)
+    logs = anvil.rpc("eth_getLogs", {"blockHash": block.hash})
+    answering.body = b"[" + answer(logs) + b"]"
+    node = connect(answering.url)
+    assert len(node.logs(CONTRACT, [block])) == 1
+    with pytest.raises(NodeUnavailable, match="another block"):
+        node.logs(CONTRACT, [block._replace(hash=HASH)])
+
+
+def test_deep_nesting_stays_an_error_and_does_not_kill_the_process_once_web3_is_there() -> None:
+    script = """
+import json
+from adapters.chain.node import Node
+Node("http://127.0.0.1:1", 1.0).close()
+try:
+    json.loads("[" * 100_000)
+except RecursionError:
+    print("refused")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "refused\n", "")
+
+
+def test_one_connection_serves_all_questions_until_it_is_closed(answering: Answering) -> None:
+    answering.body = answer("0x168")
+    node = Node(answering.url, PATIENCE_S)
+    assert [node.chain_id() for _ in range(3)] == [360, 360, 360]
+    assert answering.connections == 1
+    assert not answering.left.is_set()
+    node.close()
+    assert answering.left.wait(PATIENCE_S)
+
+
+HOSTILE = [mood for mood in Mood if mood is not Mood.HONEST]
+
+
+@pytest.mark.parametrize("mood", HOSTILE)
+def test_a_hostile_node_is_unavailable_in_time_and_the_next_answer_is_taken(mood: Mood, connect: Connect) -> None:
+    body = answer("0x168")
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    hostile = Hostile(honest=head + body, drip_s=0.25, flood_bytes=64 * 2**20).start()
+    try:
+        node = connect(hostile.url, timeout_s=0.5)
+        hostile.turn(mood)
+        begun_s = time.monotonic()
+        for question in (node.chain_id, lambda: node.blocks(1, 2)):
+            with pytest.raises(NodeUnavailable):
+                question()
+        assert time.monotonic() - begun_s < 30, "dripped, the answers take 45 s"
+        hostile.turn(Mood.HONEST)
+        assert connect(hostile.url, timeout_s=PATIENCE_S).chain_id() == 360
+    finally:
+        hostile.stop()
+
+
+def test_an_answer_of_hundreds_of_megabytes_costs_little_memory(connect: Connect) -> None:
+    hostile = Hostile(flood_bytes=300 * 2**20).start()
+    try:
+        node = connect(hostile.url)
+        hostile.turn(Mood.FLOOD)
+        tracemalloc.start()
+        with pytest.raises(NodeUnavailable):
+            node.chain_id()
+        _, peak = tracemalloc.get_traced_memory()
+        assert peak < 4 * ANSWER_BYTES
+    finally:
+        tracemalloc.stop()
+        hostile.stop()
+
+
+def test_other_blocks_than_were_asked_for_are_not_taken(answering: Answering, connect: Connect) -> None:
+    first = {**HEADER, "number": "0x5"}
+    answering.body = b"[" + answer(first) + b"," + answer({**HEADER, "number": "0x6"}) + b"]"
+    with pytest.raises(NodeUnavailable, match="other blocks than 1 to 2"):
+        connect(answering.url).blocks(1, 2)

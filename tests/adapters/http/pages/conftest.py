@@ -1,0 +1,61 @@
+"""Pages of a browser that must not complain, and a clock to turn."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from tests.adapters.http.pages.house import Clock, Visit
+from tests.harness.browser import browsing
+
+expect.set_options(timeout=10_000)
+
+# A browser reports a server that is away to its console, whatever a page does about it.
+AWAY = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
+
+
+# The package's and not the session's: while Playwright runs, this thread has an event loop of its own.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Opens a page of its own in the given size; at the end no page may have complained of anything.
+
+    Unless it is `running`, a page's own time stands still on a wrong date: what it shows follows the house's clock
+    alone, frame by frame, however busy this machine is.
+    """
+    contexts, complaints = [], []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(word in message.text for word in AWAY):
+            complaints.append(message.text)
+
+    def visit(url: str, width: int = 1280, height: int = 720, *, running: bool = False, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', (event) => console.error('policy', event.violatedDirective))"
+        )
+        if not running:
+            page.clock.install(time="2021-02-03T04:05:06")
+            page.clock.pause_at("2021-02-03T05:05:06")  # far enough ahead for any machine
+        page.goto(url)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -1,0 +1,149 @@
+"""The layout holds, on every screen and in every phase, whatever bidders, artists and the character wrote."""
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from playwright.sync_api import Page, expect
+
+from messages.base import Wei
+from messages.events import AnyEvent, BidAccepted, CharacterSpoke, EndExtended
+from tests.adapters.http.pages.house import STARTED, UPCOMING, Clock, Visit, bids, prepared, shows, staging
+from tests.harness.staged import ENDS_MS, ETH, OPENS_MS, accepted, frozen, leader, named, opened, refused
+
+SCREENS = [(1920, 1080), (1280, 720), (390, 844), (320, 568), (844, 390), (820, 1180)]
+MARKUP = "<img src=x onerror=alert(1)>"
+TURNED = "\u202eevil\u2066"
+ARABIC = "مزايد_عربي"
+HANDLES = [MARKUP, TURNED + "W" * 15, ARABIC, "W" * 60, "🦊👩‍👩‍👧‍👦🏳️‍🌈" * 4, "a\nb\tc", "i" * 15, "W" * 15]
+TITLE = f"{MARKUP} The exceedingly long title of {ARABIC} and all that ever floated 🌊 {TURNED} " + "W" * 120
+LINE = f"<script>alert(1)</script> {TURNED} {ARABIC} " + "and so on " * 80 + "X" * 400
+HUGE = Wei(12_345_678_901_234_567_890_123)
+
+# The boxes in which something is written, as far as they can be seen: what is cut off by a box around it is not there.
+BOXES = """() => {
+  const boxes = [];
+  const walk = (element, clip) => {
+    const style = getComputedStyle(element);
+    if (style.display === 'none' || style.visibility === 'hidden') return;
+    const all = element.getBoundingClientRect();
+    const box = [Math.max(all.left, clip[0]), Math.max(all.top, clip[1]), Math.min(all.right, clip[2]),
+      Math.min(all.bottom, clip[3])];
+    const inner = style.overflow === 'hidden' ? box : clip;
+    const written = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if ((written || element.tagName === 'IMG') && box[2] - box[0] > 1 && box[3] - box[1] > 1) {
+      boxes.push({ name: element.id || element.tagName + ' ' + element.textContent.slice(0, 20), box,
+        cut: !/hidden|inline/.test(style.overflow + style.display) && element.scrollWidth > element.clientWidth + 1 });
+    } else for (const child of element.children) walk(child, inner);
+  };
+  walk(document.querySelector('main'), [-1e6, -1e6, 1e6, 1e6]);
+  return { boxes, width: innerWidth, height: innerHeight, scrollWidth: document.documentElement.scrollWidth,
+    scrollHeight: document.documentElement.scrollHeight };
+}"""
+
+LINES = "(element) => element.clientHeight / parseFloat(getComputedStyle(element).lineHeight)"
+
+
+def faults(page: Page) -> list[str]:
+    """What is wrong with how the page lies there now."""
+    seen: dict[str, Any] = page.evaluate(BOXES)
+    boxes, found = seen["boxes"], []
+    for box in boxes:
+        left, top, right, bottom = box["box"]
+        if left < -1 or right > seen["width"] + 1 or top < -1 or bottom > seen["scrollHeight"] + 1:
+            found.append(f"{box['name']} leaves the screen: {box['box']}")
+        if box["cut"]:
+            found.append(f"{box['name']} does not fit its box")
+    for one, other in combinations(boxes, 2):
+        wide = min(one["box"][2], other["box"][2]) - max(one["box"][0], other["box"][0])
+        high = min(one["box"][3], other["box"][3]) - max(one["box"][1], other["box"][1])
+        if wide > 1 and high > 1:
+            found.append(f"{one['name']} and {other['name']} overlap by {wide:.0f}x{high:.0f}")
+    if seen["scrollWidth"] > seen["width"]:
+        found.append(f"scrolls sideways: {seen['scrollWidth']} > {seen['width']}")
+    return found
+
+
+def hostile_bids() -> list[BidAccepted]:
+    plain = [replace(accepted(number), bidder_handle=handle) for number, handle in enumerate(HANDLES, 1)]
+    return [*plain[:-1], replace(plain[-1], amount_wei=HUGE, minimum_wei=Wei(HUGE + ETH + 1))]
+
+
+@pytest.mark.requirement("LIV-3")
+def test_what_others_wrote_stays_text(visit: Visit, clock: Clock) -> None:
+    start = prepared()
+    with staging(clock) as house:
+        house.publish(replace(start, lot=replace(start.lot, title=TITLE)), opened(), *hostile_bids())
+        page = visit(house.public, 390, 844)
+        shows(page, link="")
+        house.publish(
+            replace(refused(40), bidder_handle=TURNED + MARKUP),
+            CharacterSpoke(message_id="c", at_ms=0, text=LINE, about_seq=1),
+        )
+        expect(page.locator("#line")).to_contain_text("<script>alert(1)</script> evil")
+        expect(page.locator("#title")).to_contain_text(MARKUP)
+        expect(page.locator("#refusal")).to_have_text(
+            f"Not counted: @evil{MARKUP} · 0.01 ETH · too low, at least 0.5 ETH"
+        )
+        assert bids(page)[-1] == f"@{MARKUP}"
+        assert bids(page)[-2] == "@evil" + "W" * 15
+        assert page.locator("main img").count() == 1
+        assert page.locator("main script").count() == 0
+
+
+@pytest.mark.requirement("LIV-3")
+@pytest.mark.parametrize("hostile", [False, True], ids=["usual", "hostile"])
+def test_nothing_overlaps_is_cut_off_or_scrolls_sideways_on_any_screen(visit: Visit, hostile: bool) -> None:
+    clock, start = Clock(OPENS_MS - 7_200_000), prepared()
+    title, line = (TITLE, LINE) if hostile else ("Harbour at first light", "Who dares?")
+    found_bids = hostile_bids() if hostile else [accepted(number) for number in range(1, 12)]
+    last = found_bids[-1]
+    winner = replace(leader(1), bidder_handle=last.bidder_handle, amount_wei=last.amount_wei)
+    late = EndExtended(message_id="e", at_ms=0, ends_at_ms=ENDS_MS + 300_000, by_post_id=last.post_id)
+    begin = replace(start, lot=replace(start.lot, title=title))
+    too_low = replace(refused(40), bidder_handle=HANDLES[hostile], amount_wei=HUGE)
+    # When, what happens, and by what it is recognised.
+    steps: list[tuple[int, list[AnyEvent], str, str]] = [
+        (-7_200_000, [], "link", "Connecting…"),
+        (-7_200_000, [STARTED], "time", "2:00:00"),
+        (1, [], "time", "in a moment"),
+        (-90_000, [begin], "time", "01:30"),
+        (500, [opened(), CharacterSpoke(message_id="c", at_ms=0, text=line, about_seq=1)], "time-label", "Ends in"),
+        (60_000, [*found_bids, too_low], "label", "Leading bid"),
+        (3_595_000, [late], "extended", "Extended by a late bid"),
+        (3_900_500, [frozen()], "badge", "Checking the last bids"),
+        (3_910_500, [replace(named(1), winner=winner)], "label", "Sold to"),
+    ]
+    wrong = []
+    with staging(clock, upcoming_days=UPCOMING, known_seq=1) as house:
+        page = visit(house.public)
+        for at_ms, events, element, text in steps:
+            clock.at_ms = OPENS_MS + at_ms
+            house.publish(*events)
+            expect(page.locator(f"#{element}")).to_have_text(text)
+            for width, height in SCREENS:
+                page.set_viewport_size({"width": width, "height": height})
+                wrong += [f"{text} at {width}x{height}: {fault}" for fault in faults(page)]
+    assert wrong == []
+
+
+@pytest.mark.requirement("LIV-3")
+def test_a_handle_as_long_as_x_allows_stays_on_one_line(visit: Visit, clock: Clock) -> None:
+    who = "moonlit_badgers"
+
+    def lines() -> list[float]:
+        found = []
+        for width, height in SCREENS:
+            page.set_viewport_size({"width": width, "height": height})
+            found.append(page.locator("#who").evaluate(LINES))
+        return found
+
+    with staging(clock) as house:
+        house.publish(prepared(), opened(), replace(accepted(1), bidder_handle=who), frozen())
+        page = visit(house.public)
+        shows(page, who=f"@{who}")
+        assert max(lines()) < 1.5
+        house.publish(replace(named(1), winner=replace(leader(1), bidder_handle=who)))
+        shows(page, label="Sold to")
+        assert max(lines()) < 1.5

@@ -1,0 +1,126 @@
+"""A real EVM node for tests: anvil, and the smallest contract that a watcher can watch."""
+
+import itertools
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.harness import ROOT
+from tests.harness.waiting import PATIENCE_S
+
+CHAIN_ID = 360
+SAFE_LAG, FINALIZED_LAG = 2, 4
+
+# The first of the accounts that anvil unlocks.
+SENDER = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
+CONTRACT = "0x" + "c0" * 20
+OTHER_CONTRACT = "0x" + "0c" * 20
+TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+# On any call: emit Transfer(from nobody, to the caller, the token whose number is the first word of the call's data).
+CODE = "".join(
+    [
+        "6000", "35",           # PUSH1 0, CALLDATALOAD: the fourth topic, the token
+        "33",                   # CALLER: the third topic, to
+        "6000",                 # PUSH1 0: the second topic, from
+        "7f", TRANSFER[2:],     # PUSH32: the first topic, keccak("Transfer(address,address,uint256)")
+        "6000", "6000", "a4",   # PUSH1 0, PUSH1 0, LOG4: no data at offset 0
+        "00",                   # STOP
+    ]
+)  # fmt: skip
+
+
+def binary() -> str:
+    """The pinned anvil; where it is not made for this machine, the one on PATH."""
+    pinned = sorted((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil"))
+    found = str(pinned[0]) if pinned else shutil.which("anvil")
+    assert found, "there is no anvil: scripts/setup-node installs it on Linux; elsewhere put anvil 1.7.1 on PATH"
+    return found
+
+
+class Anvil:
+    """One node on a free port with CONTRACT and OTHER_CONTRACT on its chain; every transaction is a block."""
+
+    def __init__(self, folder: Path, chain_id: int = CHAIN_ID) -> None:
+        self._output = folder / "anvil.log"
+        self._ids = itertools.count()
+        arguments = ["-p", "0", "--chain-id", str(chain_id), "--slots-in-an-epoch", str(SAFE_LAG)]
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen([binary(), *arguments], stdout=output, stderr=output)
+        try:
+            self.url = f"http://127.0.0.1:{self._port()}"
+            for contract in (CONTRACT, OTHER_CONTRACT):
+                self.rpc("anvil_setCode", contract, "0x" + CODE)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _port(self) -> int:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not (said := re.search(r"Listening on 127\.0\.0\.1:(\d+)", self._output.read_text())):
+            assert self._process.poll() is None, self._output.read_text()
+            assert time.monotonic() < deadline_s, self._output.read_text()
+            time.sleep(0.01)
+        return int(said[1])
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """What the node answers; an error fails the test."""
+        body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}).encode()
+        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=PATIENCE_S) as response:
+            answer = json.load(response)
+        assert "result" in answer, answer
+        return answer["result"]
+
+    @contextmanager
+    def one_block(self) -> Iterator[None]:
+        """Puts all transactions of the block of code into one block of the chain."""
+        self.rpc("evm_setAutomine", False)
+        yield
+        self.rpc("evm_mine")
+        self.rpc("evm_setAutomine", True)
+
+    def send(self, token: int, contract: str = CONTRACT) -> None:
+        """A transaction that has the contract log the transfer of this token."""
+        call = {"from": SENDER, "to": contract, "data": f"0x{token:064x}", "gas": hex(100_000)}
+        self.rpc("eth_sendTransaction", call)
+
+    def transfer(self, *tokens: int, contract: str = CONTRACT) -> None:
+        """Has the contract log a transfer of these tokens, each in a transaction of its own, all in one block."""
+        with self.one_block():
+            for token in tokens:
+                self.send(token, contract)
+
+    def mine(self, blocks: int) -> None:
+        """Adds empty blocks."""
+        self.rpc("anvil_mine", hex(blocks))
+
+    def reorganise(self, depth: int) -> None:
+        """Replaces the newest blocks by as many others, empty ones."""
+        self.rpc("anvil_reorg", depth, [])
+
+    def head(self) -> int:
+        """The number of the newest block."""
+        return int(self.rpc("eth_blockNumber"), 16)
+
+    def freeze(self) -> None:
+        """Lets the node stop to answer, but keep its port and its chain."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets the node go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Ends the node, frozen or not."""
+        self._process.kill()
+        self._process.wait()
