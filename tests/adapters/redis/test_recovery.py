@@ -298,7 +298,7 @@ def test_events_that_were_miscounted_or_cannot_be_read_are_found(store: Store, e
     journal.commit([event(), event()])
     (entry,) = LogReader(store.client, store.keys).read(0, 1)
     assert verify_chain([entry], {"m-01": Head(2, entry.chain_hash)}) is None
-    assert "counted as 1" in difference([replace(entry, count=1)])
+    assert "its count is 1" in difference([replace(entry, count=1)])
     assert "the log ends at" in difference([entry], {"m-01": Head(3, entry.chain_hash)})
     assert verify_chain([], {"m-01": Head(0, first_hash("m-01"))}) is None
     unreadable = b"\x91\xc1"
