@@ -37,13 +37,6 @@ class FarFromX(XClock):
         super().__init__(lambda: Clock().now_ms + HOUR_MS, lambda: self.steady() / 1000)
 
 
-@pytest.fixture(autouse=True)
-def silence() -> None:
-    """No alarm of one test is heard in another."""
-    for name in alarms.sounding():
-        alarms.clear(name)
-
-
 def by_x(stage: Stage, x_time: XTime) -> Auction:
     """The auction of day 1, which is open, as it is once it knows of X's time."""
     return stage.enter("m-01", lambda context: Auction(context, "m-01", stage.access, stage.clock, (), None, x_time))
