@@ -16,12 +16,12 @@ from http import HTTPStatus
 from actors.auction.receipts import ReceiptReader, StillReading
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.authors import Authors
-from actors.twitter.completeness import packed, unpacked
 from actors.twitter.conversation import MENTIONS, SEARCH, Conversation, Timing
-from actors.twitter.dead_letters import open_letters
 from actors.twitter.finds import Finds
 from actors.twitter.following import OpenDay, belongs_below, followed_posts, open_conversations
+from actors.twitter.proof import Proof
 from actors.twitter.recheck import Recheck, pause_for
+from actors.twitter.x_clock import XClockCheck
 from actors.twitter.x_outage import XOutage
 from adapters import alarms, metrics
 from adapters.redis.client import execute
@@ -31,16 +31,12 @@ from adapters.x.errors import TooMuch, UnreadablePost, XUnavailable
 from adapters.x.limits import LONGEST_WAIT_MS
 from auction.downtime_policy import HOUSE
 from messages.base import Hint, Phase
-from messages.commands import AuctionCommand, MakeUpFor, MarkSwept
+from messages.commands import AuctionCommand, MakeUpFor
 from messages.hints import QueueGrew, SweepNow
 from messages.x_ids import posted_at_ms
 from supervision import Actor, Context, Delivery
 
 log = logging.getLogger(__name__)
-
-CLOCK_ALARM = "x_clock"
-CLOCK_HOLDS_S = 600.0  # for so long X's clock is carried on, by then half a second behind
-IN_VAIN_S = 60.0  # X is asked for its time for so long, until its silence is an alarm
 
 UNREADABLE_KEPT = 100  # so many of a day are told from those that were kept before
 KINDS = (SEARCH, MENTIONS, "users", "lookup", "sights")
@@ -65,6 +61,7 @@ class TwitterReconciler(Actor):
         self._client = self._store.connect()
         self._queue = Queue(self._client, self.keys)
         self._receipt_reader = ReceiptReader(self._client, self.keys)
+        self._proof = Proof(self._client, self.keys, self._receipt_reader, self._append, self._timing.lag_ms)
         self._authors = Authors(self._x, self._clock)
         self._conversations: dict[str, Conversation] = {}
         # Whose turn is next: an auction and a kind of request. And until when X is left alone with one.
@@ -74,7 +71,7 @@ class TwitterReconciler(Actor):
             left_ms = execute(self._client, "PTTL", self.keys.x_held(kind))
             if 0 < left_ms <= LONGEST_WAIT_MS:
                 self._not_before_ms[kind] = self._x.clock.steady_ms() + left_ms
-        self._clock_read_s = float("-inf")
+        self._x_clock = XClockCheck(self._x)
         self._goes_on = False
         self._outage = XOutage(self._client, self.keys.x_away, self._tell_house)
 
@@ -102,10 +99,10 @@ class TwitterReconciler(Actor):
 
     def _turn(self) -> None:
         """Make the next request that is due, if there is one, and come again at once to see whether there are more."""
-        was_asked = self._read_x_clock()  # first: by a clock that is behind X's, kept looks seem not to be made yet
+        was_asked = self._x_clock.read()  # first: by a clock that is behind X's, kept looks seem not to be made yet
         self._follow()
         for conversation in self._conversations.values():
-            self._vouch(conversation)
+            self._proof.vouch(conversation, self._clock())
         if was_asked or self._asks_for_something():
             self._goes_on = self.context.send(self.context.name, GoOn()) is Delivery.DELIVERED
 
@@ -143,7 +140,7 @@ class TwitterReconciler(Actor):
         except StillReading:
             return False
         if was_due:
-            self._mark(conversation)
+            self._proof.mark(conversation)
         return was_due
 
     def _leave_alone(self, kind: str, unavailable: XUnavailable) -> None:
@@ -163,7 +160,7 @@ class TwitterReconciler(Actor):
             conversation.recheck.forget()
             conversation.finds.forget()
             alarms.clear(_post_alarm(auction_id))
-            alarms.clear(_letters_alarm(auction_id))
+            self._proof.forget(auction_id)
         for auction_id, day in days.items():
             if auction_id not in self._conversations:
                 self._conversations[auction_id] = self._conversation(day)
@@ -182,34 +179,11 @@ class TwitterReconciler(Actor):
         look = Recheck(self._x, self._receipt_reader, auction_id, day.post_id, timing.interval_ms, timing.lag_ms)
         finds = Finds(day, timing.lag_ms, partial(self._append, auction_id), partial(self._decided, auction_id))
         conversation = Conversation(day, timing, look, finds)
-        if stored := execute(self._client, "GET", self.keys.looked(auction_id)):
-            try:
-                conversation.go_on(unpacked(stored), self._clock())
-            except ValueError as fault:
-                log.warning("%s is swept from its watermark on: its stored looks are damaged: %s", auction_id, fault)
-        return conversation
-
-    def _read_x_clock(self) -> bool:
-        """At the beginning, and when X has not been asked for a while: an opening must not come late, and keys that X
-        does not take, or a machine whose clock is wrong, are an alarm before they matter. Whether X was asked."""
-        now_s = self._x.clock.steady_s()
-        if self._x.clock.unread_s() < CLOCK_HOLDS_S:
-            alarms.clear(CLOCK_ALARM)
-            return False
-        if now_s < self._clock_read_s + RETRY_X_MS / 1000:
-            return False
-        self._clock_read_s = now_s
         try:
-            self._x.check_keys()
-        except XUnavailable as unavailable:
-            log.warning("the keys to X could not be checked, nor its clock be read: %s", unavailable)
-        if self._x.clock.reached_ms() is None:
-            alarms.sound(
-                CLOCK_ALARM, "no answer of X has shown its time: no day opens, and none is closed, before one has"
-            )
-        elif self._x.clock.unread_s() >= CLOCK_HOLDS_S + IN_VAIN_S:
-            alarms.sound(CLOCK_ALARM, "X has not answered for more than 10 min: nothing is posted, and nothing found")
-        return True
+            self._proof.go_on(conversation, self._clock())
+        except ValueError as fault:
+            log.warning("%s is swept from its watermark on: its stored looks are damaged: %s", auction_id, fault)
+        return conversation
 
     # ---- what is asked
 
@@ -271,53 +245,6 @@ class TwitterReconciler(Actor):
         alarms.sound(alarm, f"the auction post {day.post_id} of {day.auction_id} is {what_became}{paused}")
         return [] if was_gone or is_closing else [pause_for(day.auction_id, what_became, now_ms)]
 
-    # ---- what is proven
-
-    def _mark(self, conversation: Conversation) -> None:
-        """Say how far it is proven that nothing is missing: behind the posts that this vouches for."""
-        day, proven_ms = conversation.day, conversation.proven_ms
-        if proven_ms > conversation.marked_ms:
-            mark = MarkSwept(message_id=f"swept:{day.auction_id}:{proven_ms}", swept_to_ms=proven_ms)
-            self._append(day.auction_id, [mark])
-            conversation.marked_ms = proven_ms
-            conversation.finds.forget_before(proven_ms)
-        # The end is frozen once a search has reached it, and a lost lead still moves it until then.
-        if conversation.reached_ms > conversation.searched_ms and not conversation.recheck.doubts(day):
-            conversation.searched_ms = conversation.reached_ms
-            execute(self._client, "SET", self.keys.searched(day.auction_id), conversation.searched_ms)
-        if (looks := conversation.looks()) != conversation.stored_looks:
-            conversation.stored_looks = looks
-            execute(self._client, "SET", self.keys.looked(day.auction_id), packed(looks))
-
-    def _vouch(self, conversation: Conversation) -> None:
-        """Say that the result may be named: everything before the end is decided, all that could change who wins was
-        looked at after it, and no post of the day lies undecided with the dead letters."""
-        day, now_ms = conversation.day, self._clock()
-        if day.phase is not Phase.PROCESSING or day.watermark_ms < day.ends_at_ms or now_ms < conversation.vouch_ms:
-            return
-        try:
-            if not conversation.recheck.is_settled:
-                return
-            letters = open_letters(
-                self._queue, day.auction_id, lambda post: self._receipt_reader.bidder(day.auction_id, post) is not None
-            )
-        except StillReading:
-            return
-        conversation.vouch_ms, alarm = now_ms + self._timing.lag_ms, _letters_alarm(day.auction_id)
-        if letters:
-            ids = ", ".join(letters[:3])
-            alarms.sound(
-                alarm,
-                f"{day.auction_id} is not closed while posts of it are dead letters ({ids}): "
-                "`auction-manager dead-letters retry` or `discard` them",
-            )
-            return
-        alarms.clear(alarm)
-        message_id = f"looked-again:{day.auction_id}:{day.watermark_ms}"
-        self._append(
-            day.auction_id, [MarkSwept(message_id=message_id, swept_to_ms=day.watermark_ms, looked_again=True)]
-        )
-
     # ---- the store
 
     def _append(self, auction_id: str, commands: list[AuctionCommand]) -> None:
@@ -356,7 +283,3 @@ class TwitterReconciler(Actor):
 
 def _post_alarm(auction_id: str) -> str:
     return f"auction_post:{auction_id}"
-
-
-def _letters_alarm(auction_id: str) -> str:
-    return f"letters_of:{auction_id}"

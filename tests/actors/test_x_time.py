@@ -8,7 +8,8 @@ from actors.announcer.actor import Announcer
 from actors.auction.actor import Auction
 from actors.scheduler.actor import Scheduler
 from actors.scheduler.day_plan import DayPlan
-from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterReconciler
+from actors.twitter.reconciler import Timing, TwitterReconciler
+from actors.twitter.x_clock import CLOCK_HOLDS_S, IN_VAIN_S
 from adapters import alarms
 from adapters.x import XClient
 from adapters.x.clock import XClock
