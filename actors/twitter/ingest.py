@@ -22,8 +22,9 @@ from adapters.redis.errors import QueueFull
 from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
 from adapters.x.errors import UnreadablePost, XUnavailable
-from adapters.x.payload import FoundPost, direct_reply, first_versions, read_payload
+from adapters.x.payload import FoundPost, read_payload
 from adapters.x.stream import EndCause, PostStream, StreamEnd
+from adapters.x.versions import direct_reply, first_versions
 from messages.base import Hint
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew, SweepNow

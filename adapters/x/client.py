@@ -21,7 +21,8 @@ from adapters.x.endpoint import Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
 from adapters.x.fields import EDIT_HISTORY, POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
-from adapters.x.payload import Page, direct_reply, first_versions, read_id, read_page
+from adapters.x.payload import Page, read_id, read_page
+from adapters.x.versions import direct_reply, first_versions
 from messages.x_ids import first_id_at, posted_at_ms
 
 BATCH = 100  # ids of a lookup, posts of a page: X's maximum

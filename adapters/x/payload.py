@@ -4,7 +4,6 @@ Old and new spellings are read alike, and only what is needed is looked at. Whet
 verdict needs and X has left out this time is named (`FoundPost.lacks`).
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -13,13 +12,13 @@ import msgspec
 
 from adapters.x.errors import UnreadablePost
 from adapters.x.halves import UNREADABLE, decode
-from adapters.x.lacks import AUTHOR, PARENT, REFERENCE, REST, TEXT, is_cut, may_be_cut
+from adapters.x.lacks import AUTHOR, REFERENCE, REST, TEXT, is_cut, may_be_cut
 from messages.commands import PlaceBid
 
 TEXT_CHARACTERS = 125_000  # X's longest post, each character escaped
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AUTHORS_REMEMBERED = 20_000
-_Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
+Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
 MOST_ITEMS = 1_000  # of a list in an answer; X sends 100 posts at most, or 1,000 rules
 T = TypeVar("T")
 U = TypeVar("U")
@@ -82,39 +81,6 @@ def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | 
     return Page(posts, unreadable, page.meta.next_token)
 
 
-def first_versions(raw: bytes) -> dict[int, int]:
-    """Of a line or a page: for each post that it refers to, by the id of any version, the id of the first one.
-
-    An edit makes a new post, and whoever replies then replies to that one. A post that is gone, so that X shows an
-    error in its place, stands for itself. Nothing is raised: what cannot be read is not known. Apart from
-    `read_payload`, since hardly anybody replies to anything but the first post of a conversation.
-    """
-    try:
-        read = decode(_parents, raw)
-    except UNREADABLE:
-        return {}
-    unseen = [error.resource_id for error in read.errors or ()]
-    firsts = {read_id(one): read_id(one) for one in unseen if _is_id(one)}
-    included = read.includes
-    for parent in [*(included.tweets or ()), *(included.posts or ())] if included else ():
-        if versions := parent.edit_history_tweet_ids or parent.edit_history_post_ids:
-            firsts.update(dict.fromkeys((*versions, parent.id), min(versions)))
-    return firsts
-
-
-def direct_reply(post: FoundPost, firsts: Mapping[int, int]) -> FoundPost:
-    """The post, where it replies to a later version taken for a reply to the first one (see `first_versions`)."""
-    replied_to = post.bid.replied_to_id
-    if replied_to is None or replied_to == post.conversation_id:
-        return post
-    first = firsts.get(replied_to)
-    if first is None:
-        return msgspec.structs.replace(post, lacks=post.lacks or PARENT)
-    if first == replied_to:
-        return post
-    return msgspec.structs.replace(post, bid=msgspec.structs.replace(post.bid, replied_to_id=first))
-
-
 # These live as long as a line is read, and hold no circles: the garbage collector is not to look at any of them.
 
 
@@ -133,19 +99,19 @@ class _Note(msgspec.Struct, gc=False):
 
 class _Reference(msgspec.Struct, gc=False):
     type: str
-    id: _Id
+    id: Id
 
 
 class _Post(msgspec.Struct, gc=False):
-    id: _Id | None = None
+    id: Id | None = None
     text: str | None = None
-    author_id: _Id | None = None
-    conversation_id: _Id | None = None
+    author_id: Id | None = None
+    conversation_id: Id | None = None
     entities: _Entities | None = None
     referenced_tweets: list[_Reference] | None = None
     referenced_posts: list[_Reference] | None = None
-    edit_history_tweet_ids: list[_Id] | None = None
-    edit_history_post_ids: list[_Id] | None = None
+    edit_history_tweet_ids: list[Id] | None = None
+    edit_history_post_ids: list[Id] | None = None
     note_tweet: _Note | None = None
     note_post: _Note | None = None
 
@@ -163,26 +129,6 @@ class _User(msgspec.Struct, gc=False):
 
 class _Includes(msgspec.Struct, gc=False):
     users: Annotated[list[_User], msgspec.Meta(max_length=MOST_ITEMS)] | None = None
-
-
-class _Parent(msgspec.Struct):
-    id: _Id
-    edit_history_tweet_ids: list[_Id] | None = None
-    edit_history_post_ids: list[_Id] | None = None
-
-
-class _Parents(msgspec.Struct):
-    tweets: list[_Parent] | None = None
-    posts: list[_Parent] | None = None
-
-
-class _Error(msgspec.Struct):
-    resource_id: int | str | None = None
-
-
-class _WithParents(msgspec.Struct):
-    includes: _Parents | None = None
-    errors: list[_Error] | None = None
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -218,7 +164,6 @@ _posts = msgspec.json.Decoder(_Post, strict=False)
 # Where what stands beside the posts cannot be read: their authors are looked up.
 _bare_lines = msgspec.json.Decoder(_BareLine, strict=False)
 _bare_pages = msgspec.json.Decoder(_BarePage)
-_parents = msgspec.json.Decoder(_WithParents, strict=False)
 
 
 def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes, bare: "msgspec.json.Decoder[U] | None" = None) -> T | U:
@@ -295,7 +240,8 @@ def _replied_to(references: list[_Reference] | None) -> int | None:
     return None
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Whether this is an id of X, as the string or the number that it may come as."""
     if isinstance(value, str):
         # int() reads other scripts' digits, signs, spaces and underscores too.
         return len(value) <= 19 and value.isascii() and value.isdigit() and 0 < int(value) < 2**63
@@ -304,7 +250,7 @@ def _is_id(value: Any) -> bool:
 
 def read_id(value: Any) -> int:
     """An id of X, from the string or the number that it came as. Raises ValueError."""
-    if not _is_id(value):
+    if not is_id(value):
         raise ValueError(f"{value!r:.40} is no id")
     return int(value)
 

@@ -15,7 +15,8 @@ import msgspec
 
 from adapters.x.errors import UnreadablePost
 from adapters.x.halves import decode
-from adapters.x.payload import FoundPost, direct_reply, first_versions, read_id, read_payload
+from adapters.x.payload import FoundPost, read_id, read_payload
+from adapters.x.versions import direct_reply, first_versions
 from messages.commands import WithdrawBid
 
 CHALLENGE_CHARACTERS = 256
