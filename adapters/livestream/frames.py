@@ -11,61 +11,26 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
-from adapters.livestream.json_views import Json, bid_of, lot_of, minimum_of, refusal_of
+from adapters.livestream.json_views import Json, bid_of, minimum_of, refusal_of
+from adapters.livestream.stage_fields import StageFields, before_first_day
 from messages.base import Outcome, Phase, Refusal
 from messages.events import (
     AnyEvent,
-    AuctionOpened,
-    AuctionPaused,
     AuctionPrepared,
-    AuctionResumed,
     BidAccepted,
     BidRefused,
     BidWithdrawn,
     CharacterSpoke,
-    CloseOverdue,
-    DayAdded,
     DayVoided,
-    EndExtended,
-    EndFrozen,
-    MarathonEnded,
-    MarathonStarted,
     ResultNamed,
     StandingsRevised,
-    WatermarkMoved,
 )
 
 RECENT_BIDS = 12
 RECENT_REFUSALS = 6
-
-_EMPTY_DAY: Json = {
-    "auction_id": None,
-    "day": None,
-    "lot": None,
-    "hashtag": None,
-    "rules_hash": None,
-    "post_id": None,
-    "phase": Phase.PENDING,
-    "outcome": None,
-    "opens_at_ms": None,
-    "closes_at_ms": None,
-    "ends_at_ms": None,
-    "extended_by": None,
-    "paused_from_ms": None,
-    "watermark_ms": 0,
-    "provisional": False,
-    "overdue": False,
-    "leader": None,
-    "minimum_wei": None,
-    "minimum": None,
-    "accepted": 0,
-    "refused": 0,
-    "winner": None,
-}
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,7 +50,7 @@ class StageState(msgspec.Struct, array_like=True):
     """All that a stage needs to go on from `seq`."""
 
     seq: int = 0
-    stage: Json = msgspec.field(default_factory=lambda: {"days": None, "over": False, **_EMPTY_DAY})
+    stage: Json = msgspec.field(default_factory=before_first_day)
     bids: list[Json] = []
     refusals: list[BidRefused] = []
     character: Json | None = None
@@ -99,7 +64,7 @@ class Stage:
     def __init__(self, state: StageState | None = None) -> None:
         state = state or StageState()
         self.seq = state.seq
-        self._stage = state.stage
+        self._stage = StageFields(state.stage)
         self._bids = state.bids
         self._refusals = deque(state.refusals, maxlen=RECENT_REFUSALS)  # newest first
         self._character = state.character
@@ -109,19 +74,19 @@ class Stage:
     @property
     def auction_id(self) -> str | None:
         """The auction that is shown."""
-        auction_id: str | None = self._stage["auction_id"]
+        auction_id: str | None = self._stage.fields["auction_id"]
         return auction_id
 
     def state(self) -> StageState:
         """What `Stage(state)` goes on from."""
         refusals, chain = list(self._refusals), self._chain.tobytes()
-        return StageState(self.seq, self._stage, self._bids, refusals, self._character, chain, self._verdicts)
+        return StageState(self.seq, self._stage.fields, self._bids, refusals, self._character, chain, self._verdicts)
 
     def snapshot(self) -> Json:
         """The body of a snapshot frame: a copy, newest bids first."""
         return {
-            "auction_id": self._stage["auction_id"],
-            "stage": dict(self._stage),
+            "auction_id": self.auction_id,
+            "stage": dict(self._stage.fields),
             "bids": list(self._bids),
             "refusals": [refusal_of(event) for event in self._refusals],
             "character": self._character,
@@ -142,7 +107,7 @@ class Stage:
         named = self._character.get("leader_post_id", "0") if self._character else "0"
         if named != "0" and not self._leads(named):
             body["character"] = self._character = None
-        return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self._stage["auction_id"], **body})
+        return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self.auction_id, **body})
 
     def pass_by(self, events: Iterable[tuple[int, AnyEvent]]) -> list[int]:
         """Take these in as `fold` does; not their frames, but the seqs of those that would have had one."""
@@ -155,7 +120,7 @@ class Stage:
                 self.seq = seq
                 if self._take_refusal(event):
                     passed.append(seq)
-        self._stage |= self._counts()
+        self._stage.fields |= self._counts()
         return passed
 
     def _told(self, event: AnyEvent, is_passing: bool) -> tuple[str, Json] | None:
@@ -167,7 +132,7 @@ class Stage:
                 self._verdicts += 1
                 leads = {} if is_passing else {"leader": bid, **minimum_of(event.minimum_wei)}
                 return "bid", {
-                    "stage": self._change(ends_at_ms=event.ends_at_ms, **self._counts(), **leads),
+                    "stage": self._stage.change(ends_at_ms=event.ends_at_ms, **self._counts(), **leads),
                     "bid": bid,
                 }
             case BidRefused():
@@ -186,11 +151,11 @@ class Stage:
                 self._chain.extend(link.post_id for link in event.leaders)
                 leader = bid_of(event.leader) if event.leader else None
                 leads = {} if is_passing else {"leader": leader, **minimum_of(event.minimum_wei)}
-                changed = self._change(**self._counts(), **leads)
+                changed = self._stage.change(**self._counts(), **leads)
                 return "revised", {"stage": changed, "withdrawn": None, "bids": list(self._bids)}
             case ResultNamed():
                 winner = bid_of(event.winner) if event.winner else None
-                changed = self._change(
+                changed = self._stage.change(
                     phase=Phase.COMPLETED,
                     outcome=event.outcome,
                     winner=winner,
@@ -199,7 +164,7 @@ class Stage:
                     paused_from_ms=None,
                 )
                 if event.outcome is Outcome.VOID:
-                    changed |= self._change(ends_at_ms=event.at_ms)
+                    changed |= self._stage.change(ends_at_ms=event.at_ms)
                 return "winner", {"stage": changed}
             case CharacterSpoke() if event.leader_post_id and not self._leads(str(event.leader_post_id)):
                 return None  # another one has taken the lead since
@@ -211,47 +176,16 @@ class Stage:
                     "at_ms": event.at_ms,
                 }
                 return "character", {"stage": {}, "character": self._character}
-            case DayVoided() if self._stage["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
+            case DayVoided() if self._stage.fields["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
                 return None  # a day to come is skipped: the one under way stays on stage
             case AuctionPrepared() | DayVoided():
                 return "state", {"stage": self._new_day(event), "bids": []}
             case _:
-                changed = self._turned(event)
+                changed = self._stage.turn(event)
                 return ("state", {"stage": changed}) if changed else None
 
-    def _turned(self, event: AnyEvent) -> Json:
-        """What an event changes that is about the day as a whole; empty for one that does not show."""
-        match event:
-            case MarathonStarted():
-                return self._change(days=event.days, over=False)
-            case DayAdded():
-                return self._change(days=max(self._stage["days"] or 0, event.day))
-            case MarathonEnded():
-                return self._change(over=True)
-            case AuctionOpened():
-                return self._change(
-                    phase=Phase.ACTIVE,
-                    post_id=str(event.post_id),
-                    opens_at_ms=event.opened_at_ms,
-                    ends_at_ms=event.ends_at_ms,
-                )
-            case EndExtended():
-                return self._change(ends_at_ms=event.ends_at_ms, extended_by=_what_moved(event))
-            case AuctionPaused():
-                return self._change(paused_from_ms=event.from_ms)
-            case AuctionResumed():
-                return self._change(paused_from_ms=None, ends_at_ms=event.ends_at_ms)
-            case WatermarkMoved():
-                return self._change(watermark_ms=event.watermark_ms)
-            case EndFrozen():
-                return self._change(phase=Phase.PROCESSING, ends_at_ms=event.ends_at_ms)
-            case CloseOverdue():
-                return self._change(overdue=True)
-            case _:
-                return {}
-
     def _take_refusal(self, event: BidRefused) -> bool:
-        if event.reason is Refusal.FOUND_TOO_LATE and self._stage["phase"] != Phase.COMPLETED:
+        if event.reason is Refusal.FOUND_TOO_LATE and self._stage.fields["phase"] != Phase.COMPLETED:
             return False  # it was made for an auction that is no longer on stage
         self._refusals.appendleft(event)
         self._verdicts += 1
@@ -260,49 +194,16 @@ class Stage:
     def _refused(self, event: BidRefused) -> tuple[str, Json] | None:
         if not self._take_refusal(event):
             return None
-        return "refused", {"stage": self._change(**self._counts()), "refusal": refusal_of(event)}
+        return "refused", {"stage": self._stage.change(**self._counts()), "refusal": refusal_of(event)}
 
     def _new_day(self, event: AuctionPrepared | DayVoided) -> Json:
         self._bids, self._chain, self._verdicts = [], array("q"), 0
         self._refusals.clear()
-        fields: Json = {**_EMPTY_DAY, "auction_id": event.auction_id, "day": event.day}
-        if isinstance(event, DayVoided):
-            return self._change(
-                **fields | {"phase": Phase.COMPLETED, "outcome": Outcome.VOID, "ends_at_ms": event.at_ms}
-            )
-        return self._change(
-            **fields
-            | {
-                "lot": lot_of(event.lot),
-                "hashtag": event.rules.hashtag,
-                "rules_hash": event.rules_hash,
-                "opens_at_ms": event.opens_at_ms,
-                "closes_at_ms": event.closes_at_ms,
-                "ends_at_ms": event.closes_at_ms,
-                **minimum_of(event.rules.reserve_wei),
-            }
-        )
+        return self._stage.begin_day(event)
 
     def _leads(self, post_id: str) -> bool:
-        leader = self._stage["leader"]
+        leader = self._stage.fields["leader"]
         return leader is not None and leader["post_id"] == post_id
 
     def _counts(self) -> Json:
         return {"accepted": len(self._chain), "refused": self._verdicts - len(self._chain)}
-
-    def _change(self, **fields: Any) -> Json:
-        now = self._stage
-        now |= fields
-        under_way = now["phase"] in (Phase.ACTIVE, Phase.PROCESSING)
-        provisional = under_way and now["watermark_ms"] < (now["ends_at_ms"] or 0)
-        if provisional != now["provisional"]:
-            now["provisional"] = fields["provisional"] = provisional
-        return fields
-
-
-def _what_moved(moved: EndExtended) -> str:
-    if moved.lead_lost:
-        return "lost_lead"
-    if moved.outage:
-        return "outage"
-    return "bid" if moved.by_post_id else "operator"
