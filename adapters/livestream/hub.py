@@ -9,7 +9,6 @@ skipped.
 import asyncio
 import threading
 import time
-from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ import msgspec
 from adapters import metrics
 from adapters.livestream.frames import Frame, Stage, StageState
 from adapters.livestream.json_views import Json
+from adapters.livestream.recent_frames import RecentFrames
 from adapters.livestream.upcoming_days import UpcomingDays
 from adapters.wall_clock import wall_clock_ms
 from messages.base import Phase
@@ -98,10 +98,7 @@ class FeedHub:
         if not known_seq:
             self._caught_up.set()
         self._viewers: set[Viewer] = set()
-        self._seqs: list[int] = []
-        self._frames: list[bytes] = []
-        self._forgotten = 0  # frames that were let go; the next one's number is this plus how many are kept
-        self._floor_seq = 0  # every frame with a greater seq is kept
+        self._frames = RecentFrames(self.limits.frames_kept)
         self._seq, self._body = 0, self._stage.snapshot()
         self._snapshot, self._snapshot_made_s = b"", 0.0
         self._ticks, self._tick_frame = 0, b""
@@ -159,8 +156,8 @@ class FeedHub:
         """The log has lost its end: what was shown is forgotten, and every viewer is let go, to come again."""
         with self._folding:
             self.generation, self._stage = generation, Stage()
-        self._forget(len(self._frames))
-        self._seq, self._floor_seq, self._body, self._snapshot = 0, 0, self._stage.snapshot(), b""
+        self._frames.begin_anew()
+        self._seq, self._body, self._snapshot = 0, self._stage.snapshot(), b""
         for viewer in list(self._viewers):
             viewer.drop()
 
@@ -216,46 +213,30 @@ class FeedHub:
         if seq <= self._seq:
             return
         self._seq, self._body, self._snapshot = seq, body, b""
-        if passed:
-            self._forget(len(self._frames))
-            self._forgotten += len(passed)
-            self._floor_seq = passed[-1]
-        self._seqs += [seq for seq, _ in frames]
-        self._frames += [frame for _, frame in frames]
-        # Forgetting in chunks keeps the lists' shifting off the path of a single bid.
-        if len(self._frames) > 2 * self.limits.frames_kept:
-            self._forget(len(self._frames) - self.limits.frames_kept)
+        self._frames.pass_by(passed)
+        self._frames.add(frames)
         if seq >= self._known_seq:
             self._caught_up.set()
         if frames:
             self._wake()
 
-    def _forget(self, count: int) -> None:
-        if count:
-            self._floor_seq = self._seqs[count - 1]
-            self._forgotten += count
-            del self._seqs[:count], self._frames[:count]
-
     def _resume(self, after: Position | None) -> int | None:
         """The number of the first frame after the position; None where only a snapshot can help."""
-        if after is None or after.generation != self.generation:
+        if after is None or after.generation != self.generation or after.seq > self._seq:
             return None
-        if not self._floor_seq <= after.seq <= self._seq:
-            return None
-        return self._forgotten + bisect_right(self._seqs, after.seq)
+        return self._frames.number_after(after.seq)
 
     def _due(self, viewer: Viewer) -> list[bytes]:
         """What this viewer gets now; its place moves on at once."""
-        head = self._forgotten + len(self._frames)
         burst = min(self.limits.frames_kept, max(1, BURST_SENDINGS // len(self._viewers)))
         if viewer.next_frame is None:
             due = [self._snapshot_frame()]
-        elif viewer.next_frame < self._forgotten or head - viewer.next_frame > burst:
+        elif (kept := self._frames.since(viewer.next_frame)) is None or len(kept) > burst:
             metrics.livestream_coalesced.inc()
             due = [self._snapshot_frame()]
         else:
-            due = self._frames[viewer.next_frame - self._forgotten :]
-        viewer.next_frame = head
+            due = kept
+        viewer.next_frame = self._frames.end
         if viewer.ticks_seen != self._ticks:
             viewer.ticks_seen = self._ticks
             due.append(self._tick_frame)
