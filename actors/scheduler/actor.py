@@ -9,13 +9,12 @@ import gc
 import logging
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from actors.listener import VERDICTS, LogListener
 from actors.ports import Clock, StoreAccess, XTime
 from actors.scheduler.bans import bar_for_strikes, barred, unbar_for_lifted, unbarred
 from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan
 from actors.scheduler.house_state import X, begun_state
+from actors.scheduler.outages import made_up_for, noticed
 from actors.twitter.dead_letters import letter_discarded
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
@@ -34,7 +33,6 @@ from messages.events import (
     DayVoided,
     HouseEvent,
     MarathonStarted,
-    OutageNoticed,
     PostRefused,
     ResultNamed,
     StrikeGiven,
@@ -49,9 +47,6 @@ __all__ = ["HOUSE", "DayPlan", "Scheduler"]
 
 ORDERS_A_TURN = 64
 BEAT_MS = 1_000
-
-# What may still stand in a queue when its day is over is decided, and told, until so many further days are over.
-LATE_DAYS = 2
 
 # How the announcer names the job of an auction post.
 OPENING = "auction-post:"
@@ -110,7 +105,7 @@ class Scheduler(LogListener):
         # Whoever is over may still be at work, if the scheduler before us has not told him.
         self._at_work = set(self._state.held)
         for day in self._at_work:
-            if self._is_worth_reading(day):
+            if self._state.is_worth_reading(day):
                 self._start_auction(self._plan[day].auction_id)
 
     def teardown(self) -> None:
@@ -163,14 +158,9 @@ class Scheduler(LogListener):
         self._state.announced = True
         return MarathonStarted(message_id="marathon:started", at_ms=now_ms, days=len(self._plan))
 
-    def _is_worth_reading(self, day: int) -> bool:
-        """Whether the queue of this day may still say something."""
-        finished = [other for other in self._state.finished if other not in self._state.unheld]
-        return day not in finished[:-LATE_DAYS]
-
     def _end_auctions(self) -> None:
         """Tell the auctions that are over, until they have ended: a day that is over holds no thread or connection."""
-        over = [day for day in self._at_work if not self._is_worth_reading(day)]
+        over = [day for day in self._at_work if not self._state.is_worth_reading(day)]
         gone = [day for day in over if self.context.send(self._plan[day].auction_id, DayIsOver()) is Delivery.UNKNOWN]
         self._at_work -= set(gone)
         if gone:
@@ -248,21 +238,8 @@ class Scheduler(LogListener):
 
     def _outage(self, outage: Outage, what: str) -> tuple[list[HouseEvent], list[Write]]:
         """What is said of an outage that is over, and what the auctions that are open are told."""
-        noticed = OutageNoticed(
-            message_id=f"outage:{what}:{outage.from_ms}",
-            at_ms=self._clock(),
-            from_ms=outage.from_ms,
-            to_ms=outage.to_ms,
-            what=what,
-        )
-        order = MakeUpFor(
-            message_id=noticed.message_id,
-            by=HOUSE,
-            why=f"{what} was down for {(outage.to_ms - outage.from_ms) // 1000} s",
-            said_at_ms=noticed.at_ms,
-            outage=msgspec.structs.replace(outage, allowed_ms=self._allowed_ms),
-        )
-        return [noticed], self._to_open_auctions(order)
+        event = noticed(outage, what, self._clock())
+        return [event], self._to_open_auctions(made_up_for(event, outage, self._allowed_ms))
 
     # ---- what operators order, and strikes
 

@@ -22,6 +22,9 @@ from messages.events import (
     ResultNamed,
 )
 
+# What may still stand in a queue when its day is over is decided, and told, until so many further days are over.
+LATE_DAYS = 2
+
 X = "X"
 """What is down in an `OutageNoticed` that is not ours."""
 
@@ -53,6 +56,11 @@ class HouseState(msgspec.Struct, array_like=True):
     def held(self) -> list[int]:
         """The days that have begun and were not dropped."""
         return [day for day in self.started if day not in self.unheld]
+
+    def is_worth_reading(self, day: int) -> bool:
+        """Whether the queue of this day may still say something."""
+        finished = [other for other in self.finished if other not in self.unheld]
+        return day not in finished[:-LATE_DAYS]
 
     def recall(self, event: AnyEvent) -> None:
         """Take in what the scheduler itself has logged."""
