@@ -1,7 +1,8 @@
-"""The proof that nothing is missing: what an auction's queue and the store are told of how far its conversation is
-proven, and the dead letters that hold up its close.
+"""The proof of completeness: tells each auction how far its conversation is proven complete, and that its result may be
+named.
 
-What is proven `completeness` and `recheck` say; `reconciler` asks X.
+It also stores how far a conversation was searched, and the looks that a restart goes on from. `completeness` and
+`recheck` establish what is proven; `reconciler` asks X.
 """
 
 from collections.abc import Callable
@@ -20,12 +21,12 @@ from messages.base import Phase
 from messages.commands import AuctionCommand, MarkSwept
 
 Append = Callable[[str, list[AuctionCommand]], None]
-"""Puts commands into the queue of the auction with this id."""
+"""Appends commands to the queue of the auction with this id."""
 
 
 class Proof:
-    """The proofs of all conversations. `lag_ms` is how far apart two looks are that prove something. All methods raise
-    the store's errors."""
+    """The proofs of all open conversations. `lag_ms` is how far apart two looks must be to prove something. All methods
+    raise the store's errors."""
 
     def __init__(
         self, client: redis.Redis, keys: Keys, receipt_reader: ReceiptReader, append: Append, lag_ms: int
@@ -34,19 +35,22 @@ class Proof:
         self._receipt_reader, self._append, self._lag_ms = receipt_reader, append, lag_ms
 
     def go_on(self, conversation: Conversation, now_ms: int) -> None:
-        """Take over the looks that an earlier process has stored. Raises ValueError where they are damaged."""
+        """Take over the looks that an earlier process has stored (time in UTC ms). Raises ValueError where they are
+        damaged."""
         if stored := execute(self._client, "GET", self._keys.looked(conversation.day.auction_id)):
             conversation.go_on(unpacked(stored), now_ms)
 
     def mark(self, conversation: Conversation) -> None:
-        """Say how far it is proven that nothing is missing: behind the posts that this vouches for."""
+        """Queue a `MarkSwept` where the proof has advanced, behind the posts that it covers; store how far the search
+        has come and its looks."""
         day, proven_ms = conversation.day, conversation.proven_ms
         if proven_ms > conversation.marked_ms:
             mark = MarkSwept(message_id=f"swept:{day.auction_id}:{proven_ms}", swept_to_ms=proven_ms)
             self._append(day.auction_id, [mark])
             conversation.marked_ms = proven_ms
             conversation.finds.forget_before(proven_ms)
-        # The end is frozen once a search has reached it, and a lost lead still moves it until then.
+        # The auction freezes its end once a search has reached it. A leader in doubt holds that up: losing the lead
+        # moves the end.
         if conversation.reached_ms > conversation.searched_ms and not conversation.recheck.doubts(day):
             conversation.searched_ms = conversation.reached_ms
             execute(self._client, "SET", self._keys.searched(day.auction_id), conversation.searched_ms)
@@ -55,8 +59,9 @@ class Proof:
             execute(self._client, "SET", self._keys.looked(day.auction_id), packed(looks))
 
     def vouch(self, conversation: Conversation, now_ms: int) -> None:
-        """Say that the result may be named: everything before the end is decided, all that could change who wins was
-        looked at after it, and no post of the day lies undecided with the dead letters."""
+        """Queue the mark that lets the result be named: everything before the end is decided, every post that could
+        change the winner was looked up after the end, and no post of the day is an undecided dead letter. `now_ms` in
+        UTC ms."""
         day = conversation.day
         if day.phase is not Phase.PROCESSING or day.watermark_ms < day.ends_at_ms or now_ms < conversation.vouch_ms:
             return
@@ -84,7 +89,7 @@ class Proof:
         )
 
     def forget(self, auction_id: str) -> None:
-        """The day has its result."""
+        """Clear the alarm of an auction that has its result."""
         alarms.clear(_letters_alarm(auction_id))
 
 

@@ -1,10 +1,9 @@
-"""The reconciler: finds by search what the stream did not bring, and which posts are gone, until it is proven that
-nothing is missing. The marks that it puts into an auction's queue are what its watermark is made of.
+"""The reconciler: searches X for posts that the stream did not bring, and looks up whether known posts still exist.
 
-It makes one request a turn, and what an answer brings is queued before the next one: so it never hangs however many
-reply, and what one endpoint finds counts although another one fails; only the proof waits for all of them. Which page
-of a search is next `completeness` says, which posts are looked at again `recheck`; what a restart goes on from is the
-watermark in the store.
+It makes one request to X a turn, and queues what the answer brings before the next request: so a conversation of any
+size never makes it hang. An endpoint that fails holds up only the proof that nothing is missing (`proof`), not what the
+other endpoints find. `completeness` says which page of a search is next, `recheck` which posts are looked up again.
+After a restart it goes on from the watermark in the store.
 """
 
 import logging
@@ -38,16 +37,18 @@ from supervision import Actor, Context, Delivery
 
 log = logging.getLogger(__name__)
 
-UNREADABLE_KEPT = 100  # so many of a day are told from those that were kept before
+UNREADABLE_KEPT = 100  # unreadable posts remembered a day, so that each becomes a dead letter once
 KINDS = (SEARCH, MENTIONS, "users", "lookup", "sights")
 
 
 class GoOn(Hint, frozen=True):
-    """There may be more to ask at once."""
+    """The reconciler's message to itself: make the next request now, without waiting for the tick."""
 
 
 class TwitterReconciler(Actor):
-    """Sweeps when the stream (re)connects, periodically, and at the close until the watermark has passed the end."""
+    """Sweeps each open conversation when the stream connects, periodically, and at the close until the watermark has
+    passed the end. `days` is how many days the marathon may have, `house` the name of the actor that reads the house's
+    queue."""
 
     def __init__(
         self, context: Context, store: StoreAccess, clock: Clock, x: XClient, timing: Timing, days: int, house: str
@@ -64,9 +65,9 @@ class TwitterReconciler(Actor):
         self._proof = Proof(self._client, self.keys, self._receipt_reader, self._append, self._timing.lag_ms)
         self._authors = Authors(self._x, self._clock)
         self._conversations: dict[str, Conversation] = {}
-        # Whose turn is next: an auction and a kind of request. And until when X is left alone with one.
+        # Auctions and kinds of request, in the order of their turns; and until when no request of a kind is made.
         self._turns: deque[tuple[str, str]] = deque()
-        self._not_before_ms: dict[str, int] = {}  # by the steady clock, which no setting of the time moves
+        self._not_before_ms: dict[str, int] = {}  # by the steady clock, which setting the machine's time does not move
         for kind in KINDS:
             left_ms = execute(self._client, "PTTL", self.keys.x_held(kind))
             if 0 < left_ms <= LONGEST_WAIT_MS:
@@ -98,8 +99,8 @@ class TwitterReconciler(Actor):
     # ---- one request a turn
 
     def _turn(self) -> None:
-        """Make the next request that is due, if there is one, and come again at once to see whether there are more."""
-        was_asked = self._x_clock.read()  # first: by a clock that is behind X's, kept looks seem not to be made yet
+        """Make the next request that is due; after one, take another turn at once, since more may be due."""
+        was_asked = self._x_clock.read()  # first: by a clock that is behind X's, stored looks lie in the future
         self._follow()
         for conversation in self._conversations.values():
             self._proof.vouch(conversation, self._clock())
@@ -108,7 +109,7 @@ class TwitterReconciler(Actor):
 
     def _asks_for_something(self) -> bool:
         if self._x.clock.reached_ms() is None:
-            return False  # nothing is proven while nobody knows which time X has reached
+            return False  # without X's time nothing can be proven
         return any(self._asks(*self._next_in_turn()) for _ in range(len(self._turns)))
 
     def _next_in_turn(self) -> tuple[Conversation, str]:
@@ -117,7 +118,7 @@ class TwitterReconciler(Actor):
         return self._conversations[auction_id], kind
 
     def _asks(self, conversation: Conversation, kind: str) -> bool:
-        """Whether a request of this kind was due, and was tried."""
+        """Make a request of this kind, if one is due; whether one was tried."""
         now_ms = self._clock()
         if self._x.clock.steady_ms() < self._not_before_ms.get(kind, 0):
             return False
@@ -133,7 +134,7 @@ class TwitterReconciler(Actor):
                     was_due = self._sweep(conversation, source, now_ms)
         except XUnavailable as unavailable:
             self._leave_alone(kind, unavailable)
-            log.warning("%s is not swept as it should be: %s", conversation.day.auction_id, unavailable)
+            log.warning("a request for the sweep of %s has failed: %s", conversation.day.auction_id, unavailable)
             if kind == SEARCH:
                 self._outage.failed(unavailable, now_ms)
             return True
@@ -144,14 +145,15 @@ class TwitterReconciler(Actor):
         return was_due
 
     def _leave_alone(self, kind: str, unavailable: XUnavailable) -> None:
-        """For as long as X asks for; where a window is used up, a process that comes after has to know it too."""
+        """Make no request of this kind for as long as X asks. The end of a used-up window is stored for a later
+        process."""
         wait_ms = unavailable.retry_after_ms or RETRY_X_MS
         self._not_before_ms[kind] = self._x.clock.steady_ms() + wait_ms
         if unavailable.status == HTTPStatus.TOO_MANY_REQUESTS:
             execute(self._client, "SET", self.keys.x_held(kind), "", "PX", wait_ms)
 
     def _follow(self) -> None:
-        """The conversations of the open auctions, as the days' state in the store names them."""
+        """Follow the conversations of exactly those auctions that are open by the views of the days in the store."""
         open_days = open_conversations(self._client, self.keys, self._days)
         followed = followed_posts(self._client, self.keys, open_days, self._clock())
         days = {day.auction_id: day for day in open_days.values()}
@@ -185,17 +187,17 @@ class TwitterReconciler(Actor):
             log.warning("%s is swept from its watermark on: its stored looks are damaged: %s", auction_id, fault)
         return conversation
 
-    # ---- what is asked
+    # ---- the requests
 
     def _sweep(self, conversation: Conversation, source: str, now_ms: int) -> bool:
-        """Ask this source for the next page of the conversation, and queue what it has."""
+        """Ask this source for the next page of the conversation and queue its posts; whether X was asked."""
         conversation.aim(now_ms)
         day, sweep = conversation.day, conversation.sweeps[source]
         ask = sweep.next(now_ms, conversation.target_ms)
         if ask is None or conversation.finds.is_full:
             return False
         if self._queue.is_full(day.auction_id):
-            log.warning("%s is not swept: it has enough to decide, and nothing is lost on X", day.auction_id)
+            log.warning("%s is not swept while its queue is full; the posts stay on X", day.auction_id)
             return False
         ask_x = self._x.search if source == SEARCH else self._x.mentions
         try:
@@ -207,7 +209,7 @@ class TwitterReconciler(Actor):
             return True
         except XUnavailable as unavailable:
             if unavailable.status == HTTPStatus.BAD_REQUEST:
-                sweep.begin_again()  # X may not take the page's token any more
+                sweep.begin_again()  # the page's token may have expired
             raise
         if source == SEARCH:
             self._outage.answered(self._clock())
@@ -221,9 +223,10 @@ class TwitterReconciler(Actor):
         return True
 
     def _look_again(self, conversation: Conversation, now_ms: int) -> bool:
-        """Look at posts that were seen before, and queue what has become of them."""
+        """Look up posts that were seen before, and queue the commands for those that are gone or back; whether X was
+        asked."""
         if now_ms - self._timing.search_lag_ms <= posted_at_ms(conversation.day.post_id):
-            return False  # X may not show its own newest posts yet
+            return False  # X may not show its newest posts yet
         looked = conversation.recheck.turn(conversation.day, now_ms)
         if looked is None:
             return False
@@ -234,7 +237,8 @@ class TwitterReconciler(Actor):
         return True
 
     def _watch_auction_post(self, conversation: Conversation, what_became: str, now_ms: int) -> list[AuctionCommand]:
-        """A day whose auction post is gone is paused, once; an operator decides how it goes on."""
+        """The order that pauses an open day whose auction post is gone, once; an operator decides how the day goes on.
+        `what_became` is "deleted" or "unavailable", or empty for a post that exists."""
         was_gone, conversation.post_is_gone = conversation.post_is_gone, bool(what_became)
         day, alarm = conversation.day, _post_alarm(conversation.day.auction_id)
         if not what_became:
