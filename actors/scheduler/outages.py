@@ -1,6 +1,6 @@
-"""What the house says of an outage that is over: the event for the log, and the order for the auctions that are open.
+"""Outages that are over: the event for the log, and the order that open auctions make up for one.
 
-Nothing is written here: the scheduler commits it.
+Nothing is written here: the scheduler commits both.
 """
 
 import msgspec
@@ -12,7 +12,7 @@ from messages.events import OutageNoticed
 
 
 def noticed(outage: Outage, what: str, now_ms: int) -> OutageNoticed:
-    """The event of an outage of `what`."""
+    """The event of an outage of `what`, the auction house or X (`now_ms`: UTC ms)."""
     return OutageNoticed(
         message_id=f"outage:{what}:{outage.from_ms}",
         at_ms=now_ms,
@@ -23,7 +23,7 @@ def noticed(outage: Outage, what: str, now_ms: int) -> OutageNoticed:
 
 
 def made_up_for(event: OutageNoticed, outage: Outage, allowed_ms: int) -> MakeUpFor:
-    """The order to make up for it, beyond `allowed_ms`."""
+    """The order that auctions make up for the outage that the event tells of, beyond the first `allowed_ms`."""
     return MakeUpFor(
         message_id=event.message_id,
         by=HOUSE,
