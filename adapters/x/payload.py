@@ -1,7 +1,7 @@
-"""From X's JSON to `PlaceBid`: the line of the stream, and the page of a search.
+"""The reader of posts: makes a `PlaceBid` of X's JSON, of a line of the stream or a page of a search.
 
-Old and new spellings are read alike, and only what is needed is looked at. Whether a post is a bid is not asked; what a
-verdict needs and X has left out this time is named (`FoundPost.lacks`).
+Old and new names of fields are read alike, and only fields that are needed. Whether a post is a bid is not decided
+here; a part that a verdict needs and X has left out is named (`FoundPost.lacks`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,19 +18,19 @@ from messages.commands import PlaceBid
 TEXT_CHARACTERS = 125_000  # X's longest post, each character escaped
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AUTHORS_REMEMBERED = 20_000
-Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
+Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes ids as strings, and sometimes as numbers
 MOST_ITEMS = 1_000  # of a list in an answer; X sends 100 posts at most, or 1,000 rules
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 class FoundPost(msgspec.Struct, frozen=True, gc=False):
-    """A post as it was found.
+    """A post as an answer of X has shown it.
 
-    `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this
-    post had before it was edited, oldest first: they are withdrawn, this one was posted at its own time. `lacks` is
-    what a verdict needs and X has left out (`adapters/x/lacks`), empty for a whole sight. The author's facts are
-    another matter: they are looked up (`actors/twitter/authors`).
+    `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this post
+    had before it was edited, oldest first: they are withdrawn, this one was posted at its own time. `lacks` names the
+    part that a verdict needs and X has left out (`adapters/x/lacks`); it is empty where there is none. Missing facts
+    about the author are looked up instead (`actors/twitter/authors`).
     """
 
     bid: PlaceBid
@@ -40,7 +40,7 @@ class FoundPost(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of a search: its posts, what could not be read, and the token of the next page."""
+    """A page of a search: its posts, those that cannot be read, and the token of the next page."""
 
     posts: list[FoundPost]
     unreadable: list[UnreadablePost]
@@ -50,7 +50,7 @@ class Page(msgspec.Struct, frozen=True):
 def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
     """The post of one line of the filtered stream (or of its webhook).
 
-    None for what is no post: a keep-alive, an error, a kind of message that X has added. Raises UnreadablePost.
+    None for anything but a post: a keep-alive, an error, a kind of message that X has added. Raises UnreadablePost.
     """
     try:
         line = _decode(_lines, raw, _bare_lines)
@@ -64,7 +64,7 @@ def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
 
 
 def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | None = None) -> Page:
-    """One page of a search, in the conversation of this id. A post that cannot be read does not spoil the others.
+    """Read one page of a search, in the conversation of this id. A post that cannot be read does not spoil the others.
 
     Raises UnreadablePost where the page itself cannot be read.
     """
@@ -81,7 +81,7 @@ def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | 
     return Page(posts, unreadable, page.meta.next_token)
 
 
-# These live as long as a line is read, and hold no circles: the garbage collector is not to look at any of them.
+# These objects live only while a line is read and hold no cycles, so the garbage collector need not look at them.
 
 
 class _Hashtag(msgspec.Struct, gc=False):
@@ -121,7 +121,7 @@ class _Metrics(msgspec.Struct, gc=False):
 
 
 class _User(msgspec.Struct, gc=False):
-    id: int | str  # whatever it is: one who cannot be told is as good as missing, and does not spoil the post
+    id: int | str  # not checked: an author with a malformed id counts as missing, and does not spoil the post
     username: str = ""
     created_at: str | None = None
     public_metrics: _Metrics | None = None
@@ -161,7 +161,7 @@ class _Page(msgspec.Struct):
 _lines = msgspec.json.Decoder(_Line, strict=False)
 _pages = msgspec.json.Decoder(_Page)
 _posts = msgspec.json.Decoder(_Post, strict=False)
-# Where what stands beside the posts cannot be read: their authors are looked up.
+# For answers of which only the posts can be read: their authors are looked up.
 _bare_lines = msgspec.json.Decoder(_BareLine, strict=False)
 _bare_pages = msgspec.json.Decoder(_BarePage)
 
@@ -211,8 +211,8 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
 
 
 def _lacking(post: _Post, text: str | None, references: list[_Reference] | None, note: _Note | None) -> str:
-    """What of the post X has left out. Each post of a conversation replies to something, but the first one with all its
-    versions."""
+    """The part of the post that X has left out, empty for none. Each post of a conversation replies to something,
+    but the first one and its versions do not."""
     if post.author_id is None:
         return AUTHOR
     if text is None:
@@ -249,7 +249,7 @@ def is_id(value: Any) -> bool:
 
 
 def read_id(value: Any) -> int:
-    """An id of X, from the string or the number that it came as. Raises ValueError."""
+    """Read an id of X, from the string or the number that it came as. Raises ValueError."""
     if not is_id(value):
         raise ValueError(f"{value!r:.40} is no id")
     return int(value)
@@ -257,7 +257,7 @@ def read_id(value: Any) -> int:
 
 @lru_cache(AUTHORS_REMEMBERED)  # most bids are by those who have bid before
 def time_ms(value: str | None) -> int | None:
-    """A time as X writes it, in UTC ms, with or without milliseconds. What cannot be read is not known."""
+    """A time as X writes it, in UTC ms, with or without milliseconds; None where it cannot be read."""
     if value is None:
         return None
     try:

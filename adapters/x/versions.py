@@ -1,4 +1,4 @@
-"""Edited posts in X's JSON: which version a reply is for, by the id of the first one."""
+"""The versions of edited posts: takes a reply to a later version for a reply to the first one."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,11 @@ from adapters.x.payload import FoundPost, Id, is_id, read_id
 
 
 def first_versions(raw: bytes) -> dict[int, int]:
-    """Of a line or a page: for each post that it refers to, by the id of any version, the id of the first one.
+    """The first version of each post that a line or a page refers to, by the id of any version.
 
-    An edit makes a new post, and whoever replies then replies to that one. A post that is gone, so that X shows an
-    error in its place, stands for itself. Nothing is raised: what cannot be read is not known. Apart from
-    `read_payload`, since hardly anybody replies to anything but the first post of a conversation.
+    An edit makes a new post, and later replies are to that one. A post that is gone, in whose place X shows an error,
+    counts as its own first version. What cannot be read is left out, and nothing is raised. Apart from `read_payload`,
+    since hardly any reply is to another post than the first one of a conversation.
     """
     try:
         read = decode(_parents, raw)
@@ -30,7 +30,8 @@ def first_versions(raw: bytes) -> dict[int, int]:
 
 
 def direct_reply(post: FoundPost, firsts: Mapping[int, int]) -> FoundPost:
-    """The post, where it replies to a later version taken for a reply to the first one (see `first_versions`)."""
+    """The same post, as a reply to the first version of the post that it replies to (see `first_versions`). It lacks
+    PARENT where that version is unknown."""
     replied_to = post.bid.replied_to_id
     if replied_to is None or replied_to == post.conversation_id:
         return post
