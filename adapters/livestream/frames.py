@@ -1,10 +1,11 @@
-"""The feed's vocabulary: events of the log become frames, and the stage is what all frames so far add up to. Pure.
+"""The frames of the feed, and the stage: events of the log become frames, and the stage is what all frames so far add
+up to. Pure.
 
-An event makes one frame or none, so that a frame's seq says exactly how far a viewer has come. A log frame's body is
-`{"auction_id", "stage": {what changed}, ...}`: merging every `stage` into a snapshot's gives the next snapshot's;
-`bid` goes before a snapshot's `bids`, and `bids` and `character` take the place of theirs. Who leads is what stands
-after a commit, in every frame; a line of the host goes as soon as another one leads than it names.
-How amounts, bids and people stand in it is `json_views`.
+An event makes one frame or none, so that a frame's seq says how far in the log a viewer has come. The body of an
+event's frame is `{"auction_id", "stage": {what changed}, ...}`: merging each `stage` into a snapshot's `stage` gives
+that of the next snapshot; `bid` goes before the snapshot's `bids`, and `bids` and `character` replace the snapshot's.
+Every frame names the leader as of the end of its commit; a line of the host is removed once another bid leads than it
+names. `json_views` makes the JSON of amounts, bids and people.
 """
 
 from array import array
@@ -34,7 +35,7 @@ RECENT_REFUSALS = 6
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message of the feed. `seq` is the log's; frames that the log does not know carry none."""
+    """One message of the feed. `seq` is the place in the log; frames about no place in it have none."""
 
     type: str
     seq: int | None = None
@@ -47,7 +48,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StageState(msgspec.Struct, array_like=True):
-    """All that a stage needs to go on from `seq`."""
+    """The checkpoint of a stage, as of `seq`."""
 
     seq: int = 0
     stage: Json = msgspec.field(default_factory=before_first_day)
@@ -59,7 +60,7 @@ class StageState(msgspec.Struct, array_like=True):
 
 
 class Stage:
-    """What a joining viewer has to know, folded from the log. Not thread-safe."""
+    """The state that a joining viewer gets, folded from the log. Not thread-safe."""
 
     def __init__(self, state: StageState | None = None) -> None:
         state = state or StageState()
@@ -68,19 +69,19 @@ class Stage:
         self._bids = state.bids
         self._refusals = deque(state.refusals, maxlen=RECENT_REFUSALS)  # newest first
         self._character = state.character
-        # The chain of leaders, by post, and how many verdicts there were: what is not in the chain was refused.
-        self._chain, self._verdicts = array("q", state.chain), state.verdicts
+        # The posts of the lead history, and how many verdicts there were: all others were refused.
+        self._lead_history, self._verdicts = array("q", state.chain), state.verdicts
 
     @property
     def auction_id(self) -> str | None:
-        """The auction that is shown."""
+        """The id of the auction on stage; None before the first."""
         auction_id: str | None = self._stage.fields["auction_id"]
         return auction_id
 
     def state(self) -> StageState:
-        """What `Stage(state)` goes on from."""
-        refusals, chain = list(self._refusals), self._chain.tobytes()
-        return StageState(self.seq, self._stage.fields, self._bids, refusals, self._character, chain, self._verdicts)
+        """The checkpoint from which `Stage(state)` goes on."""
+        refusals, leads = list(self._refusals), self._lead_history.tobytes()
+        return StageState(self.seq, self._stage.fields, self._bids, refusals, self._character, leads, self._verdicts)
 
     def snapshot(self) -> Json:
         """The body of a snapshot frame: a copy, newest bids first."""
@@ -93,9 +94,9 @@ class Stage:
         }
 
     def fold(self, seq: int, event: AnyEvent, is_passing: bool = False) -> Frame | None:
-        """Take the event in; its frame, or None where there is nothing to show. What was folded before is ignored.
+        """Take in an event; its frame, or None where it shows nothing. Events up to `seq` are ignored.
 
-        Who leads after a passing event leads no more after its commit, and is not shown.
+        The leader after an event that `is_passing` is replaced within the same commit, and is not shown.
         """
         if seq <= self.seq:
             return None
@@ -110,7 +111,7 @@ class Stage:
         return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self.auction_id, **body})
 
     def pass_by(self, events: Iterable[tuple[int, AnyEvent]]) -> list[int]:
-        """Take these in as `fold` does; not their frames, but the seqs of those that would have had one."""
+        """Take in events as `fold` does, without making frames; the seqs of those that would have had one."""
         passed = []
         for seq, event in events:
             if not isinstance(event, BidRefused):
@@ -128,7 +129,7 @@ class Stage:
             case BidAccepted():
                 bid = bid_of(event)
                 self._bids = [bid, *self._bids][:RECENT_BIDS]
-                self._chain.append(event.post_id)
+                self._lead_history.append(event.post_id)
                 self._verdicts += 1
                 leads = {} if is_passing else {"leader": bid, **minimum_of(event.minimum_wei)}
                 return "bid", {
@@ -147,8 +148,8 @@ class Stage:
                 kept = [bid for bid in self._bids if int(bid["post_id"]) < event.from_post_id]
                 leaders = [bid_of(link) for link in reversed(event.leaders)]
                 self._bids = [*leaders, *kept][:RECENT_BIDS]
-                del self._chain[bisect_left(self._chain, event.from_post_id) :]
-                self._chain.extend(link.post_id for link in event.leaders)
+                del self._lead_history[bisect_left(self._lead_history, event.from_post_id) :]
+                self._lead_history.extend(link.post_id for link in event.leaders)
                 leader = bid_of(event.leader) if event.leader else None
                 leads = {} if is_passing else {"leader": leader, **minimum_of(event.minimum_wei)}
                 changed = self._stage.change(**self._counts(), **leads)
@@ -181,12 +182,12 @@ class Stage:
             case AuctionPrepared() | DayVoided():
                 return "state", {"stage": self._new_day(event), "bids": []}
             case _:
-                changed = self._stage.turn(event)
+                changed = self._stage.take_in(event)
                 return ("state", {"stage": changed}) if changed else None
 
     def _take_refusal(self, event: BidRefused) -> bool:
         if event.reason is Refusal.FOUND_TOO_LATE and self._stage.fields["phase"] != Phase.COMPLETED:
-            return False  # it was made for an auction that is no longer on stage
+            return False  # the post was made for an auction that has left the stage
         self._refusals.appendleft(event)
         self._verdicts += 1
         return True
@@ -197,7 +198,7 @@ class Stage:
         return "refused", {"stage": self._stage.change(**self._counts()), "refusal": refusal_of(event)}
 
     def _new_day(self, event: AuctionPrepared | DayVoided) -> Json:
-        self._bids, self._chain, self._verdicts = [], array("q"), 0
+        self._bids, self._lead_history, self._verdicts = [], array("q"), 0
         self._refusals.clear()
         return self._stage.begin_day(event)
 
@@ -206,4 +207,4 @@ class Stage:
         return leader is not None and leader["post_id"] == post_id
 
     def _counts(self) -> Json:
-        return {"accepted": len(self._chain), "refused": self._verdicts - len(self._chain)}
+        return {"accepted": len(self._lead_history), "refused": self._verdicts - len(self._lead_history)}

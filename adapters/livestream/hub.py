@@ -1,9 +1,9 @@
-"""The hub: one feed, any number of viewers, none of whom can slow down another.
+"""The hub: sends one feed to any number of viewers, none of which can slow down another.
 
-The publisher's thread folds the log and hands the frames over; everything else lives on the event loop. A viewer has
-no queue of its own: it is a place in one bounded list of recent frames. Whoever has fallen further behind than the
-list, or than the loop can afford for all viewers together, gets a snapshot instead: state never differs, steps may be
-skipped.
+The publisher's thread folds the log and hands the frames over; everything else runs on the event loop. A viewer has no
+queue of its own, only a place in one bounded list of recent frames. A viewer that has fallen further behind than that
+list, or than the loop can afford for all viewers together, gets a snapshot instead: it skips steps, but comes to the
+same state.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from messages.base import Phase
 from messages.events import AnyEvent, BidRefused
 
 SNAPSHOT_KEPT_S = 0.02
-# What one frame costs the loop, with room to spare: a viewer rests so long that all of them together leave the
-# loop most of its time; and a burst reaches all viewers frame by frame only while that is this many sendings.
+# What sending a frame to a viewer costs the loop (s), with room to spare: the viewer's task then sleeps so long that
+# all viewers together leave the loop most of its time. And a burst of more sendings than these becomes a snapshot.
 REST_S_PER_FRAME_AND_VIEWER = 0.00005
 BURST_SENDINGS = 8_000
 FRAMES_A_SECOND = 1_500
@@ -51,13 +51,15 @@ class Position:
 
 
 class FeedState(msgspec.Struct, array_like=True):
-    """What was told so far. The days to come are not part of it: a process knows them, and they may have changed."""
+    """The feed's checkpoint. The upcoming days are not part of it: each process knows them, and they may have
+    changed."""
 
     stage: StageState
 
 
 class Viewer:
-    """One place in the feed. `send` waits until the frame has gone; `drop` cuts the connection and never waits."""
+    """One viewer's place in the feed. `send` waits until the frame has gone; `drop` cuts the connection and never
+    waits."""
 
     def __init__(
         self, send: Callable[[bytes], Awaitable[None]], drop: Callable[[], None], after: Position | None = None
@@ -72,8 +74,8 @@ class Viewer:
 class FeedHub:
     """The feed of one generation of the log.
 
-    `known_seq` is where the log ended when the process started: until the publisher has come that far, viewers wait
-    rather than see the past go by. `clock` gives UTC ms. The `upcoming_days` are told to every viewer first.
+    `known_seq` is where the log ended when the process started: until the publisher has come that far, viewers wait, so
+    that they are not shown the past. `clock` gives UTC ms. The `upcoming_days` are told to every viewer first.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class FeedHub:
 
     @property
     def on_stage(self) -> str | None:
-        """The id of the auction that is shown."""
+        """The id of the auction on stage; None before the first."""
         return self._stage.auction_id
 
     @property
@@ -116,12 +118,12 @@ class FeedHub:
         return self._stage.seq
 
     def state(self) -> FeedState:
-        """What another process's feed can go on from."""
+        """The checkpoint from which another process's feed can go on."""
         with self._folding:
             return FeedState(self._stage.state())
 
     def resume(self, state: FeedState) -> None:
-        """Go on from there. To be called before anything is published."""
+        """Go on from this checkpoint. To be called before anything is published."""
         with self._folding:
             self._stage = Stage(state.stage)
             self._loop.call_soon_threadsafe(self._take, [self._stage.seq], [], self._stage.seq, self._stage.snapshot())
@@ -129,13 +131,13 @@ class FeedHub:
     def publish(self, events: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
         """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored.
 
-        The lead of a `passing` one (its seq) is over before the commit that holds it has ended.
+        `passing` are the seqs of events whose leader is replaced within the same commit.
         """
         with self._folding:
-            # In a flood, and after a start, far more comes by here than anybody can watch: viewers get a snapshot then.
-            worth_showing = len(events) - self._afford(len(events))
-            passed = self._stage.pass_by(events[:worth_showing])
-            frames = [self._stage.fold(seq, event, seq in passing) for seq, event in events[worth_showing:]]
+            # In a flood, and after a start, there are more events than anybody can watch: viewers get a snapshot then.
+            skipped = len(events) - self._afford(len(events))
+            passed = self._stage.pass_by(events[:skipped])
+            frames = [self._stage.fold(seq, event, seq in passing) for seq, event in events[skipped:]]
             kept = [(frame.seq, frame.json()) for frame in frames if frame and frame.seq is not None]
             for _, event in events:
                 if not isinstance(event, BidRefused):
@@ -143,7 +145,8 @@ class FeedHub:
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
 
     def _afford(self, frames: int) -> int:
-        """How many of so many frames are made, so that making them never takes most of the process's time."""
+        """How many of so many frames are made: no more than FRAMES_A_SECOND, so that making them never takes most of
+        the process's time."""
         now_s = time.monotonic()
         saved = min(FRAMES_A_SECOND, self._saved + (now_s - self._saved_at_s) * FRAMES_A_SECOND)
         afforded = min(frames, self.limits.frames_kept, int(saved))
@@ -153,7 +156,8 @@ class FeedHub:
     # ---- the loop's side
 
     def begin_anew(self, generation: str) -> None:
-        """The log has lost its end: what was shown is forgotten, and every viewer is let go, to come again."""
+        """Show another generation of the log from its beginning, since this one has lost its end; all viewers are
+        disconnected, to come again."""
         with self._folding:
             self.generation, self._stage = generation, Stage()
         self._frames.begin_anew()
@@ -162,7 +166,7 @@ class FeedHub:
             viewer.drop()
 
     async def run(self) -> None:
-        """Tell the time and drop stuck viewers, until cancelled; then every viewer is let go."""
+        """Send the time and drop stuck viewers, until cancelled; then disconnect every viewer."""
         idle_ms = 0
         try:
             while True:
@@ -182,7 +186,7 @@ class FeedHub:
 
     @property
     def viewers(self) -> int:
-        """How many are watching."""
+        """How many viewers are connected."""
         return len(self._viewers)
 
     async def feed(self, viewer: Viewer) -> None:
@@ -192,7 +196,7 @@ class FeedHub:
             await self._caught_up.wait()
             await self._send(viewer, [self._hello()])
             viewer.next_frame = self._resume(viewer.after)
-            viewer.ticks_seen = self._ticks  # the last one told the time of then
+            viewer.ticks_seen = self._ticks  # the last tick tells an old time
             viewer.news.set()
             while True:
                 await viewer.news.wait()
@@ -227,7 +231,7 @@ class FeedHub:
         return self._frames.number_after(after.seq)
 
     def _due(self, viewer: Viewer) -> list[bytes]:
-        """What this viewer gets now; its place moves on at once."""
+        """The frames that this viewer gets now; its place moves on at once."""
         burst = min(self.limits.frames_kept, max(1, BURST_SENDINGS // len(self._viewers)))
         if viewer.next_frame is None:
             due = [self._snapshot_frame()]
@@ -255,7 +259,7 @@ class FeedHub:
         return Frame(type="hello", at_ms=now_ms, body=body).json()
 
     def _snapshot_frame(self) -> bytes:
-        """Made once for all viewers who need it at about the same time."""
+        """The snapshot, made once for all viewers that need it within SNAPSHOT_KEPT_S."""
         if not self._snapshot or self._loop.time() - self._snapshot_made_s > SNAPSHOT_KEPT_S:
             now_ms = self._clock()
             body = {**self._body, "server_time_ms": now_ms}

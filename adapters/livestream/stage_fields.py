@@ -1,4 +1,4 @@
-"""The fields of the stage: what viewers are told of the auction that is shown, as a flat JSON object. Pure."""
+"""The fields of the stage: what viewers are told of the auction on stage, as a flat JSON object. Pure."""
 
 from typing import Any
 
@@ -52,13 +52,13 @@ def before_first_day() -> Json:
 
 
 class StageFields:
-    """The fields as they are now. Each method answers with those that it has changed."""
+    """The present fields. Each method answers with those that it has changed."""
 
     def __init__(self, fields: Json) -> None:
         self.fields = fields
 
-    def turn(self, event: AnyEvent) -> Json:
-        """What an event changes that is about the day as a whole; empty for one that does not show."""
+    def take_in(self, event: AnyEvent) -> Json:
+        """Take in an event about the day as a whole; the changed fields are empty for any other event."""
         match event:
             case MarathonStarted():
                 return self.change(days=event.days, over=False)
@@ -89,7 +89,7 @@ class StageFields:
                 return {}
 
     def begin_day(self, event: AuctionPrepared | DayVoided) -> Json:
-        """Put this day on stage."""
+        """Put the day of this event on stage."""
         fields: Json = {**_EMPTY_DAY, "auction_id": event.auction_id, "day": event.day}
         if isinstance(event, DayVoided):
             return self.change(
@@ -109,7 +109,7 @@ class StageFields:
         )
 
     def change(self, **fields: Any) -> Json:
-        """Set these fields, and whether the leader is provisional with them."""
+        """Set these fields, and with them whether the leader is provisional."""
         now = self.fields
         now |= fields
         under_way = now["phase"] in (Phase.ACTIVE, Phase.PROCESSING)
