@@ -66,7 +66,7 @@ const EXTENDED = {
 };
 
 const PAUSED = {
-  badge: "Paused", note: "Posts during the pause do not count; the end moves by its length.",
+  badge: "Paused", note: "A bid during the pause does not count. The pause moves the end by its length.",
   timeLabel: "Left after the pause", until: "", how: "", example: "", left: Infinity,
 };
 
