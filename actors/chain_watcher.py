@@ -98,7 +98,7 @@ class ChainWatcher(Actor):
             return  # so that no turn makes more than three requests, each of which may take its whole time-out
         head = self._node.head(self._watched.read_to)
         if self._place is None:
-            self._commit(head, [])  # a marathon's sales begin after it does
+            self._commit(head, [])  # blocks from before the marathon are not read: they hold none of its sales
         elif head.number > self._place.block_number:
             self._take(self._node, self._place, head)
 

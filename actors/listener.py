@@ -79,7 +79,7 @@ class LogListener(Actor):
                 return
 
     def _take_in(self, entries: Sequence[LogEntry]) -> bool:
-        """Take in these entries, which follow `position`; whether there were any. Raises LogDamaged."""
+        """Take in these entries, which follow `position`. Returns whether there were any. Raises LogDamaged."""
         for entry in entries:
             if entry.first_seq > self.position + 1:
                 raise LogDamaged(f"event {self.position + 1} is missing")

@@ -24,7 +24,7 @@ from requests.utils import get_environ_proxies
 from loopback import is_loopback
 
 CONNECT_S = 5.0
-LINE_BYTES = 2**20  # of a stream; X's longest post is half of it, and with as long a parent it is left to the sweep
+LINE_BYTES = 2**20  # of a line of a stream: twice X's longest post; one with a parent as long is left to the sweep
 S = TypeVar("S", bound=requests.Session)
 
 
@@ -90,11 +90,11 @@ class BoundedAdapter(HTTPAdapter):
         except requests.RequestException:
             raise
         except (OSError, urllib3.exceptions.HTTPError) as fault:
-            # What requests does not translate: no certificates where they should be, a host that is no name.
+            # Errors that requests does not translate: no certificates where they should be, a malformed host name.
             raise requests.ConnectionError(fault, request=request) from fault
         finally:
             if is_stream:
-                deadline.pause()  # until somebody reads
+                deadline.pause()  # until the stream is read
             else:
                 deadline.cancel()
         if deadline.has_passed:
@@ -164,7 +164,7 @@ class BoundedAdapter(HTTPAdapter):
     def _cut(self) -> None:
         with self._lock:
             connected = self._socket
-        connected = getattr(connected, "socket", connected)  # of TLS within TLS, to a proxy
+        connected = getattr(connected, "socket", connected)  # the socket below, where TLS runs within TLS to a proxy
         if connected is not None:
             # Not the socket's own method: a TLS socket's would drop the state that the reading thread still uses.
             with suppress(OSError):  # the connection is gone already

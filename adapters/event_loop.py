@@ -58,7 +58,8 @@ class LoopThread:
         return ""
 
     def stop(self, deadline_s: float = 5.0) -> bool:
-        """Cancel what runs, close the loop and wait for its thread; False if that took longer than the deadline."""
+        """Cancel what runs, close the loop and wait for its thread. Returns False where that took longer than the
+        deadline."""
         if not self._thread.ident:
             self.loop.close()
             return True

@@ -26,8 +26,8 @@ class Room:
 
 
 def room_for(seats: int) -> Room:
-    """Raise the limit of open files as far as this process may; the connections that it leaves for so many viewers
-    (`seats`).
+    """Raise the limit of open files as far as this process may. Returns the connections that it leaves for so many
+    viewers (`seats`).
 
     Fewer seats than wished are a warning. Raises OSError where the limit is too low for the house itself.
     """
@@ -40,7 +40,7 @@ def room_for(seats: int) -> Room:
 
 
 def room_within(limit: int, seats: int) -> Room:
-    """The connections within a limit of so many open files. Raises OSError where they are fewer than
+    """How many connections fit into a limit of so many open files. Raises OSError where they are fewer than
     LEAST_CONNECTIONS."""
     connections = min(_connections_for(seats), limit - OWN_FILES)
     if connections < LEAST_CONNECTIONS:

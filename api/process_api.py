@@ -119,7 +119,7 @@ class ProcessApi:
         return render(self._supervisor.tree(), store)
 
     async def _look(self) -> bool:
-        """Ask the store for the status; whether it has answered within LOOK_S."""
+        """Ask the store for the status. Returns whether it has answered within LOOK_S."""
         try:
             async with asyncio.timeout(LOOK_S), self._looking:
                 self._seen = await self._ask_store()

@@ -66,7 +66,7 @@ class Pushes:
     async def _queue_reply(self, found: FoundPost) -> str:
         auction_id = None if self._is_old else self._auction_of(found)
         if auction_id is None:
-            # Its auction may have opened a moment ago.
+            # The post's auction may have opened a moment ago.
             await self._look()
             auction_id = self._auction_of(found)
         if auction_id is None:

@@ -92,7 +92,7 @@ class Outbox(msgspec.Struct, array_like=True):
     budget: PostBudget = msgspec.field(default_factory=PostBudget)
 
     def on_event(self, writer: str, event: AnyEvent, posting: Posting, time_zone: str) -> bool:
-        """Take in an event of the log; whether it has made a job."""
+        """Take in an event of the log. Returns whether it has made a job."""
         if isinstance(event, AuctionPrepared):
             self.prepared[event.auction_id] = event
             if posting.receipts:
@@ -145,8 +145,8 @@ class Outbox(msgspec.Struct, array_like=True):
         return next(filter(None, told), None)
 
     def recall(self, event: AnyEvent) -> bool:
-        """Take in an event that an earlier incarnation of the announcer has logged; whether it was news to the
-        checkpoint."""
+        """Take in an event that an earlier incarnation of the announcer has logged. Returns whether it was news to
+        the checkpoint."""
         if not isinstance(event, PostAttempted | PostMade | PostRefused):
             return False
         is_attempt = isinstance(event, PostAttempted)

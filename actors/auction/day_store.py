@@ -29,7 +29,7 @@ class DayStore:
         self._written: dict[int, bytes] = {}  # the digest of the stored segment of each number
 
     def begin(self, journal: Journal) -> AuctionDay:
-        """Begin this journal; the day as of the newest sound checkpoint, from which the journal's tail goes on.
+        """Begin this journal. Returns the day as of the newest sound checkpoint, from which the journal's tail goes on.
 
         Raises NotOwner, StoreUnavailable, OutcomeUnknown.
         """
@@ -53,8 +53,8 @@ class DayStore:
         return segment
 
     def pack_away(self, day: AuctionDay) -> list[Write]:
-        """Seal at most SEGMENTS_AT_ONCE segments of older bids, so that no checkpoint has to seal many; the writes of
-        those that may be stored now.
+        """Seal at most SEGMENTS_AT_ONCE segments of older bids, so that no checkpoint has to seal many. Returns the
+        writes of those that may be stored now.
 
         A segment that the stored checkpoint names must not be replaced before the next checkpoint, which brings the
         rest.

@@ -32,7 +32,7 @@ def count(events: Sequence[AuctionEvent]) -> None:
     for event in events:
         match event:
             case BidRefused():
-                continue  # nearly all of them, and counted above
+                continue  # refusals are nearly all events, and counted above
             case BidAccepted():
                 verdicts[event.source, "ACCEPTED"] += 1
             case StandingsRevised():

@@ -48,7 +48,7 @@ class Suspects:
                 self.quarantined[message_id] = f"{type(error).__name__}: {error}"
 
     def clear(self) -> None:
-        """Forget the deaths: all that was decided alone is committed, or lies with the dead letters."""
+        """Forget the crashes: every command that was decided alone is committed, or is a dead letter."""
         self._deaths.clear()
         while len(self.quarantined) > QUARANTINED_KEPT:
             self.quarantined.pop(next(iter(self.quarantined)))

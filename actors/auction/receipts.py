@@ -125,7 +125,7 @@ class ReceiptReader:
         elif day.tail > TAIL_MOST:
             stored = self._stored(auction_id, head)
             day, day.tail = stored if stored and stored.sequence > day.sequence - day.tail else day, 0
-        self._days[auction_id] = day  # the last asked for is the last to be forgotten
+        self._days[auction_id] = day  # the day that was asked about last is forgotten last
         while len(self._days) > DAYS_KEPT:
             del self._days[next(iter(self._days))]
         while day.sequence < head.sequence:

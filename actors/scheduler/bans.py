@@ -38,8 +38,8 @@ def unbarred(order: UnbarBidder, now_ms: int) -> BidderUnbarred:
 
 
 def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBidder | None:
-    """Count the strike; the order that bans the bidder, where the strike is his last of `limit`. What he bid before it
-    stands.
+    """Count the strike. Returns the order that bans the bidder, where the strike is his last of `limit`; what he bid
+    before it stands.
 
     A strike from before his ban was lifted is not counted: so reading the log again from its beginning bans nobody
     anew.
@@ -61,8 +61,8 @@ def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBi
 
 
 def unbar_for_lifted(lifted: StrikeLifted, state: HouseState, limit: int) -> UnbarBidder | None:
-    """Take the strike back; the order that lifts the ban for strikes from its beginning on, where fewer than `limit`
-    are left."""
+    """Take the strike back. Returns the order that lifts the ban for strikes, from its beginning on, where fewer
+    than `limit` are left."""
     bidder_id = lifted.bidder_id
     if lifted.at_ms <= state.lifted.get(bidder_id, 0):
         return None

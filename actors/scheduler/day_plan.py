@@ -90,8 +90,8 @@ class Plan(dict[int, DayPlan]):
                 self._add(day, of_day)
 
     def come_again(self, of_day: int, now_ms: int) -> DayAdded | None:
-        """Give the lot of this day the next further date after `now_ms` (UTC ms); the event, None where the calendar
-        has no more dates."""
+        """Give the lot of this day the next further date after `now_ms` (UTC ms). Returns the event, None where the
+        calendar has no more dates."""
         dates = [day for day in self._further.values() if day.window.day not in self]
         date = next((date for date in dates if date.window.opens_at_ms > now_ms), None)
         if date is None:

@@ -29,8 +29,8 @@ class Absences:
         return self._missed_ms.get(post_id, before_ms) < before_ms
 
     def gone(self, now_ms: int, present: Iterable[int], absent: Set[int]) -> set[int]:
-        """Take in a look at `now_ms` (UTC ms); those of the `absent` posts that are gone by now. A `present` post
-        counts as never missed."""
+        """Take in a look at `now_ms` (UTC ms). Returns those of the `absent` posts that are gone by now. A `present`
+        post counts as never missed."""
         for post_id in present:
             self._missed_ms.pop(post_id, None)
         for post_id in absent:

@@ -87,7 +87,7 @@ class Authors:
             else:
                 done.waiting.append(post)
         for each in done.given_up:
-            self._searches.pop(each.post.bid.author_id, None)  # a later post of his is tried anew
+            self._searches.pop(each.post.bid.author_id, None)  # a later post of this author is looked up again
         return done
 
     def _ask_for(self, user_ids: Sequence[int]) -> bool:

@@ -108,8 +108,8 @@ class Sweep:
         self._next_page = None
 
     def cut(self, asked: Ask, longest_ms: int = LONGEST_SLICE_MS) -> bool:
-        """Halve the slices from this one on, to `longest_ms` at most; False where the slice is one millisecond already.
-        Looks at later slices are dropped, which is simple and rarely happens."""
+        """Halve the slices from this one on, to `longest_ms` at most. Returns False where the slice is one
+        millisecond already. Looks at later slices are dropped, which is simple and rarely happens."""
         length_ms = asked.to_ms - asked.from_ms
         if length_ms <= 1:
             return False

@@ -86,9 +86,9 @@ class Finds:
             alarms.clear(alarm)
 
     def see_the_whole(self, x: XClient, posts: Collection[int], now_ms: int) -> bool:
-        """Look up posts of which the searches show only a part; whether X was asked (`now_ms`: UTC ms). A post that is
-        not a reply below one of `posts` needs no verdict here. One that is gone is dropped; a search finds it again if
-        it comes back. Raises XUnavailable."""
+        """Look up posts of which the searches show only a part (`now_ms`: UTC ms). Returns whether X was asked. A
+        post that is not a reply below one of `posts` needs no verdict here. One that is gone is dropped; a search
+        finds it again if it comes back. Raises XUnavailable."""
         asked = sorted(self._incomplete)[: self._together]
         if not asked or now_ms < self._next_sight_ms:
             return False
@@ -107,9 +107,9 @@ class Finds:
         return True
 
     def name_authors(self, authors: Authors) -> bool:
-        """Look up the authors that X left out; whether X was asked. A post whose author X does not know is queued with
-        the author's id alone, so that no bidder is refused because a look-up failed. While X cannot say, the post waits
-        and holds up the proof."""
+        """Look up the authors that X left out. Returns whether X was asked. A post whose author X does not know is
+        queued with the author's id alone, so that no bidder is refused because a look-up failed. While X cannot say,
+        the post waits and holds up the proof."""
         if not self._waiting:
             return False
         done = authors.complete([self._waiting[post_id] for post_id in sorted(self._waiting)])

@@ -43,7 +43,7 @@ class OpenDay(NamedTuple):
     is_paused_by_house: bool
     ends_at_ms: int
     watermark_ms: int
-    leader_post_id: int  # 0 where nobody leads, or an injected bid, which X does not have
+    leader_post_id: int  # 0 where no bid leads, or an injected one, which is no post on X
 
 
 def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, OpenDay]:

@@ -63,7 +63,7 @@ class RawPosts:
         return len(self._lines)
 
     def add(self, line: bytes) -> bool:
-        """Add a line; False where the message is full or was taken."""
+        """Add a line. Returns False where the message is full or was taken."""
         with self._changing:
             if not self._open or len(self._lines) >= LINES_A_MESSAGE:
                 return False
@@ -71,7 +71,7 @@ class RawPosts:
             return True
 
     def take(self) -> list[bytes]:
-        """The lines; none is added any more."""
+        """Take the lines out, after which none is added any more."""
         with self._changing:
             self._open = False
             return self._lines
@@ -151,8 +151,8 @@ class TwitterIngest(Actor):
             self._stream = stream
 
     def _has_rules(self, wanted: frozenset[int]) -> bool:
-        """Set the stream's rules to follow the `wanted` conversations, and check them each RULES_MS; whether they
-        are set."""
+        """Set the stream's rules to follow the `wanted` conversations, and check them each RULES_MS. Returns whether
+        they are set."""
         now_ms = self._clock()
         if wanted == self._rules and (not wanted or now_ms < self._rules_due_ms):
             return True

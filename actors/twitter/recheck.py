@@ -8,7 +8,7 @@ At the close the posts of the lead history are enough, with bids that an operato
 that would have led. A verdict depends on the leader before the bid and on the bidder's own posts, which count whether
 they exist or not (`auction/fold.judge`): so the deletion of a bid that never led changes nothing. A bid that leads
 after a withdrawal belongs to the lead history then, and is looked up before there is a result. The leader comes first,
-then the leaders before it, backwards: the earlier look is for the post whose deletion changes more.
+then the leaders before it, the latest first, since the deletion of a later one changes more.
 
 A post is gone once two looks a lag apart have not found it, and counts again as soon as it is found again, until there
 is a result. Deleted posts and posts of suspended accounts are withdrawn; an edited post is withdrawn at once, since the
@@ -81,7 +81,7 @@ class Recheck:
         self._looked_ms = NEVER_MS
 
     def close(self) -> None:
-        """Look up every post that could change the winner from now on, since the end is frozen."""
+        """From now on look up every post that could change the winner: the end is frozen."""
         self._closing = True
 
     @property
@@ -96,7 +96,7 @@ class Recheck:
         return self._there.issuperset(standing) and self._gone.issuperset(withdrawn)
 
     def turn(self, day: OpenDay, now_ms: int) -> Looked | None:
-        """Make the request that is due at `now_ms` (UTC ms); None where none is."""
+        """Make the request that is due at `now_ms` (UTC ms). Returns None where none is."""
         if day.leader_post_id:
             self._leaders.pop(day.leader_post_id, None)
             self._leaders[day.leader_post_id] = None
@@ -162,8 +162,8 @@ class Recheck:
         return Looked(self._conclude(flagged, suspended, now_ms)[0])
 
     def _ask_for_names(self, day: OpenDay) -> Looked | None:
-        """Ask for the handles of the accounts that the result may name; None while something else is missing for the
-        result, and where all were asked for."""
+        """Ask for the handles of the accounts that the result may name. Returns None while something else is missing
+        for the result, and where all were asked for."""
         if day.watermark_ms < day.ends_at_ms or not self._stands:
             return None
         known = self._possible_winners()

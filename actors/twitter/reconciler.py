@@ -118,7 +118,7 @@ class TwitterReconciler(Actor):
         return self._conversations[auction_id], kind
 
     def _asks(self, conversation: Conversation, kind: str) -> bool:
-        """Make a request of this kind, if one is due; whether one was tried."""
+        """Make a request of this kind, if one is due. Returns whether one was tried."""
         now_ms = self._clock()
         if self._x.clock.steady_ms() < self._not_before_ms.get(kind, 0):
             return False
@@ -190,7 +190,7 @@ class TwitterReconciler(Actor):
     # ---- the requests
 
     def _sweep(self, conversation: Conversation, source: str, now_ms: int) -> bool:
-        """Ask this source for the next page of the conversation and queue its posts; whether X was asked."""
+        """Ask this source for the next page of the conversation and queue its posts. Returns whether X was asked."""
         conversation.aim(now_ms)
         day, sweep = conversation.day, conversation.sweeps[source]
         ask = sweep.next(now_ms, conversation.target_ms)
@@ -223,8 +223,8 @@ class TwitterReconciler(Actor):
         return True
 
     def _look_again(self, conversation: Conversation, now_ms: int) -> bool:
-        """Look up posts that were seen before, and queue the commands for those that are gone or back; whether X was
-        asked."""
+        """Look up posts that were seen before, and queue the commands for those that are gone or back. Returns
+        whether X was asked."""
         if now_ms - self._timing.search_lag_ms <= posted_at_ms(conversation.day.post_id):
             return False  # X may not show its newest posts yet
         looked = conversation.recheck.turn(conversation.day, now_ms)

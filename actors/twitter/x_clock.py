@@ -22,8 +22,9 @@ class XClockCheck:
         self._asked_s = float("-inf")
 
     def read(self) -> bool:
-        """Ask X for its time at the start, and after CLOCK_HOLDS_S without an answer of X; whether X was asked. So no
-        day opens late for want of X's time, and wrong keys or a wrong machine clock are an alarm before they matter."""
+        """Ask X for its time at the start, and after CLOCK_HOLDS_S without an answer of X. Returns whether X was
+        asked. So no day opens late for want of X's time, and wrong keys or a wrong machine clock are an alarm before
+        they matter."""
         now_s = self._x.clock.steady_s()
         if self._x.clock.unread_s() < CLOCK_HOLDS_S:
             alarms.clear(ALARM)

@@ -18,7 +18,7 @@ import requests
 
 from adapters.bounded_http import BoundedAdapter
 
-# 51 blocks with 1,000 transactions each, of which only the hashes are told; read as JSON it may take twenty times that.
+# 51 blocks with the hashes of 1,000 transactions each; decoded, an answer may take twenty times its size in memory.
 ANSWER_BYTES = 4 * 2**20
 
 About = TypeVar("About")
@@ -63,7 +63,7 @@ class Node:
         web3 = _import_web3()
         self._session = BoundedAdapter(timeout_s, ANSWER_BYTES).mounted(requests.Session())
         provider = web3.HTTPProvider(rpc_url, session=self._session, exception_retry_configuration=None)
-        # The default middleware is for senders. This one reads the longer headers of some chains.
+        # web3's default middleware serves senders. This one reads the longer block headers of some chains.
         self._web3 = web3.Web3(provider, middleware=[(web3.middleware.ExtraDataToPOAMiddleware, "longer headers")])
 
     def chain_id(self) -> int:
@@ -110,7 +110,7 @@ class Node:
     def _asked_at_once(
         self, ask: Callable[[About], Any], about: Sequence[About], read: Callable[[Any], Answer]
     ) -> list[Answer]:
-        """Ask all questions in one request; what `read` makes of the answer to each."""
+        """Ask all questions in one request. Returns what `read` makes of each answer."""
         if not about:
             return []
 
@@ -121,7 +121,7 @@ class Node:
                 return [read(answer) for answer in batch.execute()]
 
         answers = self._asked(all_asked)
-        if len(answers) != len(about):  # web3 lets a short answer pass
+        if len(answers) != len(about):  # web3 accepts a batch with answers missing
             raise NodeUnavailable(f"the node answered {len(answers)} questions of {len(about)}")
         return answers
 

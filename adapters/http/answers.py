@@ -23,7 +23,7 @@ from ledger.entry import LogDamaged
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 5.0
-PUSHES = "POST", "/webhooks/x"  # not counted: X sends as many as there are bids, and signs them
+PUSHES = "POST", "/webhooks/x"  # no client's share bounds these: X sends as many as there are bids, and signs them
 # Statuses that end the connection: connecting again costs the client more than it costs us.
 ENDS_CONNECTION = 403, 429
 

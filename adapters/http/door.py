@@ -21,10 +21,10 @@ from adapters.http.answers import refusal, secure
 from adapters.http.clients import Client, Clients
 from adapters.http.places import Places
 
-HEAD_S = 5.0  # for the head of a request, from the connection's begin or from the last answer
-PROXY_IDLE_S = 75.0  # a proxy keeps its connections, and closes them itself
-ANSWER_S = 20.0  # for an answer to be taken
-LINGER_S = 1.0  # for the rest of a body that nobody reads
+HEAD_S = 5.0  # how long a request's head may take, from the connection's beginning or the last answer on
+PROXY_IDLE_S = 75.0  # the same for a proxy, which keeps its connections and closes them itself
+ANSWER_S = 20.0  # how long the other side may take to read an answer
+LINGER_S = 1.0  # how long to receive the rest of a body that is not read
 HEAD_BYTES = 32_768
 # What a viewer may send over its WebSocket in a minute, where it has nothing to send. Bytes are counted, since control
 # frames are no messages and cost as much.
@@ -132,7 +132,8 @@ class Door:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, server: web.Server, host: str, port: int) -> int:
-        """Listen; the port. Raises OSError where the address cannot be had; then nothing listens."""
+        """Listen at this address. Returns the port. Raises OSError where the address cannot be had; then nothing
+        listens."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         with ExitStack() as opened:

@@ -22,7 +22,7 @@ class Places:
         self._count = 0
 
     def take(self, client: Client) -> bool:
-        """Take a place for the client, to be given back; False where there is none."""
+        """Take a place for the client, to be given back. Returns False where there is none."""
         has_room = self._count < self.for_all + (self.kept if client.is_kept else 0)
         is_one_of_many = client.is_kept or client.is_proxy or self._taken[client.name] < self.each
         if not (has_room and is_one_of_many):

@@ -124,7 +124,7 @@ class _Image(web.FileResponse):
 def _speaks_websocket(request: web.Request) -> bool:
     try:
         return web.WebSocketResponse().can_prepare(request).ok
-    except ValueError:  # aiohttp decodes the key, and a key need not be ASCII
+    except ValueError:  # aiohttp fails over a WebSocket key that is not ASCII
         return False
 
 

@@ -28,7 +28,8 @@ Receipts = Callable[[str, Sequence[int]], Awaitable[list[Json]]]
 
 
 class StoreReads:
-    """Reads over one marathon's keys; `days` is how many it has. The client's own time-outs bound every wait."""
+    """Reads auctions and bids of one marathon; `days` is how many days it may have. The client's own time-outs bound
+    every wait."""
 
     def __init__(
         self,

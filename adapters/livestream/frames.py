@@ -35,7 +35,8 @@ RECENT_REFUSALS = 6
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message of the feed. `seq` is the place in the log; frames about no place in it have none."""
+    """One message of the feed. `seq` is that of the log; messages that belong to no place in the log, such as
+    timers, have none."""
 
     type: str
     seq: int | None = None
@@ -94,7 +95,7 @@ class Stage:
         }
 
     def fold(self, seq: int, event: AnyEvent, is_passing: bool = False) -> Frame | None:
-        """Take in an event; its frame, or None where it shows nothing. Events up to `seq` are ignored.
+        """Take in an event. Returns its frame, or None where it shows nothing. Events up to `seq` are ignored.
 
         The leader after an event that `is_passing` is replaced within the same commit, and is not shown.
         """
@@ -111,7 +112,7 @@ class Stage:
         return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self.auction_id, **body})
 
     def pass_by(self, events: Iterable[tuple[int, AnyEvent]]) -> list[int]:
-        """Take in events as `fold` does, without making frames; the seqs of those that would have had one."""
+        """Take in events as `fold` does, without making frames. Returns the seqs of those that would have had one."""
         passed = []
         for seq, event in events:
             if not isinstance(event, BidRefused):

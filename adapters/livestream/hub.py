@@ -91,11 +91,11 @@ class FeedHub:
         self.generation = generation
         self._upcoming_days = upcoming_days or UpcomingDays()
         self._loop, self._known_seq, self._clock = loop, known_seq, clock
-        # The publisher's side; a lock because a hung publisher and its successor may both be here for a moment.
+        # Used by the publisher's thread; locked, since a hung publisher and its successor may publish at the same time.
         self._folding = threading.Lock()
         self._stage = Stage()
         self._saved, self._saved_at_s = float(FRAMES_A_SECOND), time.monotonic()
-        # The loop's side.
+        # Used on the event loop only.
         self._caught_up = asyncio.Event()
         if not known_seq:
             self._caught_up.set()
@@ -114,7 +114,7 @@ class FeedHub:
 
     @property
     def seq(self) -> int:
-        """How far in the log the feed has come."""
+        """The seq of the log up to which the feed has come."""
         return self._stage.seq
 
     def state(self) -> FeedState:

@@ -29,7 +29,8 @@ def lacks_manifest(data_dir: Path) -> bool:
 
 
 def mend(data_dir: Path, binary: str, is_trial: bool) -> list[str]:
-    """Mend the files, unless this is a trial; a line for each damage. The caller holds the lock of the directory.
+    """Mend the files, unless this is a trial. Returns a line for each damage. The caller holds the lock of the
+    directory.
 
     Raises ServerFailed where only a copy of the directory from before can help, OSError.
     """

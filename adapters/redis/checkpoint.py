@@ -24,9 +24,8 @@ _log = logging.getLogger(__name__)
 
 
 class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
-    """`payload` is complete up to the writer's own event number `sequence`, where the hash of its chain is `chain`; its
-    later events all have a seq above `seq`, which is where to read on in the log.
-    """
+    """A writer's state (`payload`) after its own event number `sequence`, where the hash of its chain is
+    `chain_hash`. Its later events all have a seq above `seq`, which is where to read on in the log."""
 
     seq: int
     sequence: int

@@ -150,8 +150,9 @@ class EmbeddedServer:
             self._let_go()
 
     def mend_files(self, is_trial: bool) -> list[str]:
-        """Mend the server's files, unless this is a trial; a line for each damage. The files of a running server are
-        sound, since it has read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be mended."""
+        """Mend the server's files, unless this is a trial. Returns a line for each damage. The files of a running
+        server are sound, since it has read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be
+        mended."""
         self._take_directory()
         return append_only.mend(self._dir, _binary(), is_trial) if self._server_has_ended() else []
 
@@ -242,6 +243,7 @@ class EmbeddedServer:
             os.close(lock)
 
     def process_id(self) -> int | None:
+        """The server's process id; None where no server answers."""
         if self._process is not None and self._process.poll() is None:
             return self._process.pid
         info = self._ask("INFO", "server")

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 def look_at(client: redis.Redis) -> str:
-    """Check the store; the risk of using it, in a sentence, empty where there is none. Waits for a server that still
-    reads its files. Raises UnfitStore, in one line with the way out, and as `execute`."""
+    """Check the store. Returns the risk of using it, in a sentence, empty where there is none. Waits for a server
+    that still reads its files. Raises UnfitStore, in one line with the way out, and as `execute`."""
     info = _info(client)
     version = str(info["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:

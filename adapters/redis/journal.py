@@ -127,8 +127,8 @@ class Journal:
             raise LogDamaged(f"the head of {self._writer} does not fit its last event")
 
     def commit(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> int:
-        """Add the events to the log and do the writes, all or nothing; the marathon's seq after that, which is that of
-        the last event.
+        """Add the events to the log and do the writes, all or nothing. Returns the marathon's seq after that, which is
+        that of the last event.
 
         `checkpoint` is the writer's state after these events. Raises StoreUnavailable (nothing is written; the same
         commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and DamagedState when a key holds another
@@ -191,8 +191,7 @@ class Journal:
         self._sequence, self._chain_hash = sequence, chain_hash
 
     def settle(self) -> int:
-        """Wait until the commit that was sent is written; the marathon's seq then. Returns at once where none is under
-        way.
+        """Wait until the commit that was sent is written, if one is under way. Returns the marathon's seq then.
 
         Raises as `commit`.
         """
@@ -207,7 +206,10 @@ class Journal:
             raise
         self._begun, self._seq = begun, seq
         if self._recent and sent.events:
-            count, events = len(sent.events), cast(Sequence[AnyEvent], sent.events)  # every event is one of the log's
+            count, events = (
+                len(sent.events),
+                cast(Sequence[AnyEvent], sent.events),
+            )  # only events of the log are committed
             self._recent.remember(
                 LogEntry(
                     seq - count + 1, count, self._writer, sent.sequence_before + 1, self._chain_hash, sent.data, events

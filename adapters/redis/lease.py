@@ -27,14 +27,15 @@ class Lease:
         self._ttl_ms = ttl_ms
 
     def take(self, steal: bool = False) -> bool:
-        """Take the lease for `ttl_ms`; whether it is ours now. With `steal` it is taken even from a live holder."""
+        """Take the lease for `ttl_ms`, with `steal` even from a live holder. Returns whether it is ours now."""
         steals = "steal" if steal else ""
         keys = [self._keys.lease, self._keys.owner]
         return bool(functions.call(self._client, "take_lease", keys, [self._token, self._ttl_ms, steals]))
 
     def keep(self) -> int:
-        """Renew the lease for another `ttl_ms`, also where it has ended, and while the store's memory is full; the
-        seq of the marathon's newest event. Raises NotOwner where another process has had it, HistoryLost."""
+        """Renew the lease for another `ttl_ms`, also where it has ended, and while the store's memory is full.
+        Returns the seq of the marathon's newest event. Raises NotOwner where another process has had it,
+        HistoryLost."""
         keys = [self._keys.lease, self._keys.owner, self._keys.seq]
         seq: int = functions.call(self._client, "keep_lease", keys, [self._token, self._ttl_ms])
         return seq

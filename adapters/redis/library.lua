@@ -9,7 +9,8 @@
 -- VERSION, in the names of the library and its functions, becomes a digest of this text: two releases never call each
 -- other's functions.
 
--- Values a call of unpack(), which fails at 8,000. Even, so that no pair (score and member, field and value) is split.
+-- The most values of one call of unpack(), which fails at 8,000. Even, so that no pair (score and member, field and value)
+-- is split.
 local CHUNK = 6000
 
 -- The type that each write needs its key to have.
@@ -245,6 +246,6 @@ redis.register_function('begin_VERSION', begin)
 redis.register_function('commit_VERSION', commit)
 redis.register_function('settle_letter_VERSION', settle_letter)
 redis.register_function('take_lease_VERSION', take_lease)
--- A full memory must not cost the lease.
+-- These two run even while the server's memory is full, which must not cost the lease.
 redis.register_function{function_name = 'keep_lease_VERSION', callback = keep_lease, flags = {'allow-oom'}}
 redis.register_function{function_name = 'release_lease_VERSION', callback = release_lease, flags = {'allow-oom'}}

@@ -24,7 +24,8 @@ from messages.codec import UnreadableMessage, pack, pack_batch, unpack
 
 START = "0-0"  # the cursor before the first entry
 
-# What may wait for one auction before its sources are slowed: twice X's record second, and what a server can spare.
+# The bytes that may wait for one auction before its sources are slowed: twice the posts of X's busiest second, and no
+# more than a server can spare.
 QUEUE_BYTES = 2**27
 # A larger batch is appended as several entries, since an entry is read and decided as one.
 ENTRY_BYTES = 2**20
@@ -104,8 +105,8 @@ class Queue:
         return _letter(*found[0]) if found else None
 
     def settle(self, letter_id: str, queue_of: str, data: bytes) -> bool:
-        """Take a dead letter out and append this packed batch to a queue, in one step; False where there is no such
-        letter (any more), and nothing is appended."""
+        """Take a dead letter out and append this packed batch to a queue, in one step. Returns False, with nothing
+        appended, where there is no such letter (any more)."""
         streams = [self._keys.dead, self._keys.queue(queue_of)]
         return bool(functions.call(self._client, "settle_letter", streams, [letter_id, *entry_of(data)]))
 

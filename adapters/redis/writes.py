@@ -84,7 +84,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The key is gone, whatever it held."""
+    """The key is deleted, whatever it holds."""
 
     key: str
 

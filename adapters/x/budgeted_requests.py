@@ -49,7 +49,8 @@ class BudgetedRequests:
         self._retry_after_ms: int | None = None
 
     def send(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """The body of the answer. Raises HeldBack (no budget), Refusal, requests.RequestException."""
+        """Make a request. Returns the body of the answer. Raises HeldBack (no budget), Refusal,
+        requests.RequestException."""
         self._budget.spend(kind, self._clock.steady_ms())
         status: int | None = None
         headers: Mapping[str, str] = {}
@@ -72,15 +73,15 @@ class BudgetedRequests:
             _watch_access(kind, status)
 
     def ask(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """Make a request that changes nothing on X; the body of the answer. Raises XUnavailable only, TooMuch for
-        too large an answer."""
+        """Make a request that changes nothing on X. Returns the body of the answer. Raises XUnavailable only,
+        TooMuch for too large an answer."""
         try:
             return self.send(kind, call)
         except (Refusal, requests.RequestException) as fault:
             raise self.unavailable(kind, fault) from fault
 
     def ask_object(self, kind: str, call: Callable[[], requests.Response]) -> dict[str, Any]:
-        """As `ask`; the JSON object of the answer."""
+        """Make a request as `ask` does. Returns the answer's JSON object."""
         return json_object(kind, self.ask(kind, call))
 
     def unavailable(self, kind: str, fault: Refusal | requests.RequestException) -> XUnavailable:

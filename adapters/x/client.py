@@ -149,8 +149,8 @@ class XClient:
         )
 
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
-        """Make the post, in one try; its id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post was
-        never sent)."""
+        """Make the post, in one try. Returns its id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post
+        was never sent)."""
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
         sent_s, begun = self.clock.steady_s(), self._endpoint.begun
         try:

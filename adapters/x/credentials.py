@@ -19,5 +19,5 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __repr__(self) -> str:
         return "Credentials(***)"
 
-    def __rich_repr__(self) -> list[tuple[str, Any]]:  # msgspec's own shows everything, wherever rich prints it
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # msgspec's own would show the keys wherever rich prints this
         return [("keys", "***")]

@@ -35,7 +35,7 @@ class Endpoint(BoundedAdapter):
         return self.mounted(_ExchangedHost(self._base_url))
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """As BoundedAdapter.send."""
+        """Send as BoundedAdapter does. Raises requests' InvalidURL for an address that is not below `base_url`."""
         if not (request.url or "").startswith(self._base_url + "/"):
             raise requests.exceptions.InvalidURL(f"not an address of {self._base_url}", request=request)
         return super().send(request, *args, **kwargs)
@@ -49,7 +49,7 @@ class _ExchangedHost(requests.Session):
         self._base_url = base_url
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        """As Session.request."""
+        """Make a request as Session does, with the host exchanged."""
         meant = url.decode() if isinstance(url, bytes) else url
         if meant.startswith(TWEEPY_HOST + "/"):
             meant = self._base_url + meant.removeprefix(TWEEPY_HOST)

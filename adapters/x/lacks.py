@@ -17,7 +17,7 @@ _LINK_AT_END = re.compile(r"\s*https?://\S*\Z")
 
 
 def may_be_cut(text: str) -> bool:
-    """Whether `is_cut` may be true, at the cost of a look at the end of the text."""
+    """Whether `is_cut` may be true, found out cheaply by the end of the text alone."""
     return _ELLIPSIS in text[-_CUT_CHARACTERS:]
 
 

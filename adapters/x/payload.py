@@ -176,7 +176,7 @@ def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes, bare: "msgspec.json.
 
 
 def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: int, raw: bytes) -> FoundPost:
-    # The hot path of the stream: written out rather than taken apart, and msgspec has checked the types.
+    # The hot path of the stream: one long function, since calls cost time. msgspec has checked the types.
     note = post.note_tweet or post.note_post
     text, entities = (note.text, note.entities) if note else (post.text, post.entities)
     post_id, author_id = post.id, post.author_id
@@ -255,7 +255,7 @@ def read_id(value: Any) -> int:
     return int(value)
 
 
-@lru_cache(AUTHORS_REMEMBERED)  # most bids are by those who have bid before
+@lru_cache(AUTHORS_REMEMBERED)  # most bids are by authors who have bid before
 def time_ms(value: str | None) -> int | None:
     """A time as X writes it, in UTC ms, with or without milliseconds; None where it cannot be read."""
     if value is None:

@@ -26,7 +26,7 @@ STOP_S = 2.0
 STALL_S = 25.0
 # Small pieces cost time in a burst; larger ones do not delay: a read ends with X's chunk, which ends with a post.
 _READ_BYTES = 2**14
-_ENDPOINT = "stream"  # of the budget
+_ENDPOINT = "stream"  # its name in the budget
 _LEFT = 499  # the status of a request whose client has left, as servers note it: no failure
 
 
@@ -140,8 +140,8 @@ class PostStream:
             self._on_ended(end)
 
     def _answered(self, response: requests.Response) -> int | None:
-        """Take X's answer to the connection into the budget; the wait (ms) that it asks for, None where it asks for
-        none."""
+        """Note X's answer to the connection in the budget. Returns the wait (ms) that it asks for, None where it
+        asks for none."""
         now_ms = self._now_ms()
         self._budget.note(_ENDPOINT, response.status_code, response.headers, now_ms)
         return retry_after_ms(response.headers, now_ms)
@@ -187,7 +187,7 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
         self._connected()
 
     def on_data(self, raw_data: bytes) -> None:
-        # tweepy's own would parse, and end the stream for good at the first thing that it does not expect.
+        # tweepy's own method would parse the line, and end the stream for good at the first unexpected one.
         if self._stopping:
             return
         try:
