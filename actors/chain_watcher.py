@@ -109,7 +109,7 @@ class ChainWatcher(Actor):
             raise WrongChain(f"there is no contract at {self._watched.contract} on chain {chain_id}")
 
     def _take(self, node: Node, place: Place, head: Block) -> None:
-        """Take the logs of at most BLOCKS_A_TURN blocks behind `place`, up to `head`. Raises WrongChain,
+        """Take the logs of at most BLOCKS_A_TURN blocks after `place`, up to `head`. Raises WrongChain,
         NodeUnavailable."""
         known, *blocks = node.blocks(place.block_number, min(head.number, place.block_number + BLOCKS_A_TURN))
         if known.hash != place.block_hash:

@@ -19,7 +19,7 @@ def sound(name: str, what: str) -> None:
     """Begin an alarm, or change its sentence `what`, which says what is wrong and what to do. A sentence is logged
     once, however often it is given.
 
-    `name` begins with a word of a small closed set, which the metric shows; a part behind a colon tells cases apart.
+    `name` begins with a word of a small closed set, which the metric shows; a part after a colon tells cases apart.
     """
     with _lock:
         is_new = _sounding.get(name) != what

@@ -40,5 +40,5 @@ def count(events: Sequence[AuctionEvent]) -> None:
             case AuctionPrepared() | AuctionOpened() | EndFrozen() | ResultNamed():
                 metrics.phase_transitions.labels(ENTERED[type(event)]).inc()
     for (source, outcome), number in verdicts.items():
-        # The name behind a colon is of whoever injected the bid: as a label it would have no end of values.
+        # The name after the colon, of the one who injected the bid, would make a label with no end of values.
         metrics.bids.labels(source.partition(":")[0], outcome).inc(number)

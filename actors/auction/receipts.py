@@ -24,7 +24,7 @@ from messages.events import AuctionEvent
 DAYS_KEPT = 2
 ENTRIES_A_READ = 16
 LONGEST_S = 2.0  # how long a question may take, and may wait for others; asked again, it goes on from there
-# Events read behind a checkpoint before a newer one is looked for: twice as many as lie between two checkpoints.
+# Events read after a checkpoint before a newer one is looked for: twice as many as lie between two checkpoints.
 TAIL_MOST = 65_536
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ class ReceiptReader:
         return _Day(*stored) if stored else None
 
     def _read(self, day: "_Day") -> None:
-        # Taken in together: a late find unpacks all segments behind it, and would do so again for each entry.
+        # Taken in together: a late find unpacks all segments after its place, and would do so again for each entry.
         events: list[AuctionEvent] = []
         for entry in self._log.read(day.position, ENTRIES_A_READ):
             if day.position <= self._read_to:

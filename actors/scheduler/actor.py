@@ -180,7 +180,7 @@ class Scheduler(LogListener):
         ]
         if closes_at_ms > window.closes_at_ms:
             events.append(plan.delay(now_ms, closes_at_ms))
-        # One commit logs the start and queues the order to open, and behind it the bans.
+        # One commit logs the start and queues the order to open, and after it the bans.
         batch = pack_batch([plan.opening(closes_at_ms), *self._state.bars])
         self._commit(events, [Append(self._store.keys.queue(auction_id), batch)])
         self._start_auction(auction_id)
@@ -197,7 +197,7 @@ class Scheduler(LogListener):
         self._commit([voided, *added], [view, *plan_writes])
 
     def _void_unopened(self, refused: PostRefused) -> None:
-        """Order that a day is void whose auction post X has refused: nobody can ever bid."""
+        """Order a day void whose auction post X has refused: nobody can ever bid."""
         auction_id = refused.job.removeprefix(OPENING)
         order = VoidAuction(
             message_id=f"{auction_id}:unopened",

@@ -1,4 +1,4 @@
-"""The plan of the days: the configured ones, and further ones behind them for lots whose day was not held. Pure."""
+"""The plan of the days: the configured ones, and further ones after them for lots whose day was not held. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -69,7 +69,7 @@ def stored_plan(keys: Keys, stored: bytes | None) -> list[DayPlan]:
 
 
 class FurtherDay(msgspec.Struct, frozen=True):
-    """A date behind the last day, for the lot of a day that was not held."""
+    """A date after the last day, for the lot of a day that was not held."""
 
     auction_id: str
     window: Window
@@ -83,8 +83,8 @@ class Plan(dict[int, DayPlan]):
         self._further = {day.window.day: day for day in further}
 
     def restore(self, added: Mapping[int, int]) -> None:
-        """Add the further days that were added before: `added` holds their numbers, and the day whose lot comes
-        again on each."""
+        """Add the further days of earlier runs: `added` holds their numbers, and the day whose lot comes again on
+        each."""
         for day, of_day in added.items():
             if day not in self:  # the stored plan holds those of an earlier process
                 self._add(day, of_day)

@@ -56,7 +56,7 @@ class HouseState(msgspec.Struct, array_like=True):
 
     @property
     def held(self) -> list[int]:
-        """The days that have begun and were to be held."""
+        """The days that have begun, without those that are `unheld`."""
         return [day for day in self.started if day not in self.unheld]
 
     def is_worth_reading(self, day: int) -> bool:

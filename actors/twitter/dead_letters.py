@@ -1,8 +1,8 @@
 """Dead letters: the queue that a retried one goes to, the order and the event of a discarded one, and those that hold
 up an auction's close.
 
-An operator retries and discards on the command line; `adapters/redis/queue` takes the letter out in the step that
-queues it or the order.
+An operator retries and discards on the command line; `adapters/redis/queue` takes the letter out and queues its
+content, or the order that discards it, in one step.
 """
 
 from collections.abc import Callable, Iterator

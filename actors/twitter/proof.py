@@ -41,7 +41,7 @@ class Proof:
             conversation.go_on(unpacked(stored), now_ms)
 
     def mark(self, conversation: Conversation) -> None:
-        """Queue a `MarkSwept` where the proof has advanced, behind the posts that it covers; store how far the search
+        """Queue a `MarkSwept` where the proof has advanced, after the posts that it covers; store how far the search
         has come and its looks."""
         day, proven_ms = conversation.day, conversation.proven_ms
         if proven_ms > conversation.marked_ms:

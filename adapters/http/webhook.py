@@ -24,7 +24,7 @@ PUSHES_AT_ONCE = 32
 
 
 def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
-    """Add the routes."""
+    """Add the webhook's routes to the public listener."""
     places = asyncio.Semaphore(PUSHES_AT_ONCE)
     reading: dict[asyncio.Timeout, None] = {}
 

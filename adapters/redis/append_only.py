@@ -116,7 +116,7 @@ def _move_end(path: Path, offset: int, beside: Path) -> None:
 
 
 def _unused(path: Path) -> Path:
-    """This path, or where it exists one with a number behind it."""
+    """This path, or where it exists one with a number after it."""
     number, unused = 0, path
     while unused.exists():
         number += 1

@@ -51,7 +51,7 @@ class _Unsettled(NamedTuple):
 class Journal:
     """The journal of one writer in the process with this lease token. For one thread.
 
-    `recent` remembers what it commits, for the listeners of the same process.
+    `recent` remembers what the journal commits, for the listeners of the same process.
     """
 
     def __init__(self, client: redis.Redis, keys: Keys, token: str, writer: str, recent: Recent | None = None) -> None:

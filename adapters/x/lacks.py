@@ -12,7 +12,7 @@ PARENT = "whether it replies to an edited version"  # where it does not reply to
 REST = "the rest of its text"
 
 _ELLIPSIS = "…"
-_CUT_CHARACTERS = 26  # an ellipsis, and the link to the whole post that may stand behind it
+_CUT_CHARACTERS = 26  # an ellipsis, and the link to the whole post that may stand after it
 _LINK_AT_END = re.compile(r"\s*https?://\S*\Z")
 
 

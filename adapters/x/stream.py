@@ -115,10 +115,10 @@ class PostStream:
         self._thread.start()
 
     def stop(self, deadline_s: float = STOP_S) -> bool:
-        """End the stream, also in the middle of a wait for bytes. Never raises; does nothing when it has ended.
+        """End the stream, also in the middle of a wait for bytes. Never raises; does nothing when the stream has ended.
 
-        True when it has ended within the deadline. Otherwise it is still connecting (5 s at most) or inside a
-        callback, and ends right after that. Called from a callback it does not wait.
+        Returns True when the stream has ended within the deadline. Otherwise it is still connecting (5 s at most) or
+        inside a callback, and ends right after that. Called from a callback it does not wait.
         """
         connection, thread = self._connection, self._thread
         if connection is not None:
