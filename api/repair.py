@@ -51,7 +51,7 @@ class Mending:
         begun = {name: days[name] for name in self._log.heads() if name in days}
         said += self._queues(begun)
         said += self._signs_of_life()
-        said += self._reading_of_x(days)
+        said += self._progress_of_searches(days)
         damaged = {name for name, day in begun.items() if thorough or not self._is_whole(name, day)}
         on_stage = self._hash(self._keys.current)
         needs_stage = bool(begun) and not is_whole(on_stage)
@@ -145,7 +145,7 @@ class Mending:
             self._do("SET", self._keys.x_away, alive or "0")
             yield f"{self._keys.x_away} was {away!r:.40}; X counts as away since the house was last alive"
 
-    def _reading_of_x(self, auctions: Iterable[str]) -> Iterator[str]:
+    def _progress_of_searches(self, auctions: Iterable[str]) -> Iterator[str]:
         """Delete damaged notes of how far an auction was searched, which a search makes again, and of posts whose
         replies are read."""
         for key in map(self._keys.searched, auctions):

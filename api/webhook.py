@@ -67,7 +67,7 @@ class Pushes:
         auction_id = None if self._is_old else self._auction_of(found)
         if auction_id is None:
             # The post's auction may have opened a moment ago.
-            await self._look()
+            await self._find_followed()
             auction_id = self._auction_of(found)
         if auction_id is None:
             return "not_ours"
@@ -84,7 +84,7 @@ class Pushes:
         """Queue a deletion for every open auction that is older than the post, since X does not say what the post
         replied to."""
         if self._is_old:
-            await self._look()
+            await self._find_followed()
         concerned = {auction_id: None for post_id, auction_id in self._open.items() if post_id < gone.post_id}
         for auction_id in concerned:
             await self._append(auction_id, [gone])
@@ -97,7 +97,7 @@ class Pushes:
     def _is_old(self) -> bool:
         return time.monotonic() - self._looked_at_s >= VIEW_S
 
-    async def _look(self) -> None:
+    async def _find_followed(self) -> None:
         began_s = time.monotonic()
         days = await open_conversations_async(self._client, self._keys, self._days)
         self._open = await followed_posts_async(self._client, self._keys, days, self._clock())

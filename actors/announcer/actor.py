@@ -109,7 +109,7 @@ class Announcer(LogListener):
             return
         if not self._state.outbox:
             if notice := self._state.notice(now_ms, self._posting, self._time_zone):
-                self._tell(notice)
+                self._send_notice(notice)
             return
         job = self._state.outbox[0]
         if job.useless_from_ms and not job.unknown and now_ms >= job.useless_from_ms:
@@ -202,7 +202,7 @@ class Announcer(LogListener):
             forget_posts(self._client, self.keys, self._state.prepared, self._clock())
             self.context.send(job.opens, QueueGrew())
 
-    def _tell(self, notice: Notice) -> None:
+    def _send_notice(self, notice: Notice) -> None:
         """Send the notice once, whatever the outcome: the commit of the attempt already counts it as sent."""
         self._commit_attempt(notice.name, notice.text, self._clock())
         name, now_ms = notice.name, self._clock()

@@ -100,10 +100,10 @@ class DayNotices(msgspec.Struct, array_like=True):
                 if self.leader is None or event.post_id > self.leader.post_id:
                     self._lead(leader, event.minimum_wei, event.at_ms)
                 if not event.injected:
-                    self._owe(accepted(event, self.auction_id), event.at_ms)
+                    self._queue_receipt(accepted(event, self.auction_id), event.at_ms)
             case BidRefused() if event.reason not in UNANSWERED and not event.injected:
                 receipt = refused(event, self.auction_id, self.minimum_wei, self.ends_at_ms)
-                self._owe(receipt, event.at_ms)
+                self._queue_receipt(receipt, event.at_ms)
             case BidWithdrawn():
                 self._forget(event)
             case StandingsRevised():
@@ -128,7 +128,7 @@ class DayNotices(msgspec.Struct, array_like=True):
     def _changed(self, at_ms: int) -> None:
         self.changed_from_ms, self.changed_ms = self.changed_from_ms or at_ms, at_ms
 
-    def _owe(self, receipt: Receipt, at_ms: int) -> None:
+    def _queue_receipt(self, receipt: Receipt, at_ms: int) -> None:
         told = self.told.get(receipt.bidder_id)
         if told and told.times >= RECEIPTS_A_BIDDER:
             return
@@ -199,7 +199,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             waiting = self.receipts.pop(bidder_id)
             if now_ms - waiting.since_ms < RECEIPT_LIFE_MS:
                 receipt = self._as_of_now(waiting.receipt)
-                self._told(bidder_id, receipt)
+                self._note_sent(bidder_id, receipt)
                 return Notice(self._name(receipt), receipt_post(self.day, receipt, time_zone, now_ms), receipt.post_id)
         return None
 
@@ -209,7 +209,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             receipt, leading=leading, minimum_wei=self.minimum_wei, ends_at_ms=self.ends_at_ms
         )
 
-    def _told(self, bidder_id: int, receipt: Receipt) -> None:
+    def _note_sent(self, bidder_id: int, receipt: Receipt) -> None:
         told = self.told.setdefault(bidder_id, SentReceipt(receipt))
         told.receipt, told.times = receipt, told.times + 1
 
@@ -227,7 +227,7 @@ class DayNotices(msgspec.Struct, array_like=True):
         for bidder_id, waiting in list(self.receipts.items()):
             if name == self._name(waiting.receipt):
                 del self.receipts[bidder_id]
-                self._told(bidder_id, waiting.receipt)
+                self._note_sent(bidder_id, waiting.receipt)
         for bidder_id in [who for who in self.corrections if name == f"correction:{self.auction_id}:{who}"]:
             del self.corrections[bidder_id]
             self.told[bidder_id].corrected = True

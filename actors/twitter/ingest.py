@@ -119,7 +119,7 @@ class TwitterIngest(Actor):
         self._awaiting_author = AwaitingAuthor(
             Authors(self._x, self._clock), self._queue, self._store.keys.awaiting_author
         )
-        self._look()
+        self._find_followed()
 
     def teardown(self) -> None:
         if self._stream:
@@ -129,17 +129,17 @@ class TwitterIngest(Actor):
 
     # ---- which conversations are followed
 
-    def _look(self) -> None:
+    def _find_followed(self) -> None:
         days = open_conversations(self._client, self._store.keys, self._days)
         self._auctions = followed_posts(self._client, self._store.keys, days, self._clock())
 
     def tick(self) -> None:
-        self._look()
+        self._find_followed()
         self._queue_named()
         wanted = frozenset(self._auctions)
         if not wanted and self._stream:
             self._stream.stop(0.0)  # X charges for each post that it brings
-        if self._clock() < self._not_before_ms or not self._has_rules(wanted) or not wanted:
+        if self._clock() < self._not_before_ms or not self._keep_rules(wanted) or not wanted:
             return
         if self._stream is None and not any(map(self._queue.is_full, self._auctions.values())):
             stream = self._make_stream(self._on_raw, self._on_connected, self._on_ended)
@@ -150,7 +150,7 @@ class TwitterIngest(Actor):
                 return
             self._stream = stream
 
-    def _has_rules(self, wanted: frozenset[int]) -> bool:
+    def _keep_rules(self, wanted: frozenset[int]) -> bool:
         """Set the stream's rules to follow the `wanted` conversations, and check them each RULES_MS. Returns whether
         they are set."""
         now_ms = self._clock()

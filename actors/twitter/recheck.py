@@ -103,7 +103,7 @@ class Recheck:
             while len(self._leaders) > LEADERS:
                 del self._leaders[next(iter(self._leaders))]
         if self._hidden:
-            return self._ask_who_hides(now_ms)
+            return self._look_up_hidden_authors(now_ms)
         if self._closing:
             due = self._due_at_the_close(now_ms)
             looked = self._look(due[: BATCH - 1], now_ms) if due else self._ask_for_names(day)
@@ -148,7 +148,7 @@ class Recheck:
             return Looked(commands, "")
         return Looked(commands, causes[self._post_id] if self._post_id in gone else None)
 
-    def _ask_who_hides(self, now_ms: int) -> Looked:
+    def _look_up_hidden_authors(self, now_ms: int) -> Looked:
         """Look up the authors of hidden posts: a suspended account's post is withdrawn, a protected one's raises an
         alarm, and the post of an author of whom X says nothing stays open."""
         authors = {post_id: self._receipt_reader.bidder(self._auction_id, post_id) for post_id in self._hidden}

@@ -104,20 +104,20 @@ class TwitterReconciler(Actor):
         self._follow()
         for conversation in self._conversations.values():
             self._proof.vouch(conversation, self._clock())
-        if was_asked or self._asks_for_something():
+        if was_asked or self._make_due_request():
             self._goes_on = self.context.send(self.context.name, GoOn()) is Delivery.DELIVERED
 
-    def _asks_for_something(self) -> bool:
+    def _make_due_request(self) -> bool:
         if self._x.clock.reached_ms() is None:
             return False  # without X's time nothing can be proven
-        return any(self._asks(*self._next_in_turn()) for _ in range(len(self._turns)))
+        return any(self._make_request(*self._next_in_turn()) for _ in range(len(self._turns)))
 
     def _next_in_turn(self) -> tuple[Conversation, str]:
         auction_id, kind = self._turns[0]
         self._turns.rotate(-1)
         return self._conversations[auction_id], kind
 
-    def _asks(self, conversation: Conversation, kind: str) -> bool:
+    def _make_request(self, conversation: Conversation, kind: str) -> bool:
         """Make a request of this kind, if one is due. Returns whether one was tried."""
         now_ms = self._clock()
         if self._x.clock.steady_ms() < self._not_before_ms.get(kind, 0):

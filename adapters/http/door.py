@@ -179,11 +179,11 @@ class Door:
             connection.setblocking(False)
             client = self._clients.of_peer(address[0])
             if self._places.take(client):
-                self._let_in(server, connection, client)
+                self._begin(server, connection, client)
             else:
                 connection.close()
 
-    def _let_in(self, server: web.Server, connection: socket.socket, client: Client) -> None:
+    def _begin(self, server: web.Server, connection: socket.socket, client: Client) -> None:
         loop = asyncio.get_running_loop()
         made = Connection(server, client, lambda: self._places.give_back(client))
         task = loop.create_task(loop.connect_accepted_socket(lambda: made, connection))

@@ -102,7 +102,7 @@ class Stage:
         if seq <= self.seq:
             return None
         self.seq = seq
-        told = self._told(event, is_passing)
+        told = self._kind_and_body(event, is_passing)
         if told is None:
             return None
         kind, body = told
@@ -125,7 +125,7 @@ class Stage:
         self._stage.fields |= self._counts()
         return passed
 
-    def _told(self, event: AnyEvent, is_passing: bool) -> tuple[str, Json] | None:
+    def _kind_and_body(self, event: AnyEvent, is_passing: bool) -> tuple[str, Json] | None:
         match event:
             case BidAccepted():
                 bid = bid_of(event)
