@@ -6,7 +6,8 @@ from actors.auction.actor import Auction
 from actors.scheduler.actor import Scheduler
 from actors.scheduler.day_plan import DayPlan
 from actors.twitter.conversation import Timing
-from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, TwitterReconciler
+from actors.twitter.reconciler import TwitterReconciler
+from actors.twitter.x_clock import CLOCK_HOLDS_S, IN_VAIN_S
 from adapters import alarms
 from adapters.x.clock import XClock
 from messages.commands import MarkSwept
