@@ -1,13 +1,15 @@
-"""The ports of actors: the types of the store and of the clocks that they are given, real or simulated ones."""
+"""The ports of actors: the types of the store, the clocks and X's stream that they are given, real or simulated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import redis
 
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.recent import Recent
+from adapters.x.stream import StreamEnd
 
 # The wait (ms) after a failed request to X where X does not say how long to wait.
 RETRY_X_MS = 2_000
@@ -32,3 +34,15 @@ class StoreAccess:
     def journal(self, client: redis.Redis, writer: str) -> Journal:
         """The journal through which this writer appends to the log, not begun yet."""
         return Journal(client, self.keys, self.token, writer, self.recent)
+
+
+class Stream(Protocol):
+    """The part of `PostStream` that the ingest uses; `PostStream` describes it."""
+
+    def start(self) -> None: ...
+
+    def stop(self, deadline_s: float = ...) -> bool: ...
+
+
+MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[StreamEnd], None]], Stream]
+"""Makes a stream, not started yet, from its callbacks on_raw, on_connected and on_ended."""

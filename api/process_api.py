@@ -28,7 +28,8 @@ from api.health import watch
 from api.injection import INJECTABLE, injected
 from api.orders import ordered
 from api.webhook import Pushes
-from auction.orders import BIDDER, ORDERS, TO_COME, moment_in
+from auction.order_kind import BIDDER, TO_COME, moment_in
+from auction.orders import ORDERS
 from auction.receipts import receipt_json
 from messages.base import Phase
 from messages.codec import UnreadableMessage

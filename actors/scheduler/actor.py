@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from actors.listener import VERDICTS, LogListener
 from actors.ports import Clock, StoreAccess, XTime
 from actors.scheduler.bans import bar_for_strikes, unbar_for_lifted
-from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan
+from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan, void_unopened
 from actors.scheduler.house_state import X, begun_state
 from actors.scheduler.outages import made_up_for, noticed
 from actors.twitter.dead_letters import letter_discarded
@@ -24,7 +24,7 @@ from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close
 from auction.orders import changes_house, event_of
 from messages.base import Outage, Outcome
 from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack_commands
-from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
+from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder
 from messages.events import (
     AnyEvent,
     DayAdded,
@@ -200,12 +200,7 @@ class Scheduler(LogListener):
     def _void_unopened(self, refused: PostRefused) -> None:
         """Order a day void whose auction post X has refused: nobody can ever bid."""
         auction_id = refused.job.removeprefix(OPENING)
-        order = VoidAuction(
-            message_id=f"{auction_id}:unopened",
-            by=HOUSE,
-            why=f"its auction post could not be made: {refused.why}",
-            said_at_ms=refused.at_ms,
-        )
+        order = void_unopened(auction_id, refused)
         self._commit([], [Append(self.keys.queue(auction_id), pack_batch([order]))])
         self.context.send(auction_id, QueueGrew())
 

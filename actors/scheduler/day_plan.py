@@ -7,10 +7,11 @@ import msgspec
 from adapters.redis.errors import DamagedState
 from adapters.redis.keys import Keys
 from auction.calendar import Window
+from auction.downtime_policy import HOUSE
 from messages.base import Lot, Outcome, Phase, Rules
 from messages.codec import UnreadableMessage, from_json
-from messages.commands import OpenAuction
-from messages.events import DayAdded, DayDelayed
+from messages.commands import OpenAuction, VoidAuction
+from messages.events import DayAdded, DayDelayed, PostRefused
 
 
 class DayPlan(msgspec.Struct, frozen=True):
@@ -113,3 +114,13 @@ class Plan(dict[int, DayPlan]):
         date, missed = self._further[day], self[of_day]
         self[day] = DayPlan(date.auction_id, date.window, missed.lot, missed.rules)
         return self[day]
+
+
+def void_unopened(auction_id: str, refused: PostRefused) -> VoidAuction:
+    """The order that voids a day whose auction post X has refused."""
+    return VoidAuction(
+        message_id=f"{auction_id}:unopened",
+        by=HOUSE,
+        why=f"its auction post could not be made: {refused.why}",
+        said_at_ms=refused.at_ms,
+    )

@@ -11,10 +11,9 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
-from actors.ports import RETRY_X_MS, Clock, StoreAccess
+from actors.ports import RETRY_X_MS, Clock, MakeStream, StoreAccess, Stream
 from actors.twitter.authors import Authors, lacks_author
 from actors.twitter.awaiting_author import AwaitingAuthor
 from actors.twitter.following import commands_for, followed_posts, is_whole, open_conversations
@@ -47,18 +46,6 @@ RULES_MS = 60_000
 
 # Once a stream has held for so long (ms), its end is counted as a first failure.
 STABLE_MS = 180_000
-
-
-class Stream(Protocol):
-    """The part of `PostStream` that the ingest uses; `PostStream` describes it."""
-
-    def start(self) -> None: ...
-
-    def stop(self, deadline_s: float = ...) -> bool: ...
-
-
-MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[StreamEnd], None]], Stream]
-"""Makes a stream, not started yet, from its callbacks on_raw, on_connected and on_ended."""
 
 
 class RawPosts:
