@@ -155,7 +155,7 @@ def folded_by_arrival() -> AbstractContextManager[None]:
         for bid in found:
             verdict = judge(self.rules, self.controls, self.leader, bid, self._own_posts[bid.bidder_id])
             if verdict.refusal is None:
-                self.chain.append(lead_after(self.rules, self.controls, self.leader, bid))
+                self.lead_history.append(lead_after(self.rules, self.controls, self.leader, bid))
             verdicts.append(verdict)
         return sorted(verdicts, key=lambda verdict: verdict.bid.post_id), None
 
