@@ -55,12 +55,11 @@ AT_REST_MS = 60_000
 
 
 class Scheduler(LogListener):
-    """The actor that starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is
-    harmless.
+    """The actor that starts days. `start_auction(auction_id)` asks for the day's actor; asking twice is harmless.
 
     A bidder is banned after so many `strikes`. The first `allowed_ms` of an outage do not move an end. `end` is called
-    again and again once the marathon is over and at rest. Days open and outages are measured by X's time (`x_time`),
-    and wait while it is unknown.
+    again and again once the marathon is over and at rest. Days and outages are timed by X (`x_time`), and wait while
+    that is unknown.
     """
 
     ignores = VERDICTS
@@ -207,8 +206,7 @@ class Scheduler(LogListener):
     # ---- the lot of a day that was not held comes again at the end
 
     def _come_again(self, of_day: int) -> tuple[list[DayAdded], list[Write]]:
-        """The event and the write that add one more day for the lot of `of_day`; none where the calendar has no
-        further date."""
+        """The event and the write that add one more day for the lot of `of_day`; none where the dates are used up."""
         if of_day in self._state.added.values():
             return [], []
         added = self._plan.come_again(of_day, self._clock())
@@ -224,8 +222,7 @@ class Scheduler(LogListener):
     # ---- outages
 
     def _show_life(self) -> None:
-        """Renew the sign of life each BEAT_MS. After a silence the same commit logs the outage and orders open
-        auctions to make up for it."""
+        """Renew the sign of life each BEAT_MS; after a silence, in the same commit as what makes up for the outage."""
         now_ms = self._x_time()
         if now_ms is None or now_ms - self._alive_ms < BEAT_MS:
             return

@@ -82,8 +82,8 @@ class XClient:
     def set_rules(self, mark: str, rules: Mapping[str, str]) -> bool:
         """Make these (tag to value) the stream's rules whose tags begin with `mark`; other rules are left alone.
 
-        One change a call, so that nobody waits for long; whether no change is left. X takes some 20 s to follow. Raises
-        XUnavailable, also for a rule that X does not accept.
+        Makes one change a call, so that nobody waits for long. Returns whether none is left to be made. X takes some 20
+        s to follow. Raises XUnavailable, also for a rule that X does not accept.
         """
         wanted = set(rules.items())
         answer = self._requests.ask_object("rules", self._rules.get_rules)
