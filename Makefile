@@ -14,7 +14,7 @@ run: .venv/run  ## runs the supervisor with config.toml
 
 # Tests that run the whole system mostly wait, so they run beside the other tests.
 DEMOS := $(addprefix tests/system/,demo faults siege)
-HOUSES := tests/commands tests/adapters/x tests/test_starting.py $(addprefix tests/system/,corruption disk scenario torture x_oracle)
+HOUSES := tests/system tests/commands
 test: lint node_modules browser  ## lints and runs all tests, or those of ARGS="tests/auction -k fold"
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
@@ -24,9 +24,9 @@ endif
 test-demos:
 	$(PYTHON) -m pytest --quiet $(DEMOS)
 test-houses:
-	$(PYTHON) -m pytest --quiet $(HOUSES)
+	$(PYTHON) -m pytest --quiet $(HOUSES) $(addprefix --ignore=,$(DEMOS))
 test-parts:
-	$(PYTHON) -m pytest --quiet $(addprefix --ignore=,$(DEMOS) $(HOUSES))
+	$(PYTHON) -m pytest --quiet $(addprefix --ignore=,$(HOUSES))
 
 lint: .venv/dev
 	.venv/bin/ruff check .

@@ -21,11 +21,11 @@ from actors.chain_watcher import ChainWatcher, Watched
 from actors.eliza_bridge import ElizaBridge
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
-from actors.ports import StoreAccess
+from actors.ports import StoreAccess, Stream
 from actors.scheduler.actor import DayPlan, Scheduler
 from actors.scheduler.day_plan import FurtherDay
 from actors.twitter.conversation import Timing
-from actors.twitter.ingest import Stream, TwitterIngest
+from actors.twitter.ingest import TwitterIngest
 from actors.twitter.ingest_keeper import IngestKeeper
 from actors.twitter.reconciler import TwitterReconciler
 from adapters.chain.node import Node

@@ -1,1 +1,3 @@
-"""Who acts: one file, one actor, one concern. They ask `auction/` what is true and reach out through `adapters/`."""
+"""The actors: one file, or one folder, for each. They ask `auction/` for decisions and reach the outside world through
+`adapters/`.
+"""

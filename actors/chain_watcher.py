@@ -1,8 +1,8 @@
-"""The chain watcher: takes the logs of the sale contract into the log, each once, as far as the chain vouches for them.
+"""The chain watcher: copies the logs of the sale contract from the blockchain into our log, each once.
 
-It reads only up to the configured confirmation level and moves its place in the same commit, so that neither a
-reorganisation above that level nor a crash can make a log count twice or be missed. One that reaches below what was
-read cannot be repaired here: it stops and says so. Without a chain it is idle and says so.
+It reads up to the configured confirmation level and commits its place together with the logs, so that neither a
+reorganisation above that level nor a crash makes a log count twice or be missed. A reorganisation below its place
+cannot be repaired here: the watcher stops with WrongChain. Without a configured chain it is idle.
 """
 
 import logging
@@ -21,7 +21,7 @@ from supervision import Actor, Context
 log = logging.getLogger(__name__)
 
 WRITER = "chain_watcher"
-# One batch of questions to the node: providers bound what they answer at once.
+# Blocks in one request to the node: providers bound what they answer at once.
 BLOCKS_A_TURN = 50
 
 
@@ -35,9 +35,9 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 class WrongChain(NodeUnavailable):
-    """The node answers, but it is on another chain, has not got the contract, or has another past than was read.
+    """The node answers, but it is on another chain, lacks the contract, or has another past than was read.
 
-    Somebody has to look; until then nothing of what it says is taken, and the auctions go on.
+    An operator has to look; until then nothing is taken from the node, and the auctions go on.
     """
 
 
@@ -49,7 +49,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ChainWatcher(Actor):
-    """`make_node` is None where no chain is configured."""
+    """The actor that watches the contract. `make_node` is None where no chain is configured."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class ChainWatcher(Actor):
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
         self._place = self._journal.begin(reader_of(Place)).checkpoint
-        # There is a tail only behind a damaged checkpoint. The logs of a block are always in one commit.
+        # The tail is empty unless a checkpoint is damaged. The logs of a block are always in one commit.
         for _, event in self._journal.tail():
             if isinstance(event, ChainLogSeen):
                 self._place = Place(event.block_number, event.block_hash)
@@ -95,10 +95,10 @@ class ChainWatcher(Actor):
         if self._node is None:
             self._node = self._make_node()
             self._verify(self._node)
-            return  # so that no turn asks more than three questions, each of which may take its whole time
+            return  # so that no turn makes more than three requests, each of which may take its whole time-out
         head = self._node.head(self._watched.read_to)
         if self._place is None:
-            self._commit(head, [])  # a marathon's sales begin after it does
+            self._commit(head, [])  # blocks from before the marathon are not read: they hold none of its sales
         elif head.number > self._place.block_number:
             self._take(self._node, self._place, head)
 
@@ -109,7 +109,8 @@ class ChainWatcher(Actor):
             raise WrongChain(f"there is no contract at {self._watched.contract} on chain {chain_id}")
 
     def _take(self, node: Node, place: Place, head: Block) -> None:
-        """One turn of blocks behind `place`; a node whose head is not beyond it is only slow and waited for."""
+        """Take the logs of at most BLOCKS_A_TURN blocks after `place`, up to `head`. Raises WrongChain,
+        NodeUnavailable."""
         known, *blocks = node.blocks(place.block_number, min(head.number, place.block_number + BLOCKS_A_TURN))
         if known.hash != place.block_hash:
             raise WrongChain(

@@ -1,6 +1,7 @@
-"""The bridge to the host: what happens becomes a line that the character says, each at most once, in the log.
+"""The bridge to the host: turns events of the log into lines that the character says, at most one for each, and logs
+these.
 
-As long as no ElizaOS is configured the lines are our own (`auction.wording.lines`). Nothing said changes an auction.
+As long as no ElizaOS is configured, `auction.wording.lines` makes the lines. No line changes an auction.
 """
 
 from collections.abc import Sequence
@@ -28,8 +29,8 @@ WRITER = "eliza_bridge"
 
 
 class BridgeState(msgspec.Struct, array_like=True):
-    """Up to where the log has been talked about; the auction on stage, and the post that was called its leading bid
-    last (0: none)."""
+    """The bridge's checkpoint: the position in the log, the auction on stage, and the post that a line called its
+    leading bid last (0: none)."""
 
     position: int = 0
     on_stage: str = ""
@@ -37,8 +38,8 @@ class BridgeState(msgspec.Struct, array_like=True):
 
 
 class ElizaBridge(LogListener):
-    """Speaks about the log, of each fact once: of who leads only as it stands after all that was heard together, and of
-    an auction only while it is on stage."""
+    """Makes at most one line of an event. Of the leads in one batch of the log only the last gets a line, and only
+    events of the auction on stage do."""
 
     ignores = frozenset({BidRefused})
 
@@ -46,7 +47,7 @@ class ElizaBridge(LogListener):
         super().__init__(context, store)
         self._store, self._clock, self._listeners = store, clock, listeners
         self._lines: list[CharacterSpoke] = []
-        self._lead: tuple[int, BidAccepted | StandingsRevised] | None = None  # the newest, and its seq
+        self._lead: tuple[int, BidAccepted | StandingsRevised] | None = None  # the newest of the batch, with its seq
 
     def setup(self) -> None:
         self._client = self._store.connect()
@@ -54,7 +55,7 @@ class ElizaBridge(LogListener):
         begun = self._journal.begin(reader_of(BridgeState))
         self._state = begun.checkpoint or BridgeState()
         self.position = self._state.position
-        for _, line in self._journal.tail():  # there is one only behind a damaged checkpoint
+        for _, line in self._journal.tail():  # empty unless a checkpoint is damaged
             if isinstance(line, CharacterSpoke):
                 self.position = max(self.position, line.about_seq)
         self.listen(self._client)
@@ -80,7 +81,7 @@ class ElizaBridge(LogListener):
             lines.append(line)
         self._lead = None
         if lines:
-            # Position and lines move in one commit, so that each fact is spoken of once whatever happens.
+            # One commit holds position and lines, so that a crash repeats no line.
             lines.sort(key=lambda line: line.about_seq)
             self._state.position = self.position
             self._journal.commit(lines, checkpoint=pack(self._state))

@@ -1,8 +1,8 @@
-"""The lease keeper: holds the marathon's lease, starts the embedded server again should it have died, and tells an
-operator what the store is kept from.
+"""The lease keeper: renews the marathon's lease, restarts the embedded server when it has died, and raises an alarm
+while the store does not work.
 
-It waits for a store that is away instead of dying of it, since nobody can work until the lease is held again. Another
-process that has taken the lease ends this one at once: somebody else owns the marathon.
+While the store is away it waits instead of crashing, since nobody can work without the lease. When another process has
+taken the lease, it raises NotOwner, which ends this process: another one owns the marathon.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ ALARM = "store"
 
 
 class LeaseKeeper(Actor):
-    """`ensure_server` starts the embedded server if it is not alive; with an external store it does nothing. `trouble`
-    says in words what keeps it from working, where that is known. `on_well` is called when it works again,
-    `on_lost_history` is told what the store lacks.
-    """
+    """The actor that holds the lease for `lease_ms` at a time. `ensure_server` starts the embedded server if it is
+    not alive; with an external store it does nothing. `trouble` says in words what keeps the store from working,
+    where that is known. `on_well` is called when the store works again, `on_lost_history` with a sentence about what
+    the store has lost."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class LeaseKeeper(Actor):
             self._lease.try_write()
         except (StoreUnavailable, OutcomeUnknown, HistoryLost, ServerFailed, OSError) as fault:
             if isinstance(fault, HistoryLost):
-                recent.lost = str(fault)  # what has come in since then is not what was there before either
+                recent.lost = str(fault)  # the store was emptied: whatever it gets from now on is another log
             alarms.sound(ALARM, self._trouble() or str(fault))
             return
         if recent.lost:

@@ -1,6 +1,6 @@
-"""What all listeners of the log share: reading it from a position on, in order, batch by batch.
+"""The base class of all actors that listen to the log: reads its events from a position on, in order, batch by batch.
 
-A `LogGrew` is only a hint; the tick reads all the same. What is made of an event is the subclass's to say.
+A `LogGrew` only makes the next read come sooner; each tick reads too. Subclasses say what an event means to them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,14 @@ ENTRIES_A_READ = 64
 READS_A_TURN = 16
 
 LEADS = BidAccepted | StandingsRevised
-"""What says who leads."""
+"""The events that say who leads."""
 
 VERDICTS = frozenset({BidAccepted, BidRefused})
-"""Nearly all of a log, and nothing to those who care for days rather than bids."""
+"""The events about single bids: nearly all of a log, and ignored by listeners that follow days only."""
 
 
 class LogListener(Actor):
-    """An actor that takes in every event of the log after `position` (a marathon-wide seq), each in its order.
+    """An actor that takes in every event of the log after `position` (a marathon-wide seq), in order.
 
     Events of the types in `ignores` are passed over.
     """
@@ -43,11 +43,12 @@ class LogListener(Actor):
         self._log = LogReader(client, self.keys, self._recent)
 
     def last_seq(self) -> int:
-        """The seq that the log has reached: where a listener begins that reads the state first."""
+        """The seq of the log's newest event: the first position of a listener that reads the present state instead of
+        the past."""
         return self._log.last_seq()
 
     def handle_batch(self, messages: list[object]) -> None:
-        # Hints that have come together say the same.
+        # One of several LogGrew is enough: each says the same.
         others = [message for message in messages if not isinstance(message, LogGrew)]
         if len(others) < len(messages):
             self.handle(LogGrew())
@@ -63,22 +64,22 @@ class LogListener(Actor):
         self.keep_up()
 
     def keep_up(self) -> None:
-        """To be called at each tick: asks the server where no hint has brought anything since the last one.
+        """Read from the server, at a tick, unless a `LogGrew` has brought events since the last tick.
 
-        In a flood a hint brings each entry out of this process's memory: a read of the server would fetch it once more.
+        In a flood each `LogGrew` brings its entries out of this process's memory: the server would send them once more.
         """
         if not self._kept_up:
             self.catch_up()
         self._kept_up = False
 
     def catch_up(self) -> None:
-        """Take in what the log has beyond `position`; bounded, the next tick goes on."""
+        """Take in the log's events beyond `position`, by READS_A_TURN reads at most; the next tick goes on."""
         for _ in range(READS_A_TURN):
             if not self._take_in(self._log.read(self.position, ENTRIES_A_READ)):
                 return
 
     def _take_in(self, entries: Sequence[LogEntry]) -> bool:
-        """Take in these entries, which follow `position`. Whether there were any. Raises LogDamaged."""
+        """Take in these entries, which follow `position`. Returns whether there were any. Raises LogDamaged."""
         for entry in entries:
             if entry.first_seq > self.position + 1:
                 raise LogDamaged(f"event {self.position + 1} is missing")
@@ -90,7 +91,7 @@ class LogListener(Actor):
         return bool(entries)
 
     def on_entry(self, entry: LogEntry) -> None:
-        """What one commit has added, as far as it lies beyond `position`."""
+        """Take in the events of one commit that lie beyond `position`."""
         for seq, event in entry.events_after(self.position):
             if type(event) not in self.ignores:
                 self.on_event(entry.writer, seq, event)
@@ -101,10 +102,9 @@ class LogListener(Actor):
         raise NotImplementedError
 
     def on_batch_end(self) -> None:
-        """Called after each batch of entries: the place to commit once what follows from it."""
+        """Called after each batch of entries: a subclass commits here, once, what follows from the batch."""
 
 
 def passing(commit: Iterable[tuple[int, AnyEvent]]) -> list[int]:
-    """The seqs of those events of a commit that say who leads, and not as it stands after the commit: only the last one
-    does."""
+    """The seqs of those leads in a commit that a later event of the same commit replaces: all but the last one."""
     return [seq for seq, event in commit if isinstance(event, LEADS)][:-1]

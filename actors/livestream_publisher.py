@@ -1,5 +1,7 @@
-"""The publisher: turns the log into frames for the viewers. Viewers hold their own place; what it checkpoints is only
-what a joining one has to know, so that a restarted process need not read the whole log to show what was shown.
+"""The publisher: turns the log into frames for the viewers.
+
+Viewers remember their own place in the feed. The checkpoint holds what a joining viewer has to know, so that a
+restarted process need not read the whole log again.
 """
 
 from actors.listener import LogListener, passing
@@ -15,7 +17,7 @@ EVENTS_BETWEEN_CHECKPOINTS = 10_000
 
 
 class LivestreamPublisher(LogListener):
-    """Hears the log from where the feed is, which outlives this actor, or from the checkpoint in a new process."""
+    """Reads the log from where the feed is, which outlives this actor; in a new process from the checkpoint on."""
 
     def __init__(self, context: Context, store: StoreAccess, feed: FeedHub) -> None:
         super().__init__(context, store)
@@ -40,7 +42,7 @@ class LivestreamPublisher(LogListener):
         if AuctionPrepared in entry.kinds:
             self._on_stage = entry.writer
         events = list(entry.events_after(self.position))
-        # A day that is still being settled must not speak into the one that has taken the stage.
+        # Events of an auction that has left the stage are not shown.
         if entry.writer == self._on_stage:
             self._events += events
             self._passing += passing(events)

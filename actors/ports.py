@@ -1,28 +1,30 @@
-"""What actors are given from outside: the store and the clock; simulated ones come in here too."""
+"""The ports of actors: the types of the store, the clocks and X's stream that they are given, real or simulated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import redis
 
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.recent import Recent
+from adapters.x.stream import StreamEnd
 
-# How long to leave X alone after it could not be reached and did not say when to come again, in ms.
+# The wait (ms) after a failed request to X where X does not say how long to wait.
 RETRY_X_MS = 2_000
 
 Clock = Callable[[], int]
-"""The time in UTC ms, for what is written down and for when to do something."""
+"""A clock in UTC ms, for timestamps and for when to do something."""
 
 XTime = Callable[[], int | None]
-"""The UTC ms that X's clock has reached at least, for what the time decides; None while nobody knows."""
+"""The time (UTC ms) that X's clock has reached at least, by which days open and close; None while it is unknown."""
 
 
 @dataclass(frozen=True)
 class StoreAccess:
-    """How an actor reaches the store: a connection of its own, the keys' names, the token of the lease, and what of the
-    log was written here a moment ago."""
+    """An actor's access to the store: a maker of connections, the key names, the lease's token, and the log entries
+    that this process wrote last."""
 
     connect: Callable[[], redis.Redis]
     keys: Keys
@@ -30,5 +32,17 @@ class StoreAccess:
     recent: Recent = field(default_factory=Recent)
 
     def journal(self, client: redis.Redis, writer: str) -> Journal:
-        """The writer's hold on its chain of the log, not begun yet."""
+        """The journal through which this writer appends to the log, not begun yet."""
         return Journal(client, self.keys, self.token, writer, self.recent)
+
+
+class Stream(Protocol):
+    """The part of `PostStream` that the ingest uses; `PostStream` describes it."""
+
+    def start(self) -> None: ...
+
+    def stop(self, deadline_s: float = ...) -> bool: ...
+
+
+MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[StreamEnd], None]], Stream]
+"""Makes a stream, not started yet, from its callbacks on_raw, on_connected and on_ended."""

@@ -1,4 +1,4 @@
-"""The outside world: each package moves bytes to and from one outside thing and decides nothing.
+"""The adapters: each package exchanges bytes with one part of the outside world, and decides nothing.
 
-Adapters know the messages and their own protocol. They know no actor and no rule of the auction.
+Adapters know the messages and their own protocol, but no actor and no rule of the auction.
 """

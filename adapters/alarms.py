@@ -1,6 +1,6 @@
-"""What an operator should see on /status until it has passed: a sentence for each trouble, by the name of the trouble.
+"""The alarms: present troubles that an operator sees on /status until each is over, a sentence under the name of each.
 
-Like the metrics it is one board for the process. Nothing is decided by it, and nothing here notifies anybody.
+There is one set for the process, as with the metrics. Nothing is decided by alarms, and nothing here notifies anybody.
 """
 
 import logging
@@ -16,9 +16,10 @@ _sounding: dict[str, str] = {}
 
 
 def sound(name: str, what: str) -> None:
-    """There is trouble: `what` says in a sentence what it is and what to do. Logged once, however often it is said.
+    """Begin an alarm, or change its sentence `what`, which says what is wrong and what to do. A sentence is logged
+    once, however often it is given.
 
-    `name` begins with a word of a small closed set, which the metric shows; a part behind a colon tells cases apart.
+    `name` begins with a word of a small closed set, which the metric shows; a part after a colon tells cases apart.
     """
     with _lock:
         is_new = _sounding.get(name) != what
@@ -30,7 +31,7 @@ def sound(name: str, what: str) -> None:
 
 
 def clear(name: str) -> None:
-    """The trouble has passed, if there was any."""
+    """End the alarm of this name, if there is one."""
     with _lock:
         what = _sounding.pop(name, None)
         if what is not None:
@@ -40,7 +41,7 @@ def clear(name: str) -> None:
 
 
 def sounding() -> Mapping[str, str]:
-    """All troubles there are now, by name."""
+    """The sentences of all present alarms, by name."""
     with _lock:
         return dict(_sounding)
 

@@ -1,8 +1,8 @@
-"""HTTP to a neighbour who may do anything: a question has one deadline for the whole of it, and a largest answer.
+"""Bounded HTTP requests: each has one deadline for the whole of it, and a largest answer, whatever the other side does.
 
-requests bounds each wait for bytes only, so that an answer which drips in lives for ever, and collects whatever is
-sent. Both are put right one layer below, in the adapter that its sessions go out by. What is said over the connection,
-and what a failure means, is left to whoever asks.
+requests bounds each wait for bytes only, so that an answer which drips in lives for ever, and it collects whatever is
+sent. Both limits are set one layer below, in the adapter that its sessions send through. The caller decides what a
+request says, and what a failure means.
 """
 
 import os
@@ -24,7 +24,7 @@ from requests.utils import get_environ_proxies
 from loopback import is_loopback
 
 CONNECT_S = 5.0
-LINE_BYTES = 2**20  # of a stream; X's longest post is half of it, and with as long a parent it is left to the sweep
+LINE_BYTES = 2**20  # of a line of a stream: twice X's longest post; one with a parent as long is left to the sweep
 S = TypeVar("S", bound=requests.Session)
 
 
@@ -35,11 +35,11 @@ class BodyTooLarge(requests.ConnectionError):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """The way out for one thread.
+    """The transport adapter of requests' sessions, with limits. For one thread.
 
-    `timeout_s` bounds a whole question, from looking up the name to the last byte of the answer, and in a stream each
+    `timeout_s` bounds a whole request, from looking up the name to the last byte of the answer, and in a stream each
     line. An answer holds `most_bytes` at most, unpacked. Beyond that the connection counts as lost. Redirects are not
-    followed: each would be a question of its own.
+    followed: each would be another request.
     """
 
     def __init__(self, timeout_s: float, most_bytes: int) -> None:
@@ -50,13 +50,12 @@ class BoundedAdapter(HTTPAdapter):
         self._shut = False
         self._dialling: threading.Thread | None = None
         self.begun = 0
-        """Grows before each piece of a request is sent. Where a question fails and it has not grown, nobody has it."""
+        """Grows before each piece of a request is sent: where it has not grown, a failed request was never sent."""
 
     def mounted(self, session: S) -> S:
-        """The same session, whose requests all leave through this adapter from here on.
+        """The same session, whose requests all go through this adapter from here on.
 
-        Of the environment the session takes the proxies, for what is not on this machine, and the certificates, but no
-        credentials.
+        Of the environment the session takes the certificates, and the proxies for other machines, but no credentials.
         """
         session.mount("https://", self)
         session.mount("http://", self)
@@ -66,7 +65,7 @@ class BoundedAdapter(HTTPAdapter):
         return session
 
     def shut(self) -> None:
-        """End the open connection now, and each later one as soon as it stands. For another thread; final."""
+        """Cut the open connection now, and each later one as soon as it is made; final. For another thread."""
         with self._lock:
             self._shut = True
         self._cut()
@@ -80,7 +79,7 @@ class BoundedAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """As HTTPAdapter.send; the caller's time-outs and proxies are not asked."""
+        """As HTTPAdapter.send; the caller's time-outs and proxies are ignored."""
         timeout = (min(CONNECT_S, self._timeout_s), self._timeout_s)
         deadline = self._deadline = _Deadline(self._cut, self._timeout_s)
         is_stream = False
@@ -91,21 +90,21 @@ class BoundedAdapter(HTTPAdapter):
         except requests.RequestException:
             raise
         except (OSError, urllib3.exceptions.HTTPError) as fault:
-            # What requests does not translate: no certificates where they should be, a host that is no name.
+            # Errors that requests does not translate: no certificates where they should be, a malformed host name.
             raise requests.ConnectionError(fault, request=request) from fault
         finally:
             if is_stream:
-                deadline.pause()  # until somebody reads
+                deadline.pause()  # until the stream is read
             else:
                 deadline.cancel()
         if deadline.has_passed:
-            # What was cut off may look complete: headers end with the connection, and so do some bodies.
+            # An answer that was cut off may look complete: headers end with the connection, and so do some bodies.
             response.close()
             raise requests.ReadTimeout(f"no whole answer in {self._timeout_s} s", request=request)
         return response
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """As HTTPAdapter's, with connections that are made in time and remember their socket here."""
+        """As HTTPAdapter's, with connections that keep to the deadline and whose socket can be cut from here."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         if "ConnectionCls" not in vars(pool):
             plain = pool.ConnectionCls
@@ -115,7 +114,7 @@ class BoundedAdapter(HTTPAdapter):
 
             def tunnel(connection: Any) -> None:
                 plain._tunnel(connection)
-                if self._deadline.has_passed:  # what a proxy said may look complete when it was cut off
+                if self._deadline.has_passed:  # a proxy's answer that was cut off may look complete
                     raise urllib3.exceptions.ConnectTimeoutError("no whole answer of the proxy in time")
 
             def connect(connection: Any) -> None:
@@ -123,7 +122,7 @@ class BoundedAdapter(HTTPAdapter):
                 try:
                     plain.connect(connection)
                 finally:
-                    self.begun = begun  # what a proxy on the way was told is not the request
+                    self.begun = begun  # bytes for a proxy on the way are not the request
                 self._remember(connection.sock)
 
             def send(connection: Any, data: Any) -> None:
@@ -137,7 +136,8 @@ class BoundedAdapter(HTTPAdapter):
         return pool
 
     def _dial(self, dial: Callable[[], socket.socket]) -> socket.socket:
-        """Looks up the name and connects, which nothing can interrupt: what takes too long is left behind, once."""
+        """Look up the name and connect, which nothing can interrupt, in a thread. One that takes too long is left
+        behind, and no other is started before it ends."""
         if self._dialling is not None and self._dialling.is_alive():
             raise urllib3.exceptions.ConnectTimeoutError("the last connection is still being looked up")
         dialled: Future[socket.socket] = Future()
@@ -164,9 +164,9 @@ class BoundedAdapter(HTTPAdapter):
     def _cut(self) -> None:
         with self._lock:
             connected = self._socket
-        connected = getattr(connected, "socket", connected)  # of TLS within TLS, to a proxy
+        connected = getattr(connected, "socket", connected)  # the socket below, where TLS runs within TLS to a proxy
         if connected is not None:
-            # Not the socket's own method: that of a TLS socket takes its state away from the thread that is reading.
+            # Not the socket's own method: a TLS socket's would drop the state that the reading thread still uses.
             with suppress(OSError):  # the connection is gone already
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
@@ -187,7 +187,8 @@ class BoundedAdapter(HTTPAdapter):
 
 
 class _Whole(BytesIO):
-    """A raw response that is here already: requests takes it as it is, where it would make two copies of a file."""
+    """A raw response whose body was read before: requests takes it in one piece, where it would make two copies of a
+    file."""
 
     def stream(self, amount: int, decode_content: bool = True) -> Iterator[bytes]:
         yield self.getvalue()
@@ -205,23 +206,23 @@ class _Deadline(threading.Thread):
         self.start()
 
     def left_s(self) -> float:
-        """Seconds until it passes."""
+        """Seconds until the deadline passes."""
         return self._at_s - time.monotonic()
 
     def begin_anew(self) -> None:
-        """The time is counted from now on."""
+        """Count the time from now on."""
         self._at_s = time.monotonic() + self._after_s
 
     def pause(self) -> None:
-        """It does not pass before it begins anew."""
+        """Stop the time until `begin_anew`."""
         self._at_s = float("inf")
 
     def cancel(self) -> None:
-        """It does not pass any more."""
+        """End the deadline, which does not pass any more."""
         self._cancelled.set()
 
     def run(self) -> None:
-        # It looks more often than it has to, instead of being woken for each line of a stream.
+        # The thread looks more often than it has to, since waking it for each line of a stream would cost more.
         while not self._cancelled.wait(min(max(self.left_s(), 0.0), self._after_s / 10)):
             if self.left_s() <= 0:
                 self.has_passed = True
@@ -230,8 +231,8 @@ class _Deadline(threading.Thread):
 
 
 class _BoundedLines:
-    """A raw response whose lines end within LINE_BYTES and within the deadline: requests would collect an endless one,
-    and wait for ever for one that drips in. What the reader takes for a line is not counted."""
+    """A raw response whose lines end within LINE_BYTES and within the deadline: requests would collect an endless
+    line, and wait for ever for one that drips in. The time that the reader takes for a line does not count."""
 
     def __init__(self, raw: Any, deadline: _Deadline) -> None:
         self._raw, self._deadline = raw, deadline

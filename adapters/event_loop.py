@@ -1,6 +1,6 @@
-"""One asyncio loop in one thread, for all that speaks asyncio: HTTP, WebSockets, async clients.
+"""The event loop: one asyncio loop in a thread of its own, for HTTP, WebSockets and async clients.
 
-Actors hand work over and go on; results come back to them as messages. Nothing here knows what runs on the loop.
+Actors hand work over and go on; results come back to them as messages.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ T = TypeVar("T")
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
-BEAT_S = 0.25
+BEAT_S = 0.25  # how often the loop notes that it is not blocked
 
 
 class LoopThread:
-    """A loop that other threads may use from `start` to `stop`. It is used once."""
+    """A loop that other threads may use from `start` to `stop`; each object is started once."""
 
     def __init__(self, name: str = "event-loop") -> None:
         self.loop = asyncio.new_event_loop()
@@ -28,7 +28,7 @@ class LoopThread:
         self._beat_at_s = time.monotonic()
 
     def start(self) -> None:
-        """Run the loop. What was handed over before starts now."""
+        """Run the loop, first what was handed over before."""
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -44,11 +44,13 @@ class LoopThread:
         self.loop.call_soon_threadsafe(lambda: function(*args, **kwargs))
 
     def beat_age_ms(self) -> int:
-        """How long ago the loop last came round, in ms: far above BEAT_S means that something blocks it."""
+        """How long ago (ms) the loop last noted that it is not blocked: far above BEAT_S means that something blocks
+        it."""
         return int((time.monotonic() - self._beat_at_s) * 1000)
 
     def fault(self, hang_s: float) -> str:
-        """Why nothing will run here any more, or nothing: its thread has ended, or not come round for `hang_s`."""
+        """Why nothing on the loop runs any more, in words: its thread has ended, or was blocked for `hang_s`. Empty
+        where it runs."""
         if not self._thread.is_alive():
             return f"the thread of the {self._thread.name} has ended"
         if self.beat_age_ms() > hang_s * 1000:
@@ -56,7 +58,8 @@ class LoopThread:
         return ""
 
     def stop(self, deadline_s: float = 5.0) -> bool:
-        """Cancel what runs, close the loop and wait for its thread; False if that took longer than the deadline."""
+        """Cancel what runs, close the loop and wait for its thread. Returns False where that took longer than the
+        deadline."""
         if not self._thread.ident:
             self.loop.close()
             return True

@@ -1,8 +1,8 @@
-"""Every metric of the process, each name once. Durations in seconds, as Prometheus has them.
+"""All metrics of the process. Durations are in seconds, as Prometheus has them.
 
-What happens is counted where it happens: whoever observes something imports it from here. What is known somewhere
-anyway (the supervisor's tree, the store) is handed to `render` when somebody looks; nothing here looks anything up.
-Labels come from small closed sets (an actor, a reason, a route): never a bidder or a post.
+Code that observes something imports its counter from here. Numbers that exist elsewhere (in the supervisor's tree, in
+the store) are handed to `render`; nothing here looks them up. Labels come from small closed sets (an actor, a reason, a
+route): never a bidder or a post.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -47,7 +47,7 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]
 
 # ---- auctions and their bids
 bids = _counter("bids_total", "Replies decided, by source and verdict.", "source", "outcome")
-bid_decision_seconds = _histogram("bid_decision_seconds", "A batch: from read until it is sent to the store.")
+bid_decision_seconds = _histogram("bid_decision_seconds", "From reading a batch until sending its commit.")
 failed_attempts = _counter("failed_attempts_total", "Times that deciding a batch, or a command alone, has failed.")
 revisions = _counter("revisions_total", "Times that a late find or a withdrawal changed who led.")
 phase_transitions = _counter("phase_transitions_total", "Changes of phase, by the phase entered.", "phase")
@@ -58,14 +58,16 @@ errors = _counter("errors_total", "Unexpected errors, by where they were met.", 
 log_lines_left_out = _counter(
     "log_lines_left_out_total", "Lines not written: too many of a kind in a minute.", "logger"
 )
-event_loop_lag_seconds = _gauge("event_loop_lag_seconds", "How long ago the event loop last came round.")
+event_loop_lag_seconds = _gauge("event_loop_lag_seconds", "How long ago the event loop last ran.")
 
 # ---- X
 x_requests = _counter("x_requests_total", "Requests to X by endpoint and HTTP status.", "endpoint", "status")
 x_held_back = _counter("x_held_back_total", "Requests not made, for want of budget or after failures.", "endpoint")
 x_window_limit = _gauge("x_window_limit", "Requests that X allows in a window.", "endpoint")
-x_window_left = _gauge("x_window_left", "Requests left in the present window, by X's word and our count.", "endpoint")
-x_clock_offset_seconds = _gauge("x_clock_offset_seconds", "How far our clock is ahead of X's, for certain.")
+x_window_left = _gauge(
+    "x_window_left", "Requests left in the present window, by X's headers and our count.", "endpoint"
+)
+x_clock_offset_seconds = _gauge("x_clock_offset_seconds", "How far our clock is at least ahead of X's.")
 x_unreadable_posts = _counter("x_unreadable_posts_total", "Posts of X that could not be read: dead letters.")
 
 # ---- livestream and HTTP
@@ -75,12 +77,12 @@ livestream_dropped = _counter("livestream_dropped_total", "Stuck viewers dropped
 http_requests = _counter("http_requests_total", "Requests answered.", "listener", "route", "status")
 http_request_seconds = _histogram("http_request_seconds", "Time to answer.", "listener", "route")
 http_turned_away = _counter("http_turned_away_total", "Connections and requests without a place.", "places")
-http_malformed = _counter("http_malformed_total", "What strangers sent that is not HTTP, or broke off.")
+http_malformed = _counter("http_malformed_total", "Requests of strangers that are no HTTP or were broken off.")
 webhook_pushes = _counter("webhook_pushes_total", "Pushes of X, by what became of them.", "outcome")
 
 
 class ActorNumbers(Protocol):
-    """What is shown of an actor; times in ms, counters over all its incarnations in this process."""
+    """The numbers of an actor that are shown; times in ms, counters over all its incarnations in this process."""
 
     @property
     def name(self) -> str: ...
@@ -112,22 +114,32 @@ class ActorNumbers(Protocol):
 
 _OF_AN_ACTOR: tuple[tuple[type[Metric], str, str, Callable[[ActorNumbers], float]], ...] = (
     (GaugeMetricFamily, "up", "1 while the actor is ready for messages.", lambda a: a.state == "READY"),
-    (GaugeMetricFamily, "incarnation", "How often it was started.", lambda a: a.incarnation),
+    (GaugeMetricFamily, "incarnation", "How often the actor was started.", lambda a: a.incarnation),
     (CounterMetricFamily, "restarts", "Restarts by the supervisor.", lambda a: a.restarts),
-    (CounterMetricFamily, "hangs", "Threads of it that were given up.", lambda a: a.hangs),
-    (GaugeMetricFamily, "busy_seconds", "How long it has been at one message.", lambda a: a.busy_ms / 1000),
-    (CounterMetricFamily, "handle_seconds", "Time spent at work, all in all.", lambda a: a.worked_ms / 1000),
+    (CounterMetricFamily, "hangs", "Threads of the actor that were given up.", lambda a: a.hangs),
+    (GaugeMetricFamily, "busy_seconds", "Time spent on the present message.", lambda a: a.busy_ms / 1000),
+    (CounterMetricFamily, "handle_seconds", "Time spent on messages, in all.", lambda a: a.worked_ms / 1000),
     (GaugeMetricFamily, "inbox_messages", "Messages waiting for the actor.", lambda a: a.mailbox_depth),
-    (GaugeMetricFamily, "inbox_high_water", "The most that ever waited.", lambda a: a.mailbox_high_water),
-    (GaugeMetricFamily, "inbox_oldest_seconds", "Age of the first that waits.", lambda a: a.mailbox_oldest_ms / 1000),
-    (CounterMetricFamily, "inbox_refused", "Messages refused: full, or restarting.", lambda a: a.mailbox_refused),
-    (CounterMetricFamily, "messages_dropped", "Messages that nobody will read any more.", lambda a: a.dropped),
+    (GaugeMetricFamily, "inbox_high_water", "The most messages that ever waited.", lambda a: a.mailbox_high_water),
+    (
+        GaugeMetricFamily,
+        "inbox_oldest_seconds",
+        "Age of the oldest message that waits.",
+        lambda a: a.mailbox_oldest_ms / 1000,
+    ),
+    (
+        CounterMetricFamily,
+        "inbox_refused",
+        "Messages refused: mailbox full, or actor restarting.",
+        lambda a: a.mailbox_refused,
+    ),
+    (CounterMetricFamily, "messages_dropped", "Messages dropped unread.", lambda a: a.dropped),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StoreNumbers:
-    """What the store holds right now. The queue, the phase and the watermark are those of the auction on stage."""
+    """The present numbers of the store. The queue, the phase and the watermark are those of the auction on stage."""
 
     log_seq: int
     dead_letters: int
@@ -138,7 +150,7 @@ class StoreNumbers:
 
 
 class _Shown(Collector):
-    """The numbers of one look, as metrics."""
+    """Makes metrics of these numbers."""
 
     def __init__(self, actors: Iterable[ActorNumbers], store: StoreNumbers | None) -> None:
         self._actors, self._store = list(actors), store
@@ -156,7 +168,9 @@ class _Shown(Collector):
         yield _one("log_seq", "The seq of the last event in the log.", store.log_seq)
         yield _one("dead_letters", "Dead letters waiting for an operator.", store.dead_letters)
         yield _one("queue_entries", "Entries not yet decided in the queue on stage.", store.queue_entries)
-        yield _one("queue_oldest_seconds", "Age of the oldest of them.", store.queue_oldest_ms / 1000)
+        yield _one(
+            "queue_oldest_seconds", "Age of the oldest entry in the queue on stage.", store.queue_oldest_ms / 1000
+        )
         if store.phase:
             phase = GaugeMetricFamily("auction_phase", "1 for the phase of the auction on stage.", labels=["phase"])
             phase.add_metric([store.phase], 1)
@@ -171,7 +185,8 @@ def _one(name: str, meaning: str, value: float) -> Metric:
 
 
 def render(actors: Iterable[ActorNumbers] = (), store: StoreNumbers | None = None) -> bytes:
-    """All metrics in Prometheus's text format: what was counted, and these numbers. `store` is None when it is away."""
+    """All metrics in Prometheus's text format: the counters, and these numbers. `store` is None while the store is
+    away."""
     shown = CollectorRegistry()
     shown.register(_Shown(actors, store))
     return generate_latest(REGISTRY) + generate_latest(shown)

@@ -1,4 +1,6 @@
-"""How many files and connections this process may have open, and how many of them strangers get."""
+"""The limit of open files: how many files and connections this process may have open, and how many of them strangers
+get.
+"""
 
 import contextlib
 import logging
@@ -7,9 +9,9 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-# What the house itself needs: the store's clients, the server's files, X, the chain, the days that are open.
+# Files and connections of the house itself: the store's clients, the server's files, X, the chain, the open days.
 OWN_FILES = 256
-# Of four connections three may be viewers', who stay; the rest is for pages, the API, X's pushes and whoever comes.
+# Of four connections three may be viewers', who stay; the fourth is for pages, the API and X's pushes.
 CONNECTIONS, SEATS = 4, 3
 USUAL_CONNECTIONS = 512
 LEAST_CONNECTIONS = 128
@@ -24,9 +26,10 @@ class Room:
 
 
 def room_for(seats: int) -> Room:
-    """Raise the limit of open files as far as this process may, and see what it leaves for so many viewers.
+    """Raise the limit of open files as far as this process may. Returns the connections that it leaves for so many
+    viewers (`seats`).
 
-    Fewer than wished are a warning. Raises OSError where the house has not enough for itself.
+    Fewer seats than wished are a warning. Raises OSError where the limit is too low for the house itself.
     """
     limit = _raised_limit()
     room = room_within(limit, seats)
@@ -37,7 +40,8 @@ def room_for(seats: int) -> Room:
 
 
 def room_within(limit: int, seats: int) -> Room:
-    """The room where so many files may be open. Raises OSError where it is not worth to open."""
+    """How many connections fit into a limit of so many open files. Raises OSError where they are fewer than
+    LEAST_CONNECTIONS."""
     connections = min(_connections_for(seats), limit - OWN_FILES)
     if connections < LEAST_CONNECTIONS:
         least = OWN_FILES + LEAST_CONNECTIONS

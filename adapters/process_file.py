@@ -1,4 +1,4 @@
-"""Where a process leaves word of itself: which marathon its data directory holds, and on which ports it listens."""
+"""The process file: says which marathon a data directory holds, and on which ports its process listens."""
 
 import hashlib
 import hmac
@@ -12,35 +12,37 @@ NAME = "process.json"
 
 
 class ProcessFile(msgspec.Struct, frozen=True):
-    """Still there when the process is gone: the marathon's name stays true, the ports do not."""
+    """The content of the file, which stays when the process is gone: the marathon's name is true then, the ports are
+    not."""
 
     marathon_id: str
     public_port: int
     private_port: int
     generation: str = ""
-    """The history of the store that was worked on: where it is gone, somebody has emptied or exchanged the store."""
+    """The generation of the log that was worked on: a store without it was emptied or exchanged."""
     seq: int = 0
-    """How far its log had come, some seconds before the end: a log that ends before that has lost events."""
+    """The log's newest seq some seconds before the process ended: a log that ends before it has lost events."""
     secret: str = ""
-    """New at every start; by it the process proves to who can read this file that it is the one."""
+    """New at every start: with it the process proves to readers of this file that it has written the file."""
     x_mode: str = ""
-    """On which X the auctions were announced, the real one or a simulated one."""
+    """Whether the auctions were announced on the real X or a simulated one."""
 
 
 def proof(secret: str, nonce: str, marathon_id: str, port: int) -> str:
-    """What only who knows the secret of the process can say, for this question, marathon and port."""
+    """The HMAC-SHA256, in hex, of this question (`nonce`), marathon and port: only a holder of the process's secret
+    can make it."""
     said = f"{nonce} {marathon_id} {port}".encode()
     return hmac.new(secret.encode(), said, hashlib.sha256).hexdigest()
 
 
 def write(data_dir: Path, process: ProcessFile) -> None:
-    """Replaces the word of whichever process was here before. Raises OSError."""
+    """Write the file in place of the one of an earlier process. Raises OSError."""
     own_files.private_folder(data_dir)
     own_files.write_whole(data_dir / NAME, msgspec.json.encode(process))
 
 
 def read(data_dir: Path) -> ProcessFile | None:
-    """None where no process has ever been."""
+    """The content of the file; None where there is none that can be read."""
     try:
         return msgspec.json.decode((data_dir / NAME).read_bytes(), type=ProcessFile)
     except (OSError, msgspec.MsgspecError):
@@ -48,5 +50,5 @@ def read(data_dir: Path) -> ProcessFile | None:
 
 
 def remove(data_dir: Path) -> None:
-    """Forgets that a marathon was here."""
+    """Remove the file, if there is one."""
     (data_dir / NAME).unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""The log of a process: how each record is written, and how many of one kind.
+"""The log of a process on standard error: how each record is written, and how many of a kind.
 
-What strangers send reaches the log in messages and in errors. So nothing that steers a terminal or ends a line leaves
-here, a traceback never begins at a line's start, and one line of code writes at most `LINES_A_MINUTE`; what was left
-out is counted, and said in one line once the minute is over.
+Text of strangers comes into the log in messages and errors. So characters that steer a terminal or end a line are
+escaped, tracebacks are indented, and one line of code writes at most `LINES_A_MINUTE`; the rest is counted, and told
+with its first record after that minute.
 """
 
 import logging
@@ -26,7 +26,8 @@ def begin(level: int) -> None:
 
 
 class OneLine(logging.Formatter):
-    """A record as one line, a traceback indented below it; what is not printable is written as an escape."""
+    """Formats a record as one line, and a traceback indented below it; characters that are not printable are
+    escaped."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -42,12 +43,12 @@ class OneLine(logging.Formatter):
 def _escaped(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 @dataclass
 class _Minute:
-    """What one line of code has done to the log since `began_s`."""
+    """How many records one line of code has written and left out since `began_s`."""
 
     began_s: float
     written: int = 0
@@ -55,7 +56,8 @@ class _Minute:
 
 
 class FewOfAKind(logging.Filter):
-    """Lets one line of code write `LINES_A_MINUTE`; its first line after that minute says how many were left out."""
+    """Lets one line of code write `LINES_A_MINUTE` records; its first record after that minute says how many were
+    left out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

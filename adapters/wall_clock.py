@@ -1,4 +1,4 @@
-"""The machine's clock. It may be off by any amount and jump; whose time decides is X's (`x/clock`)."""
+"""The machine's clock, which may be off by any amount and may jump: X's clock decides instead (`x/clock`)."""
 
 import time
 

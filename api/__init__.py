@@ -1,1 +1,3 @@
-"""What HTTP and the command line ask of the process: status, orders, injection, webhook, health, repair."""
+"""The functions that HTTP and the command line call in the process: status, orders, injection, webhook, health,
+repair.
+"""

@@ -1,5 +1,5 @@
-"""When what is measured of queues and actors is trouble for an operator: alarms that are looked for whenever somebody
-looks at the process, which Prometheus does all the time.
+"""The health alarms: sounded by numbers of queues and actors whenever the status or the metrics are asked for, which
+Prometheus does all the time.
 """
 
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from adapters import alarms
 from adapters.metrics import ActorNumbers, StoreNumbers
 
-# What is decided in milliseconds when all is well.
+# The age of the oldest queue entry from which the auction is late; normally it decides within milliseconds.
 LATE_MS = 10_000
-# Letters are never dropped, so somebody has to look before there are many. One that X has spoilt is no trouble yet.
+# Dead letters are never dropped, so somebody has to look before there are many; a single one is no trouble yet.
 LETTERS = 100
-# Counted over the life of the process; an actor that is back after a crash is no news.
+# Restarts in the life of the process from which an actor that is not at work is an alarm.
 RESTARTS = 3
 AT_EASE = ("READY", "STOPPING", "STOPPED")
 
 
 def watch(actors: Sequence[ActorNumbers], store: StoreNumbers | None) -> None:
-    """Sounds the alarms that these numbers call for, and clears the others; `store` is None while it is away."""
+    """Sound the alarms that these numbers call for, and clear the others; `store` is None while the store is away."""
     failing = {
-        f"actor:{actor.name}": f"{actor.name} does not get to work: {actor.state}"
+        f"actor:{actor.name}": f"{actor.name} is restarted again and again: {actor.state}"
         for actor in actors
         if actor.state not in AT_EASE and actor.restarts >= RESTARTS
     } | {
@@ -33,7 +33,7 @@ def watch(actors: Sequence[ActorNumbers], store: StoreNumbers | None) -> None:
     if store is None:
         return
     is_late = store.queue_oldest_ms >= LATE_MS
-    _alarm(is_late, "queue", f"the auction on stage is more than {LATE_MS // 1000} s behind with its queue")
+    _alarm(is_late, "queue", f"the auction on stage is more than {LATE_MS // 1000} s behind in deciding its queue")
     many = f"{LETTERS} dead letters or more wait: `auction-manager dead-letters list` shows them"
     _alarm(store.dead_letters >= LETTERS, "dead_letters", many)
 

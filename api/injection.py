@@ -1,7 +1,7 @@
-"""What an injected command becomes: the command that the real world would have sent, marked as injected.
+"""Injection: makes the command that X would have caused of given fields, and marks it as injected.
 
-Injection exists for scenarios and tests. It can only say what can be said in an input queue, and who said it stands in
-the source of whatever comes of it.
+It exists for scenarios and tests. Only commands of an input queue can be injected, and the source of an injected bid
+names who injected it.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,10 @@ INJECTABLE = ("PlaceBid", "WithdrawBid", "MarkSwept")
 def injected(
     fields: Mapping[str, Any], by: str, now_ms: int, serial: int, stage: Mapping[str, str]
 ) -> tuple[str, AuctionCommand]:
-    """The auction and the command that the fields mean; `stage` is the auction on stage, for what they leave out.
+    """The id of the auction, and the command that the fields describe; `stage`, the view of the auction on stage,
+    stands in for what they leave out.
 
-    `serial` (0…4095) keeps the ids of posts apart that are injected in the same ms. Raises UnreadableMessage.
+    `serial` (0…4095) tells apart the ids of posts that are injected in the same ms. Raises UnreadableMessage.
     """
     given = dict(fields)
     auction_id = str(given.pop("auction_id", "") or stage.get("auction_id", ""))

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from auction.downtime_policy import HOUSE
-from auction.orders import BIDDER, ORDERS, POST, WHY_CHARACTERS
+from auction.order_kind import BIDDER, POST
+from auction.orders import ORDERS, WHY_CHARACTERS
 from auction.units import DAY_MS
 from messages.codec import UnreadableMessage, command_from_fields
 from messages.commands import ExtendAuction, Order

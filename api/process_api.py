@@ -1,6 +1,6 @@
-"""What HTTP shows of the running process, and what it passes on into it.
+"""The API of the running process: status, readiness, metrics and receipts, and the orders and injections of operators.
 
-It knows the supervisor's tree and the store's view of the auctions; routes, tokens and limits are `adapters/http`.
+It reads the supervisor's tree and the store; routes, tokens and limits are in `adapters/http`.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ from api.health import watch
 from api.injection import INJECTABLE, injected
 from api.orders import ordered
 from api.webhook import Pushes
-from auction.orders import BIDDER, ORDERS, TO_COME, moment_in
+from auction.order_kind import BIDDER, TO_COME, moment_in
+from auction.orders import ORDERS
 from auction.receipts import receipt_json
 from messages.base import Phase
 from messages.codec import UnreadableMessage
@@ -38,12 +39,12 @@ from supervision import Delivery, State, Supervisor
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0  # the store may take so long to say how it stands; after that, what it last said is shown
+LOOK_S = 1.0  # how long the store may take to answer for the status; after that its last answer is shown
 
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What the store said when it was last looked at, at this time (UTC ms; None: it has never answered)."""
+    """What the store answered for the status last, and when (UTC ms; None: it has never answered)."""
 
     at_ms: int | None = None
     current: dict[str, Any] | None = None
@@ -52,7 +53,8 @@ class Seen:
 
 
 class ProcessApi:
-    """Answers for one process. `auctions` are the ids of its days, `integrations` a line about each neighbour."""
+    """The functions of one process that HTTP calls. `auctions` are the ids of its days, `integrations` has a line
+    about each external system."""
 
     def __init__(
         self,
@@ -73,16 +75,17 @@ class ProcessApi:
         self._seen, self._looking, self._asking = Seen(), asyncio.Lock(), asyncio.Lock()
 
     def views(self, inject_enabled: bool, consumer_secret: str) -> Views:
-        """What the HTTP server takes. X may push where the secret is known with which it signs."""
+        """The functions in the form that the HTTP server takes. Without `consumer_secret`, with which X signs, X
+        cannot push."""
         inject = self.inject if inject_enabled else None
         pushes = Pushes(self._client, self._keys, len(self._auctions), self._clock, self._supervisor.send)
         webhook = Webhook(consumer_secret, pushes.take) if consumer_secret else None
         return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics, self.operate, webhook)
 
     def ready(self) -> tuple[bool, list[str]]:
-        """Whether the auctions go on, and who does not do his work.
+        """Whether the auctions go on, and a line for each actor that is not ready and for trouble with the store.
 
-        Those without whom they go on need only have worked once, or have failed to.
+        An actor that the auctions can do without only delays readiness until it has started once, or failed to.
         """
         idle = [child for child in self._supervisor.tree() if child.state != State.READY]
         reasons = [f"{child.name}: {child.state}" for child in idle]
@@ -93,8 +96,8 @@ class ProcessApi:
         return not (trouble or is_coming or any(child.essential for child in idle)), reasons
 
     async def status(self) -> dict[str, Any]:
-        """The whole: the tree, the auction on stage, its queue, the neighbours. While the store is away, what it last
-        said, and when that was."""
+        """The whole status: the tree of actors, the auction on stage, its queue, the external systems, the alarms.
+        While the store is away, its last answer and when that was."""
         answered = await self._look()
         seen, tree = self._seen, self._supervisor.tree()
         watch(tree, seen.numbers if answered else None)
@@ -110,22 +113,23 @@ class ProcessApi:
         }
 
     async def metrics(self) -> bytes:
-        """What was counted, the tree's numbers, and the store's if it answers."""
+        """All metrics in Prometheus's text format: the counters, the numbers of the actors, and those of the store
+        if it answers."""
         store = self._seen.numbers if await self._look() else None
         watch(self._supervisor.tree(), store)
         return render(self._supervisor.tree(), store)
 
     async def _look(self) -> bool:
-        """Looks at the store; whether it has answered, which it must at once."""
+        """Ask the store for the status. Returns whether it has answered within LOOK_S."""
         try:
             async with asyncio.timeout(LOOK_S), self._looking:
-                self._seen = await self._what_the_store_says()
+                self._seen = await self._ask_store()
         except (RedisError, OSError) as fault:  # TimeoutError is an OSError
-            log.warning("the store does not say how it stands: %r", fault)
+            log.warning("the store has not answered for the status: %r", fault)
             return False
         return True
 
-    async def _what_the_store_says(self) -> Seen:
+    async def _ask_store(self) -> Seen:
         now_ms = self._clock()
         log_seq = int(await self._client.get(self._keys.seq) or 0)
         dead_letters = int(await self._client.xlen(self._keys.dead))
@@ -136,7 +140,7 @@ class ProcessApi:
         queue = self._keys.queue(current["auction_id"])
         entries = int(await self._client.xlen(queue))
         first: Any = await self._client.xrange(queue, count=1)
-        # An entry's id tells when it came by the server's clock, which need not be ours.
+        # An entry's id holds its time by the server's clock, which may differ from ours.
         server_s, microseconds = await self._client.time()
         server_ms = server_s * 1000 + microseconds // 1000
         came_ms = int(first[0][0].partition(b"-")[0]) if first else server_ms
@@ -152,13 +156,13 @@ class ProcessApi:
         return Seen(now_ms, current, {"undecided_batches": entries, "dead_letters": dead_letters}, numbers)
 
     async def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Any]:
-        """What is true of these posts as of now, None for one without a verdict. Raises Refused, StoreError."""
+        """The receipts of these posts as of now; None for a post without a verdict. Raises Refused, StoreError."""
         try:
-            # Questions wait here, not each in a thread: the loop has a few, and images and host names need them too.
+            # Callers wait here, not each in a thread: the loop has few, and needs them for images and host names too.
             async with asyncio.timeout(LONGEST_S):
                 await self._asking.acquire()
         except TimeoutError:
-            raise Refused("others are being answered: please ask again", "STILL_READING", 503) from None
+            raise Refused("other questions are being answered: please ask again", "STILL_READING", 503) from None
         try:
             found = await asyncio.to_thread(self._receipt_reader.receipts, auction_id, post_ids)
         except StillReading as reading:
@@ -168,7 +172,7 @@ class ProcessApi:
         return [receipt and receipt_json(receipt, self._time_zone) for receipt in found]
 
     async def operate(self, name: str, fields: dict[str, Any], by: str) -> dict[str, Any]:
-        """An operator's order, durable once this has answered. Raises Refused."""
+        """Queue an operator's order, which is on disk when this returns. Raises Refused."""
         on_stage: Any = await self._client.hget(self._keys.current, "auction_id")
         try:
             queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
@@ -191,7 +195,7 @@ class ProcessApi:
         return answer | ({"note": kind.idle[moment]} if moment in kind.idle else {})
 
     async def _planned(self, which: int | str) -> tuple[int, str]:
-        """Number and id of the day that has this number or id, also of one that was added. Raises NotFound."""
+        """The number and the id of the planned day that has this number or id, added days included. Raises NotFound."""
         stored: Any = await self._client.get(self._keys.config)
         for day in stored_plan(self._keys, stored):
             if which in (day.window.day, day.auction_id):
@@ -200,7 +204,7 @@ class ProcessApi:
         raise NotFound(f"this marathon has no {what}")
 
     async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
-        """An injected crash or command, durable once this has answered. Raises Refused."""
+        """Inject a crash, or a command, which is on disk when this returns. Raises Refused."""
         if fields["type"] == "crash":
             if fields.keys() != {"type", "actor"}:
                 raise Refused("a crash says actor=NAME and nothing else", "UNREADABLE")

@@ -1,9 +1,9 @@
-"""What the store holds beside the log is looked at before anybody works with it, and made anew where it is damaged.
+"""The repair: checks, before anybody works with the store, what it holds beside the log, and makes damaged parts anew.
 
-The log is the truth: the views of the days and the bid histories are made from it again. What cannot be made again, as
-what waited in a queue of another type, is said. Nothing is thrown away: a damaged key stays as `aside:` and its name.
-Checkpoints, segments and entries of queues are looked at by their readers; users' bids only by a thorough mending,
-since there may be millions of lists.
+Views of days and bid histories are made from the log. What cannot be made again, such as the entries of a lost queue,
+is reported. A key of another type than it should have is renamed, with `aside:` before its name. Checkpoints, segments
+and queue entries are checked by their readers, users' bids only by a thorough repair, since there may be millions of
+lists.
 """
 
 from collections import defaultdict
@@ -30,27 +30,28 @@ BIDS_A_WRITE = 2_000
 
 
 class Mending:
-    """Of one marathon, whose lease the caller holds. `is_trial` says what is wrong and changes nothing.
+    """The repair of one marathon, whose lease the caller holds. With `is_trial` it reports what is wrong and changes
+    nothing.
 
-    All methods answer with what was found and done, a line each, and raise LogDamaged where the log itself cannot be
+    All methods answer with a line for each thing found and done, and raise LogDamaged where the log itself cannot be
     trusted, StoreUnavailable, OutcomeUnknown.
     """
 
     def __init__(self, client: redis.Redis, keys: Keys, is_trial: bool = False) -> None:
         self._client, self._keys, self._is_trial = client, keys, is_trial
         self._log = LogReader(client, keys)
-        self._aside: set[str] = set()  # what is not there any more, in a trial neither
+        self._aside: set[str] = set()  # keys that count as gone, although a trial has not renamed or deleted them
 
     def mend(self, days: Mapping[str, int], thorough: bool = False) -> list[str]:
-        """Looks at everything of these auctions, each with the number of its day; with `thorough`, also at all users'
-        bids, and each view and history is compared with what the log makes of it."""
+        """Check and repair everything that belongs to these auctions, each with the number of its day. With
+        `thorough`, also check all users' bids, and compare each view and history with what the log makes of it."""
         said = list(self._put_aside_other_types(days))
         if thorough:
             said += self._put_aside_users_lists()
         begun = {name: days[name] for name in self._log.heads() if name in days}
         said += self._queues(begun)
         said += self._signs_of_life()
-        said += self._reading_of_x(days)
+        said += self._progress_of_searches(days)
         damaged = {name for name, day in begun.items() if thorough or not self._is_whole(name, day)}
         on_stage = self._hash(self._keys.current)
         needs_stage = bool(begun) and not is_whole(on_stage)
@@ -60,7 +61,8 @@ class Mending:
         return said
 
     def count_log_again(self) -> list[str]:
-        """Where its chains end and how many events it has follows from the log, if that is sound and lacks nothing."""
+        """Count the log's events and find the ends of its chains, and store both where they differ from what is
+        stored. Refused (LogDamaged) where the log is damaged or lacks events that a stored head knows."""
         for key, needed in ((self._keys.log, b"stream"), (self._keys.heads, b"hash"), (self._keys.seq, b"string")):
             if (kind := execute(self._client, "TYPE", key)) not in (needed, b"none"):
                 if key == self._keys.log:
@@ -80,10 +82,10 @@ class Mending:
         for writer, head in ends.items():
             self._do("HSET", self._keys.heads, writer, f"mended {head.sequence} {head.chain_hash}")
         self._do("SET", self._keys.seq, last)
-        return [f"{self._keys.heads} and {self._keys.seq} were not what the log makes them, and were made anew"]
+        return [f"{self._keys.heads} and {self._keys.seq} did not fit the log, and were made anew from it"]
 
     def _ends(self) -> tuple[dict[str, Head], bytes]:
-        """Where each chain of the log ends, and its last seq. Raises LogDamaged where it is not what was written."""
+        """The end of each chain of the log, and the log's last seq. Raises LogDamaged where a hash does not fit."""
         if damage := verify_chain(self._log.entries()):
             raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
         ends, last = dict[str, Head](), 0
@@ -117,11 +119,13 @@ class Mending:
         return f"{key} {why}, and is put aside as aside:{key}"
 
     def _queues(self, auctions: Iterable[str]) -> Iterator[str]:
-        """A queue stays when it is empty: one that is gone has taken along what waited in it."""
+        """Make lost queues anew. An empty queue keeps its key: where the key is gone, the entries that waited are
+        lost."""
         for reader in sorted({*auctions, HOUSE, self._keys.awaiting_author}):
             key = self._keys.queue(reader)
             if not self._ask("EXISTS", key):
-                # First what says that it was found: a search finds it again, and no end is frozen before.
+                # First forget how far the auction was searched: a search finds the lost posts again, and no end is
+                # frozen before that.
                 for said in (self._keys.looked(reader), self._keys.searched(reader)):
                     self._do("DEL", said)
                     self._aside.add(said)
@@ -130,18 +134,20 @@ class Mending:
                 yield f"{key} was gone: posts that waited in it are found again, orders have to be given again"
 
     def _signs_of_life(self) -> Iterator[str]:
-        """The house was alive when the log ends: an outage that begins then may be too long, and is not forgotten."""
+        """Replace a damaged sign of life by the time of the log's last event: an outage may count as too long, but
+        is not lost."""
         alive, away = self._ask("GET", self._keys.alive), self._ask("GET", self._keys.x_away)
         if (seq := self._log.last_seq()) and not (alive or b"").isdigit():
             alive = str(self._log.read(seq - 1, 1)[-1].events()[-1].at_ms)
             self._do("SET", self._keys.alive, alive)
-            yield f"{self._keys.alive} was none; the house counts as alive until {alive}, where the log ends"
+            yield f"{self._keys.alive} was no time; the house counts as alive until {alive}, where the log ends"
         if away is not None and not away.isdigit():
             self._do("SET", self._keys.x_away, alive or "0")
             yield f"{self._keys.x_away} was {away!r:.40}; X counts as away since the house was last alive"
 
-    def _reading_of_x(self, auctions: Iterable[str]) -> Iterator[str]:
-        """How far each auction was searched, which a search says again, and the posts whose replies are read."""
+    def _progress_of_searches(self, auctions: Iterable[str]) -> Iterator[str]:
+        """Delete damaged notes of how far an auction was searched, which a search makes again, and of posts whose
+        replies are read."""
         for key in map(self._keys.searched, auctions):
             searched = self._ask("GET", key)
             if searched is not None and not searched.isdigit():
@@ -180,7 +186,7 @@ class Mending:
             yield f"{self._keys.current} was made anew: {on_stage} is on stage"
 
     def _sound_log(self) -> Iterator[LogEntry]:
-        """The whole log. Raises LogDamaged where it is not what was written."""
+        """The whole log. Raises LogDamaged where a hash or a head does not fit."""
         if damage := verify_chain(self._log.entries(), self._log.heads()):
             raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
         return self._log.entries()

@@ -1,7 +1,8 @@
-"""What X pushes, into the queue of the auction that it belongs to: the ingest's counterpart on the event loop.
+"""The pushes of X: puts each into the queue of the auction that it belongs to, on the event loop, as the ingest does
+for the stream.
 
-A push is taken once it is on disk, since X is answered 200 then and forgets it. Repetitions are not looked for: the
-auction knows a post by its id. What comes without its author waits on disk, until `awaiting_author` knows him.
+A push is on disk before X is answered 200, since X does not push it again after that. Repeated pushes are queued too:
+the auction knows a post by its id. A reply without its author waits on disk for `awaiting_author`.
 """
 
 import logging
@@ -27,12 +28,13 @@ from messages.hints import QueueGrew
 log = logging.getLogger(__name__)
 
 SOURCE = "webhook"
-# How long it may take until a named result closes its auction's queue to pushes.
+# How long (s) the posts that are followed are taken for the same before the store is asked again: a push for an auction
+# may be queued for so long after its result.
 VIEW_S = 1.0
 
 
 class Pushes:
-    """Takes pushes for one marathon of so many days. For one event loop."""
+    """Takes the pushes for one marathon that may have `days` days. For one event loop."""
 
     def __init__(
         self, client: Redis, keys: Keys, days: int, clock: Clock, tell: Callable[[str, QueueGrew], object]
@@ -42,14 +44,14 @@ class Pushes:
         self._looked_at_s = -VIEW_S
 
     async def take(self, body: bytes) -> None:
-        """Make it durable, if it concerns an auction; its signature has been checked.
+        """Queue a pushed body, whose signature was checked, if it concerns an auction; it is on disk when this returns.
 
         Raises Refused (429) where too much waits already, StoreUnavailable, OutcomeUnknown.
         """
         try:
             pushed = read_push(body, SOURCE, self._clock())
         except UnreadablePost as fault:
-            await self._bury(fault)
+            await self._keep_unreadable(fault)
             outcome = "unreadable"
         else:
             match pushed:
@@ -64,8 +66,8 @@ class Pushes:
     async def _queue_reply(self, found: FoundPost) -> str:
         auction_id = None if self._is_old else self._auction_of(found)
         if auction_id is None:
-            # Its auction may have opened a moment ago.
-            await self._look()
+            # The post's auction may have opened a moment ago.
+            await self._find_followed()
             auction_id = self._auction_of(found)
         if auction_id is None:
             return "not_ours"
@@ -79,9 +81,10 @@ class Pushes:
         return "queued"
 
     async def _queue_withdrawal(self, gone: WithdrawBid) -> str:
-        """A deletion does not say to what the post has replied: every open auction that is older hears of it."""
+        """Queue a deletion for every open auction that is older than the post, since X does not say what the post
+        replied to."""
         if self._is_old:
-            await self._look()
+            await self._find_followed()
         concerned = {auction_id: None for post_id, auction_id in self._open.items() if post_id < gone.post_id}
         for auction_id in concerned:
             await self._append(auction_id, [gone])
@@ -94,7 +97,7 @@ class Pushes:
     def _is_old(self) -> bool:
         return time.monotonic() - self._looked_at_s >= VIEW_S
 
-    async def _look(self) -> None:
+    async def _find_followed(self) -> None:
         began_s = time.monotonic()
         days = await open_conversations_async(self._client, self._keys, self._days)
         self._open = await followed_posts_async(self._client, self._keys, days, self._clock())
@@ -105,8 +108,8 @@ class Pushes:
         await append_async(self._client, self._keys, auction_id, commands)
         self._tell(auction_id, QueueGrew())
 
-    async def _bury(self, fault: UnreadablePost) -> None:
-        """X would push it again for ever; here it waits for an operator."""
+    async def _keep_unreadable(self, fault: UnreadablePost) -> None:
+        """Make an unreadable push a dead letter, for an operator: X would push a refused one again for ever."""
         log.warning("a push of X is not readable: %s", fault)
         await self._check_room(self._keys.dead)
         letter = DeadLetter(

@@ -8,7 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from auction.orders import END, ORDERS, moment_in
+from auction.order_kind import END, moment_in
+from auction.orders import ORDERS
 from auction.units import parse_duration
 from commands.common import CommandError, add_config, add_operator, ask, bounded, house_ms, settings_of, token_of
 from settings import Settings

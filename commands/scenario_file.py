@@ -1,9 +1,8 @@
 """Reads and checks a scenario file (docs/scenarios.md). Every error is one line with its path in the file."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -11,18 +10,27 @@ from adapters.http.private import read_command
 from adapters.http.views import Refused
 from api.injection import injected
 from auction.orders import ORDERS
-from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
 from commands.compressed import LEAST_FURTHER
-from commands.report import UNCOUNTED
-from config import Form, ListOf, Reading, Section, forms, read_toml
+from commands.scenario_forms import (
+    AMOUNT,
+    DELAY,
+    DELAYS,
+    HANDLE,
+    KINDS,
+    NAME,
+    REFUSALS,
+    RESTARTS,
+    RUSH,
+    STATES,
+    TABLE,
+    TEXT,
+    between,
+)
+from config import ListOf, Reading, Section, forms, read_toml
 from messages.base import Outcome, Refusal, Wei
 from messages.codec import UnreadableMessage
-from messages.events import AnyEvent
-from messages.money import format_eth, parse_eth
 from settings import SettingsError
 from simulator.x.faults import Fault
-from supervision import State
-from supervisor import CONDITIONS
 
 ACTIONS = ("inject", "crash", "fault", "post", "delete", "order", "kill")
 BEFORE_THE_START = ("fault", "kill")
@@ -31,60 +39,6 @@ ANY = "any"
 """In place of an actor's name: a random actor, by the seed of the demo."""
 _NAMES = {"post": "reply_to", "order": "post"}  # the field in which a step names an earlier post
 S = TypeVar("S", bound=Section)
-
-
-# ---- how values are written
-
-
-def _between(least: str, most: str) -> Form:
-    read = forms.bounded(parse_duration, format_duration, least, most)
-    return Form(str, 'a duration with its unit, in quotes, such as "3 s"', read, format_duration)
-
-
-def _read_delays(value: list[Any]) -> list[int]:
-    if len(value) > 10:
-        raise ValueError("has more than 10 durations")
-    return [_DELAY.read(delay if isinstance(delay, str) else str(delay)) for delay in value]
-
-
-def _read_rush(value: str) -> float:
-    return forms.bounded(parse_percentage, format_percentage, "0 %", "90 %")(value) / 10_000
-
-
-def _least(known: Callable[[str], bool], what: str) -> Form:
-    """A table of the least numbers that must be seen, by name; 0 means none."""
-
-    def read(table: dict[str, Any]) -> dict[str, int]:
-        for name, least in table.items():
-            if not known(name):
-                raise ValueError(f"{name[:40]!r} is not {what}")
-            if type(least) is not int or not 0 <= least <= 1_000_000:
-                raise ValueError(f"{name} must be a whole number from 0 to 1000000")
-        return table
-
-    return Form(dict, f"a table of numbers by {what}", read, str, shown=False)
-
-
-def _read_states(table: dict[str, Any]) -> dict[str, str]:
-    known = [*(str(state) for state in State), *CONDITIONS.values()]
-    for name, state in table.items():
-        if state not in known:
-            raise ValueError(f"{name} is one of {', '.join(dict.fromkeys(known))}, not {state!r:.40}")
-    return table
-
-
-_DELAY = _between("0 s", "24 h")
-_TEXT = Form(str, "a text", lambda text: text, forms.quoted)
-_TABLE = Form(dict, "a table", lambda table: table, str, shown=False)
-_STATES = Form(dict, "a table of states by actor", _read_states, str, shown=False)
-_AMOUNT = Form(str, 'an amount with its unit, in quotes, such as "0.1 ETH"', parse_eth, format_eth)
-_HANDLE = forms.text(r"[A-Za-z0-9_]{1,15}", "a handle of 1 to 15 letters, digits and _, without the @")
-_NAME = forms.text(r"[A-Za-z0-9_-]{1,40}", "a name of 1 to 40 letters, digits, - and _")
-_EVENTS = {kind.__name__ for kind in get_args(AnyEvent)}
-_COUNTED = {str(reason) for reason in Refusal} - {str(reason) for reason in UNCOUNTED}
-_RESTARTS = _least(bool, "the name of an actor")
-_REFUSALS = _least(_COUNTED.__contains__, "a refusal that a report counts")
-_KINDS = _least(_EVENTS.__contains__, "an event of the log")
 
 
 # ---- the parts of a file
@@ -98,20 +52,20 @@ class Demo(Section, frozen=True, kw_only=True):
     seed: Annotated[int, forms.whole(0, 2**31)] = 1
     bidders: Annotated[int, forms.whole(2, 10_000)] = 12
     bids: Annotated[int, forms.whole(0, 200_000)] = 60
-    rush: Annotated[float, Form(str, 'a percentage, in quotes, such as "60 %"', _read_rush, str)] = 0.22
+    rush: Annotated[float, RUSH] = 0.22
 
 
 class Post(Section, frozen=True, kw_only=True):
     """A post by a named user, a reply to the day's auction post or to another post of the scenario (`reply_to`)."""
 
-    author: Annotated[str, _HANDLE]
-    text: Annotated[str, _TEXT]
-    amount_wei: Annotated[Wei | None, _AMOUNT] = None
+    author: Annotated[str, HANDLE]
+    text: Annotated[str, TEXT]
+    amount_wei: Annotated[Wei | None, AMOUNT] = None
     refusal: Annotated[str, forms.choice(*(str(reason) for reason in Refusal))] = ""
-    name: Annotated[str, _NAME] = ""
-    reply_to: Annotated[str, _NAME] = ""
-    account_age_ms: Annotated[int | None, _between("0 s", "3650 days")] = None
-    delivery: Annotated[list[int] | None, Form(list, "a list of durations", _read_delays, str, shown=False)] = None
+    name: Annotated[str, NAME] = ""
+    reply_to: Annotated[str, NAME] = ""
+    account_age_ms: Annotated[int | None, between("0 s", "3650 days")] = None
+    delivery: Annotated[list[int] | None, DELAYS] = None
 
 
 class Order(Section, frozen=True, kw_only=True):
@@ -119,26 +73,26 @@ class Order(Section, frozen=True, kw_only=True):
     of the message about an order that changes nothing."""
 
     name: Annotated[str, forms.choice(*ORDERS)]
-    why: Annotated[str, _TEXT] = "the scenario wants it"
-    post: Annotated[str, _NAME] = ""
+    why: Annotated[str, TEXT] = "the scenario wants it"
+    post: Annotated[str, NAME] = ""
     of: Annotated[int | None, forms.whole(1, 9)] = None  # the day; None is the step's day
     bidder_id: Annotated[int | None, forms.whole(1, 2**63 - 1)] = None
-    by_ms: Annotated[int | None, _DELAY] = None
-    refused: Annotated[str, _TEXT] = ""
-    note: Annotated[str, _TEXT] = ""
+    by_ms: Annotated[int | None, DELAY] = None
+    refused: Annotated[str, TEXT] = ""
+    note: Annotated[str, TEXT] = ""
 
 
 class _Step(Section, frozen=True, kw_only=True):
     day: Annotated[int, forms.whole(1, 9)] = 1
-    at_ms: Annotated[int | None, _DELAY] = None
-    inject: Annotated[dict[str, Any] | None, _TABLE] = None
-    crash: Annotated[str, _NAME] = ""
-    fault: Annotated[dict[str, Any] | None, _TABLE] = None
-    post: Annotated[dict[str, Any] | None, _TABLE] = None
-    delete: Annotated[str, _NAME] = ""
-    order: Annotated[dict[str, Any] | None, _TABLE] = None
-    kill_ms: Annotated[int | None, _DELAY] = None
-    every_ms: Annotated[int | None, _between("1 ms", "24 h")] = None
+    at_ms: Annotated[int | None, DELAY] = None
+    inject: Annotated[dict[str, Any] | None, TABLE] = None
+    crash: Annotated[str, NAME] = ""
+    fault: Annotated[dict[str, Any] | None, TABLE] = None
+    post: Annotated[dict[str, Any] | None, TABLE] = None
+    delete: Annotated[str, NAME] = ""
+    order: Annotated[dict[str, Any] | None, TABLE] = None
+    kill_ms: Annotated[int | None, DELAY] = None
+    every_ms: Annotated[int | None, between("1 ms", "24 h")] = None
     times: Annotated[int, forms.whole(1, MOST_STEPS)] = 1
 
 
@@ -147,9 +101,9 @@ class ExpectedDay(Section, frozen=True, kw_only=True):
 
     day: Annotated[int, forms.whole(1, 9)]
     outcome: Annotated[str, forms.choice(*(str(outcome) for outcome in Outcome))] = ""
-    winner: Annotated[str, _HANDLE] = ""
-    amount_wei: Annotated[Wei | None, _AMOUNT] = None
-    moved_ms: Annotated[int | None, _DELAY] = None
+    winner: Annotated[str, HANDLE] = ""
+    amount_wei: Annotated[Wei | None, AMOUNT] = None
+    moved_ms: Annotated[int | None, DELAY] = None
 
 
 class Expect(Section, frozen=True, kw_only=True):
@@ -157,16 +111,16 @@ class Expect(Section, frozen=True, kw_only=True):
 
     right: Annotated[bool | None, forms.FLAG] = None
     exit_code: Annotated[int, forms.whole(0, 255)] = 0
-    restarts: Annotated[dict[str, int], _RESTARTS] = msgspec.field(default_factory=dict)
-    refused: Annotated[dict[str, int], _REFUSALS] = msgspec.field(default_factory=dict)
-    log: Annotated[dict[str, int], _KINDS] = msgspec.field(default_factory=dict)
-    children: Annotated[dict[str, str], _STATES] = msgspec.field(default_factory=dict)
+    restarts: Annotated[dict[str, int], RESTARTS] = msgspec.field(default_factory=dict)
+    refused: Annotated[dict[str, int], REFUSALS] = msgspec.field(default_factory=dict)
+    log: Annotated[dict[str, int], KINDS] = msgspec.field(default_factory=dict)
+    children: Annotated[dict[str, str], STATES] = msgspec.field(default_factory=dict)
     day: Annotated[tuple[ExpectedDay, ...], ListOf(ExpectedDay)] = ()
 
 
 class _Document(Section, frozen=True, kw_only=True):
     title: Annotated[str, forms.text(r".{1,100}", "a title of 1 to 100 characters")]
-    description: Annotated[str, _TEXT] = ""
+    description: Annotated[str, TEXT] = ""
     demo: Demo
     step: Annotated[tuple[_Step, ...], ListOf(_Step)] = ()
     expect: Expect

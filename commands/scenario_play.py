@@ -18,7 +18,8 @@ from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.keys import Keys
 from adapters.wall_clock import wall_clock_ms
-from auction.orders import DAY, ORDERS
+from auction.order_kind import DAY
+from auction.orders import ORDERS
 from auction.units import format_duration
 from commands.common import CommandError, ask, token_of
 from commands.follow import Follower

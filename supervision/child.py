@@ -4,6 +4,7 @@ Only the supervisor's thread changes the records; other threads may read single 
 something happens to a child.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,9 +13,11 @@ from typing import Any
 import pykka
 
 from supervision.backoff import Intensity
-from supervision.context import Context
+from supervision.context import Context, Exit
 from supervision.mailbox import Mailbox
 from supervision.status import ChildStatus, State
+
+logger = logging.getLogger(__name__)
 
 
 class Restart(StrEnum):
@@ -119,6 +122,23 @@ class Child:
         """Records the last error, as one line."""
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         self.last_error = " ".join(text.split())[:200]
+
+    def record_exit(self, exit_: Exit, expected: bool) -> None:
+        """Records and logs the end of an incarnation: its error, the messages in hand, and how many it left unread.
+        The traceback of an expected error is not logged."""
+        who, reason = f"{exit_.name}#{exit_.incarnation}", exit_.reason
+        at = ", ".join(sorted({type(message).__name__ for message in exit_.in_hand})) or "no message"
+        self.dropped += len(exit_.in_hand)
+        if exit_.teardown_error is not None:
+            self.note(exit_.teardown_error)
+            logger.error("%s: its teardown failed", who, exc_info=exit_.teardown_error)
+        if reason is None:
+            logger.info("%s has ended; %d messages unread", who, len(self.mailbox))
+            return
+        self.note(reason)
+        text = "%s died of %s, handling %s; %d messages unread"
+        level, trace = (logging.WARNING, None) if expected else (logging.ERROR, reason)
+        logger.log(level, text, who, self.last_error, at, len(self.mailbox), exc_info=trace)
 
     def is_over(self) -> bool:
         """Whether the child neither runs nor is to be started again."""

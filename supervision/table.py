@@ -176,8 +176,8 @@ class ChildTable:
                 child.left_behind.discard(exit_.incarnation)
             logger.warning("%s#%d, left behind as hung, has ended at last", exit_.name, exit_.incarnation)
             return
-        self._log_exit(child, exit_)
         reason = exit_.reason
+        child.record_exit(exit_, expected=isinstance(reason, (*self._conditions, *self._fatal)))
         if (
             child.state is State.READY
             and child.ready_at_s is not None
@@ -198,24 +198,6 @@ class ChildTable:
             child.plan(now_s + self._backoff.wait_s(child.waits), State.RESTARTING)
         else:
             self._restart(child, now_s, State.RESTARTING)
-
-    def _log_exit(self, child: Child, exit_: Exit) -> None:
-        """Logs the end of an incarnation: its error, the messages in hand, and how many messages it left unread."""
-        who, reason = f"{exit_.name}#{exit_.incarnation}", exit_.reason
-        at = ", ".join(sorted({type(message).__name__ for message in exit_.in_hand})) or "no message"
-        child.dropped += len(exit_.in_hand)
-        if exit_.teardown_error is not None:
-            child.note(exit_.teardown_error)
-            logger.error("%s: its teardown failed", who, exc_info=exit_.teardown_error)
-        if reason is None:
-            logger.info("%s has ended; %d messages unread", who, len(child.mailbox))
-            return
-        child.note(reason)
-        text = "%s died of %s, handling %s; %d messages unread"
-        expected = isinstance(reason, (*self._conditions, *self._fatal))
-        level = logging.WARNING if expected else logging.ERROR
-        trace = None if expected else reason
-        logger.log(level, text, who, child.last_error, at, len(child.mailbox), exc_info=trace)
 
     def _restart(self, child: Child, now_s: float, state: State) -> None:
         """Plans the next start, if the group's budget allows for it; otherwise gives up, or parks the child."""

@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, settings
 
+from actors.auction.actor import Auction
+from adapters import alarms
 from adapters.redis.embedded import EmbeddedServer
 from tests.harness.anvil import Anvil
 from tests.harness.stage import Clock, Stage
@@ -15,6 +17,14 @@ from tests.harness.store import Store, empty_store
 # How long an example takes says more about the machine than about the code; how many are tried does not depend on it.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    """No alarm of one test sounds in another one."""
+    yield
+    for name in alarms.sounding():
+        alarms.clear(name)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +51,12 @@ def stage(store: Store) -> Iterator[Stage]:
     stage = Stage(store, Clock())
     yield stage
     stage.close()
+
+
+@pytest.fixture
+def opened(stage: Stage) -> Auction:
+    """The auction of day 1 on the stage, open, at the first ms of its hour."""
+    return stage.opened()
 
 
 @pytest.fixture

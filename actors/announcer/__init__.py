@@ -1,1 +1,1 @@
-"""The announcer actor, its outbox, and what it tells the bidders of a day."""
+"""The announcer actor, its outbox, and the notices to the bidders of a day."""

@@ -1,10 +1,11 @@
-"""The announcer: the posts of the marathon on X. What announces something is made once, what bidders are told at most
-once.
+"""The announcer: makes the marathon's posts on X. Announcements (jobs) are posted exactly once, notices to bidders at
+most once.
 
-What is to be posted follows from the log and waits in an outbox that moves in one commit with the place in the log. An
-attempt is in the log before it is sent; when its outcome is unknown, the own timeline is looked up twice before a job's
-post is sent again, and a notice is let go. The text of a job follows from its event alone, so that it can be recognised
-there. What it has logged itself it hears again only in recovery, where a damaged checkpoint may know less than the log.
+Jobs follow from the log and wait in an outbox, which is committed together with the position in the log. Each attempt
+is logged before it is sent. When its outcome is unknown, the account's timeline is searched twice before a job is sent
+again; a notice is dropped. A job's text follows from its event alone, so that its post can be recognised on the
+timeline. Events that the announcer itself has logged are read again only in recovery, where a damaged checkpoint may
+know less than the log.
 """
 
 import logging
@@ -32,19 +33,20 @@ WRITER = "announcer"
 EVENTS_BETWEEN_CHECKPOINTS = 10_000
 LOOK_UPS = 2
 
-# How often X may call a text a duplicate that its timeline does not show, before the post is given up: it would hold
-# up the others for ever.
+# How often X may call a text a duplicate that the timeline does not show, before the job is given up: it would hold up
+# the other posts for ever.
 MOST_DUPLICATES = 3
 
-# What X answers when not the post is at fault but we are: our keys, our credits. Someone has to see to it first.
+# Statuses by which X refuses our keys or credits, not the post: an operator has to see to these first.
 OUR_FAULT = (401, 402)
 RETRY_OUR_FAULT_MS = 30_000
 
 
 class Announcer(LogListener):
-    """Makes one post at a time: the jobs, oldest first, and only when there is none of them a notice.
+    """Makes one post at a time: jobs, oldest first, and a notice only where there is no job.
 
-    `settle_ms` is how long a request of unknown outcome can still live, and the time between two looks at the timeline.
+    `settle_ms` is how long a request of unknown outcome may still be under way, and the time between two searches of
+    the timeline.
     """
 
     def __init__(
@@ -72,10 +74,10 @@ class Announcer(LogListener):
         begun = self._journal.begin(reader_of(Outbox))
         self._state = begun.checkpoint or Outbox()
         if not self._posting.receipts:
-            self._state.days.clear()  # of when there were receipts
+            self._state.days.clear()  # kept by an earlier run, which sent receipts
         self.position, self._known_seq = self._state.position, begun.seq
         self._changed = False
-        self._next_page: str | None = None  # of the timeline, where a look at it has not come to its end
+        self._next_page: str | None = None  # the timeline's next page, while a search of it is under way
         self.listen(self._client)
 
     def teardown(self) -> None:
@@ -93,21 +95,21 @@ class Announcer(LogListener):
             self._commit()
             self._work()
         elif self.position - self._state.position >= EVENTS_BETWEEN_CHECKPOINTS:
-            self._commit()  # nothing was to be done for long: a successor need not hear all of it again
+            self._commit()  # nothing was to be posted for long: a successor need not read all of that again
 
     def tick(self) -> None:
         self.keep_up()
         self._work()
 
     def _work(self) -> None:
-        # Before all is heard that was logged, what looks like a post to make may have been made. And an attempt will be
-        # looked for on X from its own time on, which has to be X's.
+        # Events of our own that are not read again yet may say that a job was posted. And the timeline is searched from
+        # the time of an attempt on, which has to be X's time.
         now_ms = self._clock()
         if self._x.clock.reached_ms() is None or self.position < self._known_seq or now_ms < self._not_before_ms:
             return
         if not self._state.outbox:
             if notice := self._state.notice(now_ms, self._posting, self._time_zone):
-                self._tell(notice)
+                self._send_notice(notice)
             return
         job = self._state.outbox[0]
         if job.useless_from_ms and not job.unknown and now_ms >= job.useless_from_ms:
@@ -122,7 +124,7 @@ class Announcer(LogListener):
         job.attempted(now_ms)
         self._commit_attempt(job.name, job.text, now_ms)
         if self._clock() - now_ms >= self._settle_ms:
-            return  # held up for so long that a successor may have taken it for lost: the timeline has to tell first
+            return  # the commit took so long that a successor may try too: the timeline is searched first
         try:
             post_id = self._x.create_post(job.text)
         except PostOutcomeUnknown as unknown:
@@ -137,17 +139,17 @@ class Announcer(LogListener):
             self._made(job, post_id)
 
     def _refused(self, job: Job, refused: RefusedByX) -> None:
-        if refused.duplicate:  # a hint that an attempt before this one has arrived: the timeline will tell
+        if refused.duplicate:  # an earlier attempt may have made the post: the timeline is searched
             job.duplicates += 1
             self._commit()
         elif refused.status in OUR_FAULT:
-            log.error("X refuses us, so %s has to wait: %s", job.name, refused)
+            log.error("X refuses our keys or credits, so %s has to wait: %s", job.name, refused)
             self._later(job, RETRY_OUR_FAULT_MS)
         else:
             self._give_up(job, str(refused))
 
     def _later(self, job: Job, wait_ms: int) -> None:
-        """The attempt has certainly made no post: nothing to look for, only to wait."""
+        """Try the job again after `wait_ms`; this attempt has certainly made no post."""
         job.unknown = False
         self._not_before_ms = self._clock() + wait_ms
         self._commit()
@@ -159,11 +161,11 @@ class Announcer(LogListener):
 
     def _look_up(self, job: Job) -> None:
         now_ms = self._clock()
-        # After a crash the request may still be under way: it gets its time before the first look, and again after.
+        # The request may still be under way, even after a crash: each search waits for another `settle_ms`.
         if now_ms < job.last_attempt_ms + self._settle_ms * (job.looked_up + 1):
             return
         try:
-            # A duplicate may be the post of an attempt before the newest one.
+            # Not since the last attempt: where X says "duplicate", an earlier one may have made the post.
             since_ms = job.first_attempt_ms - self._settle_ms
             posts, self._next_page = self._x.own_posts(since_ms, self._next_page)
         except XUnavailable as unavailable:
@@ -182,7 +184,9 @@ class Announcer(LogListener):
         if job.unknown or job.duplicates < MOST_DUPLICATES:
             self._commit()
         else:
-            self._give_up(job, "X has a post of this text, but not among those of the account since the first attempt")
+            self._give_up(
+                job, "X calls this text a duplicate, but the timeline has no such post since the first attempt"
+            )
 
     def _made(self, job: Job, post_id: int) -> None:
         self._state.outbox.remove(job)
@@ -190,7 +194,7 @@ class Announcer(LogListener):
         if job.opens:
             confirm = ConfirmAuctionPost(message_id=f"tweet:{post_id}", post_id=post_id)
             writes.append(Append(self._store.keys.queue(job.opens), pack_batch([confirm])))
-        if job.tells_of:  # who replies to it is judged by that auction
+        if job.tells_of:  # that auction decides the replies to the post
             writes.append(HashSet(self.keys.own_posts, {str(post_id): job.tells_of}))
         made = PostMade(message_id=f"made:{job.name}", at_ms=self._clock(), job=job.name, post_id=post_id)
         self._commit(made, writes=writes)
@@ -198,8 +202,8 @@ class Announcer(LogListener):
             forget_posts(self._client, self.keys, self._state.prepared, self._clock())
             self.context.send(job.opens, QueueGrew())
 
-    def _tell(self, notice: Notice) -> None:
-        """Once, whatever becomes of it: from the commit on it is taken for sent."""
+    def _send_notice(self, notice: Notice) -> None:
+        """Send the notice once, whatever the outcome: the commit of the attempt already counts it as sent."""
         self._commit_attempt(notice.name, notice.text, self._clock())
         name, now_ms = notice.name, self._clock()
         try:

@@ -1,8 +1,8 @@
-"""What the bidders of a day are told on X: receipts, corrections, and how the day stands when a lead was lost.
+"""The notices to the bidders of a day on X: receipts, corrections, and how the day stands when a lead was lost.
 
-None of it is worth holding up a post that announces something, or being said twice. What waits here is bounded,
-replaced by what is newer about the same bidder, and let go when it is old; a bid war becomes one post. Pure: the
-announcer hands in what it hears, and asks for what is due. The words are `posts`.
+No notice holds up a job or is sent twice. Waiting notices are bounded in number, replaced by newer ones to the same
+bidder, and dropped when they are old; many changes of leader in a short time make one notice. Pure: the announcer
+passes events in and asks for what is due; `auction/wording/posts` makes the texts.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from messages.events import (
     StandingsRevised,
 )
 
-QUIET_MS = 5_000  # after the last change of leader: then a bid war has had its breath
-RECEIPT_LIFE_MS = 300_000  # an older one would only puzzle
+QUIET_MS = 5_000  # how long the leader has to stay the same before the standing is told
+RECEIPT_LIFE_MS = 300_000  # older receipts are dropped
 MOST_WAITING = 200
-RECEIPTS_A_BIDDER = 5  # in a day: who posts more of them reads the page
+RECEIPTS_A_BIDDER = 5  # a day; further verdicts stand on the page
 
-# What is not answered: there is nobody to answer, or the answer is what somebody is after.
+# Refusals without a receipt: there is nobody to answer, or an answer is what the poster wants.
 UNANSWERED = frozenset({Refusal.RETWEET, Refusal.WITHDRAWN, Refusal.RATE_LIMITED, Refusal.BANNED})
 
 
@@ -51,7 +51,7 @@ class PendingReceipt(msgspec.Struct, array_like=True):
 
 
 class SentReceipt(msgspec.Struct, array_like=True):
-    """The newest receipt that a bidder was sent, how many there were, and whether one was corrected."""
+    """The newest receipt that a bidder was sent, how many were sent, and whether one was corrected."""
 
     receipt: Receipt
     times: int = 0
@@ -59,11 +59,11 @@ class SentReceipt(msgspec.Struct, array_like=True):
 
 
 class DayNotices(msgspec.Struct, array_like=True):
-    """One open day: what was heard of it, and who is still to be told what, by bidder.
+    """One open day: its standing, and the notices that wait, by bidder.
 
-    `outbid` are those who have lost the lead since it was last said who has it. `changed_from_ms` is when the lead
-    changed first since then, 0 where it did not, `changed_ms` when it did last. An injected bid takes the lead from
-    nobody here: while one leads (`injected_leads`), `leader` is who led last, and nothing is said of the standing.
+    `outbid` are the bidders who have lost the lead since the standing was told last. `changed_from_ms` is the first
+    change of leader since then (0: none), `changed_ms` the last one (UTC ms). While an injected bid leads
+    (`injected_leads`), `leader` is the leader before it, and the standing is not told.
     """
 
     auction_id: str
@@ -96,14 +96,14 @@ class DayNotices(msgspec.Struct, array_like=True):
                     amount_wei=event.amount_wei,
                     injected=event.injected,
                 )
-                # A late find is told here too: who leads after it says the revision that follows.
+                # A late find is accepted too: the StandingsRevised that follows says who leads after it.
                 if self.leader is None or event.post_id > self.leader.post_id:
                     self._lead(leader, event.minimum_wei, event.at_ms)
                 if not event.injected:
-                    self._owe(accepted(event, self.auction_id), event.at_ms)
+                    self._queue_receipt(accepted(event, self.auction_id), event.at_ms)
             case BidRefused() if event.reason not in UNANSWERED and not event.injected:
                 receipt = refused(event, self.auction_id, self.minimum_wei, self.ends_at_ms)
-                self._owe(receipt, event.at_ms)
+                self._queue_receipt(receipt, event.at_ms)
             case BidWithdrawn():
                 self._forget(event)
             case StandingsRevised():
@@ -128,7 +128,7 @@ class DayNotices(msgspec.Struct, array_like=True):
     def _changed(self, at_ms: int) -> None:
         self.changed_from_ms, self.changed_ms = self.changed_from_ms or at_ms, at_ms
 
-    def _owe(self, receipt: Receipt, at_ms: int) -> None:
+    def _queue_receipt(self, receipt: Receipt, at_ms: int) -> None:
         told = self.told.get(receipt.bidder_id)
         if told and told.times >= RECEIPTS_A_BIDDER:
             return
@@ -137,7 +137,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             del self.receipts[next(iter(self.receipts))]
 
     def _forget(self, gone: BidWithdrawn) -> None:
-        """Nobody is answered below a post that is gone, and who has taken back his bid was not outbid."""
+        """Drop the notices that reply to a post that is gone; a leader who has withdrawn his bid was not outbid."""
         self.receipts = {who: one for who, one in self.receipts.items() if one.receipt.post_id != gone.post_id}
         self.corrections = {who: one for who, one in self.corrections.items() if one.post_id != gone.post_id}
         for told in self.told.values():
@@ -147,8 +147,8 @@ class DayNotices(msgspec.Struct, array_like=True):
             self._changed(gone.at_ms)
 
     def _revise(self, from_post_id: int, leaders: Sequence[Leader]) -> None:
-        """From this post on exactly these bids are accepted now: who was told otherwise is told so, once a day, unless
-        an injected bid may be why."""
+        """Take in that from this post on exactly these bids are accepted. A bidder who was told otherwise gets a
+        correction, once a day, unless an injected bid may be the reason."""
         standing = {link.post_id for link in leaders}
         injected_from_id = min((link.post_id for link in leaders if link.injected), default=2**63)
         for waiting in self.receipts.values():
@@ -167,7 +167,7 @@ class DayNotices(msgspec.Struct, array_like=True):
     # ---- what is due
 
     def due(self, now_ms: int, interval_ms: int, time_zone: str) -> Notice | None:
-        """The most important thing to say now, which is taken for said from here on."""
+        """The most important notice that is due at `now_ms` (UTC ms); it counts as sent from here on."""
         said = self._standing(now_ms, interval_ms, time_zone) or self._correction(now_ms, time_zone)
         return said or self._receipt(now_ms, time_zone)
 
@@ -199,7 +199,7 @@ class DayNotices(msgspec.Struct, array_like=True):
             waiting = self.receipts.pop(bidder_id)
             if now_ms - waiting.since_ms < RECEIPT_LIFE_MS:
                 receipt = self._as_of_now(waiting.receipt)
-                self._told(bidder_id, receipt)
+                self._note_sent(bidder_id, receipt)
                 return Notice(self._name(receipt), receipt_post(self.day, receipt, time_zone, now_ms), receipt.post_id)
         return None
 
@@ -209,17 +209,17 @@ class DayNotices(msgspec.Struct, array_like=True):
             receipt, leading=leading, minimum_wei=self.minimum_wei, ends_at_ms=self.ends_at_ms
         )
 
-    def _told(self, bidder_id: int, receipt: Receipt) -> None:
+    def _note_sent(self, bidder_id: int, receipt: Receipt) -> None:
         told = self.told.setdefault(bidder_id, SentReceipt(receipt))
         told.receipt, told.times = receipt, told.times + 1
 
     def _name(self, receipt: Receipt) -> str:
         return f"receipt:{self.auction_id}:{receipt.bidder_id}:{receipt.post_id}"
 
-    # ---- what an earlier incarnation has said
+    # ---- what an earlier incarnation has sent
 
     def recall(self, name: str, at_ms: int) -> None:
-        """A notice of this name was sent before; whether this state knows that or not, it is not sent again."""
+        """Note that the notice of this name was sent at `at_ms` (UTC ms), so that it is not sent again."""
         if name.startswith("standing:"):
             if at_ms > self.said_ms:
                 self.outbid, self.changed_from_ms, self.said_ms = {}, 0, at_ms
@@ -227,14 +227,14 @@ class DayNotices(msgspec.Struct, array_like=True):
         for bidder_id, waiting in list(self.receipts.items()):
             if name == self._name(waiting.receipt):
                 del self.receipts[bidder_id]
-                self._told(bidder_id, waiting.receipt)
+                self._note_sent(bidder_id, waiting.receipt)
         for bidder_id in [who for who in self.corrections if name == f"correction:{self.auction_id}:{who}"]:
             del self.corrections[bidder_id]
             self.told[bidder_id].corrected = True
 
 
 def _turned(receipt: Receipt, accepted_now: bool) -> Receipt:
-    """The receipt with the verdict that holds now: the same one where it holds still."""
+    """The receipt with the verdict that holds now; the same object where its verdict still holds."""
     if accepted_now == (receipt.verdict == "accepted"):
         return receipt
     verdict = "accepted" if accepted_now else "refused"

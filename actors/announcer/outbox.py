@@ -1,7 +1,9 @@
-"""The outbox of the announcer: what is still to be posted, in which order, and what was tried. Nothing is sent here.
+"""The outbox of the announcer: the posts that are still to be made, in which order, and the attempts. Nothing is sent
+here.
 
-What announces something is a job: it keeps its text, comes before everything else, and is posted exactly once. What
-bidders are told is a notice (`notices`): made up when its turn comes, within the budget, and sent at most once.
+A job is a post that announces something: its text is fixed, it comes before all notices, and it is posted exactly once.
+A notice tells a bidder something (`notices`): its text is made when its turn comes, within the budget, and it is sent
+at most once.
 """
 
 import msgspec
@@ -38,8 +40,8 @@ from messages.events import (
 
 
 class Posting(msgspec.Struct, frozen=True):
-    """How much may be posted: whether bidders get receipts, how many posts a UTC day may have (those that announce
-    something are made beyond it too), and the time in ms between two posts that tell how a day stands."""
+    """How much may be posted: whether bidders get receipts, how many posts a UTC day may have (jobs are posted
+    beyond that too), and the least time (ms) between two notices of a day's standing."""
 
     receipts: bool = True
     posts_a_day: int = 100
@@ -50,9 +52,10 @@ DEFAULTS = Posting()
 
 
 class Job(msgspec.Struct, array_like=True):
-    """One post to make; `opens` names the auction that it opens. The times (ms) are 0 before the first attempt.
+    """One post to make; `opens` names the auction that it opens. The times (UTC ms) are 0 before the first attempt.
 
-    `unknown` is set while the outcome of the last one is; `looked_up` counts the looks at the timeline since then.
+    `unknown` is true while the outcome of the last attempt is unknown; `looked_up` counts the searches of the timeline
+    since that attempt.
     """
 
     name: str
@@ -63,22 +66,24 @@ class Job(msgspec.Struct, array_like=True):
     unknown: bool = False
     looked_up: int = 0
     duplicates: int = 0
-    useless_from_ms: int = 0  # not worth an attempt any more; 0: always worth it
+    useless_from_ms: int = 0  # when (UTC ms) the job is given up; 0: never
 
     @property
     def tells_of(self) -> str:
-        """The auction that bidders may take the post for; empty where it is no auction's that was opened."""
+        """The auction that decides replies to this post, since bidders may take it for the auction post; empty for a
+        post about no auction that was opened."""
         kind, auction_id = f"{self.name}:".split(":")[:2]
         return auction_id if kind in ("delayed", "closing", "moved", "result") else ""
 
     def attempted(self, at_ms: int) -> None:
-        """One more attempt was made."""
+        """Note another attempt (UTC ms)."""
         self.first_attempt_ms = self.first_attempt_ms or at_ms
         self.last_attempt_ms, self.unknown, self.looked_up = at_ms, True, 0
 
 
 class Outbox(msgspec.Struct, array_like=True):
-    """The jobs, oldest first; the days that are open; and the place in the log up to which they follow from it."""
+    """The announcer's checkpoint: the jobs, oldest first, the open days, and the position in the log from which both
+    follow."""
 
     position: int = 0
     outbox: list[Job] = []
@@ -87,7 +92,7 @@ class Outbox(msgspec.Struct, array_like=True):
     budget: PostBudget = msgspec.field(default_factory=PostBudget)
 
     def on_event(self, writer: str, event: AnyEvent, posting: Posting, time_zone: str) -> bool:
-        """Take in an event of the log; whether there is another job for it."""
+        """Take in an event of the log. Returns whether it has made a job."""
         if isinstance(event, AuctionPrepared):
             self.prepared[event.auction_id] = event
             if posting.receipts:
@@ -98,7 +103,7 @@ class Outbox(msgspec.Struct, array_like=True):
         if isinstance(event, EndExtended | AuctionPaused | EndFrozen | ResultNamed):
             for waiting in self.outbox:
                 if waiting.name.startswith(_closing(writer)):
-                    waiting.useless_from_ms = event.at_ms  # the end that it tells is not the end any more, or has come
+                    waiting.useless_from_ms = event.at_ms  # the end that its text names has moved or passed
         job = self._job(writer, event, time_zone)
         if job:
             self.outbox.append(job)
@@ -114,7 +119,7 @@ class Outbox(msgspec.Struct, array_like=True):
                 return Job(f"auction-post:{event.auction_id}", text, opens=event.auction_id)
             case ClosingSoon():
                 text = closing_post(self.prepared[writer], event, time_zone)
-                # Posted later, it would say another time than what is left.
+                # Posted later, the text would name more time than is left.
                 useless_from_ms = (event.at_ms + event.ends_at_ms) // 2
                 return Job(f"{_closing(writer)}{event.left_ms}", text, useless_from_ms=useless_from_ms)
             case EndExtended(by=by) if by:
@@ -133,14 +138,15 @@ class Outbox(msgspec.Struct, array_like=True):
         return None
 
     def notice(self, now_ms: int, posting: Posting, time_zone: str) -> Notice | None:
-        """What to tell a bidder now, if anything is due and the budget allows it. It counts as told from here on."""
+        """The next notice, if one is due and the budget allows it; it counts as sent from here on."""
         if not self.budget.allows(now_ms, posting.posts_a_day):
             return None
         told = (day.due(now_ms, posting.standing_interval_ms, time_zone) for day in self.days.values())
         return next(filter(None, told), None)
 
     def recall(self, event: AnyEvent) -> bool:
-        """Take in what an earlier incarnation has logged; whether the checkpoint did not know it."""
+        """Take in an event that an earlier incarnation of the announcer has logged. Returns whether it was news to
+        the checkpoint."""
         if not isinstance(event, PostAttempted | PostMade | PostRefused):
             return False
         is_attempt = isinstance(event, PostAttempted)

@@ -1,1 +1,1 @@
-"""The auction actor, and what only it and its readers need: its stored state, its metrics, the suspicion of poison."""
+"""The auction actor with its helpers: the stored state of a day, its readers, metrics, and the search for poison."""

@@ -1,7 +1,7 @@
-"""The days of auctions as they lie in the store, for who only reads them: a checkpoint and the segments that it names.
+"""The stored days of auctions for readers: the newest checkpoint of each, and the segments that it names.
 
-It writes nothing, unlike `day_store`. Segments stay in the store: a few are kept open, any other is fetched when
-somebody asks for what is in it.
+Unlike `day_store` it writes nothing. A few segments are kept in memory; any other is fetched from the store when
+something in it is asked for.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from auction.segments import Opened, Packed, Segment
 from ledger.hash_chain import Head
 from messages.codec import UnreadableMessage, unpack
 
-SEGMENTS_PACKED = 4  # of some 1.5 MB: their bids
-SEGMENTS_OPEN = 64  # of some 130 kB: their columns
-SEGMENTS_KNOWN = 4_096  # of some 500 bytes: their ends
+SEGMENTS_PACKED = 4  # segments whose bids are kept, some 1.5 MB each
+SEGMENTS_OPEN = 64  # segments whose columns are kept, some 130 kB each
+SEGMENTS_KNOWN = 4_096  # segments whose ends are kept, some 500 bytes each
 
 
 class NotAsWritten(UnreadableMessage):
@@ -28,7 +28,7 @@ class NotAsWritten(UnreadableMessage):
 
 
 class DayShelf:
-    """The stored days of one marathon; for one thread at a time. Raises StoreUnavailable, OutcomeUnknown."""
+    """The stored days of one marathon; for one thread at a time. All methods raise StoreUnavailable, OutcomeUnknown."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client, self._keys = client, keys
@@ -37,22 +37,22 @@ class DayShelf:
         self._segment = lru_cache(SEGMENTS_KNOWN)(self._know)
 
     def day(self, auction_id: str, head: Head) -> tuple[DayRecord, int, int] | None:
-        """The day as of its newest checkpoint up to `head`, the seq behind which to read on, and how many events of the
-        auction it holds; None where no checkpoint is of use.
+        """The day as of its newest sound checkpoint up to `head`, the seq after which to read on, and how many events
+        of the auction the day holds; None without such a checkpoint.
 
-        To look into a segment of the day later on raises NotAsWritten where that is not what it was.
+        A later look into one of the day's segments raises NotAsWritten where the store has another one by then.
         """
         found = newest_sound(self._client, self._keys, auction_id, head, partial(self._read, auction_id))
         return (found[1], found[0].seq, found[0].sequence) if found else None
 
     def _read(self, auction_id: str, payload: bytes) -> DayRecord:
-        # What is known of the bidders is for who decides.
+        # The facts about bidders serve only to decide bids.
         state = msgspec.structs.replace(unpack(payload, DayState), facts={})
         segments = [self._segment(auction_id, *numbered) for numbered in enumerate(state.segments)]
         return DayRecord(auction_id, state, segments)
 
     def forget(self) -> None:
-        """Look at every segment anew."""
+        """Forget all segments, so that each is fetched again."""
         self._packed.cache_clear()
         self._opened.cache_clear()
         self._segment.cache_clear()

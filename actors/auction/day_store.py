@@ -1,7 +1,7 @@
-"""How an auction's day is kept: a checkpoint of what it needs to go on, and beside it the segments with older bids.
+"""The stored form of an auction's day: a checkpoint of its state, and beside it segments with its older bids.
 
-A segment is written by the time that a checkpoint names it, by its digest. Where one is not what the checkpoint says,
-both are left aside, and more of the auction's log is replayed instead.
+A checkpoint names its segments by their digests, and all of them are stored before it or with it. Where a stored
+segment has another digest, the checkpoint is passed over, and more of the auction's log is replayed instead.
 """
 
 import redis
@@ -15,20 +15,21 @@ from auction.record import DayState
 from auction.segments import Opened, Segment
 from messages.codec import UnreadableMessage, pack, unpack
 
-# One more than a segment's time brings: who folds far back again and again must not pay for all of it each time.
+# Segments sealed at once: one more than fills up meanwhile, so that what late finds have unpacked is sealed little by
+# little.
 SEGMENTS_AT_ONCE = 2
 
 
 class DayStore:
-    """The checkpoints of one auction."""
+    """The checkpoints and segments of one auction, as its actor writes them."""
 
     def __init__(self, client: redis.Redis, keys: Keys, auction_id: str) -> None:
         self._client, self._keys, self._auction_id = client, keys, auction_id
-        self._named: list[bytes] = []  # by the checkpoint in the store
-        self._written: dict[int, bytes] = {}  # what is there under each number
+        self._named: list[bytes] = []  # digests of the segments that the stored checkpoint names
+        self._written: dict[int, bytes] = {}  # the digest of the stored segment of each number
 
     def begin(self, journal: Journal) -> AuctionDay:
-        """Makes this journal the writer's; the day as of the checkpoint from which its tail goes on.
+        """Begin this journal. Returns the day as of the newest sound checkpoint, from which the journal's tail goes on.
 
         Raises NotOwner, StoreUnavailable, OutcomeUnknown.
         """
@@ -48,31 +49,33 @@ class DayStore:
         key = self._keys.segment(self._auction_id, number)
         segment = Segment(Opened(execute(self._client, "GET", key) or b""))
         if segment.digest != digest:
-            raise UnreadableMessage(f"{key} is not what it names")
+            raise UnreadableMessage(f"{key} is not the segment that it names")
         return segment
 
     def pack_away(self, day: AuctionDay) -> list[Write]:
-        """Seal a little of what lies far behind, so that no checkpoint has to seal much; what can be written of it now.
+        """Seal at most SEGMENTS_AT_ONCE segments of older bids, so that no checkpoint has to seal many. Returns the
+        writes of those that may be stored now.
 
-        What the checkpoint in the store names has to stay there until the next one, which brings the rest.
+        A segment that the stored checkpoint names must not be replaced before the next checkpoint, which brings the
+        rest.
         """
         if day.standings:
             day.standings.seal(SEGMENTS_AT_ONCE)
-        return self._news(day, len(self._named))
+        return self._unstored(day, len(self._named))
 
     def checkpoint(self, day: AuctionDay) -> tuple[bytes, list[Write]]:
-        """What the journal is to keep of this day, and what has to be written in the same commit."""
+        """The packed checkpoint of this day, and the writes of segments that belong into the same commit."""
         if day.standings:
             day.standings.seal()
         state = day.state()
         self._named = state.segments
-        return pack(state), self._news(day, 0)
+        return pack(state), self._unstored(day, 0)
 
-    def _news(self, day: AuctionDay, first: int) -> list[Write]:
-        """The segments from this number on that are not in the store yet."""
-        news: list[Write] = []
+    def _unstored(self, day: AuctionDay, first: int) -> list[Write]:
+        """The writes of the segments from number `first` on that are not stored yet."""
+        writes: list[Write] = []
         for number, segment in enumerate(day.standings.segments if day.standings else []):
             if number >= first and self._written.get(number) != segment.digest:
                 self._written[number] = segment.digest
-                news.append(Set(self._keys.segment(self._auction_id, number), segment.data))
-        return news
+                writes.append(Set(self._keys.segment(self._auction_id, number), segment.data))
+        return writes

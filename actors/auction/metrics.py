@@ -1,4 +1,4 @@
-"""Counting what an auction has committed, for those who watch the process. Nothing is decided by these numbers."""
+"""The metrics of an auction: counts what it has committed. No decision depends on these numbers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ ENTERED = {
 
 
 def count(events: Sequence[AuctionEvent]) -> None:
-    """Takes in the events of one commit."""
+    """Count the events of one commit."""
     verdicts: Counter[tuple[str, str]] = Counter(
         [(event.source, event.reason) for event in events if isinstance(event, BidRefused)]
     )
     for event in events:
         match event:
             case BidRefused():
-                continue  # nearly all of them, and counted above
+                continue  # refusals are nearly all events, and counted above
             case BidAccepted():
                 verdicts[event.source, "ACCEPTED"] += 1
             case StandingsRevised():
@@ -40,5 +40,5 @@ def count(events: Sequence[AuctionEvent]) -> None:
             case AuctionPrepared() | AuctionOpened() | EndFrozen() | ResultNamed():
                 metrics.phase_transitions.labels(ENTERED[type(event)]).inc()
     for (source, outcome), number in verdicts.items():
-        # Who has injected a bid stands behind a colon, and would make labels without end.
+        # The name after the colon, of the one who injected the bid, would make a label with no end of values.
         metrics.bids.labels(source.partition(":")[0], outcome).inc(number)

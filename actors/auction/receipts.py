@@ -1,9 +1,9 @@
-"""The bids of auctions as of now, for whoever reads them: from the newest checkpoint of a day, its segments, and the
-log's word since. It writes nothing, and no actor waits for it.
+"""The receipt reader: tells what is true of bids now, from the newest checkpoint of their day, its segments, and the
+log since.
 
-A verdict is computed when it is read: the log says what was decided then, a late find or an order may have changed it
-since. A day that nobody asked for lately is forgotten, and opened again when somebody does; what is kept of all days
-fits in some 32 MB, however many bids they have (a day whose checkpoints are damaged is kept packed, 90 bytes a bid).
+It writes nothing, and no actor waits for it. A verdict is computed when it is read, since a late find or an order may
+have changed what the log says was decided. Only the days asked about last are kept, in some 32 MB however many bids
+they have (a day whose checkpoints are damaged is kept packed, 90 bytes a bid).
 """
 
 import threading
@@ -28,8 +28,8 @@ DAYS_KEPT = 2
 MORE_DAYS_KEPT = 64
 BIDS_KEPT = 4 * BIDS_A_SEGMENT
 ENTRIES_A_READ = 16
-LONGEST_S = 2.0  # that one question may take, and may wait for others; the next one goes on from there
-# Events behind a checkpoint, until a newer one is looked for: twice what an auction leaves between two of them.
+LONGEST_S = 2.0  # how long a question may take, and may wait for others; asked again, it goes on from there
+# Events read after a checkpoint before a newer one is looked for: twice as many as lie between two checkpoints.
 TAIL_MOST = 65_536
 T = TypeVar("T")
 
@@ -39,18 +39,19 @@ class StillReading(Exception):
 
 
 class ReceiptReader:
-    """Answers for one marathon; from any thread, one question at a time. Raises StoreError."""
+    """Answers questions about the bids of one marathon; from any thread, one at a time. All methods raise
+    StoreError."""
 
     def __init__(self, client: redis.Redis, keys: Keys, bids_kept: int = BIDS_KEPT) -> None:
         self._bids_kept = bids_kept
         self._log, self._shelf = LogReader(client, keys), DayShelf(client, keys)
         self._asking = threading.Lock()
         self._days: dict[str, _Day] = {}
-        self._begins: dict[str, int] = {}  # behind which seq an auction's first entry stands, as far as was read
-        self._read_to = 0  # without a gap
+        self._begins: dict[str, int] = {}  # the seq before each auction's first entry, as far as the log was read
+        self._read_to = 0  # the seq up to which the log was read without a gap
 
     def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Receipt | None]:
-        """What is true of these posts as of now; None for one that got no verdict. Raises StillReading too."""
+        """The receipts of these posts as of now; None for a post without a verdict. Raises StillReading too."""
 
         def read(record: DayRecord) -> list[Receipt | None]:
             verdicts = [record.verdict(post_id) for post_id in post_ids]
@@ -59,9 +60,9 @@ class ReceiptReader:
         return self._read_day(auction_id, read)
 
     def contenders(self, auction_id: str) -> tuple[list[int], list[int]]:
-        """The posts whose going, and the withdrawn ones whose coming back could change who wins, as of now
-        (`Standings.contenders`). What is gone and binds is not among them, nor what X never had. Raises StillReading
-        too."""
+        """The posts that could change the winner if they were deleted, and the withdrawn ones that could if they
+        came back, as of now (`Standings.contenders`). Without bids that bind although their post is gone, and
+        without injected ones, which X does not have. Raises StillReading too."""
 
         def read(day: DayRecord) -> tuple[list[int], list[int]]:
             standing, withdrawn = day.standings.contenders() if day.standings else ([], [])
@@ -71,11 +72,11 @@ class ReceiptReader:
         return self._read_day(auction_id, read)
 
     def gone(self, auction_id: str) -> list[int]:
-        """The posts of X that are known to be gone as of now, in order. Raises StillReading too."""
+        """The ids of the posts that are known to be gone from X as of now, in order. Raises StillReading too."""
         return self._read_day(auction_id, lambda day: sorted((day.tombstones | day.bound) - day.injected))
 
     def bidder(self, auction_id: str, post_id: int) -> int | None:
-        """The id of who has made this post; None for one that got no verdict. Raises StillReading too."""
+        """The id of the account that made this post; None where the post has no verdict. Raises StillReading too."""
 
         def read(record: DayRecord) -> int | None:
             verdict = record.verdict(post_id)
@@ -84,9 +85,9 @@ class ReceiptReader:
         return self._read_day(auction_id, read)
 
     def possible_winners(self, auction_id: str, most: int) -> dict[int, str]:
-        """The bidders that a result may name as of now, with their handles as they are known: of the last so many bids
-        that led, and of the last so many that an operator may still release. None of them is injected: X has no account
-        for such a bid. Raises StillReading too."""
+        """The bidders that a result may name as of now, with their known handles: those of the last `most` bids that
+        led, and of the last `most` held bids, which an operator may still release. Without injected bids, for which
+        X has no account. Raises StillReading too."""
 
         def read(day: DayRecord) -> dict[int, str]:
             if day.standings is None:
@@ -100,10 +101,10 @@ class ReceiptReader:
 
     def _read_day(self, auction_id: str, read: Callable[[DayRecord], T]) -> T:
         if not self._asking.acquire(timeout=LONGEST_S):
-            raise StillReading("others are being answered: please ask again")
+            raise StillReading("other questions are being answered: please ask again")
         try:
             give_up_s = time.monotonic() + LONGEST_S
-            for _ in ("as it is known", "as it lies in the store now"):
+            for _ in ("as remembered", "read anew"):
                 try:
                     return read(self._day(auction_id, give_up_s).record)
                 except NotAsWritten:
@@ -114,7 +115,7 @@ class ReceiptReader:
             self._asking.release()
 
     def forget(self) -> None:
-        """Read everything anew: the log is not the one of before."""
+        """Forget all that was read: the store holds another log now."""
         with self._asking:
             self._days.clear()
             self._shelf.forget()
@@ -130,7 +131,7 @@ class ReceiptReader:
         elif day.tail > TAIL_MOST:
             stored = self._stored(auction_id, head)
             day, day.tail = stored if stored and stored.sequence > day.sequence - day.tail else day, 0
-        self._days[auction_id] = day  # the last asked for is the last to be forgotten
+        self._days[auction_id] = day  # the day that was asked about last is forgotten last
         while day.sequence < head.sequence:
             if time.monotonic() > give_up_s:
                 raise StillReading(f"the log of {auction_id} is being read: please ask again")
@@ -147,7 +148,7 @@ class ReceiptReader:
         return _Day(*stored) if stored else None
 
     def _read(self, day: "_Day") -> None:
-        # Taken in at once: a late find far back unpacks what lies behind it, for each entry of its own anew.
+        # Taken in together: a late find unpacks all segments after its place, and would do so again for each entry.
         events: list[AuctionEvent] = []
         for entry in self._log.read(day.position, ENTRIES_A_READ):
             if day.position <= self._read_to:
@@ -160,7 +161,8 @@ class ReceiptReader:
 
 
 class _Day:
-    """One auction up to `position` in the log: `sequence` events of its own, `tail` of them read here."""
+    """One auction up to `position` in the log, with `sequence` events of its own, of which `tail` were read from the
+    log."""
 
     def __init__(self, record: DayRecord, position: int, sequence: int) -> None:
         self.record, self.position, self.sequence, self.tail = record, position, sequence, 0

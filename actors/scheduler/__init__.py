@@ -1,3 +1,1 @@
-"""The scheduler actor, and what only it and the start of the process need: the plan of the days, the house's state,
-bans.
-"""
+"""The scheduler actor with its helpers: the plan of the days, the house's state, bans and outages."""

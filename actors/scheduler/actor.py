@@ -1,21 +1,20 @@
-"""The scheduler: tells each day's auction to open when its window does, and knows when the marathon is over.
+"""The scheduler: orders each day's auction to open when its window does, and ends the marathon.
 
-It writes the house's chain, keeps for all days what concerns people (bars and strikes), and shows that the house is
-alive: a silence is an outage, and whoever was open in it is told before it hears of the time again. When an auction
-closes is the auction's own affair; what an outage costs is `auction/downtime_policy`.
+It writes the house's chain of the log, keeps bans and strikes for all days, and renews the house's sign of life. A gap
+between two signs of life is an outage: open auctions are ordered to make up for it before the time lets them go on. An
+auction closes by itself; `auction/downtime_policy` says how an outage moves its end.
 """
 
 import gc
 import logging
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from actors.listener import VERDICTS, LogListener
 from actors.ports import Clock, StoreAccess, XTime
 from actors.scheduler.bans import bar_for_strikes, unbar_for_lifted
-from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan
+from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan, void_unopened
 from actors.scheduler.house_state import X, begun_state
+from actors.scheduler.outages import made_up_for, noticed
 from actors.twitter.dead_letters import letter_discarded
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
@@ -25,7 +24,7 @@ from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close
 from auction.orders import changes_house, event_of
 from messages.base import Outage, Outcome
 from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack_commands
-from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder, VoidAuction
+from messages.commands import AuctionCommand, BarBidder, DiscardLetter, MakeUpFor, SkipDay, UnbarBidder
 from messages.events import (
     AnyEvent,
     DayAdded,
@@ -33,7 +32,6 @@ from messages.events import (
     DayVoided,
     HouseEvent,
     MarathonStarted,
-    OutageNoticed,
     PostRefused,
     ResultNamed,
     StrikeGiven,
@@ -49,21 +47,20 @@ __all__ = ["HOUSE", "DayPlan", "Scheduler"]
 ORDERS_A_TURN = 64
 BEAT_MS = 1_000
 
-# What may still stand in a queue when its day is over is decided, and told, until so many further days are over.
-LATE_DAYS = 2
-
-# How the announcer names the job of an auction post.
+# How the announcer's name for the job of an auction post begins; the auction's id follows.
 OPENING = "auction-post:"
 
-# The marathon has come to rest when nothing has been logged for so long: what is posted again and again is.
+# The marathon is at rest when nothing has been logged for so long (ms): each attempt at a post is logged.
 AT_REST_MS = 60_000
 
 
 class Scheduler(LogListener):
-    """Starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is harmless.
+    """The actor that starts days. `start_auction(auction_id)` asks the supervisor for the day's actor; asking twice is
+    harmless.
 
-    `allowed_ms` of an outage cost nothing. `end` is called again and again once the marathon is over and at rest. A day
-    opens, and an outage is measured, by X's time; both wait while that is not known.
+    A bidder is banned after so many `strikes`. The first `allowed_ms` of an outage do not move an end. `end` is called
+    again and again once the marathon is over and at rest. Days open and outages are measured by X's time (`x_time`),
+    and wait while it is unknown.
     """
 
     ignores = VERDICTS
@@ -104,12 +101,12 @@ class Scheduler(LogListener):
         alive = execute(self._client, "GET", self.keys.alive)
         self._alive_ms = int(alive) if alive else 0
         self.catch_up()
-        # Before the auctions are there: once they hear of the time, an end may be final.
+        # Before the auctions start: the order to make up for an outage must be queued before one freezes its end.
         self._show_life()
-        # Whoever is over may still be at work, if the scheduler before us has not told him.
+        # An auction that is over may still run, where an earlier scheduler has not ended it.
         self._at_work = set(self._state.held)
         for day in self._at_work:
-            if self._is_worth_reading(day):
+            if self._state.is_worth_reading(day):
                 self._start_auction(self._plan[day].auction_id)
 
     def teardown(self) -> None:
@@ -164,18 +161,13 @@ class Scheduler(LogListener):
         self._state.announced = True
         return MarathonStarted(message_id="marathon:started", at_ms=now_ms, days=len(self._plan))
 
-    def _is_worth_reading(self, day: int) -> bool:
-        """Whether the queue of this day may still say something."""
-        finished = [other for other in self._state.finished if other not in self._state.unheld]
-        return day not in finished[:-LATE_DAYS]
-
     def _end_auctions(self) -> None:
-        """Tell the auctions that are over, until they have ended: a day that is over holds no thread or connection."""
-        over = [day for day in self._at_work if not self._is_worth_reading(day)]
+        """Tell auctions that are over to end, until they have: a day that is over holds no thread or connection."""
+        over = [day for day in self._at_work if not self._state.is_worth_reading(day)]
         gone = [day for day in over if self.context.send(self._plan[day].auction_id, DayIsOver()) is Delivery.UNKNOWN]
         self._at_work -= set(gone)
         if gone:
-            gc.collect()  # what they leave refers to itself, and the collector comes round too rarely for it
+            gc.collect()  # ended actors leave reference cycles, which the collector would free much later
 
     def _start(self, plan: DayPlan, now_ms: int) -> None:
         day, auction_id, window = plan.window.day, plan.auction_id, plan.window
@@ -189,7 +181,7 @@ class Scheduler(LogListener):
         ]
         if closes_at_ms > window.closes_at_ms:
             events.append(plan.delay(now_ms, closes_at_ms))
-        # The order enters the auction's queue in the same commit that says so, and who is barred stands behind it.
+        # One commit logs the start and queues the order to open, and after it the bans.
         batch = pack_batch([plan.opening(closes_at_ms), *self._state.bars])
         self._commit(events, [Append(self._store.keys.queue(auction_id), batch)])
         self._start_auction(auction_id)
@@ -206,21 +198,17 @@ class Scheduler(LogListener):
         self._commit([voided, *added], [view, *plan_writes])
 
     def _void_unopened(self, refused: PostRefused) -> None:
-        """X will not have the auction post of a day: nobody can ever bid."""
+        """Order a day void whose auction post X has refused: nobody can ever bid."""
         auction_id = refused.job.removeprefix(OPENING)
-        order = VoidAuction(
-            message_id=f"{auction_id}:unopened",
-            by=HOUSE,
-            why=f"its auction post could not be made: {refused.why}",
-            said_at_ms=refused.at_ms,
-        )
+        order = void_unopened(auction_id, refused)
         self._commit([], [Append(self.keys.queue(auction_id), pack_batch([order]))])
         self.context.send(auction_id, QueueGrew())
 
     # ---- the lot of a day that was not held comes again at the end
 
     def _come_again(self, of_day: int) -> tuple[list[DayAdded], list[Write]]:
-        """One more day, on the next date of the calendar that is not over; nothing where there are no more dates."""
+        """The event and the write that add one more day for the lot of `of_day`; none where the calendar has no
+        further date."""
         if of_day in self._state.added.values():
             return [], []
         added = self._plan.come_again(of_day, self._clock())
@@ -236,7 +224,8 @@ class Scheduler(LogListener):
     # ---- outages
 
     def _show_life(self) -> None:
-        """Says that we are here, and in the same commit what became of it if we were not."""
+        """Renew the sign of life each BEAT_MS. After a silence the same commit logs the outage and orders open
+        auctions to make up for it."""
         now_ms = self._x_time()
         if now_ms is None or now_ms - self._alive_ms < BEAT_MS:
             return
@@ -248,22 +237,9 @@ class Scheduler(LogListener):
         self._alive_ms = now_ms
 
     def _outage(self, outage: Outage, what: str) -> tuple[list[HouseEvent], list[Write]]:
-        """What is said of an outage that is over, and what the auctions that are open are told."""
-        noticed = OutageNoticed(
-            message_id=f"outage:{what}:{outage.from_ms}",
-            at_ms=self._clock(),
-            from_ms=outage.from_ms,
-            to_ms=outage.to_ms,
-            what=what,
-        )
-        order = MakeUpFor(
-            message_id=noticed.message_id,
-            by=HOUSE,
-            why=f"{what} was down for {(outage.to_ms - outage.from_ms) // 1000} s",
-            said_at_ms=noticed.at_ms,
-            outage=msgspec.structs.replace(outage, allowed_ms=self._allowed_ms),
-        )
-        return [noticed], self._to_open_auctions(order)
+        """The event of an outage that is over, and the writes that order open auctions to make up for it."""
+        event = noticed(outage, what, self._clock())
+        return [event], self._to_open_auctions(made_up_for(event, outage, self._allowed_ms))
 
     # ---- what operators order, and strikes
 

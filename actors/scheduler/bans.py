@@ -1,6 +1,6 @@
-"""What strikes order: who has reached his last one is barred, and no longer barred once one of them is lifted.
+"""Bans for strikes: a bidder who has reached the last strike is banned, until one of the strikes is lifted.
 
-Nothing is written here: the scheduler commits it and passes it on.
+Nothing is written here: the scheduler commits the events and passes the orders on to the open auctions.
 """
 
 from actors.scheduler.house_state import HouseState
@@ -12,9 +12,11 @@ from messages.events import StrikeGiven, StrikeLifted
 
 
 def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBidder | None:
-    """Count the strike; the bar of a bidder who has reached his last one. What he bid before it stands.
+    """Count the strike. Returns the order that bans the bidder, where the strike is his last of `limit`; what he bid
+    before it stands.
 
-    A log that is heard again from its beginning bars nobody whose bar was lifted since.
+    A strike from before his ban was lifted is not counted: so reading the log again from its beginning bans nobody
+    anew.
     """
     if strike.at_ms <= state.lifted.get(strike.bidder_id, 0):
         return None
@@ -22,7 +24,7 @@ def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBi
     if count < limit:
         return None
     bar = BarBidder(
-        message_id=f"{_bar_id(strike.bidder_id)}{strike.post_id}",
+        message_id=f"{_ban_id(strike.bidder_id)}{strike.post_id}",
         by=HOUSE,
         why=f"{count} strikes, the last: {strike.cause}",
         said_at_ms=strike.at_ms,
@@ -34,13 +36,14 @@ def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBi
 
 
 def unbar_for_lifted(lifted: StrikeLifted, state: HouseState, limit: int) -> UnbarBidder | None:
-    """Take the strike back; the end of the bar that rests on too many strikes, as if it had never been."""
+    """Take the strike back. Returns the order that lifts the ban for strikes, from its beginning on, where fewer
+    than `limit` are left."""
     bidder_id = lifted.bidder_id
     if lifted.at_ms <= state.lifted.get(bidder_id, 0):
         return None
     state.strikes[bidder_id] = count = max(0, state.strikes.get(bidder_id, 0) - 1)
-    bar = next((bar for bar in state.bars if bar.message_id.startswith(_bar_id(bidder_id))), None)
-    if count >= limit or bar is None:
+    ban = next((ban for ban in state.bars if ban.message_id.startswith(_ban_id(bidder_id))), None)
+    if count >= limit or ban is None:
         return None
     return UnbarBidder(
         message_id=lifted.message_id,
@@ -48,9 +51,9 @@ def unbar_for_lifted(lifted: StrikeLifted, state: HouseState, limit: int) -> Unb
         why="a bid that counted as taken back is there again",
         said_at_ms=lifted.at_ms,
         bidder_id=bidder_id,
-        from_ms=bar.from_ms,
+        from_ms=ban.from_ms,
     )
 
 
-def _bar_id(bidder_id: int) -> str:
+def _ban_id(bidder_id: int) -> str:
     return f"strikes:{bidder_id}:"

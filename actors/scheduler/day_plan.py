@@ -1,6 +1,4 @@
-"""The days as planned: those of the configuration, and those that come behind them for lots that were not sold because
-their day was not held. It knows no clock and writes nothing.
-"""
+"""The plan of the days: the configured ones, and further ones after them for lots whose day was not held. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,14 +7,15 @@ import msgspec
 from adapters.redis.errors import DamagedState
 from adapters.redis.keys import Keys
 from auction.calendar import Window
+from auction.downtime_policy import HOUSE
 from messages.base import Lot, Outcome, Phase, Rules
 from messages.codec import UnreadableMessage, from_json
-from messages.commands import OpenAuction
-from messages.events import DayAdded, DayDelayed
+from messages.commands import OpenAuction, VoidAuction
+from messages.events import DayAdded, DayDelayed, PostRefused
 
 
 class DayPlan(msgspec.Struct, frozen=True):
-    """One day as configured: it becomes the day's frozen terms when its window opens."""
+    """One day as configured: its lot and rules become the day's frozen terms when its window opens."""
 
     auction_id: str
     window: Window
@@ -24,7 +23,7 @@ class DayPlan(msgspec.Struct, frozen=True):
     rules: Rules
 
     def opening(self, closes_at_ms: int) -> OpenAuction:
-        """The order to open, to close at this time (UTC ms)."""
+        """The order to open the auction, which closes at this time (UTC ms)."""
         return OpenAuction(
             message_id=f"{self.auction_id}:open",
             auction_id=self.auction_id,
@@ -37,7 +36,7 @@ class DayPlan(msgspec.Struct, frozen=True):
         )
 
     def delay(self, now_ms: int, closes_at_ms: int) -> DayDelayed:
-        """That the day opens only now."""
+        """The event that the day opens late, at `now_ms`, and closes at `closes_at_ms` (UTC ms)."""
         return DayDelayed(
             message_id=f"{self.auction_id}:delayed",
             at_ms=now_ms,
@@ -48,8 +47,8 @@ class DayPlan(msgspec.Struct, frozen=True):
         )
 
     def void_view(self, now_ms: int) -> dict[str, str]:
-        """The day as readers see it that is not held, as was decided now: flat strings like those of an auction's own
-        view."""
+        """The view of a day that is not held, as was decided at `now_ms` (UTC ms): flat strings like those of an
+        auction's own view."""
         return {
             "auction_id": self.auction_id,
             "day": str(self.window.day),
@@ -63,7 +62,7 @@ class DayPlan(msgspec.Struct, frozen=True):
 
 
 def stored_plan(keys: Keys, stored: bytes | None) -> list[DayPlan]:
-    """The days as they stand under `keys.config`. Raises DamagedState."""
+    """Read the days that are stored under `keys.config`. Raises DamagedState."""
     try:
         return from_json(stored or b"[]", list[DayPlan])
     except UnreadableMessage as fault:
@@ -71,7 +70,7 @@ def stored_plan(keys: Keys, stored: bytes | None) -> list[DayPlan]:
 
 
 class FurtherDay(msgspec.Struct, frozen=True):
-    """A date behind the last day, for the lot of a day that was not held."""
+    """A date after the last day, for the lot of a day that was not held."""
 
     auction_id: str
     window: Window
@@ -85,13 +84,15 @@ class Plan(dict[int, DayPlan]):
         self._further = {day.window.day: day for day in further}
 
     def restore(self, added: Mapping[int, int]) -> None:
-        """Take in the further days that there are: their numbers, and the day whose lot comes again on each."""
+        """Add the further days of earlier runs: `added` holds their numbers, and the day whose lot comes again on
+        each."""
         for day, of_day in added.items():
-            if day not in self:  # those of an earlier process are days like the others
+            if day not in self:  # the stored plan holds those of an earlier process
                 self._add(day, of_day)
 
     def come_again(self, of_day: int, now_ms: int) -> DayAdded | None:
-        """The lot of this day gets the next further date that has not begun; None where the calendar has no more."""
+        """Give the lot of this day the next further date after `now_ms` (UTC ms). Returns the event, None where the
+        calendar has no more dates."""
         dates = [day for day in self._further.values() if day.window.day not in self]
         date = next((date for date in dates if date.window.opens_at_ms > now_ms), None)
         if date is None:
@@ -113,3 +114,13 @@ class Plan(dict[int, DayPlan]):
         date, missed = self._further[day], self[of_day]
         self[day] = DayPlan(date.auction_id, date.window, missed.lot, missed.rules)
         return self[day]
+
+
+def void_unopened(auction_id: str, refused: PostRefused) -> VoidAuction:
+    """The order that voids a day whose auction post X has refused."""
+    return VoidAuction(
+        message_id=f"{auction_id}:unopened",
+        by=HOUSE,
+        why=f"its auction post could not be made: {refused.why}",
+        said_at_ms=refused.at_ms,
+    )

@@ -1,6 +1,7 @@
-"""What the scheduler knows: what it has done with the days, who is barred, and how to find that again in its log.
+"""The house's state: what the scheduler has done with each day, who is banned, and how both are recovered from its
+journal.
 
-What follows from it is the scheduler's to decide.
+The scheduler decides what follows from it.
 """
 
 import msgspec
@@ -23,12 +24,16 @@ from messages.events import (
     ResultNamed,
 )
 
+# An auction that is over still decides what comes into its queue, until so many later days are over.
+LATE_DAYS = 2
+
 X = "X"
-"""What is down in an `OutageNoticed` that is not ours."""
+"""What an `OutageNoticed` names where X was away, not the house."""
 
 
 class HouseState(msgspec.Struct, array_like=True):
-    """What the scheduler has done so far. Days by their number; what was never held is `unheld`, and started too."""
+    """What the scheduler has done so far. Days stand by their number. A day that is not held is in `unheld`, and in
+    `started` and `finished` too."""
 
     position: int = 0
     announced: bool = False
@@ -37,13 +42,13 @@ class HouseState(msgspec.Struct, array_like=True):
     ended: bool = False
     bars: list[BarBidder] = []
     strikes: dict[int, int] = {}
-    lifted: dict[int, int] = {}  # when (UTC ms) a bidder's bar was lifted: what he did before is forgiven
+    lifted: dict[int, int] = {}  # when (UTC ms) a bidder's ban was lifted: strikes from before do not count
     unheld: list[int] = []
     added: dict[int, int] = {}  # a further day, and the day whose lot comes again on it
     sold: dict[int, Wei] = {}
-    void: list[int] = []  # begun and then void
+    void: list[int] = []  # days that had begun when they were voided
     x_known_to_ms: int = 0  # X's outages up to then (UTC ms) were told to the auctions
-    tested: list[int] = []  # won by an injected bid
+    tested: list[int] = []  # days won by an injected bid
 
     @property
     def open(self) -> list[int]:
@@ -52,11 +57,16 @@ class HouseState(msgspec.Struct, array_like=True):
 
     @property
     def held(self) -> list[int]:
-        """The days that have begun and were not dropped."""
+        """The days that have begun, without those that are `unheld`."""
         return [day for day in self.started if day not in self.unheld]
 
+    def is_worth_reading(self, day: int) -> bool:
+        """Whether the auction of this day still reads its queue."""
+        finished = [other for other in self.finished if other not in self.unheld]
+        return day not in finished[:-LATE_DAYS]
+
     def recall(self, event: AnyEvent) -> None:
-        """Take in what the scheduler itself has logged."""
+        """Take in an event that the scheduler itself has logged."""
         match event:
             case MarathonStarted():
                 self.announced = True
@@ -78,12 +88,12 @@ class HouseState(msgspec.Struct, array_like=True):
                 self.ended = True
 
     def drop(self, day: int) -> None:
-        """The day is not held."""
+        """Note that the day is not held."""
         for days in (self.started, self.finished, self.unheld):
             days.append(day)
 
     def finish(self, result: ResultNamed) -> None:
-        """The day has its result."""
+        """Take in the result of a day."""
         self.finished.append(result.day)
         if result.is_of_a_test:
             self.tested.append(result.day)
@@ -93,7 +103,7 @@ class HouseState(msgspec.Struct, array_like=True):
             self.void.append(result.day)
 
     def summary(self, at_ms: int) -> MarathonEnded:
-        """What became of the whole."""
+        """The event that the marathon is over, with how many days were sold, unsold and void, and the sum in wei."""
         void = len(self.unheld) + len(self.void)
         return MarathonEnded(
             message_id="marathon:ended",
@@ -105,15 +115,16 @@ class HouseState(msgspec.Struct, array_like=True):
         )
 
     def unbar(self, bidder_id: int, at_ms: int) -> None:
-        """What the bidder did before counts no more."""
-        self.bars = [bar for bar in self.bars if bar.bidder_id != bidder_id]
+        """Lift the bidder's ban, and forget his strikes up to `at_ms` (UTC ms)."""
+        self.bars = [ban for ban in self.bars if ban.bidder_id != bidder_id]
         self.strikes.pop(bidder_id, None)
         self.lifted[bidder_id] = at_ms
 
 
 def begun_state(journal: Journal) -> HouseState:
-    """What the house has done, as its journal says, which begins here. Raises like `Journal.begin` and `tail`."""
+    """Begin the scheduler's journal, and recover the state from its checkpoint and log. Raises as `Journal.begin`
+    and `tail`."""
     state = journal.begin(reader_of(HouseState)).checkpoint or HouseState()
-    for _, event in journal.tail():  # there is one only behind a damaged checkpoint
+    for _, event in journal.tail():  # empty unless a checkpoint is damaged
         state.recall(event)
     return state

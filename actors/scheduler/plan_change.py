@@ -1,7 +1,8 @@
-"""What becomes of the plan when the configuration was changed between two starts: what is kept, taken over, refused.
+"""Plan changes: merges the configured days with the days of an earlier start, where the configuration was changed in
+between.
 
-A day that has begun stays as it was announced, and so does one on which a lot comes again. What is still to come
-follows the configuration, as long as it is to come. Pure; who reads the store and the settings is `supervisor`.
+A day that has begun stays as it was announced, and so does a further day with a lot that comes again. All other days
+follow the configuration, but may not be moved into the past. Pure: the caller reads the store and the settings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,11 +15,11 @@ from actors.scheduler.house_state import HouseState
 
 
 class PlanRefused(Exception):
-    """The configured days cannot follow those that were; the text is one line for whoever has configured them."""
+    """The configured days contradict days that were held or announced before; the text says in one line how."""
 
 
 class CarriedOn(msgspec.Struct, frozen=True):
-    """The days to go on with, in the order of their numbers, and what of the configuration comes too late, in words."""
+    """The merged days in the order of their numbers, and a sentence for each configured change that comes too late."""
 
     plan: list[DayPlan]
     too_late: list[str]
@@ -31,13 +32,14 @@ def carried_on(
     now_ms: int,
     further: Sequence[FurtherDay] = (),
 ) -> CarriedOn:
-    """The configured days, after those that were stored before (none: the first start, or their key is damaged) and
-    what has become of them. `further` are the dates for lots that come again. Raises PlanRefused."""
+    """Merge the `configured` days with the `stored` ones, of which there are none at the first start or where their
+    key is damaged. `state` tells which days have begun, `further` are the dates for lots that come again, `now_ms`
+    is UTC ms. Raises PlanRefused."""
     wanted, before = _by_number(configured), _by_number(stored)
     kept = {day: before[day] for day in {*state.started, *state.added} if day in before}
     plan = Plan([*{**wanted, **kept}.values()], further)
     try:
-        plan.restore(state.added)  # where the store has lost its plan
+        plan.restore(state.added)  # further days that the stored plan has lost
     except KeyError:
         raise PlanRefused("the dates of lots that come again have changed: configure the days as they were") from None
     if unknown := sorted(set(state.started) - plan.keys()):

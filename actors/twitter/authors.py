@@ -1,7 +1,7 @@
-"""Author facts that posts came without: looked up in batches, remembered, and given up in the end (QUE-2).
+"""Authors: looks up, in batches and with retries, the facts about authors that X left out of posts (QUE-2).
 
-It holds no posts: whoever has them asks again until each is complete or given up. So one whose author nobody can name
-never keeps the others, and what is forgotten here costs a request.
+It keeps no posts: a caller asks again with the same posts until each is complete or given up. So an author whom X
+cannot name holds up no other post, and a forgotten look-up costs one request.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -22,7 +22,8 @@ MOST_WAITING = 10_000
 
 
 class GivenUp(msgspec.Struct, frozen=True):
-    """A post whose author could not be found out: why. `hopeless` where X has said that there is nothing to find."""
+    """A post whose author could not be looked up, and the last error. `hopeless` where X has said that it shows no
+    such account."""
 
     post: FoundPost
     error: str
@@ -30,8 +31,8 @@ class GivenUp(msgspec.Struct, frozen=True):
 
 
 class Completed(msgspec.Struct, frozen=True):
-    """Posts in the order in which they were given: those with all that can be known, those that have to wait, those
-    that were given up; and whether X was asked."""
+    """The given posts, in their order: `ready` ones with all that X says of their authors, `waiting` ones, and those
+    given up; and whether X was asked."""
 
     ready: list[FoundPost]
     waiting: list[FoundPost]
@@ -40,8 +41,8 @@ class Completed(msgspec.Struct, frozen=True):
 
 
 class _Search(msgspec.Struct):
-    """The search for one author: `hopeless` once X has said twice that there is nothing to be found. He is asked for
-    among `together` authors at the most."""
+    """The look-up of one author: `hopeless` once X has said twice that it shows no such account. A request for this
+    author holds `together` ids at most."""
 
     together: int = BATCH
     attempts: int = 0
@@ -55,13 +56,13 @@ class _Search(msgspec.Struct):
 
 
 def lacks_author(post: FoundPost) -> bool:
-    """Whether X has not said who its author is, since when, or how many follow him."""
+    """Whether the post lacks its author's handle, the time when the account was made, or its number of followers."""
     bid = post.bid
     return bid.author_created_at_ms is None or bid.author_followers is None or not bid.author_handle
 
 
 class Authors:
-    """Authors as X names them now. `chance` (0 to 1) is for the jitter. For one thread."""
+    """Looks up authors and remembers the newest KNOWN of them. `chance` (0 to 1) is for the jitter. For one thread."""
 
     def __init__(self, x: XClient, clock: Clock, chance: Callable[[], float] = random) -> None:
         self._x, self._clock, self._chance = x, clock, chance
@@ -69,8 +70,8 @@ class Authors:
         self._searches: dict[int, _Search] = {}
 
     def complete(self, posts: Sequence[FoundPost]) -> Completed:
-        """The posts with their authors, as far as they can be named now: after one request at the most, so that nobody
-        waits for long. Raises nothing of X's."""
+        """Add to the posts what is known of their authors, after one request to X at the most. A failed request
+        raises nothing: its posts wait."""
         lacking = {post.bid.author_id for post in posts if lacks_author(post)}
         has_asked = self._ask_for([user_id for user_id in sorted(lacking) if user_id not in self._known])
         done = Completed([], [], [], has_asked)
@@ -86,7 +87,7 @@ class Authors:
             else:
                 done.waiting.append(post)
         for each in done.given_up:
-            self._searches.pop(each.post.bid.author_id, None)  # a later post of his is tried anew
+            self._searches.pop(each.post.bid.author_id, None)  # a later post of this author is looked up again
         return done
 
     def _ask_for(self, user_ids: Sequence[int]) -> bool:
@@ -105,10 +106,10 @@ class Authors:
         try:
             answer = self._x.users(user_ids)
         except HeldBack as held:
-            self._wait(user_ids, held.retry_after_ms or RETRY_X_MS)  # nobody was asked: this is no attempt
+            self._wait(user_ids, held.retry_after_ms or RETRY_X_MS)  # no request was made, so this is no attempt
         except XUnavailable as fault:
             if fault.status == 400 and len(user_ids) > 1:
-                # One of them spoils the question for all: it is found by halving.
+                # X refuses the whole request for one of the ids: halving finds that one.
                 for user_id in user_ids:
                     self._searches[user_id].together = len(user_ids) // 2
             else:
@@ -119,7 +120,7 @@ class Authors:
                 self._remember(user_id, answer.found[user_id])
             missing = answer.missing.keys() & set(user_ids)
             for user_id in missing:
-                # One answer proves no absence, two do.
+                # One answer proves no absence, a second one does.
                 self._failed([user_id], answer.missing[user_id], 0, self._searches[user_id].attempts > 0)
             self._failed(set(user_ids) - whole - missing, "X says nothing about the author", 0)
 

@@ -1,7 +1,7 @@
-"""Posts whose author X did not name, until he was looked up.
+"""Posts without an author: kept until the author was looked up.
 
-Those of the stream stand in a small table in memory: losing it costs nothing. Those that X has pushed wait on disk,
-since X forgets them. Nobody is given up for good here: a sweep finds each of these posts again and sees to that.
+Posts of the stream are kept in memory, where losing them costs nothing. Pushed posts are kept on disk, since X does not
+push them again. A post whose look-up is given up here is not lost: a sweep finds it again.
 """
 
 import logging
@@ -18,19 +18,20 @@ PUSHED_A_TURN = 100
 
 
 class AwaitingAuthor:
-    """At most MOST posts of the stream, each for one auction, and whatever was pushed. For one thread."""
+    """The posts that wait for their authors: at most MOST of the stream, each with its auction, and all pushed ones,
+    in the queue of the name `pushed`. For one thread."""
 
     def __init__(self, authors: Authors, queue: Queue, pushed: str) -> None:
         self._authors, self._queue, self._pushed = authors, queue, pushed
         self._held: dict[int, tuple[str, FoundPost]] = {}
 
     def hold(self, auction_id: str, post: FoundPost) -> None:
-        """Keep the post, if there is room."""
+        """Keep a post of the stream, if there is room."""
         if len(self._held) < MOST:
             self._held[post.bid.post_id] = (auction_id, post)
 
     def named(self) -> list[tuple[str, FoundPost]]:
-        """The posts whose authors are known by now, which are held no longer. May ask X."""
+        """Take out the posts of the stream whose authors are known by now, each with its auction. May ask X."""
         if not self._held:
             return []
         done = self._authors.complete([post for _, post in self._held.values()])
@@ -39,7 +40,8 @@ class AwaitingAuthor:
         return [(self._held.pop(post.bid.post_id)[0], post) for post in done.ready]
 
     def pushed(self) -> tuple[list[FoundPost], list[str]]:
-        """Pushed posts whose authors are known by now, and what is to be `settled` once they are queued. May ask X."""
+        """The pushed posts whose authors are known by now, and the entries to pass to `settled` once these are
+        queued. May ask X."""
         entries = self._queue.read(self._pushed, START, PUSHED_A_TURN)
         if not entries:
             return [], []
@@ -48,13 +50,13 @@ class AwaitingAuthor:
             try:
                 found[entry_id] = unpack(data, FoundPost)
             except UnreadableMessage as fault:
-                self._bury(entry_id, data, str(fault))
+                self._move_to_dead_letters(entry_id, data, str(fault))
         done = self._authors.complete(list(found.values()))
         waiting = {post.bid.post_id for post in done.waiting}
         return done.ready, [entry_id for entry_id, post in found.items() if post.bid.post_id not in waiting]
 
-    def _bury(self, entry_id: str, data: bytes, error: str) -> None:
-        """To the dead letters, and only then out of here: it may lie there twice, but is never lost."""
+    def _move_to_dead_letters(self, entry_id: str, data: bytes, error: str) -> None:
+        """Add the entry to the dead letters, then remove it here: a crash in between doubles it, but never loses it."""
         log.error("a push that waited for its author is not readable and goes to the dead letters: %s", error)
         at_ms = int(entry_id.partition("-")[0])
         letter = DeadLetter(auction_id="", entry_id=entry_id, data=data, error=error, attempts=1, at_ms=at_ms)
@@ -62,5 +64,5 @@ class AwaitingAuthor:
         self._queue.remove(self._pushed, [entry_id])
 
     def settled(self, entry_ids: list[str]) -> None:
-        """These pushes stand in their auctions' queues, or were given up."""
+        """Remove these entries, whose posts stand in their auctions' queues or were given up."""
         self._queue.remove(self._pushed, entry_ids)

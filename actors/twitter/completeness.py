@@ -1,12 +1,14 @@
-"""The completeness of a conversation: which page of a search is asked for next, and up to which time every post is
+"""The completeness of a conversation: which page of a search to ask for next, and before which time every post is
 proven to be found.
 
-The stream alone proves nothing (X delivers late, twice, or not at all). A slice of time is proven by two equal looks, a
-configured lag apart. Slices follow each other from the earliest on, so that what is proven stays so whatever happens
-later; one with too many pages or too large a page is cut short, so that little is read again where a look fails.
-What was looked at outlives a restart (`looks`, `go_on`); what two looks have proven does not, beyond the watermark: it
-is looked at once more, so that a damaged store proves nothing.
-Bookkeeping of one source of one conversation, without I/O: `reconciler` asks X. Times in UTC ms.
+The stream alone proves nothing: X delivers late, twice, or not at all. A slice of time is proven complete once two
+complete readings of it (looks), a configured lag apart, have shown the same posts. Slices are proven from the earliest
+on, so that nothing later takes a proof back. A slice with too many pages or too large a page is cut short, so that a
+failed look repeats little.
+
+Looks are stored for a restart (`looks`, `go_on`), but proofs beyond the watermark are not: a restart looks at those
+slices once more, so that a damaged store proves nothing. A `Sweep` is the bookkeeping of one source of one
+conversation, without I/O: `reconciler` asks X. Times in UTC ms.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +19,14 @@ import msgspec
 from messages.x_ids import posted_at_ms
 
 PAGES_A_LOOK = 10  # of 100 posts
-FEW_PAGES = 3  # after so many or fewer the next slice may be twice as long
+FEW_PAGES = 3  # a look with so many or fewer doubles the length of the next slice
 LONGEST_SLICE_MS = 24 * 3_600_000
-KEPT_LOOKS = 200  # outlive a restart; what was looked at beyond them is looked at anew
+KEPT_LOOKS = 200  # stored for a restart, which looks at later slices anew
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """A page of the posts made at or after `from_ms` and before `to_ms`; `token` is the page's, None of the first."""
+    """The request for one page of the posts made at or after `from_ms` and before `to_ms`; `token` names the page, None
+    the first one."""
 
     from_ms: int
     to_ms: int
@@ -31,7 +34,8 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True):
-    """A slice of time and the last look at it: when it ended, and a digest of the posts that it has seen."""
+    """The last complete reading of a slice of time: when it ended (`at_ms`), and a digest of the ids of the posts that
+    it has seen."""
 
     from_ms: int
     to_ms: int
@@ -40,13 +44,13 @@ class Look(msgspec.Struct, frozen=True, array_like=True):
 
 
 def packed(looks: Mapping[str, Sequence[Look]]) -> bytes:
-    """The looks at each source as they are stored: the SHA-256 of the rest in hex, a blank, JSON."""
+    """The looks at each source as they are stored: the SHA-256 of the JSON in hex, a blank, the JSON."""
     body = msgspec.json.encode(looks)
     return sha256(body).hexdigest().encode() + b" " + body
 
 
 def unpacked(stored: bytes) -> dict[str, list[Look]]:
-    """What `packed` was given. Raises ValueError where it is not what was stored, or of another version."""
+    """The looks that `packed` was given. Raises ValueError for stored bytes that are damaged or of another version."""
     digest, _, body = stored.partition(b" ")
     if sha256(body).hexdigest().encode() != digest:
         raise ValueError("its checksum is wrong")
@@ -57,22 +61,24 @@ def unpacked(stored: bytes) -> dict[str, list[Look]]:
 
 
 class Sweep:
-    """The looks from `from_ms` on. Everything before `reached_ms` was looked at once, before `proven_ms` twice."""
+    """The looks at one source from `from_ms` on. Everything before `reached_ms` was looked at once; everything before
+    `proven_ms` is proven complete."""
 
     def __init__(self, lag_ms: int, from_ms: int) -> None:
         self.proven_ms = self.reached_ms = from_ms
         self._lag_ms = lag_ms
         self._slices: list[Look] = []  # up to `reached_ms`, without a gap
-        self._proven: set[int] = set()  # where the slices begin whose last two looks were equal
+        self._proven: set[int] = set()  # the beginnings of the slices whose last two looks were equal
         self._longest_ms = LONGEST_SLICE_MS
         self._next_page: Ask | None = None
         self._pages = 0
-        self._seen: set[int] = set()  # on the pages so far
+        self._seen: set[int] = set()  # the posts on the pages of the present look
 
     def next(self, now_ms: int, to_ms: int) -> Ask | None:
-        """The page to ask for, None where nothing is due. First looks reach `to_ms` at the most.
+        """The page to ask for next; None where nothing is due. First looks go as far as `to_ms` at most.
 
-        What is due again comes first: it moves what a restart does not have to look at again.
+        Second looks that are due come before first looks, because they move the watermark, from which a restart goes
+        on.
         """
         if self._next_page:
             return self._next_page
@@ -84,11 +90,12 @@ class Sweep:
         return Ask(self.reached_ms, min(to_ms, self.reached_ms + self._longest_ms))
 
     def read(self, asked: Ask, post_ids: Iterable[int], token: str | None, now_ms: int) -> None:
-        """Take in the page that was asked for: its posts, and the token of the page behind it."""
+        """Take in the answer to `asked`: the ids of its posts, and the token of the next page (None: the look is
+        complete)."""
         if asked.token is None:
             self._pages, self._seen = 0, set()
         self._pages += 1
-        # A source is free to answer with more than it was asked for.
+        # A source may answer with posts from outside the slice.
         self._seen.update(post_id for post_id in post_ids if asked.from_ms <= posted_at_ms(post_id) < asked.to_ms)
         self._next_page = None
         if token is None:
@@ -97,12 +104,12 @@ class Sweep:
             self._next_page = msgspec.structs.replace(asked, token=token)
 
     def begin_again(self) -> None:
-        """The look that is under way cannot go on: its next page is not to be had."""
+        """Give up the look under way, whose next page X does not give; it begins again with its first page."""
         self._next_page = None
 
     def cut(self, asked: Ask, longest_ms: int = LONGEST_SLICE_MS) -> bool:
-        """From here on look at half as much at a time, and at `longest_ms` at most; False where a slice is one
-        millisecond already. Later slices are looked at anew: that is rare, and simple."""
+        """Halve the slices from this one on, to `longest_ms` at most. Returns False where the slice is one
+        millisecond already. Looks at later slices are dropped, which is simple and rarely happens."""
         length_ms = asked.to_ms - asked.from_ms
         if length_ms <= 1:
             return False
@@ -113,20 +120,21 @@ class Sweep:
         return True
 
     def _read_ms(self, asked: Ask) -> int:
-        """How much time the pages read so far take up. X's begin with the newest post."""
+        """How much time (ms) the pages read so far cover, from the slice's end back: X shows the newest posts first."""
         return asked.to_ms - posted_at_ms(min(self._seen)) if self._seen else LONGEST_SLICE_MS
 
     def looks(self, to_ms: int) -> list[Look]:
-        """What a restart goes on from: the first looks at the slices that end by `to_ms`, as `go_on` takes them."""
+        """The first KEPT_LOOKS looks, of slices that end by `to_ms`, to be stored for `go_on` after a restart."""
         return [each for each in self._slices[:KEPT_LOOKS] if each.to_ms <= to_ms]
 
     def go_on(self, looks: Sequence[Look], since_ms: int, now_ms: int) -> None:
-        """Take over the looks of an earlier process, at slices from `since_ms` on: each is looked at once more. Those
-        that leave a gap or overlap, or that no process can have made by now, are left out with all that follow."""
+        """Take over the looks of an earlier process, at slices from `since_ms` on; each slice is looked at once more. A
+        look that leaves a gap, overlaps the one before or lies in the future ends that, and is dropped with all that
+        follow."""
         for each in looks:
             if each.to_ms <= self.reached_ms:
                 continue
-            # Only within the first slice may what is proven end.
+            # The first look may begin before the proven time; each further one begins where the one before ends.
             least_ms = self.reached_ms if self._slices else since_ms
             if not least_ms <= each.from_ms <= self.reached_ms or not each.to_ms <= each.at_ms <= now_ms:
                 break
@@ -135,13 +143,13 @@ class Sweep:
             self._longest_ms = min(2 * (each.to_ms - each.from_ms), LONGEST_SLICE_MS)
 
     def forget_before(self, watermark_ms: int) -> None:
-        """A restart goes on from the watermark: looks before it are not needed any more."""
+        """Drop the looks before the watermark, from which a restart goes on."""
         self._keep([each for each in self._slices if each.to_ms > watermark_ms])
 
     def _keep(self, slices: list[Look]) -> None:
         kept = {each.from_ms for each in slices}
         if self._next_page and self._next_page.from_ms < self.reached_ms and self._next_page.from_ms not in kept:
-            self._next_page = None  # a mark of an earlier process has settled the slice during a second look
+            self._next_page = None  # an earlier process's mark has proven the slice during its second look
         self._slices = slices
         self._proven &= kept
 
@@ -155,7 +163,7 @@ class Sweep:
                 self._longest_ms = min(2 * self._longest_ms, LONGEST_SLICE_MS)
             return
         place, before = next((place, one) for place, one in enumerate(self._slices) if one.from_ms == asked.from_ms)
-        # A slice whose two looks differ is not proven; the later look is then the one to be equalled.
+        # Where two looks differ, the slice is not proven: a third look is compared with the later one.
         self._slices[place] = look
         if look.seen == before.seen:
             self._proven.add(look.from_ms)

@@ -1,8 +1,8 @@
-"""Dead letters: where one that is tried again belongs, what the log is told of one that is discarded, and which of them
-hold up the close of an auction.
+"""Dead letters: the queue that a retried one goes to, the order and the event of a discarded one, and those that hold
+up an auction's close.
 
-The two are orders of an operator, given on the command line; that a letter goes out as they take effect is the store's
-to see to (`adapters/redis/queue`).
+An operator retries and discards on the command line; `adapters/redis/queue` takes the letter out and queues its
+content, or the order that discards it, in one step.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,11 +28,12 @@ LETTERS_A_READ = 100
 
 
 class HopelessLetter(ValueError):
-    """Trying it again cannot help, for a reason that is said in one line."""
+    """A dead letter that cannot be retried; the text says why in one line."""
 
 
 def destination(client: redis.Redis, keys: Keys, letter: DeadLetter) -> tuple[str, bytes]:
-    """The queue that the letter belongs into, and the batch. Raises HopelessLetter, StoreError."""
+    """The reader of the queue that the letter belongs into (an auction's id, or the house), and the batch to queue.
+    Raises HopelessLetter, StoreError."""
     try:
         unpack_commands(letter.data)
     except UnreadableMessage as fault:
@@ -46,25 +47,27 @@ def destination(client: redis.Redis, keys: Keys, letter: DeadLetter) -> tuple[st
 
 
 def _destination_of_payload(client: redis.Redis, keys: Keys, letter: DeadLetter, why: str) -> tuple[str, bytes]:
-    """What X sent is read again, and belongs to the auction that it was found for, or to the open one replied to."""
+    """Read again what X sent: it belongs to the auction that it was found for, or else to the open auction that it
+    replies to."""
     found = _read(letter.data, letter.at_ms, why)
     commands = [found] if isinstance(found, WithdrawBid) else commands_for(found)
     if letter.auction_id:
         return letter.auction_id, pack_batch(commands)
-    # A number is a place in the calendar, and some may be left out.
+    # The highest number, not how many: a day's number is a place in the calendar, and some may be left out.
     days = max((day.window.day for day in stored_plan(keys, execute(client, "GET", keys.config))), default=0)
     auctions = {post: day.auction_id for post, day in open_conversations(client, keys, days).items()}
-    if isinstance(found, WithdrawBid):  # it does not say what the post has replied to
+    if isinstance(found, WithdrawBid):  # X's event does not say what the post has replied to
         auction_id = auctions.get(max((post for post in auctions if post < found.post_id), default=0))
     else:
         auction_id = auctions.get(found.bid.replied_to_id or 0) or auctions.get(found.conversation_id or 0)
     if auction_id is None:
-        raise HopelessLetter("it belongs to no auction that is open")
+        raise HopelessLetter("the post belongs to no auction that is open")
     return auction_id, pack_batch(commands)
 
 
 def _read(data: bytes, found_at_ms: int, why: str) -> FoundPost | WithdrawBid:
-    """A push, a line of the stream, or a post of a search's page."""
+    """Read a letter's bytes as a push, as a line of the stream, or as a post of a search's page. Raises
+    HopelessLetter."""
     for payload in (data, b'{"data":%b}' % data):
         try:
             found = read_push(payload, SOURCE, found_at_ms)
@@ -72,14 +75,15 @@ def _read(data: bytes, found_at_ms: int, why: str) -> FoundPost | WithdrawBid:
             why = str(fault)
             continue
         if isinstance(found, FoundPost) and found.lacks:
-            raise HopelessLetter(f"it does not say {found.lacks}: sweeps find the whole post")
+            raise HopelessLetter(f"the post came without {found.lacks}: sweeps find the whole post")
         if found:
             return found
-    raise HopelessLetter(f"it still cannot be read: {why}")
+    raise HopelessLetter(f"the letter still cannot be read: {why}")
 
 
 def open_letters(queue: Queue, auction_id: str, is_judged: Callable[[int], bool]) -> list[str]:
-    """The ids of the auction's letters that hold something that was not decided otherwise meanwhile.
+    """The ids of the auction's dead letters that hold anything not decided since. `is_judged` tells whether a post has
+    a verdict.
 
     A line of the stream or a push that cannot be read belongs to no auction: sweeps find such a post again.
     """
@@ -94,7 +98,7 @@ def open_letters(queue: Queue, auction_id: str, is_judged: Callable[[int], bool]
 
 
 def _posts_in(data: bytes) -> Iterator[int]:
-    """The posts of a letter; 0, which nobody has judged, for whatever else it holds."""
+    """The ids of the posts in a letter, and 0, which never has a verdict, for anything else in it."""
     try:
         for command in unpack_commands(data):
             yield command.post_id if isinstance(command, PlaceBid) else 0
@@ -106,7 +110,7 @@ def _posts_in(data: bytes) -> Iterator[int]:
 
 
 def discard_order(letter_id: str, letter: DeadLetter, by: str, why: str, now_ms: int) -> DiscardLetter:
-    """What the house is told."""
+    """The order to discard a letter, for the house's queue."""
     return DiscardLetter(
         message_id=f"order:discard:{letter_id}",
         by=by,
@@ -120,7 +124,7 @@ def discard_order(letter_id: str, letter: DeadLetter, by: str, why: str, now_ms:
 
 
 def letter_discarded(order: DiscardLetter, now_ms: int) -> LetterDiscarded:
-    """What the house logs."""
+    """The event of a discarded letter, for the house's log."""
     return LetterDiscarded(
         message_id=f"discarded:{order.letter_id}",
         correlation_id=order.message_id,

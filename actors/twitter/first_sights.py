@@ -1,8 +1,8 @@
-"""Sights of posts that lack something, until there is a whole one: nothing is decided by half of a post.
+"""First sights: posts of which an answer of X shows only a part, until X shows the whole. Nothing is decided by a part.
 
-Whether X has cut a text or its author has ended it so, only X knows: such a post is taken as it stands once two looks a
-lag apart have shown no more of it. Whatever else is missing, X alone can have left out, and the post waits.
-Bookkeeping only; `finds` asks X.
+A text that ends with an ellipsis may be cut by X or written so: such a post is taken as it stands once two looks a lag
+apart have shown no more of it. Any other missing part can only have been left out by X, and the post waits. This is
+bookkeeping without I/O; `finds` asks X.
 """
 
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ from adapters.x.payload import FoundPost
 
 
 class Sights(msgspec.Struct, frozen=True):
-    """The posts of a look that can be decided, those that wait for a whole sight, and those of them that have waited
-    for longer than a lag; in the order of their ids."""
+    """The posts of one look, in the order of their ids: `whole` ones can be decided, `waiting` ones lack something, and
+    `stuck` are those of `waiting` that have waited for longer than a lag."""
 
     whole: list[FoundPost]
     waiting: list[FoundPost]
@@ -25,29 +25,31 @@ class Sights(msgspec.Struct, frozen=True):
 
 
 class FirstSights:
-    """The sights of the posts below one auction post. `lag_ms` is how far apart two looks are that prove something."""
+    """The sights of the posts below one auction post. `lag_ms` is how far apart two looks must be to prove
+    something."""
 
     def __init__(self, post_id: int, lag_ms: int) -> None:
         self._auction_posts = (post_id,)
         self._lacking = Absences(lag_ms)
 
     def take(self, now_ms: int, sights: Iterable[FoundPost]) -> Sights:
-        """Take in what a look has shown (UTC ms), a post more than once where several sources have shown it."""
+        """Sort the posts that a look has shown at `now_ms` (UTC ms). Of a post that several sources have shown, a whole
+        sight counts."""
         best: dict[int, FoundPost] = {}
         for sight in sights:
             before = best.get(sight.bid.post_id)
             if before is None or (self._is_whole(sight) and not self._is_whole(before)):
                 best[sight.bid.post_id] = sight
         lacking = {post_id for post_id, sight in best.items() if not self._is_whole(sight)}
-        long = self._lacking.gone(now_ms, best.keys() - lacking, lacking)
+        overdue = self._lacking.gone(now_ms, best.keys() - lacking, lacking)
         in_order = [best[post_id] for post_id in sorted(best)]
         waiting = [post for post in in_order if post.bid.post_id in lacking]
-        waiting = [post for post in waiting if post.lacks != REST or post.bid.post_id not in long]
+        waiting = [post for post in waiting if post.lacks != REST or post.bid.post_id not in overdue]
         waiting_ids = {post.bid.post_id for post in waiting}
         return Sights(
             [post for post in in_order if post.bid.post_id not in waiting_ids],
             waiting,
-            [post for post in waiting if post.bid.post_id in long],
+            [post for post in waiting if post.bid.post_id in overdue],
         )
 
     def _is_whole(self, sight: FoundPost) -> bool:

@@ -1,6 +1,6 @@
-"""Conversations below our posts: which ones are worth following, and what a post found in one has to say.
+"""The posts of ours whose replies are read, and the commands that a reply becomes.
 
-Bids are replies to auction posts; a reply to anything else that was posted about an auction gets a verdict too.
+Bids are replies to auction posts; a reply to any other post of ours about an auction gets a verdict too.
 """
 
 from collections.abc import Collection, Container, Mapping
@@ -19,7 +19,7 @@ from messages.base import Phase
 from messages.commands import EDITED, PlaceBid, WithdrawBid
 from messages.x_ids import posted_at_ms
 
-REPLIES_FOLLOWED_MS = 3_600_000  # so long after it was made a post about an auction that is over has its replies read
+REPLIES_FOLLOWED_MS = 3_600_000  # how long replies to a post are read once its auction is over, from the post's time on
 _FIELDS = (
     "post_id",
     "auction_id",
@@ -34,7 +34,7 @@ _FIELDS = (
 
 
 class OpenDay(NamedTuple):
-    """An auction on X that has no result yet, as its day stands in the store. Times in UTC ms."""
+    """An auction on X that has no result yet, as the view of its day in the store shows it. Times in UTC ms."""
 
     post_id: int
     auction_id: str
@@ -43,7 +43,7 @@ class OpenDay(NamedTuple):
     is_paused_by_house: bool
     ends_at_ms: int
     watermark_ms: int
-    leader_post_id: int  # 0 where nobody leads, or an injected bid, which X does not have
+    leader_post_id: int  # 0 where no bid leads, or an injected one, which is no post on X
 
 
 def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, OpenDay]:
@@ -59,7 +59,7 @@ def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, 
 
 
 async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days: int) -> dict[int, OpenDay]:
-    """The same for an asyncio loop, with the same errors."""
+    """`open_conversations` for an asyncio loop, with the same errors."""
     async with client.pipeline(transaction=False) as pipeline:
         for day in range(1, days + 1):
             pipeline.hmget(keys.day(day), _FIELDS)
@@ -68,8 +68,8 @@ async def open_conversations_async(client: redis.asyncio.Redis, keys: Keys, days
 
 
 def followed_posts(client: redis.Redis, keys: Keys, days: Mapping[int, OpenDay], now_ms: int) -> dict[int, str]:
-    """For each post of ours whose replies are read now (UTC ms) the auction that judges them: the auction posts of the
-    open days, what else was posted about those, and for a while what was posted about others, as their results.
+    """The posts of ours whose replies are read at `now_ms` (UTC ms), each with the auction that decides these: all
+    posts about the open `days`, and for REPLIES_FOLLOWED_MS those about auctions that are over, such as results.
 
     Raises StoreUnavailable, OutcomeUnknown.
     """
@@ -79,16 +79,15 @@ def followed_posts(client: redis.Redis, keys: Keys, days: Mapping[int, OpenDay],
 async def followed_posts_async(
     client: redis.asyncio.Redis, keys: Keys, days: Mapping[int, OpenDay], now_ms: int
 ) -> dict[int, str]:
-    """The same for an asyncio loop, with the same errors."""
+    """`followed_posts` for an asyncio loop, with the same errors."""
     with translated():
         stored: Any = await client.hgetall(keys.own_posts)
     return _followed(days, stored, now_ms)
 
 
 def forget_posts(client: redis.Redis, keys: Keys, open_now: Container[str], now_ms: int) -> None:
-    """Drop the posts whose replies are not read any more (UTC ms), because all that is kept is read at each tick.
-    `open_now` are the auctions without a result. Raises StoreUnavailable, OutcomeUnknown.
-    """
+    """Delete from the store our posts whose replies are not read any more at `now_ms` (UTC ms), because each tick
+    reads all that are stored. `open_now` are the auctions without a result. Raises StoreUnavailable, OutcomeUnknown."""
     kept = execute(client, "HGETALL", keys.own_posts)
     over = [post for post, auction in kept.items() if not _is_read(int(post), auction.decode(), open_now, now_ms)]
     if over:
@@ -129,24 +128,23 @@ def _open(days: list[Any]) -> dict[int, OpenDay]:
 
 
 def belongs_below(posts: Collection[int], found: FoundPost) -> bool:
-    """Whether the post was made below one of these, or may have been: where X does not say where it was made."""
+    """Whether the post replies to one of `posts` or stands in its conversation; also true where X says nothing of
+    either."""
     where = (found.conversation_id, found.bid.replied_to_id)
     return any(post_id in posts for post_id in where) or where == (None, None)
 
 
 def is_whole(found: FoundPost, auction_posts: Container[int]) -> bool:
-    """Whether this sight of a post says all that a verdict needs: one that does not is left to the sweeps.
+    """Whether X has shown all of this post that a verdict needs; the sweeps look up any other.
 
-    Whoever replies to an auction post itself replies to no other version of it.
+    A reply to one of the `auction_posts` themselves cannot be a reply to another version of the auction post.
     """
     return not found.lacks or (found.lacks == PARENT and found.bid.replied_to_id in auction_posts)
 
 
 def commands_for(found: FoundPost) -> list[PlaceBid | WithdrawBid]:
-    """What the queue is told of a post: the reply, and that the versions before an edit are gone (a new id each).
-
-    Nothing of a later version of the auction post, which stands in its own conversation.
-    """
+    """The commands for a found post: its bid, and a withdrawal of each version before an edit (each version has an
+    id of its own). None for a later version of an auction post, which stands in its own conversation."""
     if found.conversation_id in found.earlier_versions:
         return []
     if not found.earlier_versions:

@@ -1,9 +1,9 @@
-"""X ingest: every reply that the filtered stream delivers, into the input queue of the auction it belongs to.
+"""The X ingest: puts every reply that the filtered stream delivers into the input queue of the auction it belongs to.
 
-It decodes and routes; whether a reply is a bid is the auction's to decide. What it has in memory may be lost with it:
-a post is received once it stands in the queue, and what the stream did not bring is found by `reconciler`.
+It decodes and routes; whether a reply is a bid is decided by the auction. A post counts as received once it stands in
+the queue. A crash loses the posts in memory; `reconciler` finds these, and those that the stream did not bring.
 
-All that it shares with the rest of the house is the store, so it may also run in a process of its own
+The store is all that the ingest shares with other actors, so it may also run in a process of its own
 (`ingest_process`).
 """
 
@@ -11,10 +11,9 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
-from actors.ports import RETRY_X_MS, Clock, StoreAccess
+from actors.ports import RETRY_X_MS, Clock, MakeStream, StoreAccess, Stream
 from actors.twitter.authors import Authors, lacks_author
 from actors.twitter.awaiting_author import AwaitingAuthor
 from actors.twitter.following import commands_for, followed_posts, is_whole, open_conversations
@@ -23,8 +22,9 @@ from adapters.redis.errors import QueueFull
 from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
 from adapters.x.errors import UnreadablePost, XUnavailable
-from adapters.x.payload import FoundPost, direct_reply, first_versions, read_payload
+from adapters.x.payload import FoundPost, read_payload
 from adapters.x.stream import EndCause, StreamEnd
+from adapters.x.versions import direct_reply, first_versions
 from messages.base import Hint
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew, SweepNow
@@ -33,36 +33,24 @@ from supervision import Actor, Context, Delivery
 log = logging.getLogger(__name__)
 
 SOURCE = "stream"
-# How long the stream's thread waits for room in the mailbox: X is slowed by it, and hangs up if it lasts.
+# How long (s) the stream's thread waits for room in the mailbox, and the actor for room in a queue: waiting slows X,
+# which disconnects if that lasts.
 BACK_PRESSURE_S = 5.0
 POLL_S = 0.01
 LINES_A_MESSAGE = 512
-# What of the stream may wait in the mailbox, beside the number of messages: a post can have a megabyte.
+# The bytes of the stream that may wait in the mailbox, beside the number of messages: a post can have a megabyte.
 WAITING_BYTES = 2**26
 
-# How often the stream's rules are looked at while an auction is open: somebody else may have changed them.
+# How often (ms) the stream's rules are checked while an auction is open: somebody else may have changed them.
 RULES_MS = 60_000
 
-# A stream that held so long, in ms, was well: what ends it is not counted to the failures before.
+# Once a stream has held for so long (ms), its end is counted as a first failure.
 STABLE_MS = 180_000
 
 
-class Stream(Protocol):
-    """What the ingest uses of `PostStream`, whose words say what is to be expected of it."""
-
-    def start(self) -> None: ...
-
-    def stop(self, deadline_s: float = ...) -> bool: ...
-
-
-MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[StreamEnd], None]], Stream]
-"""Makes the stream, not started, from what it calls: on_raw, on_connected, on_ended."""
-
-
 class RawPosts:
-    """Lines of the stream, as they came. While nobody has read the message, more lines are added to it: a message of
-    its own for each would cost as much as decoding it.
-    """
+    """A message with lines of the stream as they came. Lines are added to it until the actor takes it: a message for
+    each line would cost as much as decoding the line."""
 
     def __init__(self, *lines: bytes) -> None:
         self._lines, self._open = list(lines), True
@@ -72,7 +60,7 @@ class RawPosts:
         return len(self._lines)
 
     def add(self, line: bytes) -> bool:
-        """Whether there was room for one more, and it was not too late."""
+        """Add a line. Returns False where the message is full or was taken."""
         with self._changing:
             if not self._open or len(self._lines) >= LINES_A_MESSAGE:
                 return False
@@ -80,25 +68,26 @@ class RawPosts:
             return True
 
     def take(self) -> list[bytes]:
-        """All lines; from now on none is added."""
+        """Take the lines out, after which none is added any more."""
         with self._changing:
             self._open = False
             return self._lines
 
 
 class StreamConnected(Hint, frozen=True):
-    """The stream stands: what was posted before this moment is for a sweep to find."""
+    """The stream is connected: a sweep has to find what was posted before."""
 
 
 class StreamEnded(Hint, frozen=True):
-    """The stream of this incarnation is gone, for whatever reason."""
+    """The stream that this incarnation of the ingest has started has ended."""
 
     end: StreamEnd
     incarnation: int
 
 
 class TwitterIngest(Actor):
-    """Follows the conversations below our posts about the open auctions, as the store names them."""
+    """Follows the conversations below our posts about open auctions, which the store names. `days` is how many days
+    the marathon may have, `reconciler` the name of the actor that is told to sweep."""
 
     def __init__(
         self,
@@ -114,10 +103,10 @@ class TwitterIngest(Actor):
         self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
         self._days, self._reconciler = days, reconciler
         self._stream: Stream | None = None
-        self._rules: frozenset[int] | None = None  # None: what a predecessor has left is not known
+        self._rules: frozenset[int] | None = None  # None: not known, since a predecessor may have set some
         self._rules_due_ms = 0
         self._not_before_ms = self._connected_ms = self._failures = 0
-        # The stream's thread alone changes the one, the actor's the other: so they need no lock.
+        # Only the stream's thread changes the first number, only the actor's the second: so they need no lock.
         self._bytes_in = self._bytes_out = 0
         self._newest: RawPosts | None = None  # the last message that the stream's thread has sent
 
@@ -127,7 +116,7 @@ class TwitterIngest(Actor):
         self._awaiting_author = AwaitingAuthor(
             Authors(self._x, self._clock), self._queue, self._store.keys.awaiting_author
         )
-        self._look()
+        self._find_followed()
 
     def teardown(self) -> None:
         if self._stream:
@@ -137,17 +126,17 @@ class TwitterIngest(Actor):
 
     # ---- which conversations are followed
 
-    def _look(self) -> None:
+    def _find_followed(self) -> None:
         days = open_conversations(self._client, self._store.keys, self._days)
         self._auctions = followed_posts(self._client, self._store.keys, days, self._clock())
 
     def tick(self) -> None:
-        self._look()
+        self._find_followed()
         self._queue_named()
         wanted = frozenset(self._auctions)
         if not wanted and self._stream:
-            self._stream.stop(0.0)  # what it brings would be paid for
-        if self._clock() < self._not_before_ms or not self._has_rules(wanted) or not wanted:
+            self._stream.stop(0.0)  # X charges for each post that it brings
+        if self._clock() < self._not_before_ms or not self._keep_rules(wanted) or not wanted:
             return
         if self._stream is None and not any(map(self._queue.is_full, self._auctions.values())):
             stream = self._make_stream(self._on_raw, self._on_connected, self._on_ended)
@@ -158,8 +147,9 @@ class TwitterIngest(Actor):
                 return
             self._stream = stream
 
-    def _has_rules(self, wanted: frozenset[int]) -> bool:
-        """Whether the stream's rules are those that are wanted, which is looked at now and then."""
+    def _keep_rules(self, wanted: frozenset[int]) -> bool:
+        """Set the stream's rules to follow the `wanted` conversations, and check them each RULES_MS. Returns whether
+        they are set."""
         now_ms = self._clock()
         if wanted == self._rules and (not wanted or now_ms < self._rules_due_ms):
             return True
@@ -178,12 +168,12 @@ class TwitterIngest(Actor):
 
     def _on_raw(self, raw: bytes) -> None:
         if not self._has_room(raw) and not self._waits_for_room(raw):
-            log.error("a post of the stream found no room in %s s; a sweep will find it", BACK_PRESSURE_S)
+            log.error("a post of the stream was dropped: no room for it in %s s; a sweep will find it", BACK_PRESSURE_S)
 
     def _has_room(self, raw: bytes) -> bool:
         if self._bytes_in - self._bytes_out > WAITING_BYTES:
             return False
-        self._bytes_in += len(raw)  # before the actor can count it out
+        self._bytes_in += len(raw)  # before the actor can count these bytes as taken
         if not self._send(raw):
             self._bytes_in -= len(raw)
             return False
@@ -213,8 +203,8 @@ class TwitterIngest(Actor):
         self.context.send(self.context.name, StreamEnded(end, self.context.incarnation))
 
     def _reconnect_later(self, end: StreamEnd) -> None:
-        """X says how long to wait before the next connection; a stream that has held for a while begins anew, and one
-        that was given up has not failed."""
+        """Set when to connect again, after the wait that X prescribes for the failures so far. A stream that held
+        for STABLE_MS ends the count of failures; one that was stopped on purpose is no failure."""
         if end.cause is EndCause.STOPPED:
             self._stream, self._connected_ms = None, 0
             return
@@ -237,7 +227,7 @@ class TwitterIngest(Actor):
                 self._connected_ms = self._clock()
                 self.context.send(self._reconciler, SweepNow())
             case StreamEnded():
-                # A predecessor's stream may end after it, where it was still connecting; ours goes on.
+                # A predecessor's stream that was still connecting may end only now; this incarnation's goes on.
                 if message.incarnation == self.context.incarnation:
                     self._reconnect_later(message.end)
             case _:
@@ -271,7 +261,7 @@ class TwitterIngest(Actor):
             else:
                 found_for[auction_id] += commands_for(found)
         self._queue_all(found_for)
-        # What a predecessor left unread was never counted here.
+        # Lines that a predecessor left unread were never counted in `_bytes_in`.
         self._bytes_out = min(self._bytes_in, self._bytes_out + sum(map(len, lines)))
 
     def _auction_of(self, found: FoundPost) -> str:
@@ -279,7 +269,7 @@ class TwitterIngest(Actor):
         return auctions.get(found.bid.replied_to_id or 0) or auctions.get(found.conversation_id or 0) or ""
 
     def _queue_named(self) -> None:
-        """Those who had to wait for their authors."""
+        """Queue the posts whose authors are known by now."""
         found_for: dict[str, list[PlaceBid | WithdrawBid]] = defaultdict(list)
         for auction_id, post in self._awaiting_author.named():
             found_for[auction_id] += commands_for(post)
@@ -297,10 +287,11 @@ class TwitterIngest(Actor):
             self.context.send(auction_id, QueueGrew())
 
     def _wait_for_room(self, auction_id: str) -> None:
-        """Until the auction has caught up: meanwhile the mailbox fills, and X is slowed. If that does not help, the
-        stream is given up until there is room again, and a sweep finds what was missed."""
+        """Wait until the auction's queue has room; meanwhile the mailbox fills, and X is slowed. Raises QueueFull
+        after BACK_PRESSURE_S: the stream ends with this actor until there is room, and a sweep finds what was
+        missed."""
         deadline = time.monotonic() + BACK_PRESSURE_S
         while self._queue.is_full(auction_id):
             if time.monotonic() > deadline:
-                raise QueueFull(f"the queue of {auction_id} is full, and it does not catch up")
+                raise QueueFull(f"the queue of {auction_id} is full, and the auction does not catch up")
             time.sleep(POLL_S)

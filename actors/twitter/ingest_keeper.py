@@ -1,7 +1,7 @@
-"""The ingest in a process of its own: started here, kept here, and its hints passed on.
+"""The ingest keeper: runs the ingest in a process of its own, and passes its hints on to the actors here.
 
-It takes `twitter_ingest`'s place in the tree, under its name. When the process ends, so does this actor, and the
-supervisor starts both again.
+It takes `twitter_ingest`'s place in the supervision tree, under that name. When the process ends, so does this actor,
+and the supervisor starts both again.
 """
 
 from collections.abc import Callable
@@ -13,17 +13,17 @@ from messages.base import Hint
 from messages.hints import QueueGrew, SweepNow
 from supervision import Abandoned, Actor, Context
 
-# What the process ends with when it waits for something: the store, or room in a queue (EX_TEMPFAIL of sysexits.h).
+# The exit code of a process that waits for the store or for room in a queue (EX_TEMPFAIL of sysexits.h).
 TRY_AGAIN = 75
 HINTS: dict[str, type[Hint]] = {hint.__name__: hint for hint in (QueueGrew, SweepNow)}
 
 
 class IngestEnded(Exception):
-    """The ingest's process is gone, and nobody had asked for that."""
+    """The ingest's process has ended without being told to."""
 
 
 class IngestKeeper(Actor):
-    """Keeps one process. `start` starts it, told where its lines go."""
+    """Keeps the process of the ingest. `start` starts it, and takes the function that gets each line of its output."""
 
     def __init__(self, context: Context, start: Callable[[Callable[[str], None]], OwnProcess]) -> None:
         super().__init__(context)
@@ -37,7 +37,7 @@ class IngestKeeper(Actor):
         return NotImplemented
 
     def tick(self) -> None:
-        assert self._process is not None, "it was started by setup"
+        assert self._process is not None, "setup has started it"
         match self._process.exit_code():
             case None:
                 return
@@ -51,8 +51,9 @@ class IngestKeeper(Actor):
             self._process.stop()
 
     def _pass_on(self, line: str) -> None:
-        """A hint on its way from there to an actor here: its kind, and the actor's name."""
+        """Send the hint that a line of the process's output names to an actor: the kind of hint, and the actor's
+        name."""
         kind, _, name = line.partition(" ")
-        with suppress(Abandoned):  # then our successor's process says the same
+        with suppress(Abandoned):  # this actor's successor has a process that sends the same hint
             if hint := HINTS.get(kind):
                 self.context.send(name, hint())

@@ -1,20 +1,24 @@
-"""A second look at posts that were seen before: the leading ones during the day, at its close all whose going could
-change the result, and the auction post itself (BID-8, LIFE-3). It says what has become of them, and the
-reconciler queues it.
+"""The recheck: asks X whether posts that were seen before still exist (BID-8, LIFE-3), and for the handles of possible
+winners.
 
-At the close the chain of leaders is enough, with what an operator may still release, and what was withdrawn and would
-have led. What a bid gets depends on the leader before it and on its bidder's own posts, which count whether they are
-gone or not (`auction/fold.judge`): a bid that never led changes nothing by going. Whoever leads after a withdrawal is
-in the chain then, and is looked at before there is a result. The leader comes first, and then those before him: whose
-going would change more comes sooner.
+During the day it looks up the posts that led last and the auction post; at the close every post whose deletion could
+change the result. It answers with commands, which the reconciler queues.
+
+At the close the posts of the lead history are enough, with bids that an operator may still release and withdrawn bids
+that would have led. A verdict depends on the leader before the bid and on the bidder's own posts, which count whether
+they exist or not (`auction/fold.judge`): so the deletion of a bid that never led changes nothing. A bid that leads
+after a withdrawal belongs to the lead history then, and is looked up before there is a result. The leader comes first,
+then the leaders before it, the latest first, since the deletion of a later one changes more.
 
 A post is gone once two looks a lag apart have not found it, and counts again as soon as it is found again, until there
-is a result. Deleted posts and those of suspended accounts are withdrawn, edited ones too, at once: the new version is a
-post of its own. A protected account is only flagged. X hides both alike, so the account is looked up.
+is a result. Deleted posts and posts of suspended accounts are withdrawn; an edited post is withdrawn at once, since the
+new version is a post of its own. The post of a protected account raises an alarm and still counts. X hides posts of
+suspended and of protected accounts alike, so the account is looked up.
 
-An account may be called otherwise by the time of the result, and its handle be somebody else's. So once nothing else is
-missing X is asked what the accounts are called that the result may name; by their ids, because a bid may bind although
-its post is gone. An account that X does not show, or whose handle is none, keeps the handle of its bid.
+By the time of the result an account may have another handle, and its old handle may be somebody else's. So once nothing
+else is missing, X is asked for the handles of all accounts that the result may name; by the accounts' ids, because a
+bid may bind although its post is gone. An account that X does not show, or whose handle is malformed, keeps the handle
+of its bid.
 """
 
 import re
@@ -31,23 +35,24 @@ from auction.downtime_policy import HOUSE
 from messages.commands import EDITED, AuctionCommand, PauseAuction, RenameBidder, RestoreBid, ResumeAuction, WithdrawBid
 
 NEVER_MS = -(2**62)
-LEADERS = 5  # the last ones that were seen leading are looked at during the day
-NAMED = 10  # of the last ones that led, and of those held, so many are asked what they are called
+LEADERS = 5  # posts seen leading last that are looked up during the day
+NAMED = 10  # bids that led last, and as many held ones, whose accounts are asked for their handles
 HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
-WITHDRAWN = 90  # and so many of those withdrawn last, whether they are there again
+WITHDRAWN = 90  # posts withdrawn last that are looked up during the day, since they may be back
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """What a look has found out. `auction_post` is what became of that post where it is gone ("deleted" or
-    "unavailable"), empty where it is not, None where it was not asked for."""
+    """The result of a look: commands for the auction's queue. `auction_post` is "deleted" or "unavailable" where the
+    auction post is gone, empty where it exists, None where it was not asked for or is not proven gone yet."""
 
     commands: list[AuctionCommand]
     auction_post: str | None = None
 
 
 class Recheck:
-    """The looks at one auction's posts, a request at a time: each `interval_ms` while the day is open, and more often
-    near its end; at its close until all is settled, at each post again `lag_ms` after a look that leaves it open.
+    """The looks at the posts of one auction, a request at a time. While the day is open a look is due each
+    `interval_ms`, and more often near the end; at the close each post is looked up until it is settled, `lag_ms` after
+    a look that left it open.
 
     Raises XUnavailable, StillReading and the store's errors.
     """
@@ -65,24 +70,24 @@ class Recheck:
         self._hidden: list[int] = []  # posts that X hides: their authors are asked for next
         self._looked_ms = NEVER_MS
         self._closing = False
-        # What was known to be there, and to be gone, by a look after the end; when the others are looked at again.
+        # By looks after the end: posts that exist, posts that are gone, and when to look up each post again (UTC ms).
         self._there: set[int] = set()
         self._gone: set[int] = set()
         self._again_ms: dict[int, int] = {}
-        self._named: set[int] = set()  # whose handles were asked for after the end
+        self._named: set[int] = set()  # accounts whose handles were asked for after the end
 
     def hurry(self) -> None:
-        """The next look of an open day is due."""
+        """Make the next look of an open day due now."""
         self._looked_ms = NEVER_MS
 
     def close(self) -> None:
-        """The end is frozen: from now on all that could change who wins is looked at."""
+        """From now on look up every post that could change the winner: the end is frozen."""
         self._closing = True
 
     @property
     def is_settled(self) -> bool:
-        """Whether all that could change who wins was looked at after the end was frozen, and stands as it was seen, and
-        X was asked what the accounts that may be named are called."""
+        """Whether every post that could change the winner was looked up after the end was frozen, and is there or
+        gone as the auction has it, and X was asked for the handles of the accounts that the result may name."""
         return self._closing and self._stands and self._possible_winners().keys() <= self._named
 
     @property
@@ -91,14 +96,14 @@ class Recheck:
         return self._there.issuperset(standing) and self._gone.issuperset(withdrawn)
 
     def turn(self, day: OpenDay, now_ms: int) -> Looked | None:
-        """Make the one request that is due; None where none is."""
+        """Make the request that is due at `now_ms` (UTC ms). Returns None where none is."""
         if day.leader_post_id:
             self._leaders.pop(day.leader_post_id, None)
             self._leaders[day.leader_post_id] = None
             while len(self._leaders) > LEADERS:
                 del self._leaders[next(iter(self._leaders))]
         if self._hidden:
-            return self._ask_who_hides(now_ms)
+            return self._look_up_hidden_authors(now_ms)
         if self._closing:
             due = self._due_at_the_close(now_ms)
             looked = self._look(due[: BATCH - 1], now_ms) if due else self._ask_for_names(day)
@@ -111,51 +116,54 @@ class Recheck:
         return looked
 
     def _wait_ms(self, day: OpenDay, now_ms: int) -> int:
-        """How long after a look of an open day the next one is due."""
+        """How long (ms) after a look of an open day the next one is due."""
         is_near = now_ms >= day.ends_at_ms - NEAR_LAGS * self._lag_ms
         return min(self._interval_ms, self._lag_ms // LOOKS_A_LAG) if is_near else self._interval_ms
 
     def doubts(self, day: OpenDay) -> bool:
-        """Whether the leading post was missed before the end and may be gone: the end cannot be frozen before that is
-        known, since a lead that is lost moves it. One that is known to be gone leads on only where its bid binds."""
-        one = day.leader_post_id
-        return self._absences.was_missed_before(one, day.ends_at_ms) and one not in self._read_withdrawn()
+        """Whether the leading post was missed before the end and may be gone. The end cannot be frozen until that is
+        known, since losing the lead moves the end. A post that is known to be gone is no doubt: it leads only
+        because its bid binds."""
+        leading = day.leader_post_id
+        return self._absences.was_missed_before(leading, day.ends_at_ms) and leading not in self._read_withdrawn()
 
     def _due_at_the_close(self, now_ms: int) -> list[int]:
         standing, withdrawn = self._receipt_reader.contenders(self._auction_id)
-        self._read_withdrawn().update(dict.fromkeys(withdrawn))  # a push or a test may have said it, and be wrong
-        unsettled = [one for one in reversed(standing) if one not in self._there]
-        unsettled += [one for one in withdrawn if one not in self._gone]
-        return [one for one in unsettled if now_ms >= self._again_ms.get(one, 0)]
+        self._read_withdrawn().update(dict.fromkeys(withdrawn))  # pushed or injected withdrawals, which may be wrong
+        unsettled = [post_id for post_id in reversed(standing) if post_id not in self._there]
+        unsettled += [post_id for post_id in withdrawn if post_id not in self._gone]
+        return [post_id for post_id in unsettled if now_ms >= self._again_ms.get(post_id, 0)]
 
     def _look(self, post_ids: list[int], now_ms: int) -> Looked:
         found = self._x.lookup({self._post_id, *post_ids})
         self._looked_ms = now_ms
         self._again_ms.update(dict.fromkeys(post_ids, now_ms + self._lag_ms))
-        unavailable = {one for one, cause in found.gone.items() if cause == "unavailable"}
+        unavailable = {post_id for post_id, cause in found.gone.items() if cause == "unavailable"}
         self._hidden = sorted(unavailable - {self._post_id})
         if not self._hidden:
             alarms.clear(self._alarm)
-        causes = {one: cause for one, cause in found.gone.items() if one not in self._hidden}
+        causes = {post_id: cause for post_id, cause in found.gone.items() if post_id not in self._hidden}
         commands, gone = self._conclude(found.present, causes, now_ms)
         if self._post_id in found.present or causes.get(self._post_id) == EDITED:
             return Looked(commands, "")
         return Looked(commands, causes[self._post_id] if self._post_id in gone else None)
 
-    def _ask_who_hides(self, now_ms: int) -> Looked:
-        """What became of the authors of hidden posts. Whom X says nothing about leaves his post open."""
-        authors = {one: self._receipt_reader.bidder(self._auction_id, one) for one in self._hidden}
+    def _look_up_hidden_authors(self, now_ms: int) -> Looked:
+        """Look up the authors of hidden posts: a suspended account's post is withdrawn, a protected one's raises an
+        alarm, and the post of an author of whom X says nothing stays open."""
+        authors = {post_id: self._receipt_reader.bidder(self._auction_id, post_id) for post_id in self._hidden}
         users = self._x.users([author for author in authors.values() if author])
         self._hidden = []
-        flagged = {one for one, author in authors.items() if author in users.found}
+        flagged = {post_id for post_id, author in authors.items() if author in users.found}
         if flagged:
             posts = ", ".join(map(str, sorted(flagged)))
-            alarms.sound(self._alarm, f"{self._auction_id}: X hides {posts}, by a protected account; the bid counts")
-        suspended = {one: "suspended" for one, author in authors.items() if author in users.missing}
+            alarms.sound(self._alarm, f"{self._auction_id}: X hides {posts} of protected accounts; the bids count")
+        suspended = {post_id: "suspended" for post_id, author in authors.items() if author in users.missing}
         return Looked(self._conclude(flagged, suspended, now_ms)[0])
 
     def _ask_for_names(self, day: OpenDay) -> Looked | None:
-        """What the accounts are called that the result may name; None before nothing else is missing for it."""
+        """Ask for the handles of the accounts that the result may name. Returns None while something else is missing
+        for the result, and where all were asked for."""
         if day.watermark_ms < day.ends_at_ms or not self._stands:
             return None
         known = self._possible_winners()
@@ -163,12 +171,12 @@ class Recheck:
             return None
         found = self._x.users(asked).found
         self._named |= asked
-        handles = {one: found[one].handle for one in sorted(asked & found.keys())}
+        handles = {bidder_id: found[bidder_id].handle for bidder_id in sorted(asked & found.keys())}
         return Looked(
             [
-                RenameBidder(message_id=f"renamed:{one}:{handle}", bidder_id=one, handle=handle)
-                for one, handle in handles.items()
-                if handle != known[one] and HANDLE.fullmatch(handle)
+                RenameBidder(message_id=f"renamed:{bidder_id}:{handle}", bidder_id=bidder_id, handle=handle)
+                for bidder_id, handle in handles.items()
+                if handle != known[bidder_id] and HANDLE.fullmatch(handle)
             ]
         )
 
@@ -178,8 +186,8 @@ class Recheck:
     def _conclude(
         self, present: Set[int], causes: dict[int, str], now_ms: int
     ) -> tuple[list[AuctionCommand], set[int]]:
-        """What the queue has to be told of what a look has found, and which of the absent posts are gone by now."""
-        edited = {one for one, cause in causes.items() if cause == EDITED}
+        """The commands that follow from a look, and which of the absent posts are gone by now."""
+        edited = {post_id for post_id, cause in causes.items() if cause == EDITED}
         gone = edited | self._absences.gone(now_ms, present, causes.keys() - edited)
         if self._closing:
             self._there, self._gone = (self._there | present) - gone, (self._gone | gone) - present
@@ -187,18 +195,18 @@ class Recheck:
         newly_gone = sorted(gone - withdrawn.keys() - {self._post_id})
         back = sorted(withdrawn.keys() & present)
         withdrawn.update(dict.fromkeys(newly_gone))
-        for one in back:
-            del withdrawn[one]
+        for post_id in back:
+            del withdrawn[post_id]
         commands: list[AuctionCommand] = [
             WithdrawBid(
-                message_id=f"gone:{one}",
-                post_id=one,
-                cause=causes[one],
-                missed_at_ms=now_ms if one in edited else self._absences.missed_ms(one),
+                message_id=f"gone:{post_id}",
+                post_id=post_id,
+                cause=causes[post_id],
+                missed_at_ms=now_ms if post_id in edited else self._absences.missed_ms(post_id),
             )
-            for one in newly_gone
+            for post_id in newly_gone
         ]
-        return commands + [RestoreBid(message_id=f"there:{one}", post_id=one) for one in back], gone
+        return commands + [RestoreBid(message_id=f"there:{post_id}", post_id=post_id) for post_id in back], gone
 
     def _read_withdrawn(self) -> dict[int, None]:
         if self._withdrawn is None:
@@ -206,12 +214,12 @@ class Recheck:
         return self._withdrawn
 
     def forget(self) -> None:
-        """The day has its result: what was to be seen to is over."""
+        """Clear the alarm of a day that has its result."""
         alarms.clear(self._alarm)
 
 
 def pause_for(auction_id: str, what: str, now_ms: int) -> PauseAuction:
-    """The house's order to pause the day whose auction post is gone (LIFE-3)."""
+    """The house's order to pause the day whose auction post is gone (LIFE-3); `what` is "deleted" or "unavailable"."""
     return PauseAuction(
         message_id=f"house:post-gone:{auction_id}:{now_ms}",
         by=HOUSE,

@@ -1,10 +1,9 @@
-"""The reconciler: finds by search what the stream did not bring, and which posts are gone, until it is proven that
-nothing is missing. The marks that it puts into an auction's queue are what its watermark is made of.
+"""The reconciler: searches X for posts that the stream did not bring, and looks up whether known posts still exist.
 
-It makes one request a turn, and what an answer brings is queued before the next one: so it never hangs however many
-reply, and what one endpoint finds counts although another one fails; only the proof waits for all of them. Which page
-of a search is next `completeness` says, which posts are looked at again `recheck`; what a restart goes on from is the
-watermark in the store.
+It makes one request to X a turn, and queues what the answer brings before the next request: so a conversation of any
+size never makes it hang. An endpoint that fails holds up only the proof that nothing is missing (`proof`), not what the
+other endpoints find. `completeness` says which page of a search is next, `recheck` which posts are looked up again.
+After a restart it goes on from the watermark in the store.
 """
 
 import logging
@@ -16,12 +15,12 @@ from http import HTTPStatus
 from actors.auction.receipts import ReceiptReader, StillReading
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.authors import Authors
-from actors.twitter.completeness import packed, unpacked
 from actors.twitter.conversation import MENTIONS, SEARCH, Conversation, Timing
-from actors.twitter.dead_letters import open_letters
 from actors.twitter.finds import Finds
 from actors.twitter.following import OpenDay, belongs_below, followed_posts, open_conversations
+from actors.twitter.proof import Proof
 from actors.twitter.recheck import Recheck, pause_for
+from actors.twitter.x_clock import XClockCheck
 from actors.twitter.x_outage import XOutage
 from adapters import alarms, metrics
 from adapters.redis.client import execute
@@ -31,27 +30,25 @@ from adapters.x.errors import TooMuch, UnreadablePost, XUnavailable
 from adapters.x.limits import LONGEST_WAIT_MS
 from auction.downtime_policy import HOUSE
 from messages.base import Hint, Phase
-from messages.commands import AuctionCommand, MakeUpFor, MarkSwept
+from messages.commands import AuctionCommand, MakeUpFor
 from messages.hints import QueueGrew, SweepNow
 from messages.x_ids import posted_at_ms
 from supervision import Actor, Context, Delivery
 
 log = logging.getLogger(__name__)
 
-CLOCK_ALARM = "x_clock"
-CLOCK_HOLDS_S = 600.0  # for so long X's clock is carried on, by then half a second behind
-IN_VAIN_S = 60.0  # X is asked for its time for so long, until its silence is an alarm
-
-UNREADABLE_KEPT = 100  # so many of a day are told from those that were kept before
+UNREADABLE_KEPT = 100  # unreadable posts remembered a day, so that each becomes a dead letter once
 KINDS = (SEARCH, MENTIONS, "users", "lookup", "sights")
 
 
 class GoOn(Hint, frozen=True):
-    """There may be more to ask at once."""
+    """The reconciler's message to itself: make the next request now, without waiting for the tick."""
 
 
 class TwitterReconciler(Actor):
-    """Sweeps when the stream (re)connects, periodically, and at the close until the watermark has passed the end."""
+    """Sweeps each open conversation when the stream connects, periodically, and at the close until the watermark has
+    passed the end. `days` is how many days the marathon may have, `house` the name of the actor that reads the house's
+    queue."""
 
     def __init__(
         self, context: Context, store: StoreAccess, clock: Clock, x: XClient, timing: Timing, days: int, house: str
@@ -65,16 +62,17 @@ class TwitterReconciler(Actor):
         self._client = self._store.connect()
         self._queue = Queue(self._client, self.keys)
         self._receipt_reader = ReceiptReader(self._client, self.keys)
+        self._proof = Proof(self._client, self.keys, self._receipt_reader, self._append, self._timing.lag_ms)
         self._authors = Authors(self._x, self._clock)
         self._conversations: dict[str, Conversation] = {}
-        # Whose turn is next: an auction and a kind of request. And until when X is left alone with one.
+        # Auctions and kinds of request, in the order of their turns; and until when no request of a kind is made.
         self._turns: deque[tuple[str, str]] = deque()
-        self._not_before_ms: dict[str, int] = {}  # by the steady clock, which no setting of the time moves
+        self._not_before_ms: dict[str, int] = {}  # by the steady clock, which setting the machine's time does not move
         for kind in KINDS:
             left_ms = execute(self._client, "PTTL", self.keys.x_held(kind))
             if 0 < left_ms <= LONGEST_WAIT_MS:
                 self._not_before_ms[kind] = self._x.clock.steady_ms() + left_ms
-        self._clock_read_s = float("-inf")
+        self._x_clock = XClockCheck(self._x)
         self._goes_on = False
         self._outage = XOutage(self._client, self.keys.x_away, self._tell_house)
 
@@ -101,26 +99,26 @@ class TwitterReconciler(Actor):
     # ---- one request a turn
 
     def _turn(self) -> None:
-        """Make the next request that is due, if there is one, and come again at once to see whether there are more."""
-        was_asked = self._read_x_clock()  # first: by a clock that is behind X's, kept looks seem not to be made yet
+        """Make the next request that is due; after one, take another turn at once, since more may be due."""
+        was_asked = self._x_clock.read()  # first: by a clock that is behind X's, stored looks lie in the future
         self._follow()
         for conversation in self._conversations.values():
-            self._vouch(conversation)
-        if was_asked or self._asks_for_something():
+            self._proof.vouch(conversation, self._clock())
+        if was_asked or self._make_due_request():
             self._goes_on = self.context.send(self.context.name, GoOn()) is Delivery.DELIVERED
 
-    def _asks_for_something(self) -> bool:
+    def _make_due_request(self) -> bool:
         if self._x.clock.reached_ms() is None:
-            return False  # nothing is proven while nobody knows which time X has reached
-        return any(self._asks(*self._next_in_turn()) for _ in range(len(self._turns)))
+            return False  # without X's time nothing can be proven
+        return any(self._make_request(*self._next_in_turn()) for _ in range(len(self._turns)))
 
     def _next_in_turn(self) -> tuple[Conversation, str]:
         auction_id, kind = self._turns[0]
         self._turns.rotate(-1)
         return self._conversations[auction_id], kind
 
-    def _asks(self, conversation: Conversation, kind: str) -> bool:
-        """Whether a request of this kind was due, and was tried."""
+    def _make_request(self, conversation: Conversation, kind: str) -> bool:
+        """Make a request of this kind, if one is due. Returns whether one was tried."""
         now_ms = self._clock()
         if self._x.clock.steady_ms() < self._not_before_ms.get(kind, 0):
             return False
@@ -136,25 +134,26 @@ class TwitterReconciler(Actor):
                     was_due = self._sweep(conversation, source, now_ms)
         except XUnavailable as unavailable:
             self._leave_alone(kind, unavailable)
-            log.warning("%s is not swept as it should be: %s", conversation.day.auction_id, unavailable)
+            log.warning("a request for the sweep of %s has failed: %s", conversation.day.auction_id, unavailable)
             if kind == SEARCH:
                 self._outage.failed(unavailable, now_ms)
             return True
         except StillReading:
             return False
         if was_due:
-            self._mark(conversation)
+            self._proof.mark(conversation)
         return was_due
 
     def _leave_alone(self, kind: str, unavailable: XUnavailable) -> None:
-        """For as long as X asks for; where a window is used up, a process that comes after has to know it too."""
+        """Make no request of this kind for as long as X asks. The end of a used-up window is stored for a later
+        process."""
         wait_ms = unavailable.retry_after_ms or RETRY_X_MS
         self._not_before_ms[kind] = self._x.clock.steady_ms() + wait_ms
         if unavailable.status == HTTPStatus.TOO_MANY_REQUESTS:
             execute(self._client, "SET", self.keys.x_held(kind), "", "PX", wait_ms)
 
     def _follow(self) -> None:
-        """The conversations of the open auctions, as the days' state in the store names them."""
+        """Follow the conversations of exactly those auctions that are open by the views of the days in the store."""
         open_days = open_conversations(self._client, self.keys, self._days)
         followed = followed_posts(self._client, self.keys, open_days, self._clock())
         days = {day.auction_id: day for day in open_days.values()}
@@ -166,7 +165,7 @@ class TwitterReconciler(Actor):
             conversation.recheck.forget()
             conversation.finds.forget()
             alarms.clear(_post_alarm(auction_id))
-            alarms.clear(_letters_alarm(auction_id))
+            self._proof.forget(auction_id)
         for auction_id, day in days.items():
             if auction_id not in self._conversations:
                 self._conversations[auction_id] = self._conversation(day)
@@ -185,46 +184,23 @@ class TwitterReconciler(Actor):
         look = Recheck(self._x, self._receipt_reader, auction_id, day.post_id, timing.interval_ms, timing.lag_ms)
         finds = Finds(day, timing.lag_ms, partial(self._append, auction_id), partial(self._decided, auction_id))
         conversation = Conversation(day, timing, look, finds)
-        if stored := execute(self._client, "GET", self.keys.looked(auction_id)):
-            try:
-                conversation.go_on(unpacked(stored), self._clock())
-            except ValueError as fault:
-                log.warning("%s is swept from its watermark on: its stored looks are damaged: %s", auction_id, fault)
+        try:
+            self._proof.go_on(conversation, self._clock())
+        except ValueError as fault:
+            log.warning("%s is swept from its watermark on: its stored looks are damaged: %s", auction_id, fault)
         return conversation
 
-    def _read_x_clock(self) -> bool:
-        """At the beginning, and when X has not been asked for a while: an opening must not come late, and keys that X
-        does not take, or a machine whose clock is wrong, are an alarm before they matter. Whether X was asked."""
-        now_s = self._x.clock.steady_s()
-        if self._x.clock.unread_s() < CLOCK_HOLDS_S:
-            alarms.clear(CLOCK_ALARM)
-            return False
-        if now_s < self._clock_read_s + RETRY_X_MS / 1000:
-            return False
-        self._clock_read_s = now_s
-        try:
-            self._x.check_keys()
-        except XUnavailable as unavailable:
-            log.warning("the keys to X could not be checked, nor its clock be read: %s", unavailable)
-        if self._x.clock.reached_ms() is None:
-            alarms.sound(
-                CLOCK_ALARM, "no answer of X has shown its time: no day opens, and none is closed, before one has"
-            )
-        elif self._x.clock.unread_s() >= CLOCK_HOLDS_S + IN_VAIN_S:
-            alarms.sound(CLOCK_ALARM, "X has not answered for more than 10 min: nothing is posted, and nothing found")
-        return True
-
-    # ---- what is asked
+    # ---- the requests
 
     def _sweep(self, conversation: Conversation, source: str, now_ms: int) -> bool:
-        """Ask this source for the next page of the conversation, and queue what it has."""
+        """Ask this source for the next page of the conversation and queue its posts. Returns whether X was asked."""
         conversation.aim(now_ms)
         day, sweep = conversation.day, conversation.sweeps[source]
         ask = sweep.next(now_ms, conversation.target_ms)
         if ask is None or conversation.finds.is_full:
             return False
         if self._queue.is_full(day.auction_id):
-            log.warning("%s is not swept: it has enough to decide, and nothing is lost on X", day.auction_id)
+            log.warning("%s is not swept while its queue is full; the posts stay on X", day.auction_id)
             return False
         ask_x = self._x.search if source == SEARCH else self._x.mentions
         try:
@@ -236,7 +212,7 @@ class TwitterReconciler(Actor):
             return True
         except XUnavailable as unavailable:
             if unavailable.status == HTTPStatus.BAD_REQUEST:
-                sweep.begin_again()  # X may not take the page's token any more
+                sweep.begin_again()  # the page's token may have expired
             raise
         if source == SEARCH:
             self._outage.answered(self._clock())
@@ -250,9 +226,10 @@ class TwitterReconciler(Actor):
         return True
 
     def _look_again(self, conversation: Conversation, now_ms: int) -> bool:
-        """Look at posts that were seen before, and queue what has become of them."""
+        """Look up posts that were seen before, and queue the commands for those that are gone or back. Returns
+        whether X was asked."""
         if now_ms - self._timing.search_lag_ms <= posted_at_ms(conversation.day.post_id):
-            return False  # X may not show its own newest posts yet
+            return False  # X may not show its newest posts yet
         looked = conversation.recheck.turn(conversation.day, now_ms)
         if looked is None:
             return False
@@ -263,7 +240,8 @@ class TwitterReconciler(Actor):
         return True
 
     def _watch_auction_post(self, conversation: Conversation, what_became: str, now_ms: int) -> list[AuctionCommand]:
-        """A day whose auction post is gone is paused, once; an operator decides how it goes on."""
+        """The order that pauses an open day whose auction post is gone, once; an operator decides how the day goes on.
+        `what_became` is "deleted" or "unavailable", or empty for a post that exists."""
         was_gone, conversation.post_is_gone = conversation.post_is_gone, bool(what_became)
         day, alarm = conversation.day, _post_alarm(conversation.day.auction_id)
         if not what_became:
@@ -273,53 +251,6 @@ class TwitterReconciler(Actor):
         paused = "" if is_closing else ": the day is paused; resume, extend or void it"
         alarms.sound(alarm, f"the auction post {day.post_id} of {day.auction_id} is {what_became}{paused}")
         return [] if was_gone or is_closing else [pause_for(day.auction_id, what_became, now_ms)]
-
-    # ---- what is proven
-
-    def _mark(self, conversation: Conversation) -> None:
-        """Say how far it is proven that nothing is missing: behind the posts that this vouches for."""
-        day, proven_ms = conversation.day, conversation.proven_ms
-        if proven_ms > conversation.marked_ms:
-            mark = MarkSwept(message_id=f"swept:{day.auction_id}:{proven_ms}", swept_to_ms=proven_ms)
-            self._append(day.auction_id, [mark])
-            conversation.marked_ms = proven_ms
-            conversation.finds.forget_before(proven_ms)
-        # The end is frozen once a search has reached it, and a lost lead still moves it until then.
-        if conversation.reached_ms > conversation.searched_ms and not conversation.recheck.doubts(day):
-            conversation.searched_ms = conversation.reached_ms
-            execute(self._client, "SET", self.keys.searched(day.auction_id), conversation.searched_ms)
-        if (looks := conversation.looks()) != conversation.stored_looks:
-            conversation.stored_looks = looks
-            execute(self._client, "SET", self.keys.looked(day.auction_id), packed(looks))
-
-    def _vouch(self, conversation: Conversation) -> None:
-        """Say that the result may be named: everything before the end is decided, all that could change who wins was
-        looked at after it, and no post of the day lies undecided with the dead letters."""
-        day, now_ms = conversation.day, self._clock()
-        if day.phase is not Phase.PROCESSING or day.watermark_ms < day.ends_at_ms or now_ms < conversation.vouch_ms:
-            return
-        try:
-            if not conversation.recheck.is_settled:
-                return
-            letters = open_letters(
-                self._queue, day.auction_id, lambda post: self._receipt_reader.bidder(day.auction_id, post) is not None
-            )
-        except StillReading:
-            return
-        conversation.vouch_ms, alarm = now_ms + self._timing.lag_ms, _letters_alarm(day.auction_id)
-        if letters:
-            ids = ", ".join(letters[:3])
-            alarms.sound(
-                alarm,
-                f"{day.auction_id} is not closed while posts of it are dead letters ({ids}): "
-                "`auction-manager dead-letters retry` or `discard` them",
-            )
-            return
-        alarms.clear(alarm)
-        message_id = f"looked-again:{day.auction_id}:{day.watermark_ms}"
-        self._append(
-            day.auction_id, [MarkSwept(message_id=message_id, swept_to_ms=day.watermark_ms, looked_again=True)]
-        )
 
     # ---- the store
 
@@ -359,7 +290,3 @@ class TwitterReconciler(Actor):
 
 def _post_alarm(auction_id: str) -> str:
     return f"auction_post:{auction_id}"
-
-
-def _letters_alarm(auction_id: str) -> str:
-    return f"letters_of:{auction_id}"

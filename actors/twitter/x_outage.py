@@ -1,5 +1,5 @@
-"""X's own outages, as the reconciler meets them: while X is away no auction takes its end for final, and when it is
-back the house is told how long it was, which the days make up for (LIFE-6).
+"""X's outages as the reconciler sees them (LIFE-6): during one no auction takes its end for final, and after it the
+house is ordered to make up for it.
 """
 
 from collections.abc import Callable
@@ -15,23 +15,24 @@ from messages.commands import MakeUpFor
 
 
 class XOutage:
-    """The outage that may be under way, which stands in the store under `key`. `tell` takes the order to make up for
-    one. All methods raise the store's errors. Times in UTC ms."""
+    """The outage of X that may be under way; its beginning is stored under `key`. `tell` takes the order to make up
+    for an outage. All methods raise the store's errors. Times in UTC ms."""
 
     def __init__(self, client: redis.Redis, key: str, tell: Callable[[MakeUpFor], None]) -> None:
         self._client, self._key, self._tell = client, key, tell
         self._from_ms = int(execute(client, "GET", key) or 0)
 
     def failed(self, unavailable: XUnavailable, now_ms: int) -> None:
-        """A search has failed. If it is X that is down, for everybody, its outage has begun; an answer that refuses us
-        alone is none. Said again with each failure: the house may just be done with an outage before this one.
-        """
+        """Take in a failed search: where there was no answer, or a status from 500 on, X's outage has begun. An
+        answer that refuses our request alone is no outage. The beginning is stored at each failure, since the house
+        may just have deleted it after an earlier outage."""
         if unavailable.status is None or unavailable.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._from_ms = self._from_ms or now_ms
             execute(self._client, "SET", self._key, self._from_ms)
 
     def answered(self, now_ms: int) -> None:
-        """A search was answered: X is there."""
+        """Take in an answered search, which ends an outage: from LEAST_OUTAGE_MS on the house is ordered to make up
+        for it."""
         if not self._from_ms:
             return
         outage = Outage(from_ms=self._from_ms, to_ms=now_ms)
@@ -43,7 +44,7 @@ class XOutage:
         self._from_ms = 0
 
     def forget(self) -> None:
-        """Nobody can tell when X is back when nothing is asked of it."""
+        """Forget the outage, because without an open auction nothing asks X, and its end would not be seen."""
         if self._from_ms:
             execute(self._client, "DEL", self._key)
             self._from_ms = 0

@@ -1,1 +1,1 @@
-"""The chain: Shape L2, or any EVM node. It reads; what a log means is decided elsewhere."""
+"""The blockchain: Shape L2, or any EVM node. It is only read; others decide what a log means."""

@@ -1,10 +1,11 @@
-"""An EVM node over HTTP, read with the real web3. It is imported on first use: it costs 60 MB and more than a second.
+"""An EVM node over HTTP, read with the real web3, which is imported on first use: it costs 60 MB and more than a
+second.
 
-A provider's address leads to many nodes, and each answer may come from another one, which may be behind. So blocks
-are asked for in one batch and must follow on one another, and logs are asked for by the hash of their block: a node
-that has not got the block says so, where a question by number is answered with an empty list.
+A provider's address leads to many nodes, and each answer may come from another one, which may be behind. So blocks are
+asked for in one batch and must follow on one another, and logs are asked for by the hash of their block: a node that
+lacks the block says so, where a question by number is answered with an empty list.
 
-web3's own retries are off, because they would hold an actor for a minute and more; whoever asks tries again later.
+web3's own retries are off, because they would hold an actor for a minute and more; the caller tries again later.
 """
 
 import logging
@@ -17,7 +18,7 @@ import requests
 
 from adapters.bounded_http import BoundedAdapter
 
-# 51 blocks with 1,000 transactions each, of which only the hashes are told; read as JSON it may take twenty times that.
+# 51 blocks with the hashes of 1,000 transactions each; decoded, an answer may take twenty times its size in memory.
 ANSWER_BYTES = 4 * 2**20
 
 About = TypeVar("About")
@@ -29,7 +30,7 @@ for _talkative in ("web3", "urllib3"):
 
 
 class NodeUnavailable(Exception):
-    """The node did not answer, not in time, or not what was asked; nothing was learnt."""
+    """The node did not answer, not in time, or not what was asked. Nothing of its answer is used."""
 
 
 class Block(NamedTuple):
@@ -62,11 +63,11 @@ class Node:
         web3 = _import_web3()
         self._session = BoundedAdapter(timeout_s, ANSWER_BYTES).mounted(requests.Session())
         provider = web3.HTTPProvider(rpc_url, session=self._session, exception_retry_configuration=None)
-        # The default middleware is for senders. This one reads the longer headers of some chains.
+        # web3's default middleware serves senders. This one reads the longer block headers of some chains.
         self._web3 = web3.Web3(provider, middleware=[(web3.middleware.ExtraDataToPOAMiddleware, "longer headers")])
 
     def chain_id(self) -> int:
-        """Which chain the node is on."""
+        """The id of the chain that the node is on."""
         return self._asked(lambda: int(self._web3.eth.chain_id))
 
     def has_code(self, contract: str) -> bool:
@@ -103,13 +104,13 @@ class Node:
         return [log for logs in found for log in logs]
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Close the connections."""
         self._session.close()
 
     def _asked_at_once(
         self, ask: Callable[[About], Any], about: Sequence[About], read: Callable[[Any], Answer]
     ) -> list[Answer]:
-        """What `read` makes of the answer to each question, all asked in one request."""
+        """Ask all questions in one request. Returns what `read` makes of each answer."""
         if not about:
             return []
 
@@ -120,24 +121,23 @@ class Node:
                 return [read(answer) for answer in batch.execute()]
 
         answers = self._asked(all_asked)
-        if len(answers) != len(about):  # web3 lets a short answer pass
+        if len(answers) != len(about):  # web3 accepts a batch with answers missing
             raise NodeUnavailable(f"the node answered {len(answers)} questions of {len(about)}")
         return answers
 
     def _asked(self, ask: Callable[[], Answer]) -> Answer:
         try:
             return ask()
-        except Exception as fault:  # of a wrong answer web3 makes any kind of error
-            # The address may hold a key, and most errors quote it: only their kind is told.
+        except Exception as fault:  # web3 raises any kind of error for a wrong answer
+            # The address may hold a key, and most errors quote the address: only their kind is told.
             status = getattr(getattr(fault, "response", None), "status_code", "")
             kind = f"{type(fault).__name__} {status}".rstrip()
             raise NodeUnavailable(f"the node did not answer as it should: {kind}") from None
 
 
 def _import_web3() -> Any:
-    """web3, without what it does to the whole process: py_ecc, which it brings in, raises the recursion limit to
-    100,000. Deeply nested JSON, from whomever, would then overflow the stack and kill the process.
-    """
+    """Import web3, and undo what it does to the whole process: py_ecc, which it brings in, raises the recursion
+    limit to 100,000. Deeply nested JSON, from anybody, would then overflow the stack and kill the process."""
     limit = sys.getrecursionlimit()
     import web3
 
@@ -166,7 +166,8 @@ def _log(found: Any) -> Log:
 
 
 def _bloom_bits(digest: bytes) -> int:
-    """The three bits that a block's bloom filter has where one of its logs is of the address with this Keccak-256."""
+    """The three bits that are set in a block's bloom filter where one of its logs is of the address with this
+    Keccak-256."""
     bits = 0
     for start in (0, 2, 4):
         bits |= 1 << (int.from_bytes(digest[start : start + 2], "big") % 2048)

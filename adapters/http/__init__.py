@@ -1,1 +1,3 @@
-"""HTTP: what the public may see, what operators may ask, the stage page. It shows and passes on; it decides nothing."""
+"""The HTTP server: the public listener, the private one, and the stage page. It shows and passes on, and decides
+nothing.
+"""

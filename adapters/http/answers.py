@@ -1,4 +1,4 @@
-"""What every answer has in common: JSON, one form of error, security headers, deadlines and limits."""
+"""The common parts of all answers: JSON, one form of error, security headers, deadlines and limits."""
 
 import asyncio
 import logging
@@ -23,8 +23,8 @@ from ledger.entry import LogDamaged
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 5.0
-PUSHES = "POST", "/webhooks/x"  # not counted: X sends as many as there are bids, and signs them
-# Who is refused so has to connect again, which costs him more than it costs us.
+PUSHES = "POST", "/webhooks/x"  # no client's share bounds these: X sends as many as there are bids, and signs them
+# Statuses that end the connection: connecting again costs the client more than it costs us.
 ENDS_CONNECTION = 403, 429
 
 CONTENT_SECURITY_POLICY = (
@@ -55,7 +55,7 @@ def refusal(error: str, reason: str, status: int, headers: dict[str, str] | None
 
 
 def query(request: web.Request, *known: str) -> dict[str, str]:
-    """The query's fields, each at most once. Raises Refused for a field that is not known here."""
+    """The fields of the query, each at most once. Raises Refused for a field that is not known here, or given twice."""
     fields: dict[str, str] = {}
     for name, value in request.query.items():
         if name not in known:
@@ -67,7 +67,7 @@ def query(request: web.Request, *known: str) -> dict[str, str]:
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Security headers on whatever leaves, errors included."""
+    """Add the security headers to any answer that leaves, errors included."""
     secure(response)
 
 
@@ -83,8 +83,8 @@ def middleware_for(
 ) -> Middleware:
     """The middleware of one listener: counts, limits, deadlines, and JSON for everything that goes wrong.
 
-    `places` are by the beginning of a path: routes that wait for something have some, and keep nobody else away.
-    `shares` bound how often each client asks, where there are any.
+    `places` bounds, by the beginning of a path, how many requests are under way at routes that wait for something.
+    `shares`, where given, bounds how often each client asks.
     """
 
     @web.middleware
@@ -134,7 +134,7 @@ async def _answered(request: web.Request, handler: Handler, deadline_s: float | 
         return refusal("UNAVAILABLE", reason, 503, {"Retry-After": "1"})
     except Exception as fault:
         if isinstance(fault, RuntimeError) and request.transport is None:
-            # What aiohttp says of a body whose sender left before we began to read it. Nobody hears this answer.
+            # aiohttp's error for a body whose sender left before we began to read it. Nobody gets this answer.
             metrics.http_malformed.inc()
             return refusal("BAD_BODY", "the body ends in the middle", 400)
         log.exception("%s failed", what)

@@ -1,4 +1,4 @@
-"""Who may ask and act on the private listener: by the host that a request names, and by named bearer tokens."""
+"""The access to the private listener: by the host that a request names, and by bearer tokens of operators."""
 
 import hashlib
 import hmac
@@ -18,8 +18,8 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,
 
 @dataclass(frozen=True, slots=True)
 class Operators:
-    """Who may act: `tokens` maps names to secrets. Where there are none, this very machine may act, and only with
-    `is_local`: elsewhere there is no operator then."""
+    """The operators: `tokens` maps their names to secrets. Without tokens only this machine may act, and only where
+    `is_local` is set."""
 
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_local: bool = False
@@ -42,7 +42,7 @@ class Operators:
     def _local(self, request: web.Request) -> str:
         if not self.is_local:
             raise Refused("nobody may act here: set http.operator_tokens, or environment = local", "NO_OPERATOR", 403)
-        # A proxy on this machine forwards strangers, who are not the operator at the keyboard.
+        # A proxy on this machine may forward requests of strangers.
         forwarded = "Forwarded" in request.headers or "X-Forwarded-For" in request.headers
         if forwarded or not is_loopback(request.remote or ""):
             raise Refused("no token is configured, so only this machine may act", "FORBIDDEN", 403)
@@ -50,8 +50,8 @@ class Operators:
 
 
 def host_of(request: web.Request) -> str:
-    """The host that the request names, without its port; empty where it names none, as an old probe may and no browser
-    does. Raises Refused (400)."""
+    """The host that the request names, without its port; empty without a Host header, which old probes may leave out
+    and browsers never do. Raises Refused (400)."""
     if "Host" not in request.headers:
         return ""
     found = _HOST.fullmatch(request.headers["Host"])
@@ -61,8 +61,9 @@ def host_of(request: web.Request) -> str:
 
 
 def check_own_name(host: str, listens_on: str) -> None:
-    """Refuses what names another host than the private listener's: a page in a browser here can be made to call us
-    under a name of its own. Where every address is listened on, any address is our name. Raises Refused (421)."""
+    """Refuse a request that names another host than the private listener's: a page in a browser on this machine can
+    be made to call us under a name of its own. A listener on all addresses takes any address for its name. Raises
+    Refused (421)."""
     everywhere = listens_on in ("0.0.0.0", "::") and _is_address(host)  # noqa: S104 (compared, not listened on)
     if not (everywhere or host in ("", listens_on.lower()) or is_loopback(host)):
         raise Refused(f"{host[:60]!r} is no name of this listener: ask {listens_on}", "WRONG_HOST", 421)

@@ -1,6 +1,6 @@
-"""Whose a connection or a request is: by the peer's address, or by a forwarded one where the peer is our proxy.
+"""Clients: name whose a connection or a request is, by its address, or by a forwarded one where the peer is our proxy.
 
-Nothing is counted here and nothing refused: `places` does that, by the client's name.
+`places` and `shares` count by that name and refuse.
 """
 
 import ipaddress
@@ -11,13 +11,14 @@ from aiohttp import web
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Whoever has one IPv6 address has 2^64 of them.
+# A client with one IPv6 address usually has 2^64 of them, so all of these get one name.
 IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Somebody, by the name under which he is counted. Places are kept for `is_kept`; proxies speak for many."""
+    """The client of a connection or a request, by the name under which it is counted. Places are kept for `is_kept`;
+    a proxy stands for many clients."""
 
     name: str
     is_kept: bool = False
@@ -26,13 +27,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """`proxies` are believed what they say in X-Forwarded-For; for `kept` addresses, places are kept."""
+    """Names clients. What `proxies` say in X-Forwarded-For is believed; for `kept` addresses places are kept."""
 
     proxies: Sequence[Network] = ()
     kept: Sequence[Network] = ()
 
     def of_peer(self, address: str) -> Client:
-        """Who has connected."""
+        """The client that has connected from this address."""
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:
@@ -44,11 +45,13 @@ class Clients:
         return Client(name, any(ip in network for network in self.kept) and not is_proxy, is_proxy)
 
     def of_request(self, request: web.Request) -> Client:
-        """Who asks: the last address that no proxy of ours has. Others' word for an address is not believed."""
+        """The client that asks: the last address on the way that is not of our proxies. What others say in
+        X-Forwarded-For is ignored."""
         client = self.of_peer(request.remote or "")
         hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", []) for hop in line.split(",")]
         while client.is_proxy and hops:
             client = self.of_peer(hops.pop())
         is_forwarded = bool(hops) or "Forwarded" in request.headers
-        # A proxy that nobody has named to us stands where places are kept: it forwards strangers, and many.
+        # A kept address that forwards requests is a proxy, although the settings do not name it one: it stands for many
+        # strangers.
         return Client(client.name, is_proxy=True) if is_forwarded and client.is_kept else client

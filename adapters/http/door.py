@@ -1,8 +1,9 @@
-"""The door of a listener: who is let in, and how long somebody may stand in it.
+"""The door of a listener: lets in as many connections as there are places, and ends those whose other side is too slow
+or sends too much.
 
-aiohttp accepts without end and waits without end for what strangers do not send or do not take. Here a connection has a
-place before anything is made for it, or is closed at once; a head that does not come, a head without end and an answer
-that nobody takes end it.
+aiohttp accepts without end, and waits without end for requests that strangers do not send and answers that they do not
+take. Here a connection has a place before anything is made for it, or is closed at once. It is ended by a head that
+does not come, a head without end, and an answer that is not taken.
 """
 
 import asyncio
@@ -20,33 +21,34 @@ from adapters.http.answers import refusal, secure
 from adapters.http.clients import Client, Clients
 from adapters.http.places import Places
 
-HEAD_S = 5.0  # for the head of a request, from the connection's begin or from the last answer
-PROXY_IDLE_S = 75.0  # a proxy keeps its connections, and closes them itself
-ANSWER_S = 20.0  # for an answer to be taken
-LINGER_S = 1.0  # for the rest of a body that nobody reads
+HEAD_S = 5.0  # how long a request's head may take, from the connection's beginning or the last answer on
+PROXY_IDLE_S = 75.0  # the same for a proxy, which keeps its connections and closes them itself
+ANSWER_S = 20.0  # how long the other side may take to read an answer
+LINGER_S = 1.0  # how long to receive the rest of a body that is not read
 HEAD_BYTES = 32_768
-# What a WebSocket's viewer may say in a minute, who has nothing to say: many a frame is no message, and costs as much.
+# What a viewer may send over its WebSocket in a minute, where it has nothing to send. Bytes are counted, since control
+# frames are no messages and cost as much.
 TALK_BYTES, MINUTE_S = 4_096, 60.0
-# Connections that wait, in the system's hands: beyond these it forgets some, and they try again a second later.
+# Connections that wait in the system to be accepted: beyond these it drops some, which try again a second later.
 BACKLOG = 4_096
 ACCEPTED_A_TURN = 128
-# Of what nobody reads the system keeps megabytes for each connection, unless it is told how much.
+# Sent bytes that the system keeps for a connection whose other side does not read: megabytes, unless it is limited.
 SEND_BUFFER_BYTES = 131_072
 # asyncio allocates this much for each read before it knows how much there is: 256 KiB, unless it is told otherwise.
 READ_BYTES = 16_384
-REST_S = 0.1
+REST_S = 0.1  # the pause after an error of accepting
 
 _OF_STRANGERS = HttpProcessingError, web.RequestPayloadError, ConnectionError
 
 
 class Connection(web.RequestHandler):
-    """One connection, with deadlines for what its other side has to do."""
+    """One connection, with deadlines for its other side."""
 
     def __init__(self, server: web.Server, client: Client, on_end: Callable[[], None]) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            # aiohttp closes with this what has not sent a whole head by then, whether it was silent or slow.
+            # aiohttp closes a connection that has not sent a whole head by then, whether it was silent or slow.
             keepalive_timeout=PROXY_IDLE_S if client.is_proxy else HEAD_S,
             lingering_time=LINGER_S,
             access_log=None,  # type: ignore[arg-type]
@@ -64,11 +66,11 @@ class Connection(web.RequestHandler):
         self._on_end()
 
     def data_received(self, data: bytes) -> None:
-        if self._payload_parser is not None and self._talks_too_much(len(data)):  # a WebSocket's, and nobody else's
+        if self._payload_parser is not None and self._sends_too_much(len(data)):  # only a WebSocket has this parser
             self._cut()
             return
         super().data_received(data)
-        if len(self._message_tail) > TALK_BYTES:  # it came with the handshake
+        if len(self._message_tail) > TALK_BYTES:  # bytes that came with the handshake
             self._cut()
         waits_for_head = self._waiter is not None and not self._messages
         self._head_bytes = self._head_bytes + len(data) if waits_for_head else 0
@@ -81,7 +83,7 @@ class Connection(web.RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
-    def _talks_too_much(self, more_bytes: int) -> bool:
+    def _sends_too_much(self, more_bytes: int) -> bool:
         now_s = time.monotonic()
         if now_s >= self._minute_ends_s:
             self._talk_bytes, self._minute_ends_s = 0, now_s + MINUTE_S
@@ -115,13 +117,13 @@ class Connection(web.RequestHandler):
         error = kw.get("exc_info")
         if isinstance(error, _OF_STRANGERS):
             metrics.http_malformed.inc()
-        # An answer that is ready in the very turn in which aiohttp's shutdown gives it up has nobody left to tell so.
+        # Not logged: an answer that became ready just when aiohttp's shutdown gave it up.
         elif not (isinstance(error, asyncio.InvalidStateError) and self._force_close):
             super().log_exception(*args, **kw)
 
 
 class Door:
-    """Accepts what has a place, for one server, from `open` to `close`; both run on the loop."""
+    """Accepts the connections that get a place, for one server, from `open` to `close`; both run on the loop."""
 
     def __init__(self, places: Places, clients: Clients) -> None:
         self._places, self._clients = places, clients
@@ -130,13 +132,14 @@ class Door:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, server: web.Server, host: str, port: int) -> int:
-        """Listen; the port. Raises OSError where the address cannot be had; then nothing listens."""
+        """Listen at this address. Returns the port. Raises OSError where the address cannot be had; then nothing
+        listens."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         with ExitStack() as opened:
             for family, address in {(family, address[:2]): None for family, _, _, _, address in found}:
                 listening = opened.enter_context(socket.create_server(address, family=family, backlog=BACKLOG))
-                # Accepted ones inherit it.
+                # Accepted sockets inherit this size.
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
                 listening.setblocking(False)
                 self._listening.append(listening)
@@ -146,7 +149,7 @@ class Door:
         return int(self._listening[0].getsockname()[1])
 
     async def close(self) -> None:
-        """Let nobody in any more. Who is in stays in."""
+        """Accept no connection any more. Those that are open stay open."""
         for listening in self._listening:
             asyncio.get_running_loop().remove_reader(listening)
         self._listening.clear()
@@ -156,12 +159,12 @@ class Door:
         self._open.close()
 
     def _listen(self, server: web.Server, listening: socket.socket) -> None:
-        # asyncio's own sock_accept leaves a traceback in the log when it is cancelled as somebody comes.
+        # asyncio's own sock_accept leaves a traceback in the log when it is cancelled while a connection comes.
         if listening in self._listening:
             asyncio.get_running_loop().add_reader(listening, self._accept, server, listening)
 
     def _accept(self, server: web.Server, listening: socket.socket) -> None:
-        """Accept some of those who wait; between two turns others of the loop have theirs."""
+        """Accept some of the connections that wait; between two turns the loop does other work."""
         for _ in range(ACCEPTED_A_TURN):
             try:
                 connection, address = listening.accept()
@@ -176,11 +179,11 @@ class Door:
             connection.setblocking(False)
             client = self._clients.of_peer(address[0])
             if self._places.take(client):
-                self._let_in(server, connection, client)
+                self._begin(server, connection, client)
             else:
                 connection.close()
 
-    def _let_in(self, server: web.Server, connection: socket.socket, client: Client) -> None:
+    def _begin(self, server: web.Server, connection: socket.socket, client: Client) -> None:
         loop = asyncio.get_running_loop()
         made = Connection(server, client, lambda: self._places.give_back(client))
         task = loop.create_task(loop.connect_accepted_socket(lambda: made, connection))

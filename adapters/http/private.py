@@ -1,4 +1,6 @@
-"""What is for operators and machines: health, readiness, status, metrics, and the injection of commands."""
+"""The routes of the private listener, for operators and machines: health, readiness, status, metrics, orders,
+injection.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -29,21 +31,22 @@ _KNOWN_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Of which marathon this process is, and the secret of its data directory, by which it can prove that."""
+    """The marathon of this process, and the secret of its data directory, with which it proves that it runs there."""
 
     marathon_id: str = ""
     secret: str = field(default="", repr=False)
 
 
 def private_app(app: web.Application, views: Views, operators: Operators, identity: Identity, host: str) -> None:
-    """Add the private routes. `host` is where they are listened for: what names another one is refused."""
+    """Add the private routes. `host` is the address that they are listened for at: a request that names another one
+    is refused."""
 
     async def refuse_other_names(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_own_name(host_of(request), host)
         return await handler(request)
 
     def who_and_where(request: web.Request) -> str:
-        """Who acts; a request may name the marathon that it is meant for. Raises Refused."""
+        """The name of the operator; a request may also name the marathon that it is meant for. Raises Refused."""
         by = operators.name_of(request)
         meant = query(request, "marathon").get("marathon", identity.marathon_id)
         if meant != identity.marathon_id:

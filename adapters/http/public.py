@@ -1,4 +1,4 @@
-"""What everybody may see: the stage page, the feed, auctions and bids. Reading only."""
+"""The routes of the public listener: the stage page, the feed, auctions and bids. Reading only."""
 
 import re
 from pathlib import Path
@@ -57,7 +57,7 @@ def public_app(
             raise Refused(str(fault), "BAD_POSITION") from None
         if not _speaks_websocket(request):
             raise Refused("this address speaks WebSocket", "UPGRADE_REQUIRED", 426)
-        # Taken before the handshake: while it is under way, others come.
+        # The seat is taken before the handshake, while which others may come.
         with seats.held(clients.of_request(request), "TOO_MANY_VIEWERS"):
             return await watch(hub, request, after)
 
@@ -106,7 +106,7 @@ def public_app(
 
 
 class _Image(web.FileResponse):
-    """An image: the file is open until it is sent or given up, and takes a connection's place for so long."""
+    """The answer with an image. It takes a connection's place while the file is open, until it is sent or given up."""
 
     def __init__(self, path: Path, places: Places, client: Client) -> None:
         super().__init__(path, headers={"Cache-Control": "max-age=3600"})
@@ -124,16 +124,17 @@ class _Image(web.FileResponse):
 def _speaks_websocket(request: web.Request) -> bool:
     try:
         return web.WebSocketResponse().can_prepare(request).ok
-    except ValueError:  # aiohttp decodes the key, and a key need not be ASCII
+    except ValueError:  # aiohttp fails over a WebSocket key that is not ASCII
         return False
 
 
 def _check_dates(request: web.Request) -> None:
-    """Refuses dates that no calendar has: aiohttp reads them while it sends a file, when nobody can answer any more."""
+    """Refuse dates that no calendar has: aiohttp reads them while it sends a file, when an error cannot be answered
+    any more. Raises Refused."""
     try:
         _ = request.if_modified_since, request.if_unmodified_since, request.if_range
     except OverflowError:
-        raise Refused("a date in the headers is none", "BAD_DATE") from None
+        raise Refused("a date in the headers does not exist", "BAD_DATE") from None
 
 
 def _shared(value: Json) -> web.Response:
@@ -144,7 +145,7 @@ def _shared(value: Json) -> web.Response:
 def _matched(request: web.Request, pattern: re.Pattern[str]) -> str:
     text = request.match_info["id"]
     if not pattern.fullmatch(text):
-        raise NotFound("that is no id of ours")
+        raise NotFound("this is no id of an auction or a user")
     return text
 
 
@@ -152,7 +153,7 @@ def _page(request: web.Request) -> tuple[str | None, int]:
     fields = query(request, "after", "limit")
     after, limit = fields.get("after"), fields.get("limit", str(PAGE_SIZE))
     if after is not None and not _AFTER.fullmatch(after):
-        raise Refused("`after` is the `next` of the page before", "BAD_POSITION")
+        raise Refused("`after` must be the `next` of the page before", "BAD_POSITION")
     if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > PAGE_SIZE_MAX:
         raise Refused(f"`limit` is a number from 1 to {PAGE_SIZE_MAX}", "BAD_LIMIT")
     return after, int(limit)

@@ -1,4 +1,4 @@
-"""What the API reads from the store: what auctions write there, made fit to show. Nothing else."""
+"""The API's reads of the store: auctions, bid histories and receipts as JSON."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,11 +24,12 @@ _NUMBERS = {
 _FLAGS = {"leader_injected", "paused", "provisional"}
 
 Receipts = Callable[[str, Sequence[int]], Awaitable[list[Json]]]
-"""What is true of these posts of an auction as of now, in their order; None for a post that got no verdict."""
+"""The receipts of these posts of an auction as of now, in their order; None for a post without a verdict."""
 
 
 class StoreReads:
-    """Reads over one marathon's keys; `days` is how many it has. The client's own time-outs bound every wait."""
+    """Reads auctions and bids of one marathon; `days` is how many days it may have. The client's own time-outs bound
+    every wait."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class StoreReads:
         self._own_bid = re.compile(rb"(%b-[0-9]{2,}):([0-9]{1,20})" % keys.marathon_id.encode())
 
     def reads(self) -> Reads:
-        """These reads as the server takes them."""
+        """The reads in the form that the server takes."""
         return Reads(self.current, self.auctions, self.auction, self.bids, self.user_bids, self.receipt)
 
     async def current(self) -> Json:
@@ -62,7 +63,7 @@ class StoreReads:
         return {"auctions": [_shown(fields) for fields in days if fields]}
 
     async def auction(self, auction_id: str) -> Json:
-        """One day. Raises NotFound."""
+        """One day that has begun. Raises NotFound."""
         marathon_id, _, day = auction_id.rpartition("-")
         fields = {}
         if marathon_id == self._keys.marathon_id and day.isdigit() and 1 <= int(day) <= self._days:
@@ -83,7 +84,7 @@ class StoreReads:
     async def user_bids(self, user_id: int, after: str | None, limit: int) -> Json:
         """A page of a user's bids over all auctions of this marathon, in the order in which they were decided.
 
-        The list is shared: what other marathons have put there takes up a place on the page and is not shown. Raises
+        The list is shared by all marathons: bids of others take up places on the page and are not shown. Raises
         Refused.
         """
         if after is not None and not re.fullmatch(r"[0-9]{1,15}", after):
@@ -97,7 +98,7 @@ class StoreReads:
         return {"user_id": str(user_id), "bids": bids, "next": str(start + limit) if len(found) > limit else None}
 
     async def receipt(self, auction_id: str, post_id: int) -> Json:
-        """What is true of a post as of now. Raises NotFound."""
+        """The receipt of a post as of now. Raises NotFound."""
         await self.auction(auction_id)
         [receipt] = await self._receipts(auction_id, [post_id])
         if receipt is None:
@@ -105,7 +106,8 @@ class StoreReads:
         return receipt
 
     async def _page(self, key: str, after: str | None, limit: int) -> tuple[list[str], bool]:
-        """The members behind `after`, and whether there are more. The rank is found anew: late bids shift it."""
+        """The members after the member `after`, and whether there are more. Its rank is looked up each time, since
+        late bids shift it."""
         start = 0
         if after is not None:
             rank: Any = await self._client.zrank(key, after)
@@ -122,7 +124,7 @@ class StoreReads:
 
 
 def _no_position() -> Refused:
-    return Refused("`after` is the `next` of the page before", "BAD_POSITION")
+    return Refused("`after` must be the `next` of the page before", "BAD_POSITION")
 
 
 def _shown(fields: Mapping[Any, Any]) -> dict[str, Json]:

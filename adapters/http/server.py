@@ -1,4 +1,6 @@
-"""The two listeners: one for everybody, one for operators and machines, which is loopback unless configured."""
+"""The two listeners of the HTTP server: a public one, and a private one for operators and machines, on loopback
+unless configured otherwise.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,21 +24,22 @@ from adapters.livestream.hub import FeedHub
 PUBLIC_BODY_BYTES = 1_024
 PRIVATE_BODY_BYTES = 65_536
 SHUTDOWN_S = 2.0
-# One client's share: a household or an office behind one address, not a siege.
+# How many connections one client may have: enough for an office behind one address.
 CONNECTIONS_EACH = 128
 READERS, READERS_EACH = 64, 16
-# Requests in 10 s: a page takes six; hundreds who ask as often as they can take less than a tenth of the loop's time.
+# Requests in 10 s, of all clients and of each: loading the page takes six; so many in all take less than a tenth of the
+# loop's time.
 REQUESTS, REQUESTS_EACH = 2_000, 20
-# Kept for whom the settings name, beyond those for all: whatever strangers do, the broadcast has its seat.
+# Places beyond those for all, kept for addresses that the settings name, as that of the broadcast.
 KEPT = 32
 PRIVATE_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen (port 0: that of `before`, or any where it is taken), who may act, where lots' images are; how
-    many public connections there are for all, whose word for an address is believed, and for whom places are kept; who
-    this process is."""
+    """Where to listen (port 0: the port in `before`, or any where that is taken), who may act, the folder of the
+    lots' images, how many public connections there are for all, the proxies whose word for an address is believed
+    and the addresses for which places are kept (`clients`), and the identity of this process."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 0
@@ -51,7 +54,7 @@ class HttpSettings:
 
 
 class HttpServer:
-    """Both listeners and the hub's clock. `start` and `stop` run on the loop."""
+    """Both listeners, and the task that runs the hub. `start` and `stop` run on the loop."""
 
     def __init__(self, settings: HttpSettings, views: Views, hub: FeedHub) -> None:
         self._settings, self._views, self._hub = settings, views, hub
@@ -61,7 +64,7 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises OSError where an address cannot be had; then nothing listens."""
-        self._ticking = asyncio.create_task(self._hub.run())  # first: `stop` is called whatever of the rest fails
+        self._ticking = asyncio.create_task(self._hub.run())  # first: `stop` needs it, whatever of the rest fails
         settings, before = self._settings, self._settings.before
         clients = settings.clients
         everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
@@ -84,7 +87,7 @@ class HttpServer:
             raise
 
     async def stop(self) -> None:
-        """Let the viewers go and close both listeners; takes at most some seconds."""
+        """Disconnect the viewers and close both listeners; takes at most some seconds."""
         self._ticking.cancel()
         await asyncio.wait([self._ticking])
         await asyncio.gather(*(door.close() for door in self._doors))

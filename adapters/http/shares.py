@@ -1,4 +1,4 @@
-"""Shares: how often each client may ask in a window of time. What is at work at the same moment is `places`' part."""
+"""Shares: bound how many requests each client makes in a window of time. `places` bounds what is under way at once."""
 
 from collections import Counter
 
@@ -6,14 +6,14 @@ from adapters import metrics
 from adapters.http.clients import Client
 
 WINDOW_S = 10.0
-NAMES = 16_384  # counted at once; where more ask, all of them begin anew
+NAMES = 16_384  # clients counted in a window; where more ask, another window begins
 
 
 class Shares:
-    """`for_all` requests a window are divided among the clients that ask in it; each has `least` in any case.
+    """Divides `for_all` requests a window among the clients that ask in it; each has `least` in any case.
 
-    A few clients read as fast as they like, and hundreds together cannot keep the loop busy. Who has places kept and
-    proxies, which speak for many, are not counted. For one thread.
+    So a few clients read as fast as they like, and hundreds together cannot keep the loop busy. Clients for whom places
+    are kept are not counted, nor proxies, which stand for many clients. For one thread.
     """
 
     def __init__(self, for_all: int, least: int) -> None:
@@ -22,7 +22,7 @@ class Shares:
         self._ends_s = 0.0
 
     def take(self, client: Client, now_s: float) -> bool:
-        """Whether the client may have one more answer now; `now_s` is of a monotonic clock."""
+        """Whether the client may make one more request now; `now_s` is of a monotonic clock."""
         if client.is_kept or client.is_proxy:
             return True
         if now_s >= self._ends_s or len(self._asked) >= NAMES:

@@ -1,4 +1,4 @@
-"""What the HTTP server needs from the rest of the process: a handful of functions, and how they say no."""
+"""The functions that the HTTP server needs from the rest of the process, and the errors by which they refuse."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Refused(Exception):
 
 
 class NotFound(Refused):
-    """There is no such thing."""
+    """There is no such auction, bid or page."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, "NOT_FOUND", 404)
@@ -26,8 +26,8 @@ class NotFound(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Auctions and bids as the store has them; each raises Refused. `after` is the `next` of the page before; `receipt`
-    takes an auction's id and a post's."""
+    """The reads of auctions and bids in the store; each raises Refused. `after` is the `next` of the page before;
+    `receipt` takes an auction's id and a post's."""
 
     current: Callable[[], Awaitable[Json]]
     auctions: Callable[[], Awaitable[Json]]
@@ -39,24 +39,25 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """What X may push: `take` gets a body whose signature with `secret` is right, and returns once it is durable."""
+    """The webhook of X: `take` gets a body whose signature with `secret` is right, and returns once the push is on
+    disk."""
 
     secret: str = field(repr=False)
     take: Callable[[bytes], Awaitable[None]]
 
 
 async def own_metrics() -> bytes:
-    """What this process has counted, and nothing of its actors or its store."""
+    """The metrics that this process has counted, without those of its actors and its store."""
     return render()
 
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """Everything the server shows or passes on.
+    """All that the server shows or passes on.
 
-    `ready` tells whether the process does its work, and why not. `inject` takes a command's fields and the name of
-    who sent it, and answers with what was accepted, or raises Refused; None means that injection is off. `metrics`
-    renders them for Prometheus, whatever else is wrong. `operate` takes an order's name, its fields and who gave it.
+    `ready` tells whether the process does its work, and why not. `inject` takes a command's fields and the name of who
+    sent it, and answers with what was accepted, or raises Refused; None means that injection is off. `metrics` renders
+    the metrics for Prometheus, whatever else is wrong. `operate` takes an order's name, its fields and who gave it.
     Without a `webhook` X cannot push.
     """
 

@@ -1,6 +1,6 @@
-"""The webhook of X on the public listener: who may push, how much, how long, and how many at once.
+"""The routes of X's webhook: bound pushes in size, time and number, and check their signatures.
 
-What a push says and where it goes is not asked here. A push is answered 200 once it is durable.
+A push is answered 200 once it is on disk; `api/webhook` reads and queues it.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from adapters.x.webhook import challenge_answer, is_signed
 SIGNATURE = "x-twitter-webhooks-signature"
 # X's longest post twice (cut and whole), each character escaped, and all that comes with it.
 BODY_BYTES = 512 * 1024
-# So many bodies are read at once, and so long each. X's come together with their heads; who sends half of one waits,
-# and the one who has waited longest makes room.
+# How many bodies are read at once, and how long (s) each may take. X sends a body together with its head; where no more
+# may be read, the one that has taken longest so far is given up.
 BODIES_AT_ONCE = 32
 BODY_S = 2.0
-# So many are made durable at once: X's own alone, since their signatures are right.
+# How many pushes are queued at once; these are X's own, since their signatures were checked.
 PUSHES_AT_ONCE = 32
 
 
 def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
-    """Add the route."""
+    """Add the webhook's routes to the public listener."""
     places = asyncio.Semaphore(PUSHES_AT_ONCE)
     reading: dict[asyncio.Timeout, None] = {}
 
@@ -46,7 +46,7 @@ def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
         body = await _body_in_time(request, reading)
         if not is_signed(given.secret, body, request.headers.get(SIGNATURE, "")):
             metrics.webhook_pushes.labels("unsigned").inc()
-            raise Refused(f"{SIGNATURE} is missing, or not that of this body", "UNSIGNED", 403)
+            raise Refused(f"{SIGNATURE} is missing, or is not the signature of this body", "UNSIGNED", 403)
         if places.locked():
             metrics.webhook_pushes.labels("refused").inc()
             raise Refused("too many pushes at once", "BUSY", 429)
@@ -59,7 +59,7 @@ def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
 
 
 async def _body_in_time(request: web.Request, reading: dict[asyncio.Timeout, None]) -> bytes:
-    """The body, if it comes within BODY_S and before too many others have begun to come."""
+    """Read the body within BODY_S, and before BODIES_AT_ONCE later ones have begun. Raises Refused (408)."""
     if len(reading) >= BODIES_AT_ONCE:
         slowest = next(iter(reading))
         del reading[slowest]
@@ -77,9 +77,9 @@ async def _body_in_time(request: web.Request, reading: dict[asyncio.Timeout, Non
 
 
 async def _body(request: web.Request) -> bytes:
-    """The bytes as they were sent, which are what X has signed."""
+    """Read the bytes as they were sent, which are those that X has signed. Raises Refused."""
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
-        raise Refused("the body is application/json, not compressed", "UNSUPPORTED_MEDIA_TYPE", 415)
+        raise Refused("the body must be application/json, not compressed", "UNSUPPORTED_MEDIA_TYPE", 415)
     body = bytearray()
     async for piece in request.content.iter_any():
         body += piece

@@ -1,4 +1,4 @@
-"""The livestream's feed: what the log says, as frames for viewers, and the hub that hands them out.
+"""The livestream's feed: turns the log into frames for viewers, and a hub sends them.
 
-It shows and decides nothing; a viewer can neither change what is shown nor slow it down for others.
+It decides nothing; a viewer can neither change what is shown nor slow it down for others.
 """

@@ -1,75 +1,42 @@
-"""The feed's vocabulary: events of the log become frames, and the stage is what all frames so far add up to. Pure.
+"""The frames of the feed, and the stage: events of the log become frames, and the stage is what all frames so far add
+up to. Pure.
 
-An event makes one frame or none, so that a frame's seq says exactly how far a viewer has come. A log frame's body is
-`{"auction_id", "stage": {what changed}, ...}`: merging every `stage` into a snapshot's gives the next snapshot's;
-`bid` goes before a snapshot's `bids`, and `bids` and `character` take the place of theirs. Who leads is what stands
-after a commit, in every frame; a line of the host goes as soon as another one leads than it names.
-How amounts, bids and people stand in it is `json_views`.
+An event makes one frame or none, so that a frame's seq says how far in the log a viewer has come. The body of an
+event's frame is `{"auction_id", "stage": {what changed}, ...}`: merging each `stage` into a snapshot's `stage` gives
+that of the next snapshot; `bid` goes before the snapshot's `bids`, and `bids` and `character` replace the snapshot's.
+Every frame names the leader as of the end of its commit; a line of the host is removed once another bid leads than it
+names. `json_views` makes the JSON of amounts, bids and people.
 """
 
 from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
-from adapters.livestream.json_views import Json, bid_of, lot_of, minimum_of, refusal_of
+from adapters.livestream.json_views import Json, bid_of, minimum_of, refusal_of
+from adapters.livestream.stage_fields import StageFields, before_first_day
 from messages.base import Outcome, Phase, Refusal
 from messages.events import (
     AnyEvent,
-    AuctionOpened,
-    AuctionPaused,
     AuctionPrepared,
-    AuctionResumed,
     BidAccepted,
     BidRefused,
     BidWithdrawn,
     CharacterSpoke,
-    CloseOverdue,
-    DayAdded,
     DayVoided,
-    EndExtended,
-    EndFrozen,
-    MarathonEnded,
-    MarathonStarted,
     ResultNamed,
     StandingsRevised,
-    WatermarkMoved,
 )
 
 RECENT_BIDS = 12
 RECENT_REFUSALS = 6
 
-_EMPTY_DAY: Json = {
-    "auction_id": None,
-    "day": None,
-    "lot": None,
-    "hashtag": None,
-    "rules_hash": None,
-    "post_id": None,
-    "phase": Phase.PENDING,
-    "outcome": None,
-    "opens_at_ms": None,
-    "closes_at_ms": None,
-    "ends_at_ms": None,
-    "extended_by": None,
-    "paused_from_ms": None,
-    "watermark_ms": 0,
-    "provisional": False,
-    "overdue": False,
-    "leader": None,
-    "minimum_wei": None,
-    "minimum": None,
-    "accepted": 0,
-    "refused": 0,
-    "winner": None,
-}
-
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message of the feed. `seq` is the log's; frames that the log does not know carry none."""
+    """One message of the feed. `seq` is that of the log; messages that belong to no place in the log, such as
+    timers, have none."""
 
     type: str
     seq: int | None = None
@@ -82,10 +49,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StageState(msgspec.Struct, array_like=True):
-    """All that a stage needs to go on from `seq`."""
+    """The checkpoint of a stage, as of `seq`."""
 
     seq: int = 0
-    stage: Json = msgspec.field(default_factory=lambda: {"days": None, "over": False, **_EMPTY_DAY})
+    stage: Json = msgspec.field(default_factory=before_first_day)
     bids: list[Json] = []
     refusals: list[BidRefused] = []
     character: Json | None = None
@@ -94,58 +61,58 @@ class StageState(msgspec.Struct, array_like=True):
 
 
 class Stage:
-    """What a joining viewer has to know, folded from the log. Not thread-safe."""
+    """The state that a joining viewer gets, folded from the log. Not thread-safe."""
 
     def __init__(self, state: StageState | None = None) -> None:
         state = state or StageState()
         self.seq = state.seq
-        self._stage = state.stage
+        self._stage = StageFields(state.stage)
         self._bids = state.bids
         self._refusals = deque(state.refusals, maxlen=RECENT_REFUSALS)  # newest first
         self._character = state.character
-        # The chain of leaders, by post, and how many verdicts there were: what is not in the chain was refused.
-        self._chain, self._verdicts = array("q", state.chain), state.verdicts
+        # The posts of the lead history, and how many verdicts there were: all others were refused.
+        self._lead_history, self._verdicts = array("q", state.chain), state.verdicts
 
     @property
     def auction_id(self) -> str | None:
-        """The auction that is shown."""
-        auction_id: str | None = self._stage["auction_id"]
+        """The id of the auction on stage; None before the first."""
+        auction_id: str | None = self._stage.fields["auction_id"]
         return auction_id
 
     def state(self) -> StageState:
-        """What `Stage(state)` goes on from."""
-        refusals, chain = list(self._refusals), self._chain.tobytes()
-        return StageState(self.seq, self._stage, self._bids, refusals, self._character, chain, self._verdicts)
+        """The checkpoint from which `Stage(state)` goes on."""
+        refusals, leads = list(self._refusals), self._lead_history.tobytes()
+        return StageState(self.seq, self._stage.fields, self._bids, refusals, self._character, leads, self._verdicts)
 
     def snapshot(self) -> Json:
         """The body of a snapshot frame: a copy, newest bids first."""
         return {
-            "auction_id": self._stage["auction_id"],
-            "stage": dict(self._stage),
+            "auction_id": self.auction_id,
+            "stage": dict(self._stage.fields),
             "bids": list(self._bids),
             "refusals": [refusal_of(event) for event in self._refusals],
             "character": self._character,
         }
 
     def fold(self, seq: int, event: AnyEvent, is_passing: bool = False) -> Frame | None:
-        """Take the event in; its frame, or None where there is nothing to show. What was folded before is ignored.
+        """Take in an event. Returns its frame, or None where it shows nothing. Events up to `seq` are ignored.
 
-        Who leads after a passing event leads no more after its commit, and is not shown.
+        The leader after an event that `is_passing` is replaced within the same commit, and is not shown.
         """
         if seq <= self.seq:
             return None
         self.seq = seq
-        told = self._told(event, is_passing)
+        told = self._kind_and_body(event, is_passing)
         if told is None:
             return None
         kind, body = told
         named = self._character.get("leader_post_id", "0") if self._character else "0"
         if named != "0" and not self._leads(named):
             body["character"] = self._character = None
-        return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self._stage["auction_id"], **body})
+        return Frame(type=kind, seq=seq, at_ms=event.at_ms, body={"auction_id": self.auction_id, **body})
 
     def pass_by(self, events: Iterable[tuple[int, AnyEvent]]) -> list[int]:
-        """Take these in as `fold` does; not their frames, but the seqs of those that would have had one."""
+        """Take in events as `fold` does, without making frames. Returns the seqs of those that would have had one."""
         passed = []
         for seq, event in events:
             if not isinstance(event, BidRefused):
@@ -155,19 +122,19 @@ class Stage:
                 self.seq = seq
                 if self._take_refusal(event):
                     passed.append(seq)
-        self._stage |= self._counts()
+        self._stage.fields |= self._counts()
         return passed
 
-    def _told(self, event: AnyEvent, is_passing: bool) -> tuple[str, Json] | None:
+    def _kind_and_body(self, event: AnyEvent, is_passing: bool) -> tuple[str, Json] | None:
         match event:
             case BidAccepted():
                 bid = bid_of(event)
                 self._bids = [bid, *self._bids][:RECENT_BIDS]
-                self._chain.append(event.post_id)
+                self._lead_history.append(event.post_id)
                 self._verdicts += 1
                 leads = {} if is_passing else {"leader": bid, **minimum_of(event.minimum_wei)}
                 return "bid", {
-                    "stage": self._change(ends_at_ms=event.ends_at_ms, **self._counts(), **leads),
+                    "stage": self._stage.change(ends_at_ms=event.ends_at_ms, **self._counts(), **leads),
                     "bid": bid,
                 }
             case BidRefused():
@@ -182,15 +149,15 @@ class Stage:
                 kept = [bid for bid in self._bids if int(bid["post_id"]) < event.from_post_id]
                 leaders = [bid_of(link) for link in reversed(event.leaders)]
                 self._bids = [*leaders, *kept][:RECENT_BIDS]
-                del self._chain[bisect_left(self._chain, event.from_post_id) :]
-                self._chain.extend(link.post_id for link in event.leaders)
+                del self._lead_history[bisect_left(self._lead_history, event.from_post_id) :]
+                self._lead_history.extend(link.post_id for link in event.leaders)
                 leader = bid_of(event.leader) if event.leader else None
                 leads = {} if is_passing else {"leader": leader, **minimum_of(event.minimum_wei)}
-                changed = self._change(**self._counts(), **leads)
+                changed = self._stage.change(**self._counts(), **leads)
                 return "revised", {"stage": changed, "withdrawn": None, "bids": list(self._bids)}
             case ResultNamed():
                 winner = bid_of(event.winner) if event.winner else None
-                changed = self._change(
+                changed = self._stage.change(
                     phase=Phase.COMPLETED,
                     outcome=event.outcome,
                     winner=winner,
@@ -199,7 +166,7 @@ class Stage:
                     paused_from_ms=None,
                 )
                 if event.outcome is Outcome.VOID:
-                    changed |= self._change(ends_at_ms=event.at_ms)
+                    changed |= self._stage.change(ends_at_ms=event.at_ms)
                 return "winner", {"stage": changed}
             case CharacterSpoke() if event.leader_post_id and not self._leads(str(event.leader_post_id)):
                 return None  # another one has taken the lead since
@@ -211,48 +178,17 @@ class Stage:
                     "at_ms": event.at_ms,
                 }
                 return "character", {"stage": {}, "character": self._character}
-            case DayVoided() if self._stage["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
+            case DayVoided() if self._stage.fields["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
                 return None  # a day to come is skipped: the one under way stays on stage
             case AuctionPrepared() | DayVoided():
                 return "state", {"stage": self._new_day(event), "bids": []}
             case _:
-                changed = self._turned(event)
+                changed = self._stage.take_in(event)
                 return ("state", {"stage": changed}) if changed else None
 
-    def _turned(self, event: AnyEvent) -> Json:
-        """What an event changes that is about the day as a whole; empty for one that does not show."""
-        match event:
-            case MarathonStarted():
-                return self._change(days=event.days, over=False)
-            case DayAdded():
-                return self._change(days=max(self._stage["days"] or 0, event.day))
-            case MarathonEnded():
-                return self._change(over=True)
-            case AuctionOpened():
-                return self._change(
-                    phase=Phase.ACTIVE,
-                    post_id=str(event.post_id),
-                    opens_at_ms=event.opened_at_ms,
-                    ends_at_ms=event.ends_at_ms,
-                )
-            case EndExtended():
-                return self._change(ends_at_ms=event.ends_at_ms, extended_by=_what_moved(event))
-            case AuctionPaused():
-                return self._change(paused_from_ms=event.from_ms)
-            case AuctionResumed():
-                return self._change(paused_from_ms=None, ends_at_ms=event.ends_at_ms)
-            case WatermarkMoved():
-                return self._change(watermark_ms=event.watermark_ms)
-            case EndFrozen():
-                return self._change(phase=Phase.PROCESSING, ends_at_ms=event.ends_at_ms)
-            case CloseOverdue():
-                return self._change(overdue=True)
-            case _:
-                return {}
-
     def _take_refusal(self, event: BidRefused) -> bool:
-        if event.reason is Refusal.FOUND_TOO_LATE and self._stage["phase"] != Phase.COMPLETED:
-            return False  # it was made for an auction that is no longer on stage
+        if event.reason is Refusal.FOUND_TOO_LATE and self._stage.fields["phase"] != Phase.COMPLETED:
+            return False  # the post was made for an auction that has left the stage
         self._refusals.appendleft(event)
         self._verdicts += 1
         return True
@@ -260,49 +196,16 @@ class Stage:
     def _refused(self, event: BidRefused) -> tuple[str, Json] | None:
         if not self._take_refusal(event):
             return None
-        return "refused", {"stage": self._change(**self._counts()), "refusal": refusal_of(event)}
+        return "refused", {"stage": self._stage.change(**self._counts()), "refusal": refusal_of(event)}
 
     def _new_day(self, event: AuctionPrepared | DayVoided) -> Json:
-        self._bids, self._chain, self._verdicts = [], array("q"), 0
+        self._bids, self._lead_history, self._verdicts = [], array("q"), 0
         self._refusals.clear()
-        fields: Json = {**_EMPTY_DAY, "auction_id": event.auction_id, "day": event.day}
-        if isinstance(event, DayVoided):
-            return self._change(
-                **fields | {"phase": Phase.COMPLETED, "outcome": Outcome.VOID, "ends_at_ms": event.at_ms}
-            )
-        return self._change(
-            **fields
-            | {
-                "lot": lot_of(event.lot),
-                "hashtag": event.rules.hashtag,
-                "rules_hash": event.rules_hash,
-                "opens_at_ms": event.opens_at_ms,
-                "closes_at_ms": event.closes_at_ms,
-                "ends_at_ms": event.closes_at_ms,
-                **minimum_of(event.rules.reserve_wei),
-            }
-        )
+        return self._stage.begin_day(event)
 
     def _leads(self, post_id: str) -> bool:
-        leader = self._stage["leader"]
+        leader = self._stage.fields["leader"]
         return leader is not None and leader["post_id"] == post_id
 
     def _counts(self) -> Json:
-        return {"accepted": len(self._chain), "refused": self._verdicts - len(self._chain)}
-
-    def _change(self, **fields: Any) -> Json:
-        now = self._stage
-        now |= fields
-        under_way = now["phase"] in (Phase.ACTIVE, Phase.PROCESSING)
-        provisional = under_way and now["watermark_ms"] < (now["ends_at_ms"] or 0)
-        if provisional != now["provisional"]:
-            now["provisional"] = fields["provisional"] = provisional
-        return fields
-
-
-def _what_moved(moved: EndExtended) -> str:
-    if moved.lead_lost:
-        return "lost_lead"
-    if moved.outage:
-        return "outage"
-    return "bid" if moved.by_post_id else "operator"
+        return {"accepted": len(self._lead_history), "refused": self._verdicts - len(self._lead_history)}

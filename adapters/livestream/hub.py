@@ -1,15 +1,14 @@
-"""The hub: one feed, any number of viewers, none of whom can slow down another.
+"""The hub: sends one feed to any number of viewers, none of which can slow down another.
 
-The publisher's thread folds the log and hands the frames over; everything else lives on the event loop. A viewer has
-no queue of its own: it is a place in one bounded list of recent frames. Whoever has fallen further behind than the
-list, or than the loop can afford for all viewers together, gets a snapshot instead: state never differs, steps may be
-skipped.
+The publisher's thread folds the log and hands the frames over; everything else runs on the event loop. A viewer has no
+queue of its own, only a place in one bounded list of recent frames. A viewer that has fallen further behind than that
+list, or than the loop can afford for all viewers together, gets a snapshot instead: it skips steps, but comes to the
+same state.
 """
 
 import asyncio
 import threading
 import time
-from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 
@@ -18,14 +17,15 @@ import msgspec
 from adapters import metrics
 from adapters.livestream.frames import Frame, Stage, StageState
 from adapters.livestream.json_views import Json
+from adapters.livestream.recent_frames import RecentFrames
 from adapters.livestream.upcoming_days import UpcomingDays
 from adapters.wall_clock import wall_clock_ms
 from messages.base import Phase
 from messages.events import AnyEvent, BidRefused
 
 SNAPSHOT_KEPT_S = 0.02
-# What one frame costs the loop, with room to spare: a viewer rests so long that all of them together leave the
-# loop most of its time; and a burst reaches all viewers frame by frame only while that is this many sendings.
+# What sending a frame to a viewer costs the loop (s), with room to spare: the viewer's task then sleeps so long that
+# all viewers together leave the loop most of its time. And a burst of more sendings than these becomes a snapshot.
 REST_S_PER_FRAME_AND_VIEWER = 0.00005
 BURST_SENDINGS = 8_000
 FRAMES_A_SECOND = 1_500
@@ -51,13 +51,15 @@ class Position:
 
 
 class FeedState(msgspec.Struct, array_like=True):
-    """What was told so far. The days to come are not part of it: a process knows them, and they may have changed."""
+    """The feed's checkpoint. The upcoming days are not part of it: each process knows them, and they may have
+    changed."""
 
     stage: StageState
 
 
 class Viewer:
-    """One place in the feed. `send` waits until the frame has gone; `drop` cuts the connection and never waits."""
+    """One viewer's place in the feed. `send` waits until the frame has gone; `drop` cuts the connection and never
+    waits."""
 
     def __init__(
         self, send: Callable[[bytes], Awaitable[None]], drop: Callable[[], None], after: Position | None = None
@@ -72,8 +74,8 @@ class Viewer:
 class FeedHub:
     """The feed of one generation of the log.
 
-    `known_seq` is where the log ended when the process started: until the publisher has come that far, viewers wait
-    rather than see the past go by. `clock` gives UTC ms. The `upcoming_days` are told to every viewer first.
+    `known_seq` is where the log ended when the process started: until the publisher has come that far, viewers wait, so
+    that they are not shown the past. `clock` gives UTC ms. The `upcoming_days` are told to every viewer first.
     """
 
     def __init__(
@@ -89,19 +91,16 @@ class FeedHub:
         self.generation = generation
         self._upcoming_days = upcoming_days or UpcomingDays()
         self._loop, self._known_seq, self._clock = loop, known_seq, clock
-        # The publisher's side; a lock because a hung publisher and its successor may both be here for a moment.
+        # Used by the publisher's thread; locked, since a hung publisher and its successor may publish at the same time.
         self._folding = threading.Lock()
         self._stage = Stage()
         self._saved, self._saved_at_s = float(FRAMES_A_SECOND), time.monotonic()
-        # The loop's side.
+        # Used on the event loop only.
         self._caught_up = asyncio.Event()
         if not known_seq:
             self._caught_up.set()
         self._viewers: set[Viewer] = set()
-        self._seqs: list[int] = []
-        self._frames: list[bytes] = []
-        self._forgotten = 0  # frames that were let go; the next one's number is this plus how many are kept
-        self._floor_seq = 0  # every frame with a greater seq is kept
+        self._frames = RecentFrames(self.limits.frames_kept)
         self._seq, self._body = 0, self._stage.snapshot()
         self._snapshot, self._snapshot_made_s = b"", 0.0
         self._ticks, self._tick_frame = 0, b""
@@ -110,21 +109,21 @@ class FeedHub:
 
     @property
     def on_stage(self) -> str | None:
-        """The id of the auction that is shown."""
+        """The id of the auction on stage; None before the first."""
         return self._stage.auction_id
 
     @property
     def seq(self) -> int:
-        """How far in the log the feed has come."""
+        """The seq of the log up to which the feed has come."""
         return self._stage.seq
 
     def state(self) -> FeedState:
-        """What another process's feed can go on from."""
+        """The checkpoint from which another process's feed can go on."""
         with self._folding:
             return FeedState(self._stage.state())
 
     def resume(self, state: FeedState) -> None:
-        """Go on from there. To be called before anything is published."""
+        """Go on from this checkpoint. To be called before anything is published."""
         with self._folding:
             self._stage = Stage(state.stage)
             self._loop.call_soon_threadsafe(self._take, [self._stage.seq], [], self._stage.seq, self._stage.snapshot())
@@ -132,13 +131,13 @@ class FeedHub:
     def publish(self, events: Sequence[tuple[int, AnyEvent]], passing: Container[int] = ()) -> None:
         """Show these events of the log, each with its seq; from any thread, never waits. Repetitions are ignored.
 
-        The lead of a `passing` one (its seq) is over before the commit that holds it has ended.
+        `passing` are the seqs of events whose leader is replaced within the same commit.
         """
         with self._folding:
-            # In a flood, and after a start, far more comes by here than anybody can watch: viewers get a snapshot then.
-            worth_showing = len(events) - self._afford(len(events))
-            passed = self._stage.pass_by(events[:worth_showing])
-            frames = [self._stage.fold(seq, event, seq in passing) for seq, event in events[worth_showing:]]
+            # In a flood, and after a start, there are more events than anybody can watch: viewers get a snapshot then.
+            skipped = len(events) - self._afford(len(events))
+            passed = self._stage.pass_by(events[:skipped])
+            frames = [self._stage.fold(seq, event, seq in passing) for seq, event in events[skipped:]]
             kept = [(frame.seq, frame.json()) for frame in frames if frame and frame.seq is not None]
             for _, event in events:
                 if not isinstance(event, BidRefused):
@@ -146,7 +145,8 @@ class FeedHub:
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
 
     def _afford(self, frames: int) -> int:
-        """How many of so many frames are made, so that making them never takes most of the process's time."""
+        """How many of so many frames are made: no more than FRAMES_A_SECOND, so that making them never takes most of
+        the process's time."""
         now_s = time.monotonic()
         saved = min(FRAMES_A_SECOND, self._saved + (now_s - self._saved_at_s) * FRAMES_A_SECOND)
         afforded = min(frames, self.limits.frames_kept, int(saved))
@@ -156,16 +156,17 @@ class FeedHub:
     # ---- the loop's side
 
     def begin_anew(self, generation: str) -> None:
-        """The log has lost its end: what was shown is forgotten, and every viewer is let go, to come again."""
+        """Show another generation of the log from its beginning, since this one has lost its end; all viewers are
+        disconnected, to come again."""
         with self._folding:
             self.generation, self._stage = generation, Stage()
-        self._forget(len(self._frames))
-        self._seq, self._floor_seq, self._body, self._snapshot = 0, 0, self._stage.snapshot(), b""
+        self._frames.begin_anew()
+        self._seq, self._body, self._snapshot = 0, self._stage.snapshot(), b""
         for viewer in list(self._viewers):
             viewer.drop()
 
     async def run(self) -> None:
-        """Tell the time and drop stuck viewers, until cancelled; then every viewer is let go."""
+        """Send the time and drop stuck viewers, until cancelled; then disconnect every viewer."""
         idle_ms = 0
         try:
             while True:
@@ -185,7 +186,7 @@ class FeedHub:
 
     @property
     def viewers(self) -> int:
-        """How many are watching."""
+        """How many viewers are connected."""
         return len(self._viewers)
 
     async def feed(self, viewer: Viewer) -> None:
@@ -195,7 +196,7 @@ class FeedHub:
             await self._caught_up.wait()
             await self._send(viewer, [self._hello()])
             viewer.next_frame = self._resume(viewer.after)
-            viewer.ticks_seen = self._ticks  # the last one told the time of then
+            viewer.ticks_seen = self._ticks  # the last tick tells an old time
             viewer.news.set()
             while True:
                 await viewer.news.wait()
@@ -216,46 +217,30 @@ class FeedHub:
         if seq <= self._seq:
             return
         self._seq, self._body, self._snapshot = seq, body, b""
-        if passed:
-            self._forget(len(self._frames))
-            self._forgotten += len(passed)
-            self._floor_seq = passed[-1]
-        self._seqs += [seq for seq, _ in frames]
-        self._frames += [frame for _, frame in frames]
-        # Forgetting in chunks keeps the lists' shifting off the path of a single bid.
-        if len(self._frames) > 2 * self.limits.frames_kept:
-            self._forget(len(self._frames) - self.limits.frames_kept)
+        self._frames.pass_by(passed)
+        self._frames.add(frames)
         if seq >= self._known_seq:
             self._caught_up.set()
         if frames:
             self._wake()
 
-    def _forget(self, count: int) -> None:
-        if count:
-            self._floor_seq = self._seqs[count - 1]
-            self._forgotten += count
-            del self._seqs[:count], self._frames[:count]
-
     def _resume(self, after: Position | None) -> int | None:
         """The number of the first frame after the position; None where only a snapshot can help."""
-        if after is None or after.generation != self.generation:
+        if after is None or after.generation != self.generation or after.seq > self._seq:
             return None
-        if not self._floor_seq <= after.seq <= self._seq:
-            return None
-        return self._forgotten + bisect_right(self._seqs, after.seq)
+        return self._frames.number_after(after.seq)
 
     def _due(self, viewer: Viewer) -> list[bytes]:
-        """What this viewer gets now; its place moves on at once."""
-        head = self._forgotten + len(self._frames)
+        """The frames that this viewer gets now; its place moves on at once."""
         burst = min(self.limits.frames_kept, max(1, BURST_SENDINGS // len(self._viewers)))
         if viewer.next_frame is None:
             due = [self._snapshot_frame()]
-        elif viewer.next_frame < self._forgotten or head - viewer.next_frame > burst:
+        elif (kept := self._frames.since(viewer.next_frame)) is None or len(kept) > burst:
             metrics.livestream_coalesced.inc()
             due = [self._snapshot_frame()]
         else:
-            due = self._frames[viewer.next_frame - self._forgotten :]
-        viewer.next_frame = head
+            due = kept
+        viewer.next_frame = self._frames.end
         if viewer.ticks_seen != self._ticks:
             viewer.ticks_seen = self._ticks
             due.append(self._tick_frame)
@@ -274,7 +259,7 @@ class FeedHub:
         return Frame(type="hello", at_ms=now_ms, body=body).json()
 
     def _snapshot_frame(self) -> bytes:
-        """Made once for all viewers who need it at about the same time."""
+        """The snapshot, made once for all viewers that need it within SNAPSHOT_KEPT_S."""
         if not self._snapshot or self._loop.time() - self._snapshot_made_s > SNAPSHOT_KEPT_S:
             now_ms = self._clock()
             body = {**self._body, "server_time_ms": now_ms}

@@ -1,7 +1,7 @@
-"""How the things of an auction stand in the feed's JSON.
+"""The JSON of lots, bids and refusals in the feed.
 
-Amounts are decimal strings of wei beside a string to show; ids are strings, because JavaScript's numbers end at 2^53.
-A bid that a test has made up carries `"injected": true`.
+Amounts are decimal strings of wei beside a string to show; ids are strings, because JavaScript's numbers are exact only
+up to 2^53. An injected bid carries `"injected": true`.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def lot_of(lot: Lot) -> dict[str, str]:
-    """The lot as viewers are told of it."""
+    """The lot as viewers are shown it."""
     return {"token_id": str(lot.token_id), "title": lot.title, "image": lot.image}
 
 
@@ -27,7 +27,7 @@ def _money(name: str, wei: int | None) -> Json:
 
 
 def minimum_of(wei: int) -> Json:
-    """What the next bid needs."""
+    """The least amount (wei) of the next bid."""
     return _money("minimum", wei)
 
 
@@ -42,7 +42,7 @@ def _who(post_id: int, bidder_id: int, handle: str, injected: bool) -> Json:
 
 
 def bid_of(bid: BidAccepted | Leader) -> Json:
-    """A bid that leads, or led."""
+    """An accepted bid, which leads or has led."""
     who = _who(bid.post_id, bid.bidder_id, bid.bidder_handle, bid.injected)
     return {**who, **_money("amount", bid.amount_wei)}
 

@@ -1,7 +1,7 @@
-"""The upcoming days: what a viewer is told before anything else, because the log does not say it.
+"""The upcoming days: the programme that each viewer is told first, because the log does not hold it.
 
-The marathon's time zone, where its posts can be replied to, and the days to come, so that there is something to show,
-and to count down to, before a day's auction exists. Days that are dropped or added meanwhile are told by the log.
+It has the marathon's time zone, the address of its posts, and the days to come, so that the page can count down to a
+day whose auction does not exist yet. Events of the log tell of days that are dropped or added later.
 """
 
 import msgspec
@@ -13,7 +13,7 @@ from messages.money import format_eth
 
 
 class Coming(msgspec.Struct, frozen=True, kw_only=True):
-    """A day as it is planned. Times in UTC ms; `minimum` is the reserve, to be shown."""
+    """A planned day. Times in UTC ms; `minimum` is the reserve, to be shown."""
 
     day: int
     opens_at_ms: int
@@ -23,14 +23,15 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpcomingDays(msgspec.Struct, frozen=True, kw_only=True):
-    """`posts_url` followed by a post's id is where that post stands; empty where posts are simulated."""
+    """The programme. `posts_url` followed by a post's id is the address of that post; empty where posts are
+    simulated."""
 
     time_zone: str = "UTC"
     posts_url: str = ""
     days: tuple[Coming, ...] = ()
 
     def after(self, event: AnyEvent) -> "UpcomingDays":
-        """The upcoming days as this event leaves it."""
+        """The programme after this event."""
         match event:
             case DayVoided():
                 days = tuple(day for day in self.days if day.day != event.day)
@@ -43,7 +44,7 @@ class UpcomingDays(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def coming(day: int, opens_at_ms: int, closes_at_ms: int, lot: Lot, reserve_wei: Wei) -> Coming:
-    """The day as viewers are told of it."""
+    """The planned day as viewers are told of it."""
     return Coming(
         day=day, opens_at_ms=opens_at_ms, closes_at_ms=closes_at_ms, lot=lot_of(lot), minimum=format_eth(reserve_wei)
     )

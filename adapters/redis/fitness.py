@@ -1,7 +1,7 @@
-"""Whether a store that is not our own can be trusted with auctions: looked at once, before anything is written.
+"""The check of an external store before anything is written to it: whether it can be trusted with auctions.
 
-What would lose acknowledged bids or cannot work is refused; what may lose the last moments at a loss of power is a risk
-that an operator is told of. The embedded server needs no look: its options are ours.
+A store that would lose acknowledged bids or cannot work is refused; one that may lose the last moments at a loss of
+power is a risk that an operator is told of. The embedded server is not checked, since its options are ours.
 """
 
 import logging
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 def look_at(client: redis.Redis) -> str:
-    """The risk that this store is, in a sentence; empty where there is none. Waits for a server that still reads its
-    files. Raises UnfitStore, in one line with the way out, and as `execute`."""
+    """Check the store. Returns the risk of using it, in a sentence, empty where there is none. Waits for a server
+    that still reads its files. Raises UnfitStore, in one line with the way out, and as `execute`."""
     info = _info(client)
     version = str(info["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
@@ -45,9 +45,9 @@ def look_at(client: redis.Redis) -> str:
 
 
 def refuse_other_history(client: redis.Redis, keys: Keys, generation: str, seq: int = 0) -> None:
-    """Raises UnfitStore where the store does not hold the history that was worked on here before, named by its
-    `generation` and at least `seq` events long: a second beginning would announce every auction again. Empty: none
-    was."""
+    """Raise UnfitStore where the store does not hold the history that was worked on here before, named by its
+    `generation` and at least `seq` events long: another start would announce every auction again. An empty
+    `generation` means that none was."""
     stored: bytes | None = execute(client, "GET", keys.generation)
     if generation and (stored or b"").decode(errors="replace") != generation:
         lacks = "holds another history than" if stored else "has nothing of"
@@ -88,7 +88,7 @@ def _persistence(client: redis.Redis, appends: bool) -> str:
 
 
 def _setting(client: redis.Redis, name: str) -> str | None:
-    """One of its settings; None where it does not tell (a managed server)."""
+    """One setting of the server; None where the server does not tell it (a managed one)."""
     try:
         found: dict[str, str] = execute(client, "CONFIG GET", name)
     except (redis.ResponseError, StoreUnavailable):

@@ -1,8 +1,7 @@
-"""The function library on the server: loading it and calling it. What the functions do stands in
-`library.lua`.
+"""The function library on the server: loads `library.lua` there, and calls its functions.
 
-The names of library and functions carry a digest of the code. So another release loads its own beside it, whoever owns
-the marathon, and what is on the server already is never replaced.
+The names of the library and its functions carry a digest of the code. So releases load their libraries side by side,
+and none replaces what another one calls.
 """
 
 import hashlib
@@ -23,7 +22,8 @@ Value = str | bytes | int
 
 
 def load(client: redis.Redis) -> None:
-    """Puts the library on the server, where it is not there yet; it survives restarts. Raises as `execute`."""
+    """Load the library onto the server, unless it is there already; it survives the server's restarts. Raises as
+    `execute`."""
     try:
         execute(client, "FUNCTION LOAD", _CODE)
     except redis.ResponseError as fault:
@@ -32,7 +32,7 @@ def load(client: redis.Redis) -> None:
 
 
 def call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence[Value]) -> Any:
-    """Runs one function, once; a server that has lost the library gets it again. Raises as `execute`."""
+    """Call one function, once. Where the server has lost the library, it is loaded before. Raises as `execute`."""
     try:
         return execute(client, *_called(function, keys, args))
     except LibraryMissing:
@@ -41,12 +41,13 @@ def call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence
 
 
 def begin_call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence[Value]) -> Sent:
-    """The same without waiting for its answer, which is LibraryMissing on such a server. Raises as `send`."""
+    """Call one function without waiting for its answer, which is LibraryMissing on a server without the library.
+    Raises as `send`."""
     return send(client, *_called(function, keys, args))
 
 
 def name(function: str) -> str:
-    """What the function is called on the server."""
+    """The name of the function on the server."""
     return f"{function}_{VERSION}"
 
 

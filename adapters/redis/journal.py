@@ -1,7 +1,7 @@
-"""A writer's journal: the one way in which an actor changes the store, and the one from which it recovers.
+"""The journal of a writer: the one way in which an actor changes the store, and the one from which it recovers.
 
-Start and recovery are the same: `begin`, apply the checkpoint, apply `tail`. It decides nothing and keeps no
-state of the writer's; after any error but StoreUnavailable it wants to be begun again.
+Start and recovery are the same: `begin`, apply the checkpoint, apply `tail`. After any error but StoreUnavailable the
+journal has to be begun again.
 """
 
 import secrets
@@ -30,8 +30,7 @@ TAIL_CHUNK = 64  # log entries read at once in recovery
 
 class Begun(NamedTuple, Generic[T]):
     """What a writer has when it begins: its new `incarnation`, how many events its chain has, the seq of the
-    marathon's newest event, and what was read of its newest sound checkpoint (None: replay from the beginning).
-    """
+    marathon's newest event, and what was read of its newest sound checkpoint (None: replay from the beginning)."""
 
     incarnation: str
     sequence: int
@@ -52,7 +51,7 @@ class _Unsettled(NamedTuple):
 class Journal:
     """The journal of one writer in the process with this lease token. For one thread.
 
-    What it commits, `recent` remembers for the listeners of the same process.
+    `recent` remembers what the journal commits, for the listeners of the same process.
     """
 
     def __init__(self, client: redis.Redis, keys: Keys, token: str, writer: str, recent: Recent | None = None) -> None:
@@ -78,12 +77,11 @@ class Journal:
     def begin(self, read: Callable[[bytes], T]) -> Begun[T]: ...
 
     def begin(self, read: Callable[[bytes], Any] = bytes) -> Begun[Any]:
-        """Makes this the only journal of its writer: whichever wrote before is refused from now on.
+        """Make this the only journal of its writer: earlier ones are refused from now on.
 
-        `read` makes of a checkpoint's payload what the writer needs; where it raises UnreadableMessage (the shape is
-        another, what it names is gone), the checkpoint is as good as damaged. Raises NotOwner without the lease,
-        LogDamaged, StoreUnavailable (also while the store lacks what it had acknowledged and nobody has seen to that
-        yet), OutcomeUnknown.
+        `read` decodes a checkpoint's payload; where it raises UnreadableMessage (the shape is another, a segment is
+        gone), the checkpoint counts as damaged. Raises NotOwner without the lease, LogDamaged, StoreUnavailable (also
+        while the store lacks what it had acknowledged and nobody has seen to that yet), OutcomeUnknown.
         """
         self._begun = self._unsettled = None
         # Random rather than counted: a failover may lose the newest number, which would then be given out twice.
@@ -106,10 +104,9 @@ class Journal:
         return self._begun
 
     def tail(self) -> Iterator[tuple[int, AnyEvent]]:
-        """This writer's events behind the checkpoint that `begin` gave, each with its seq. To be read before
-        the first commit. Raises LogDamaged when one is missing or is not what was written, StoreUnavailable,
-        OutcomeUnknown.
-        """
+        """This writer's events after the checkpoint that `begin` gave, each with its seq. To be read before the
+        first commit. Raises LogDamaged when one is missing or is not what was written, StoreUnavailable,
+        OutcomeUnknown."""
         log = LogReader(self._client, self._keys)
         seq, sequence, chain_hash = self._from.seq, self._from.sequence, self._from.chain_hash
         while sequence < self._sequence:
@@ -130,21 +127,21 @@ class Journal:
             raise LogDamaged(f"the head of {self._writer} does not fit its last event")
 
     def commit(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> int:
-        """Adds the events to the log and does the writes, all or nothing; the answer is the marathon's seq
-        after it, which is that of the last event.
+        """Add the events to the log and do the writes, all or nothing. Returns the marathon's seq after that, which is
+        that of the last event.
 
-        `checkpoint` is the writer's state after these events. Raises StoreUnavailable (nothing is written;
-        the same commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and DamagedState when a
-        key holds another type than a write needs (nothing is written).
+        `checkpoint` is the writer's state after these events. Raises StoreUnavailable (nothing is written; the same
+        commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and DamagedState when a key holds another
+        type than a write needs (nothing is written).
         """
         self.send(events, writes, checkpoint)
         return self.settle()
 
     def send(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> None:
-        """A commit whose answer `settle` waits for, so that the writer can go on while the server works.
+        """Send a commit, whose answer `settle` waits for, so that the writer can go on while the server works.
 
-        It is packed while the one before is still on its way, which is settled then: one at a time. Raises as `commit`;
-        since that may be about the one before, the journal has to be begun again then.
+        Only one commit is under way: this one is packed while the one before still is, which is settled then. Raises as
+        `commit`; since the error may be of the commit before, the journal has to be begun again after it.
         """
         begun = self._begun
         if begun is None:
@@ -154,7 +151,7 @@ class Journal:
         if events:
             data = pack_batch(events)
             chain_hash = next_hash(chain_hash, data)
-        # The server gives the commit's own seq; one before it is a place to read on from just as well.
+        # The commit's own seq is not known before the server's answer; reading on from the seq before is as good.
         state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint, chain_hash))
         keys, values = flatten(writes)
         self.settle()
@@ -194,7 +191,7 @@ class Journal:
         self._sequence, self._chain_hash = sequence, chain_hash
 
     def settle(self) -> int:
-        """Waits until what was sent is written; the marathon's seq then. At once where nothing is on its way.
+        """Wait until the commit that was sent is written, if one is under way. Returns the marathon's seq then.
 
         Raises as `commit`.
         """
@@ -209,7 +206,10 @@ class Journal:
             raise
         self._begun, self._seq = begun, seq
         if self._recent and sent.events:
-            count, events = len(sent.events), cast(Sequence[AnyEvent], sent.events)  # every event is one of the log's
+            count, events = (
+                len(sent.events),
+                cast(Sequence[AnyEvent], sent.events),
+            )  # only events of the log are committed
             self._recent.remember(
                 LogEntry(
                     seq - count + 1, count, self._writer, sent.sequence_before + 1, self._chain_hash, sent.data, events

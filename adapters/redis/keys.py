@@ -1,6 +1,6 @@
-"""Every key of the store: its name, its type and what it is for. No other module builds a name.
+"""The keys of the store: the name, type and purpose of each. No other module builds a name.
 
-Several marathons may share one store. Every key belongs to one of them, its name says to which; only a user's bids are
+Several marathons may share one store. Every key belongs to one of them, which its name tells; only a user's bids are
 shared, since users are the same people in all marathons.
 """
 
@@ -13,9 +13,7 @@ _MARATHON_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one marathon. Raises ValueError for an id of other characters than letters, digits, `-` and
-    `_`.
-    """
+    """The keys of one marathon. Raises ValueError for an id of other characters than letters, digits, `-` and `_`."""
 
     marathon_id: str
 
@@ -32,9 +30,7 @@ class Keys:
 
     @property
     def current(self) -> str:
-        """Hash: the auction on stage; written only by the auction whose id stands in it, or by an opening
-        one.
-        """
+        """Hash: the auction on stage; written only by the auction whose id stands in it, or by an opening one."""
         return f"auction:{self.marathon_id}:current"
 
     def day(self, number: int) -> str:
@@ -43,7 +39,7 @@ class Keys:
 
     @property
     def day_pattern(self) -> str:
-        """What the names of all days match."""
+        """The pattern of the names of all days' keys."""
         return f"auction:{self.marathon_id}:day:*"
 
     def bids(self, auction_id: str) -> str:
@@ -52,13 +48,12 @@ class Keys:
 
     def user_bids(self, user_id: int) -> str:
         """List: a user's bids, the auction's id and the post id of each, in the order in which they were decided.
-        Shared by all marathons: the auctions may be those of another one.
-        """
+        Shared by all marathons, so some may be of another one."""
         return str(user_id).join(self.own_bids)
 
     @property
     def own_bids(self) -> tuple[str, str]:
-        """What stands before and behind the user's id in `user_bids`."""
+        """The parts of the name `user_bids` before and after the user's id."""
         return "users:", ":bids"
 
     # ---- what comes in
@@ -70,27 +65,27 @@ class Keys:
 
     @property
     def own_posts(self) -> str:
-        """Hash: by the id of each post of ours that is about an auction, and not its auction post, the auction's id.
-        Those whose replies are not read any more go when the next auction post is made."""
+        """Hash: each post of ours about an auction, but not its auction post, with the auction's id. Posts whose
+        replies are not read any more are deleted when the next auction post is made."""
         return f"own-posts:{self.marathon_id}"
 
     @property
     def awaiting_author(self) -> str:
-        """The name under which replies that X pushed without their author wait in an input queue, to be looked up."""
+        """The name of the input queue in which replies that X pushed without their author wait for the look-up."""
         return "nameless"
 
     def searched(self, auction_id: str) -> str:
-        """String: up to when (UTC ms) the conversation was searched at least once; what was found waits in the queue or
-        is decided."""
+        """String: up to when (UTC ms) the conversation was searched at least once; the posts found so are queued or
+        decided."""
         return f"searched:{auction_id}"
 
     def looked(self, auction_id: str) -> str:
-        """String, a checksum and JSON: the looks at the conversation after its watermark, of each source. What they
-        found waits in the queue or is decided."""
+        """String, a checksum and JSON: the looks at the conversation after its watermark, of each source. The posts
+        found so are queued or decided."""
         return f"looked:{auction_id}"
 
     def segment(self, auction_id: str, number: int) -> str:
-        """String: older bids of the auction, packed away; which of them belong together its checkpoint knows."""
+        """String: older bids of the auction, packed away. The auction's checkpoint names its segments."""
         return f"segment:{auction_id}:{number}"
 
     @property
@@ -102,7 +97,7 @@ class Keys:
 
     @property
     def version(self) -> str:
-        """String: the version of the layout in which this marathon's keys are written; `layout` says what each was."""
+        """String: the version of the layout of this marathon's keys (`layout`)."""
         return f"version:{self.marathon_id}"
 
     @property
@@ -112,18 +107,17 @@ class Keys:
 
     @property
     def seq(self) -> str:
-        """String: how many events the log has had; the seq of the last one."""
+        """String: how many events the log has, which is the seq of the last one."""
         return f"seq:{self.marathon_id}"
 
     @property
     def generation(self) -> str:
-        """String: names this history of the log; viewers of another one start anew."""
+        """String: the name of this history of the log; viewers of another one start anew."""
         return f"generation:{self.marathon_id}"
 
     @property
     def heads(self) -> str:
-        """Hash: for each writer `<incarnation> <sequence> <chain>`: who may write, and where its chain
-        ends."""
+        """Hash: for each writer `<incarnation> <sequence> <chain>`: who may write, and where its chain ends."""
         return f"heads:{self.marathon_id}"
 
     @property
@@ -133,23 +127,24 @@ class Keys:
 
     @property
     def owner(self) -> str:
-        """String: the token of who took the lease last; he may take it again when it has ended, anybody else anew."""
+        """String: the token of the process that took the lease last, which may take an ended lease again."""
         return f"owner:{self.marathon_id}"
 
     @property
     def alive(self) -> str:
-        """String: when (UTC ms) the house last showed that it is at work. Whoever finds it old knows of an outage; it
-        is only set anew together with what makes up for that."""
+        """String: the last sign of life of the house (UTC ms). An old one means an outage; it is renewed in the
+        commit that makes up for that."""
         return f"alive:{self.marathon_id}"
 
     @property
     def x_away(self) -> str:
-        """String, there while X cannot be reached: since when (UTC ms). It goes with what makes up for that."""
+        """String, there while X cannot be reached: since when (UTC ms). It is deleted in the commit that makes up
+        for the outage."""
         return f"x-away:{self.marathon_id}"
 
     def x_held(self, kind: str) -> str:
-        """String that expires when X may be asked again for this kind of request: a process that comes after does not
-        know what its predecessor has asked."""
+        """String that expires when X may be asked again for this kind of request, so that a later process keeps to
+        the window that an earlier one has used up."""
         return f"x-held:{self.marathon_id}:{kind}"
 
     def checkpoint(self, writer: str) -> str:
@@ -161,8 +156,8 @@ class Keys:
         return f"{self.checkpoint(writer)}:previous"
 
     def kinds(self, days: Mapping[str, int], writers: Iterable[str]) -> dict[str, str]:
-        """The type of every key beside the log that this marathon may have: of these auctions, each with the number of
-        its day, and of these writers. Not of segments, which their checkpoint names."""
+        """The type of every key beside the log that this marathon may have, for these auctions (each with the number
+        of its day) and writers. Without segments, which checkpoints name."""
         kinds = dict.fromkeys((self.config, self.generation, self.alive, self.x_away), "string")
         kinds |= {self.current: "hash", self.own_posts: "hash", self.dead: "stream"}
         for auction_id, day in days.items():

@@ -1,8 +1,8 @@
-"""The layout of a marathon's keys: which version of it the store holds, and how an older one becomes today's.
+"""The layout of a marathon's keys: tells which version the store holds, and converts an older one to the present one.
 
-1  (no version is written) the house's orders wait in `queue:house`, whichever marathon of the store they are for; at
-   first a user's bids were a sorted set.
-2  every key but a user's bids belongs to one marathon; a day's view has a checksum, and an empty queue is there too.
+1  No version is stored. The house's orders for all marathons of the store wait in `queue:house`; at first a user's bids
+   were a sorted set.
+2  Every key but a user's bids belongs to one marathon; a day's view has a checksum, and an empty queue has a key.
 """
 
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def refuse_newer(client: redis.Redis, keys: Keys) -> int:
-    """The version of this marathon's keys; 0 where it has none yet. Raises WrongLayout for one that we do not know."""
+    """The version of this marathon's keys; 0 where it has none yet. Raises WrongLayout for an unknown version."""
     stored = execute(client, "GET", keys.version)
     if stored is None:
         return min(1, int(execute(client, "EXISTS", keys.log)))
@@ -35,10 +35,10 @@ def refuse_newer(client: redis.Redis, keys: Keys) -> int:
 
 
 def bring_up_to_date(client: redis.Redis, keys: Keys) -> None:
-    """Converts what an older version has written. For the holder of the lease, before anybody else reads or writes.
+    """Convert what an older version has written. For the holder of the lease, before anybody else reads or writes.
 
-    The version is written last, and a conversion that was broken off is only taken up again. Raises WrongLayout, where
-    nothing was changed.
+    The version is stored last, so that an interrupted conversion is made again. Raises WrongLayout, and changes nothing
+    then.
     """
     version = refuse_newer(client, keys)
     if version == 1:
@@ -53,7 +53,7 @@ def bring_up_to_date(client: redis.Redis, keys: Keys) -> None:
 
 
 def make_empty(client: redis.Redis, queue: str) -> None:
-    """The queue is there, as if all that was in it had been taken out."""
+    """Make an empty queue, unless there is a queue: as if all that was in it had been taken out."""
     if not execute(client, "EXISTS", queue):
         execute(client, "XGROUP CREATE", queue, "made", "$", "MKSTREAM")
         execute(client, "XGROUP DESTROY", queue, "made")

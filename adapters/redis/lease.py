@@ -1,5 +1,5 @@
-"""The lease: which process owns the marathon. Expiry lets another take over; what keeps two from writing is
-that each commit carries the token, and that the store compares it.
+"""The lease: which process owns the marathon. It expires, so that another process can take over. Two can never
+write, because each commit carries the lease's token, which the store compares.
 """
 
 import secrets
@@ -12,14 +12,13 @@ from adapters.redis.keys import Keys
 
 
 def new_token() -> str:
-    """A token that no other process has or will have, not even after a failover has lost a number."""
+    """A token that no other process has or will have, not even after a failover that lost data."""
     return secrets.token_hex(16)
 
 
 class Lease:
-    """The lease of one marathon as seen by the process with this token. All methods raise StoreUnavailable
-    and OutcomeUnknown; each may be called again after either.
-    """
+    """The lease of one marathon as seen by the process with this token. All methods raise StoreUnavailable and
+    OutcomeUnknown; each may be called again after either."""
 
     def __init__(self, client: redis.Redis, keys: Keys, token: str, ttl_ms: int) -> None:
         self._client = client
@@ -28,22 +27,23 @@ class Lease:
         self._ttl_ms = ttl_ms
 
     def take(self, steal: bool = False) -> bool:
-        """Whether the lease is ours now, for `ttl_ms`. `steal` takes it even from a holder that lives."""
+        """Take the lease for `ttl_ms`, with `steal` even from a live holder. Returns whether it is ours now."""
         steals = "steal" if steal else ""
         keys = [self._keys.lease, self._keys.owner]
         return bool(functions.call(self._client, "take_lease", keys, [self._token, self._ttl_ms, steals]))
 
     def keep(self) -> int:
-        """Holds it for another `ttl_ms`, and takes an ended one again, also while the store's memory is full; the
-        seq of the marathon's newest event. Raises NotOwner when another process has had it, HistoryLost."""
+        """Renew the lease for another `ttl_ms`, also where it has ended, and while the store's memory is full.
+        Returns the seq of the marathon's newest event. Raises NotOwner where another process has had it,
+        HistoryLost."""
         keys = [self._keys.lease, self._keys.owner, self._keys.seq]
         seq: int = functions.call(self._client, "keep_lease", keys, [self._token, self._ttl_ms])
         return seq
 
     def try_write(self) -> None:
-        """Changes nothing, but is refused where the store would refuse to write. Raises as `execute`."""
+        """Make a write that changes nothing, to find out whether the store accepts writes. Raises as `execute`."""
         execute(self._client, "SETRANGE", self._keys.owner, 0, "")
 
     def release(self) -> None:
-        """Gives it back, if it is still ours."""
+        """Give the lease back, if it is still ours."""
         functions.call(self._client, "release_lease", [self._keys.lease], [self._token])

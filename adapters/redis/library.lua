@@ -1,23 +1,25 @@
 #!lua name=auction_manager_VERSION
--- What the server does as one step. A function is isolated but never rolled back: so each first checks everything
--- that could fail, or does what it can take back, and writes the rest only then. Whatever else fails (memory, disk,
--- replicas) is checked by the server before the first line runs.
+-- The functions that the server runs, each as one step. A function runs alone but is never rolled back: so it first
+-- checks everything that could fail, or makes changes that it can take back, and writes the rest only then. Memory, disk
+-- and replicas are checked by the server before the first line runs.
 --
--- Values stay bytes. Only counts and the marathon's seq become numbers: they stay below 2^53, post ids and amounts
+-- Values stay bytes. Only counts and the marathon's seq become numbers, since they stay below 2^53; post ids and amounts
 -- do not.
 --
--- VERSION, here and in the functions' names, is a digest of this text: two releases never take each other's functions.
+-- VERSION, in the names of the library and its functions, becomes a digest of this text: two releases never call each
+-- other's functions.
 
--- unpack() fails at 8,000 values; even, so that no pair of score and member or field and value is torn.
+-- The most values of one call of unpack(), which fails at 8,000. Even, so that no pair (score and member, field and value)
+-- is split.
 local CHUNK = 6000
 
--- What a generic write needs to find under its key.
+-- The type that each write needs its key to have.
 local KINDS = {HISTORIES = 'zset', SET = 'string', HSET = 'hash', HSETIF = 'hash', XADD = 'stream', XTRIM = 'stream', DEL = 'anything'}
 
 local function not_owner(why) return redis.error_reply('NOTOWNER ' .. why) end
 
--- Nil where the lease is held with this token; otherwise why it is not. An ended lease is nobody's until its keeper, or a
--- successor, takes it: whoever had it may only wait for that.
+-- Nil where the lease is held with this token; otherwise the error to answer with. An ended lease is nobody's until its
+-- keeper or a successor takes it; its last holder can only wait for that.
 local function not_held(lease, token)
     local holder = redis.call('GET', lease)
     if holder == token then return nil end
@@ -35,8 +37,8 @@ local function head_of(heads, writer)
     return string.match(redis.call('HGET', heads, writer) or '', HEAD)
 end
 
--- Why nobody may go on with this log, or nil. Each event has its seq and a place in its writer's chain: so what the log
--- ends with, what was counted and what all writers have together is one number.
+-- Why the log is damaged, or nil. Each event has a seq and a place in its writer's chain: so the seq that the log ends
+-- with, the stored count and the sum over all writers are one number.
 local function fault_of_log(heads, seq, log)
     for _, each in ipairs({{heads, 'hash'}, {seq, 'string'}, {log, 'stream'}}) do
         local kind = redis.call('TYPE', each[1]).ok
@@ -46,17 +48,18 @@ local function fault_of_log(heads, seq, log)
     local last = newest and string.match(newest[1], '^%d+') or '0'
     for _, head in ipairs(redis.call('HVALS', heads)) do
         local _, sequence = string.match(head, HEAD)
-        if not sequence then return 'a field of ' .. heads .. ' is no head' end
+        if not sequence then return 'a head in ' .. heads .. ' is malformed' end
         together = together + tonumber(sequence)
     end
     local counted = redis.call('GET', seq) or '0'
     if counted ~= last or together ~= tonumber(last) then
-        return 'it ends with event ' .. last .. ', counted were ' .. counted .. ', and its writers have ' .. together
+        return 'it ends with event ' .. last .. ', the stored count is ' .. counted .. ', and its writers have ' .. together
     end
 end
 
--- Makes the caller the writer: whoever held the place before is refused from now on.
--- keys: lease, heads, seq, log; arguments: token, new incarnation, writer, the chain's first link.
+-- Makes this incarnation the writer: its earlier incarnations are refused from now on.
+-- keys: lease, heads, seq, log; arguments: token, new incarnation, writer, the chain's first hash.
+-- Answers the writer's sequence, the hash of its chain, and the marathon's seq.
 local function begin(keys, args)
     local lease, heads, seq, log = unpack(keys)
     local token, incarnation, writer, genesis = unpack(args)
@@ -71,8 +74,8 @@ local function begin(keys, args)
     return {sequence, chain, at}
 end
 
--- The bids of a HISTORIES, a line each: score, member, and whose bid it is. They come packed, since values of their own
--- would cost the writer as much as all the rest.
+-- A line of a HISTORIES write, one for each bid: score, member, the bidder's id. The bids come packed in one value, since
+-- a value for each would cost the writer as much as the rest of the commit.
 local BID = '(%-?%d+) (%-?%d+) (%-?%d+)\n'
 
 local function add_to_history(key, bids)
@@ -92,8 +95,8 @@ local function take_back(lists)
     for _, list in ipairs(lists) do redis.call('RPOP', list) end
 end
 
--- Adds the bids of every HISTORIES to their bidders' own lists; the lists, or nil and why none was changed. Done instead of
--- checked, since to ask for the type of each list first would cost as much again. `needed` are the commit's other keys.
+-- Adds the bids of every HISTORIES to their bidders' own lists. Answers the changed lists, or nil and an error, with no list
+-- changed. The lists' types are not checked before, which would cost as much again. `needed` are the commit's other keys.
 local function add_to_own_lists(keys, first, args, at, needed)
     local lists, added = {}, 0
     for i = first, #keys do
@@ -116,7 +119,7 @@ local function add_to_own_lists(keys, first, args, at, needed)
     return lists
 end
 
--- Says why the writes that stand in args from `at` on cannot be done, or nil and what each key will hold.
+-- An error where a write in args from `at` on cannot be made; otherwise nil, and the type that each key will have.
 local function impossible(keys, first, args, at)
     local found = {}
     for i = 1, first - 1 do found[keys[i]] = 'the log' end
@@ -133,7 +136,7 @@ local function impossible(keys, first, args, at)
     return nil, found
 end
 
--- One commit of one writer: all of it or nothing.
+-- Makes one commit of one writer: all of it or nothing.
 -- keys: lease, heads, seq, log, checkpoint, previous checkpoint, then one for each write.
 -- arguments: the ten below, then for each write its command, the number of its values, its values.
 -- Answers the marathon's seq after it.
@@ -160,7 +163,7 @@ local function commit(keys, args)
     local at = current_seq(seq)
     if not at then return log_damaged(seq .. ' is no number') end
     at = at + tonumber(count)
-    -- First what can still fail, and can be taken back.
+    -- First the changes that may still fail and can be taken back.
     local lists, wrong = add_to_own_lists(keys, first_key, args, first_write, needed)
     if wrong then return redis.error_reply(wrong) end
     if count ~= '0' then
@@ -183,7 +186,7 @@ local function commit(keys, args)
             start_at = last + 1
         end
         if command == 'HSETIF' then
-            -- Its first two values are a field and what it must hold; where it does not, nothing is written.
+            -- The first two values are a field and what that field must hold; where it does not, nothing is written.
             local holds = redis.call('HGET', keys[i], args[from + 2]) == args[from + 3]
             command, start_at = 'HSET', holds and from + 4 or last + 1
         end
@@ -199,8 +202,9 @@ local function commit(keys, args)
     return at
 end
 
--- Takes a dead letter out, and puts a batch into a queue in its place: what it holds, to try that again, or word that it
--- was discarded. keys: dead letters, queue; arguments: the letter's id, the entry's fields. Answers 0 where there is no such letter.
+-- Takes a dead letter out, and appends a batch to a queue instead: its content, to try that again, or the order that
+-- discards it. keys: dead letters, queue; arguments: the letter's id, the entry's fields. Answers 0 where there is no
+-- such letter.
 local function settle_letter(keys, args)
     local dead, queue = unpack(keys)
     local kind = redis.call('TYPE', queue).ok
@@ -210,7 +214,8 @@ local function settle_letter(keys, args)
     return 1
 end
 
--- keys: lease, owner; arguments: token, ms until it ends, 'steal' to take it from its holder. Answers 1 when it is ours.
+-- Takes the lease where nobody else holds it. keys: lease, owner; arguments: token, ms until the lease ends, 'steal' to
+-- take it from its holder too. Answers 1 where it was taken, 0 otherwise.
 local function take_lease(keys, args)
     local lease, owner = unpack(keys)
     local holder = redis.call('GET', lease)
@@ -220,8 +225,8 @@ local function take_lease(keys, args)
     return 1
 end
 
--- Holds the lease for longer, also where it has ended, if nobody else has had it since: `owner` says who had it last.
--- keys: lease, owner, seq; arguments: token, ms until it ends. Answers the marathon's seq.
+-- Renews the lease, also where it has ended, if nobody else has had it since: `owner` is the token of its last holder.
+-- keys: lease, owner, seq; arguments: token, ms until the lease ends. Answers the marathon's seq.
 local function keep_lease(keys, args)
     local lease, owner, seq = unpack(keys)
     local holder, last = redis.call('GET', lease), redis.call('GET', owner)
@@ -231,7 +236,7 @@ local function keep_lease(keys, args)
     return current_seq(seq)
 end
 
--- key: lease; argument: token. Answers 1 when it was ours.
+-- Gives the lease back where it is held with this token. key: lease; argument: token. Answers 1 where it was given back.
 local function release_lease(keys, args)
     if redis.call('GET', keys[1]) ~= args[1] then return 0 end
     return redis.call('DEL', keys[1])
@@ -241,6 +246,6 @@ redis.register_function('begin_VERSION', begin)
 redis.register_function('commit_VERSION', commit)
 redis.register_function('settle_letter_VERSION', settle_letter)
 redis.register_function('take_lease_VERSION', take_lease)
--- A full memory must not cost the lease.
+-- These two run even while the server's memory is full, which must not cost the lease.
 redis.register_function{function_name = 'keep_lease_VERSION', callback = keep_lease, flags = {'allow-oom'}}
 redis.register_function{function_name = 'release_lease_VERSION', callback = release_lease, flags = {'allow-oom'}}

@@ -1,6 +1,6 @@
-"""Reading the log from the store: its entries from any seq on, and the heads of its hash chains.
+"""The reader of the log in the store: reads its entries from any seq on, and the heads of its hash chains.
 
-It writes nothing (`journal` does), and does not say whether the chains hold (`ledger/hash_chain` does).
+It writes nothing (`journal` does), and does not verify the chains (`ledger/hash_chain` does).
 """
 
 import re
@@ -19,7 +19,7 @@ _LAST_PART = 2**64 - 1  # the largest second part of a stream id
 
 
 class LogReader:
-    """Reads one marathon's log; what is `recent` need not be fetched.
+    """Reads one marathon's log; entries in `recent` need not be fetched.
 
     Its methods raise StoreUnavailable, OutcomeUnknown (no answer) and LogDamaged.
     """
@@ -30,20 +30,17 @@ class LogReader:
         self._recent = recent or Recent()
 
     def read(self, after_seq: int, count: int) -> list[LogEntry]:
-        """Up to `count` entries, the first of which holds the event behind `after_seq` (and may begin before
-        it).
-        """
+        """Up to `count` entries, the first of which holds the event after `after_seq` (and may begin before it)."""
         if recent := self.recent(after_seq, count):
             return recent
-        # An entry's id begins with its last seq: so the first id behind after_seq is the entry that holds the
-        # next.
+        # An entry's id begins with its last seq: so the first id beyond after_seq is of the entry with the next event.
         found: list[tuple[bytes, dict[bytes, bytes]]] = execute(
             self._client, "XRANGE", self._keys.log, f"({after_seq}-{_LAST_PART}", "+", "COUNT", count
         )
         return [_entry(entry_id, fields) for entry_id, fields in found]
 
     def entries(self, after_seq: int = 0, up_to: int | None = None) -> Iterator[LogEntry]:
-        """Every entry behind `after_seq`, up to the one that holds the seq `up_to`; it ends where the log does."""
+        """Every entry after `after_seq`, up to the one that holds the seq `up_to`; ends where the log does."""
         while (up_to is None or after_seq < up_to) and (read := self.read(after_seq, ENTRIES_A_READ)):
             for entry in read:
                 if up_to is not None and entry.first_seq > up_to:
@@ -52,7 +49,8 @@ class LogReader:
             after_seq = read[-1].last_seq
 
     def recent(self, after_seq: int, count: int) -> list[LogEntry]:
-        """The same without asking the server: what this process has written itself a moment ago, if it follows."""
+        """`read` without asking the server: entries that this process has written a moment ago; none where the next
+        is not remembered."""
         return self._recent.after(after_seq, count)
 
     def last_seq(self) -> int:
@@ -63,7 +61,7 @@ class LogReader:
         return int(stored)
 
     def heads(self) -> dict[str, Head]:
-        """For each writer where its chain ends."""
+        """The head of each writer's chain, by the writer's name."""
         stored: dict[bytes, bytes] = execute(self._client, "HGETALL", self._keys.heads)
         return {name.decode(errors="replace"): _sound_head(name, stored_head) for name, stored_head in stored.items()}
 
@@ -74,7 +72,7 @@ class LogReader:
 
 
 def head_of(stored: bytes) -> Head | None:
-    """What is stored of a head; None where it is none."""
+    """Read a stored head; None where it is malformed."""
     found = re.fullmatch(rb"\S+ ([0-9]+) ([0-9a-f]+)", stored)
     return Head(int(found[1]), found[2].decode()) if found else None
 
@@ -97,4 +95,4 @@ def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
             data=fields[b"events"],
         )
     except (KeyError, ValueError) as fault:
-        raise LogDamaged(f"its entry {last}-{count} is none ({fault!r:.80})") from fault
+        raise LogDamaged(f"its entry {last}-{count} is malformed ({fault!r:.80})") from fault

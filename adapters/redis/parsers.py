@@ -1,6 +1,7 @@
-"""Answers of the store, each bounded as a whole: redis-py bounds each wait for bytes only, and takes what comes.
+"""The parsers of the store's answers: they bound each answer as a whole in time and size, where redis-py bounds only
+each wait for bytes.
 
-The parsers are redis-py's own, on hiredis; tests/adapters/redis/test_bounds.py holds what is used of them.
+They extend redis-py's own parsers on hiredis; tests/adapters/redis/test_bounds.py holds what is used of these.
 """
 
 import time
@@ -17,14 +18,14 @@ ANSWER_BYTES = 128 * 2**20  # a listener's 64 entries of the log and what waits 
 
 
 class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a variable of redis-py
-    """Raises redis.TimeoutError where an answer is not whole within the socket's time-out."""
+    """A parser that raises redis.TimeoutError where an answer is not whole within the socket's time-out."""
 
     _reader: Any
     _all_by_s = float("inf")
 
     @contextmanager
     def all_within(self, timeout_s: float) -> Iterator[None]:
-        """All that is read in this context together is there in time."""
+        """Bound all that is read in this context by `timeout_s` together."""
         self._all_by_s = time.monotonic() + timeout_s
         yield
         self._all_by_s = float("inf")
@@ -49,7 +50,8 @@ class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a varia
 
 
 class AsyncBoundedParser(AsyncParser):  # type: ignore[misc, valid-type]  # a variable of redis-py
-    """The same for an asyncio loop, where redis-py itself looks to the time of the whole."""
+    """`BoundedParser` for an asyncio loop. It bounds the size only: redis-py itself bounds the time of a whole
+    answer there."""
 
     _reader: Any
 
@@ -76,7 +78,7 @@ class _Counting:
         return self._fed > 0
 
     def begin_anew(self) -> None:
-        """What comes from now on is another answer."""
+        """Count from 0 on: the next bytes belong to another answer."""
         self._fed = 0
 
     def feed(self, piece: Any, first: int = 0, size: int = -1) -> None:

@@ -1,8 +1,9 @@
-"""Input queues: what came in for an auction, durable before anybody is told that it was received.
+"""The input queues: commands for an auction, on disk before their sender is told that they were received; and the dead
+letters.
 
-Each queue has one reader with a cursor of its own, which takes entries out by a `Trim` in the commit that
-decides them. What cannot be decided is kept as a dead letter. An entry that is not what was written reads as
-its fields, packed: that is no batch, so it becomes a dead letter with all that it held.
+Each queue has one reader, with a cursor of its own, which takes entries out by a `Trim` in the commit that decides
+them. What cannot be decided is kept as a dead letter. A damaged entry reads as its packed fields: these are no batch,
+so they become a dead letter.
 """
 
 from collections.abc import Sequence
@@ -23,15 +24,16 @@ from messages.codec import UnreadableMessage, pack, pack_batch, unpack
 
 START = "0-0"  # the cursor before the first entry
 
-# What may wait for one auction before its sources are slowed: twice X's record second, and what a server can spare.
+# The bytes that may wait for one auction before its sources are slowed: twice the posts of X's busiest second, and no
+# more than a server can spare.
 QUEUE_BYTES = 2**27
-# An entry is read and decided as one: however much is found at once, it is put there in pieces of about this size.
+# A larger batch is appended as several entries, since an entry is read and decided as one.
 ENTRY_BYTES = 2**20
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """What could not be decided: the packed batch as it was, where it stood, why, and how often it was
-    tried."""
+    """What could not be decided: the packed batch as it was, the auction and the entry that it came from (empty:
+    none), the error, how often it was tried, and when it was kept (UTC ms)."""
 
     auction_id: str
     entry_id: str
@@ -42,17 +44,16 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queue:
-    """The input queues of one marathon. All methods raise StoreUnavailable and OutcomeUnknown; after the
-    latter the same commands may be appended again, since every command's id tells a repetition.
-    """
+    """The input queues of one marathon. All methods raise StoreUnavailable and OutcomeUnknown; after the latter the
+    same commands may be appended again, since a repeated command is known by its id."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
     def append(self, auction_id: str, commands: Sequence[Command]) -> str:
-        """Puts them into the queue, in order, as one packed batch or, beyond ENTRY_BYTES, as several; when this
-        returns, they were received. Answers the (last) entry's id."""
+        """Append the commands, in order, as one packed batch or, beyond ENTRY_BYTES, as several; they are on disk
+        when this returns. Answers the (last) entry's id."""
         data = pack_batch(commands)
         if len(data) > ENTRY_BYTES and len(commands) > 1:
             half = len(commands) // 2
@@ -61,51 +62,51 @@ class Queue:
         return self.append_packed(auction_id, data)
 
     def append_packed(self, auction_id: str, data: bytes) -> str:
-        """The same for a batch that is packed already (a dead letter that is tried again)."""
+        """Append a batch that is packed already. Answers the entry's id."""
         entry_id: bytes = execute(self._client, *_append(self._keys.queue(auction_id), data))
         return entry_id.decode()
 
     def read(self, auction_id: str, after: str, count: int) -> list[tuple[str, bytes]]:
-        """Up to `count` entries behind the cursor `after` (START in the beginning): id and packed batch."""
+        """Up to `count` entries after the cursor `after` (START in the beginning): id and packed batch."""
         return self._read(self._keys.queue(auction_id), after, count)
 
     def begin_read(self, auction_id: str, after: str, count: int) -> "Reading":
-        """The same without waiting: they are there by the time they are needed."""
+        """`read` without waiting for the answer."""
         return Reading(send(self._client, *_range(self._keys.queue(auction_id), after, count)))
 
     def remove(self, auction_id: str, entry_ids: Sequence[str]) -> None:
-        """Takes these entries out; those that are gone already are no fault."""
+        """Take these entries out; those that are gone already are no error."""
         if entry_ids:
             execute(self._client, "XDEL", self._keys.queue(auction_id), *entry_ids)
 
     def is_full(self, auction_id: str) -> bool:
-        """Whether so much waits already that whoever brings more should wait. The size is the server's estimate."""
+        """Whether the queue holds more than QUEUE_BYTES, by the server's estimate: its sources should wait."""
         size: int | None = execute(self._client, "MEMORY", "USAGE", self._keys.queue(auction_id))
         return (size or 0) > QUEUE_BYTES
 
     # ---- dead letters
 
     def dead_letter(self, letter: DeadLetter) -> str:
-        """Keeps what could not be decided. Answers its id. To do so in a commit: `dead_letter_write`."""
+        """Keep a dead letter. Answers its id. Within a commit: `dead_letter_write`."""
         letter_id: bytes = execute(self._client, *_append(self._keys.dead, pack(letter)))
         return letter_id.decode()
 
     def dead_letter_write(self, letter: DeadLetter) -> Append:
-        """The write that does the same within a commit, together with the cursor that moves on."""
+        """The write that keeps a dead letter within a commit, which takes its entry out of the queue too."""
         return Append(self._keys.dead, pack(letter))
 
     def dead_letters(self, after: str, count: int) -> list[tuple[str, DeadLetter]]:
-        """Up to `count` letters behind `after`, each with its id."""
+        """Up to `count` dead letters after the one of the id `after`, each with its id."""
         return [(entry_id, _letter(entry_id, data)) for entry_id, data in self._read(self._keys.dead, after, count)]
 
     def letter(self, letter_id: str) -> DeadLetter | None:
-        """The letter of this id, if there is one."""
+        """The dead letter of this id; None where there is none."""
         found = _entries(execute(self._client, "XRANGE", self._keys.dead, letter_id, letter_id))
         return _letter(*found[0]) if found else None
 
     def settle(self, letter_id: str, queue_of: str, data: bytes) -> bool:
-        """Takes the letter out and puts this packed batch into a queue, in one step; False where there is no such
-        letter (any more), and nothing is put."""
+        """Take a dead letter out and append this packed batch to a queue, in one step. Returns False, with nothing
+        appended, where there is no such letter (any more)."""
         streams = [self._keys.dead, self._keys.queue(queue_of)]
         return bool(functions.call(self._client, "settle_letter", streams, [letter_id, *entry_of(data)]))
 
@@ -114,13 +115,13 @@ class Queue:
 
 
 class Reading:
-    """Entries on their way from a queue."""
+    """A read of a queue that is under way."""
 
     def __init__(self, sent: Sent) -> None:
         self._sent = sent
 
     def entries(self) -> list[tuple[str, bytes]]:
-        """Waits for them; to be asked for once. Raises StoreUnavailable, OutcomeUnknown."""
+        """Wait for the entries; to be called once. Raises StoreUnavailable, OutcomeUnknown."""
         return _entries(self._sent.answer())
 
 
@@ -130,7 +131,7 @@ async def append_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str,
 
 
 async def append_packed_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, data: bytes) -> str:
-    """The same for what is packed already."""
+    """`Queue.append_packed` for an asyncio loop."""
     return await _append_async(client, keys.queue(auction_id), data)
 
 
@@ -164,7 +165,7 @@ def _entries(found: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[str, b
 
 
 def _letter(entry_id: str, data: bytes) -> DeadLetter:
-    """The letter that this entry holds; where it holds none, it is a letter itself."""
+    """The dead letter that this entry holds; where it cannot be read, a dead letter of its bytes."""
     try:
         return unpack(data, DeadLetter)
     except UnreadableMessage as fault:

@@ -1,8 +1,8 @@
-"""The newest entries of the log that this process has written, as they were before they were packed.
+"""The recent entries: the newest entries of the log that this process has written, not packed yet.
 
-Its listeners read the log like everybody else, but what was written next door a moment ago need be neither fetched from
-the server nor decoded again. An entry is remembered once the server has answered, under the seq that it was given: what
-stands here is what stands in the log. So a store that has less than that has lost history, which is found out here too.
+Listeners read the log, but an entry that their own process has just written need neither be fetched from the server nor
+decoded. An entry is remembered once the server has acknowledged it, under its seq. So a store that has less than these
+entries has lost history, which is found out here too.
 """
 
 import threading
@@ -13,7 +13,7 @@ BYTES_KEPT = 2**24  # packed; decoded they take some four times as much
 
 
 class Recent:
-    """Entries by the seq of their first event. All methods may be called from any thread."""
+    """The recent entries by the seq of their first event. All methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._entries: dict[int, LogEntry] = {}
@@ -22,10 +22,10 @@ class Recent:
         self._adding = threading.Lock()
         self.newest_seq = 0
         self.lost = ""
-        """What the store lacks of what it had acknowledged; empty while it lacks nothing."""
+        """What the store has lost of what it had acknowledged, in words; empty where it has lost nothing."""
 
     def remember(self, entry: LogEntry) -> None:
-        """Keep this entry, and forget the oldest; its events must not be changed any more."""
+        """Keep this entry, and forget the oldest ones beyond BYTES_KEPT; its events must not be changed any more."""
         with self._adding:
             known = self._entries.pop(entry.first_seq, None)
             self._entries[entry.first_seq] = entry
@@ -36,18 +36,20 @@ class Recent:
                 self._bytes -= len(self._entries.pop(next(iter(self._entries))).data)
 
     def compare(self, writer: str, sequence: int, chain_hash: str) -> None:
-        """Notes in `lost` where this head of a writer's chain, as the store has it, lacks what was remembered."""
+        """Set `lost` where the head of a writer's chain in the store is behind the remembered one, or has another
+        hash."""
         had, had_hash = self._heads.get(writer, (0, ""))
         if sequence < had or (sequence == had and had and chain_hash != had_hash):
             self.lost = f"{writer} is at event {sequence} in the store, which had acknowledged event {had}"
 
     def compare_seq(self, seq: int, newest_seq: int) -> None:
-        """Notes in `lost` that the log ends at `seq`, before `newest_seq`, which was remembered before it was asked."""
+        """Set `lost` where the log in the store ends at `seq`, before `newest_seq`, which was read here before the
+        store was asked."""
         if seq < newest_seq:
             self.lost = f"the log ends at {seq} in the store, which had acknowledged {newest_seq}"
 
     def forget(self) -> None:
-        """Begin anew, with what the store has now."""
+        """Forget everything: the store's present log is the one to go on with."""
         with self._adding:
             self._entries.clear()
             self._heads.clear()
@@ -55,7 +57,7 @@ class Recent:
             self.lost = ""
 
     def after(self, seq: int, count: int) -> list[LogEntry]:
-        """Up to `count` entries that follow `seq` one after the other; none where the next one is not remembered."""
+        """Up to `count` entries after `seq`, without a gap; none where the next one is not remembered."""
         found: list[LogEntry] = []
         while len(found) < count and (entry := self._entries.get(seq + 1)):
             found.append(entry)

@@ -1,7 +1,7 @@
-"""From redis-py's errors to ours.
+"""The translation of redis-py's errors into ours.
 
-redis-py tells its errors apart by where they arose; `translated` tells them apart by whether something may have been
-written. What is a mistake of ours (a bad argument) passes through as redis-py's own ResponseError.
+redis-py's classes tell where an error arose; ours tell whether something may have been written. An error by a mistake
+of ours (a bad argument) passes through as redis-py's own ResponseError.
 """
 
 import re
@@ -23,7 +23,7 @@ from adapters.redis.errors import (
 )
 from ledger.entry import LogDamaged
 
-# The server refuses with these words before a function's first write.
+# With these codes the server refuses a function before its first write.
 _NOT_WRITTEN = re.compile("OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|BUSY|NOPERM")
 _NO_CONNECTION = re.compile(r"Error (-?\d+ )?connecting to |Timeout connecting |No connection available")
 _NO_LIBRARY = "Function not found"
@@ -38,7 +38,7 @@ _OURS: dict[str, type[StoreError | LogDamaged]] = {
 
 
 class NotConnected(redis.ConnectionError):
-    """The server was called, but the connection cannot be used. Nothing was sent on it yet."""
+    """The server was called, but the connection cannot be used. No command was sent on it yet."""
 
 
 class OtherServer(NotConnected):
@@ -47,7 +47,7 @@ class OtherServer(NotConnected):
 
 @contextmanager
 def failed_before() -> Iterator[None]:
-    """What is lost or late in this context was so before any command was sent. Raises NotConnected."""
+    """Translate what is lost or late in this context, where no command has been sent yet, to NotConnected."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as fault:
@@ -58,7 +58,7 @@ def failed_before() -> Iterator[None]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises redis-py's errors as one of `errors`."""
+    """Translate redis-py's errors in this context to those of `errors`."""
     try:
         yield
     except redis.RedisError as fault:
@@ -88,7 +88,8 @@ def _translate(fault: redis.RedisError) -> StoreError | LogDamaged | None:
 
 
 def _never_sent(fault: redis.RedisError) -> bool:
-    """Whether the command cannot have left: there was no connection to send it on. In doubt, it was sent."""
+    """Whether the command was certainly not sent, because there was no connection to send it on. In doubt it was
+    sent."""
     # redis-py raises one class for a connection that is refused and one that is lost. Its words tell them
     # apart; the chain of causes would not, since it goes on into whatever the caller was just handling.
     before = isinstance(fault, redis.sentinel.MasterNotFoundError | NotConnected)

@@ -1,6 +1,6 @@
-"""A day as readers outside see it: a hash of flat strings that is written whole, with a checksum over all of it.
+"""The stored view of a day: a hash of flat strings for readers outside, written whole, with a checksum over all of it.
 
-The checksum shows what was changed or lost since, so that the view is made from the log again.
+Where the checksum shows that something was changed or lost, the view is made from the log again.
 """
 
 import zlib
@@ -15,11 +15,11 @@ def sealed(view: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_whole(stored: Mapping[bytes, bytes]) -> bool:
-    """Whether this is what `sealed` made."""
+    """Whether these fields are what `sealed` made."""
     fields = dict(stored)
     return fields.pop(SUM.encode(), b"") == sum_of(fields).encode()
 
 
 def sum_of(fields: Mapping[bytes, bytes]) -> str:
-    """The checksum over these fields, which it is not one of."""
+    """The checksum over these fields, without the checksum's own."""
     return f"{zlib.crc32(b''.join(b'%b=%b;' % (name, fields[name]) for name in sorted(fields))):08x}"

@@ -1,8 +1,6 @@
-"""What a commit may write beside its events: a closed set of plain writes, made so that the server cannot
-refuse one.
+"""The writes that a commit may make beside its events: a closed set, of which the server can refuse none halfway.
 
-Whatever is wrong with a write's values is found here, before anything is sent. The types of keys are the
-server's to check.
+Wrong values are found here, before anything is sent. The server checks the types of the keys.
 """
 
 import zlib
@@ -13,12 +11,12 @@ from adapters.redis.functions import Value
 
 
 def entry_of(data: bytes) -> tuple[Value, ...]:
-    """The fields of a stream entry that is no log entry: what it holds, and a checksum that shows any damage."""
+    """The fields of an entry of a queue or of the dead letters: its data, and a checksum that shows any damage."""
     return "batch", data, "crc32", zlib.crc32(data)
 
 
 def held_by(fields: Mapping[bytes, bytes]) -> bytes | None:
-    """What an entry with these fields holds; None where it is not what was written. Older versions wrote no sum."""
+    """The data of an entry with these fields; None where it is damaged. Entries of older versions have no checksum."""
     data = fields.get(b"batch")
     if data is None or fields.get(b"crc32") not in (None, b"%d" % zlib.crc32(data)):
         return None
@@ -43,7 +41,8 @@ class HashSet:
 
 @dataclass(frozen=True, slots=True)
 class HashSetIf:
-    """The same, if `field` holds `expected` in the server's eyes at this moment; otherwise nothing, and no error."""
+    """These fields of the hash take these values if `field` holds `expected` when the commit is made; otherwise
+    nothing is written, and that is no error."""
 
     key: str
     field: str
@@ -54,10 +53,10 @@ class HashSetIf:
 @dataclass(frozen=True, slots=True)
 class BidHistories:
     """Each of these bids stands in the sorted set under `key` as its zero-padded post id, and at the end of its
-    bidder's own list with `prefix` before it. `own` is what stands before and behind the bidder's id in that list's
-    key. Scores are whole numbers below 2^53 (ms, never an amount).
+    bidder's own list with `prefix` before it. `own` are the parts before and after the bidder's id in that list's key.
+    Scores are whole numbers below 2^53 (ms, never an amount).
 
-    One write instead of many, since many thousands of bids come at once and hardly two of one bidder.
+    One write for all bids of a commit, since there may be many thousands and hardly two of one bidder.
     """
 
     key: str
@@ -77,7 +76,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """The stream loses its entries up to and with this one: they are done with."""
+    """The stream loses its entries up to and including this one."""
 
     key: str
     entry_id: str
@@ -85,7 +84,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The key is gone, whatever it held."""
+    """The key is deleted, whatever it holds."""
 
     key: str
 
@@ -94,9 +93,7 @@ Write = Set | HashSet | HashSetIf | BidHistories | Append | Trim | Delete
 
 
 def flatten(writes: Iterable[Write]) -> tuple[list[str], list[Value]]:
-    """The keys and arguments that the function `commit` takes. Raises ValueError or TypeError for impossible
-    values.
-    """
+    """The keys and arguments that the function `commit` takes. Raises ValueError or TypeError for impossible values."""
     keys: list[str] = []
     args: list[Value] = []
     for write in writes:
@@ -128,6 +125,6 @@ def _values(write: Write) -> tuple[str, list[Value]]:
 
 
 def following(entry_id: str) -> str:
-    """The smallest id after this one. Raises ValueError when it is none."""
+    """The smallest id of a stream after this one. Raises ValueError for a malformed id."""
     main, _, part = entry_id.partition("-")
     return f"{int(main)}-{int(part) + 1}"

@@ -1,6 +1,6 @@
 """X: the filtered stream, the REST calls, and their JSON as `PlaceBid`.
 
-Bytes in, messages out; nothing is decided, repeated or remembered here. Only this package knows tweepy.
+Nothing is decided or repeated here. Only this package knows tweepy.
 """
 
 from adapters.x.answers import Author, Lookup, Users

@@ -1,4 +1,6 @@
-"""What X's answers hold beside posts to be queued: which ids are there which are not, and users. Reads leniently."""
+"""The readers of X's answers to look-ups: which posts exist, which are gone and why, and accounts. Odd parts are
+skipped.
+"""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -33,43 +35,44 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Users(msgspec.Struct, frozen=True):
-    """Accounts by id, and why the others cannot be shown ("User has been suspended: …"); an id in neither is open."""
+    """Accounts by id, and for ids that X does not show the reason ("User has been suspended: …"). X says nothing
+    about an id in neither."""
 
     found: dict[int, Author]
     missing: dict[int, str]
 
 
 def items(answer: Any, name: str) -> list[dict[str, Any]]:
-    """The objects of a list that may be missing; of its first MOST_ITEMS."""
+    """The objects of a list that may be missing, of its first MOST_ITEMS."""
     found = answer.get(name) if isinstance(answer, dict) else None
     return [item for item in found[:MOST_ITEMS] if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def ids(objects: Iterable[dict[str, Any]], name: str) -> Iterator[int]:
-    """The ids that stand under this name; what is none is passed over."""
+    """The ids under this name; a malformed one is skipped, with a warning."""
     for item in objects:
         try:
             yield read_id(item.get(name))
         except ValueError as fault:
-            log.warning("an answer of X: %s", fault)
+            log.warning("an answer of X holds a malformed id: %s", fault)
 
 
 def read_lookup(answer: Any) -> tuple[set[int], dict[int, str]]:
-    """Of one answer: the ids that are there, and the cause for each that is not."""
+    """Read the answer to a look-up: the ids of posts that exist, and the cause for each that does not."""
     present: set[int] = set()
     gone: dict[int, str] = {}
     for post in items(answer, "data"):
         for post_id in ids([post], "id"):
             versions = post.get("edit_history_tweet_ids") or post.get("edit_history_post_ids")
             if not isinstance(versions, list):
-                continue  # it was asked for: without it nobody knows whether the post was edited
+                continue  # without its versions, which were asked for, the post may have been edited
             if any(version > post_id for version in ids([{"id": one} for one in versions[:MOST_ITEMS]], "id")):
                 gone[post_id] = EDITED
             else:
                 present.add(post_id)
     for error in items(answer, "errors"):
         if error.get("resource_type") not in (None, "tweet", "post"):
-            continue  # about something that the post refers to
+            continue  # the error is about something that the post refers to
         not_found = str(error.get("type")).endswith("resource-not-found")
         for post_id in ids([error], "resource_id"):
             gone[post_id] = "deleted" if not_found else "unavailable"
@@ -77,7 +80,7 @@ def read_lookup(answer: Any) -> tuple[set[int], dict[int, str]]:
 
 
 def read_users(answer: Any) -> Users:
-    """Of one answer: who was found, and why others were not."""
+    """Read the answer to a look-up of accounts: those that X shows, and why it does not show others."""
     found: dict[int, Author] = {}
     for user in items(answer, "data"):
         numbers = user.get("public_metrics")

@@ -1,7 +1,7 @@
-"""The budgets of X's endpoints: how many requests a window has left, spent before each call, and when to come again.
+"""The budgets of X's endpoints: count how many requests a window has left, and how long to back off after failures.
 
-X's headers are the truth. What is assumed before the first of them, and where they are silent, is on the safe side. One
-Budget serves all clients of a process, from any thread. Nothing waits here: who may not ask is told so at once.
+X's headers decide. Low limits are assumed before the first of them, and where they are missing. One Budget serves all
+clients of a process, from any thread. Nothing waits here: a request that may not be made is refused at once.
 """
 
 import threading
@@ -16,7 +16,7 @@ from adapters.x.window import QUARTER_MS, Window
 DAY_MS = 24 * 3_600_000
 _DAILY = ("x-app-limit-24hour", "x-user-limit-24hour")
 
-# What is assumed of the windows of 15 min before X has said it: the least that any of X's pages names (2026-08-22).
+# The limits of the windows of 15 min before X has named them: the least that any of X's pages names (2026-08-22).
 ASSUMED = {
     "search": 60,
     "mentions": 180,
@@ -34,12 +34,12 @@ ASSUMED = {
 _NO_ANSWER = (250, 16_000)
 _BROKEN = (1_000, 30_000)
 _LIMITED = (2_000, LONGEST_WAIT_MS)  # a 429 that does not say until when
-_OUR_FAULT = (5_000, 300_000)  # keys, credits, rights: someone has to see to it
+_OUR_FAULT = (5_000, 300_000)  # keys, credits, rights: an operator has to see to it
 
 
 class Budget:
-    """What may be asked of each endpoint. `assumed` are the limits of endpoints that have not stated theirs; where it
-    is silent too, nothing holds a request back before X's first answer. `chance` (0 to 1) is for the jitter."""
+    """The budgets of all endpoints. `assumed` are the limits of endpoints that X has not named yet; an endpoint that
+    is not among them is not limited before X's first answer. `chance` (0 to 1) is for the jitter."""
 
     def __init__(self, assumed: Mapping[str, int] = ASSUMED, chance: Callable[[], float] = random) -> None:
         self._assumed, self._chance = assumed, chance
@@ -47,7 +47,8 @@ class Budget:
         self._endpoints: dict[str, _Endpoint] = {}
 
     def spend(self, endpoint: str, now_ms: int) -> None:
-        """Take one request out of the budget, before it is made; `note` has to follow. Raises HeldBack: make none."""
+        """Take one request out of the budget, before it is made; `note` has to follow. Raises HeldBack where none
+        may be made."""
         with self._lock:
             asked = self._asked(endpoint)
             wait_ms = asked.wait_ms(now_ms)
@@ -60,9 +61,9 @@ class Budget:
             self._show(endpoint, asked)
 
     def note(self, endpoint: str, status: int | None, headers: Mapping[str, str], now_ms: int) -> int | None:
-        """What came of a request that was spent: `status` is None where there was no answer.
+        """Take in what came of a request that was spent: `status` is None where there was no answer.
 
-        How long to leave the endpoint alone, in ms, at most LONGEST_WAIT_MS; None where nothing speaks against asking.
+        Answers how long (ms) no request may be made, at most LONGEST_WAIT_MS; None where one may.
         """
         with self._lock:
             asked = self._asked(endpoint)
@@ -89,7 +90,7 @@ class Budget:
             return _BROKEN
         if status == 429:
             return _LIMITED
-        # Why a post is forbidden lies in its text or its target: another one may be allowed at once.
+        # A post is forbidden for its text or its target: another one may be allowed at once.
         return _OUR_FAULT if status in (401, 402) or (status == 403 and endpoint != "post") else None
 
     def _show(self, endpoint: str, asked: "_Endpoint") -> None:
@@ -100,7 +101,7 @@ class Budget:
 
 
 class _Endpoint:
-    """One endpoint's windows, and what keeps us from it besides."""
+    """One endpoint's windows, and its backoff after failures."""
 
     def __init__(self, quarter: Window) -> None:
         self.windows = {"x-rate-limit": quarter}
@@ -109,7 +110,7 @@ class _Endpoint:
         self._failures = self._closed_until_ms = 0
 
     def wait_ms(self, now_ms: int) -> int:
-        """How long there is nothing to be asked, in ms; 0: ask."""
+        """How long (ms) no request may be made; 0: one may."""
         closed_ms = self._closed_until_ms - now_ms
         # After a jump of the clock the wait could be any length.
         waits = [closed_ms if 0 < closed_ms <= LONGEST_WAIT_MS else 0]
@@ -123,13 +124,14 @@ class _Endpoint:
         now_ms: int,
         chance: Callable[[], float],
     ) -> None:
-        """Take in a failure, or (`back_off` is None) that there was none."""
+        """Take in the outcome of a request: `back_off` has the first and the longest wait (ms) after a failure of
+        its kind, None after a success."""
         asked_for_ms = retry_after_header_ms(headers)
         self._closed_until_ms = now_ms + asked_for_ms if asked_for_ms else 0
         if back_off is None:
             self._failures, self.trouble, self.status = 0, "", None
             return
-        self.trouble, self.status = f"left alone after {status or 'no answer'}", status
+        self.trouble, self.status = f"backing off after {status or 'no answer'}", status
         first_ms, longest_ms = back_off
         wait_ms = min(first_ms << min(self._failures, 20), longest_ms)
         self._failures += 1

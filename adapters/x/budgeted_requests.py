@@ -1,6 +1,6 @@
-"""One question to X: within the budget, once, and either its answer or XUnavailable.
+"""Requests to X within the budget: each is made once, and yields either its answer or XUnavailable.
 
-It does not know what is asked; `client` does. What is called `kind` here is an endpoint of the budget.
+`client` knows what is asked. A `kind` here is an endpoint of the budget.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Refusal(Exception):
-    """X has answered with a status that is no success."""
+    """X has answered with a status that is not a success."""
 
     def __init__(self, response: requests.Response) -> None:
         super().__init__(describe(response))
@@ -33,14 +33,14 @@ class Refusal(Exception):
 def refuse(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
     """A response hook for requests: raises Refusal, before tweepy reads the answer and before a redirect is followed.
 
-    tweepy's own errors stumble over bodies that are no object, and over headers that are no number.
+    tweepy's own errors fail over bodies that are no object, and over headers that are no number.
     """
     if not 200 <= response.status_code < 300:
         raise Refusal(response)
 
 
 class BudgetedRequests:
-    """Asks within the budget, which it may share with others, as the clock, which is read from the answers. For one
+    """Makes requests within the budget, and reads X's clock from their answers; others may share both. For one
     thread."""
 
     def __init__(self, budget: Budget, clock: XClock) -> None:
@@ -49,7 +49,8 @@ class BudgetedRequests:
         self._retry_after_ms: int | None = None
 
     def send(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """The body of the answer. Raises HeldBack (no budget), Refusal, requests.RequestException."""
+        """Make a request. Returns the body of the answer. Raises HeldBack (no budget), Refusal,
+        requests.RequestException."""
         self._budget.spend(kind, self._clock.steady_ms())
         status: int | None = None
         headers: Mapping[str, str] = {}
@@ -57,7 +58,7 @@ class BudgetedRequests:
         try:
             response = call()
             status, headers = response.status_code, response.headers
-            # Not from a refusal: whatever stands between us and X refuses with its own Date.
+            # Not from a refusal: a server between us and X may refuse with a Date of its own.
             if (at_ms := date_ms(headers)) is not None:
                 self._clock.read(at_ms, at_ms + 999, asked_s)
             return response.content
@@ -65,25 +66,26 @@ class BudgetedRequests:
             status, headers = fault.status, fault.headers
             raise
         except BodyTooLarge as fault:
-            status, headers = fault.response.status_code, fault.response.headers  # X is there: it is not left alone
+            status, headers = fault.response.status_code, fault.response.headers  # X has answered: no backoff
             raise
         finally:
             self._retry_after_ms = self._budget.note(kind, status, headers, self._clock.steady_ms())
             _watch_access(kind, status)
 
     def ask(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """As send, where a failure has changed nothing: raises XUnavailable only, TooMuch for too large an answer."""
+        """Make a request that changes nothing on X. Returns the body of the answer. Raises XUnavailable only,
+        TooMuch for too large an answer."""
         try:
             return self.send(kind, call)
         except (Refusal, requests.RequestException) as fault:
             raise self.unavailable(kind, fault) from fault
 
     def ask_object(self, kind: str, call: Callable[[], requests.Response]) -> dict[str, Any]:
-        """As ask, with the answer's JSON object."""
+        """Make a request as `ask` does. Returns the answer's JSON object."""
         return json_object(kind, self.ask(kind, call))
 
     def unavailable(self, kind: str, fault: Refusal | requests.RequestException) -> XUnavailable:
-        """What the failure of the last `send` means to whoever may simply ask again."""
+        """The XUnavailable for the failure of the last `send`, for a caller that may simply ask again."""
         if isinstance(fault, Refusal):
             return XUnavailable(f"{kind}: {fault}", self._retry_after_ms, fault.status)
         kind_of_fault = TooMuch if isinstance(fault, BodyTooLarge) else XUnavailable
@@ -91,19 +93,20 @@ class BudgetedRequests:
 
 
 def json_object(kind: str, raw: bytes) -> dict[str, Any]:
-    """An answer that should be a JSON object. Raises XUnavailable."""
+    """The JSON object of an answer. Raises XUnavailable."""
     return _read(kind, _objects, raw)
 
 
 def next_token(kind: str, raw: bytes) -> str | None:
-    """The token of the page behind this one, if there is one. Raises XUnavailable."""
+    """The token of the page after this one; None after the last. Raises XUnavailable."""
     return _read(kind, _ends, raw).meta.next_token
 
 
 def _watch_access(kind: str, status: int | None) -> None:
-    """Whether X takes our keys and our money: what only a person can put right is an alarm."""
+    """Sound an alarm where X refuses our keys, rights or credits, which only a person can put right, and clear it
+    otherwise."""
     which = "the account's keys (consumer_*, access_*)" if kind in _SIGNED else "bearer_token"
-    # A post is forbidden for its text or its target; everything else is so for want of rights.
+    # A post is forbidden for its text or its target; any other request for want of rights.
     troubles = {401: f"X does not accept {which}", 402: "the account with X has no credits left"}
     if kind != "post":
         troubles[403] = f"{which} may not do this"

@@ -1,6 +1,6 @@
-"""What we ask of X and tell it: rules, searches, lookups, own posts, posting; on real tweepy clients.
+"""The client of X's REST API: rules, searches, look-ups, own posts, posting; on real tweepy clients.
 
-Each request is one try with a deadline, within the budget. Nothing waits and nothing is repeated: that is the caller's.
+Each request is one try with a deadline, within the budget. Waiting and repeating are up to the caller.
 """
 
 import logging
@@ -21,7 +21,8 @@ from adapters.x.endpoint import Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
 from adapters.x.fields import EDIT_HISTORY, POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
-from adapters.x.payload import Page, direct_reply, first_versions, read_id, read_page
+from adapters.x.payload import Page, read_id, read_page
+from adapters.x.versions import direct_reply, first_versions
 from messages.x_ids import first_id_at, posted_at_ms
 
 BATCH = 100  # ids of a lookup, posts of a page: X's maximum
@@ -32,9 +33,10 @@ for _talkative in ("tweepy", "requests_oauthlib", "oauthlib"):
 
 
 class XClient:
-    """X's REST side. For one thread at a time; every request blocks for `timeout_s` at most (more, while it connects).
+    """A client of X's REST API. For one thread at a time; every request blocks for `timeout_s` at most (more, while it
+    connects).
 
-    The clients of a process share one `budget`, and one `clock`, which each answer of X is read for.
+    The clients of a process share one `budget`, and one `clock`, which takes X's time from each answer.
     """
 
     def __init__(
@@ -57,9 +59,9 @@ class XClient:
         )
         # tweepy has the rules on the stream's client only; this one never streams.
         self._rules = tweepy.StreamingClient(credentials.bearer_token, return_type=requests.Response)
-        self._way = Endpoint(base_url, timeout_s)
-        for client, way in ((self._client, self._way), (self._rules, Endpoint(base_url, timeout_s))):
-            client.session = way.session()
+        self._endpoint = Endpoint(base_url, timeout_s)
+        for client, endpoint in ((self._client, self._endpoint), (self._rules, Endpoint(base_url, timeout_s))):
+            client.session = endpoint.session()
             client.session.hooks["response"].append(refuse)
         self._requests = BudgetedRequests(budget or Budget(), self.clock)
         self._own_id: int | None = None
@@ -70,25 +72,25 @@ class XClient:
         self._rules.session.close()
 
     def check_keys(self) -> None:
-        """Use both kinds of keys, so that wrong ones are known before an auction, and X's clock is read. Raises
-        XUnavailable."""
+        """Make a request with each kind of keys, so that wrong ones are known before an auction, and X's clock is
+        read. Raises XUnavailable."""
         try:
             self._requests.ask("rules", self._rules.get_rules)
         finally:  # where that endpoint alone fails, the other one's answer still shows X's time
-            self._who_am_i()
+            self._account_id()
 
     def set_rules(self, mark: str, rules: Mapping[str, str]) -> bool:
-        """Make these (tag to value) the rules of the stream whose tags begin with `mark`; others' are left alone.
+        """Make these (tag to value) the stream's rules whose tags begin with `mark`; other rules are left alone.
 
-        One change at a time, so that nobody waits for long: whether there is none left to be made. X takes some 20 s to
-        follow. Raises XUnavailable, also for a rule that X does not accept.
+        One change a call, so that nobody waits for long; whether no change is left. X takes some 20 s to follow. Raises
+        XUnavailable, also for a rule that X does not accept.
         """
         wanted = set(rules.items())
         answer = self._requests.ask_object("rules", self._rules.get_rules)
         present = {str(rule.get("id")): (str(rule.get("tag")), rule.get("value")) for rule in items(answer, "data")}
         surplus = [one for one, rule in present.items() if rule[0].startswith(mark) and rule not in wanted]
         missing = [tweepy.StreamRule(value, tag) for tag, value in sorted(wanted - set(present.values()))]
-        # Removing comes first: X refuses a value that is there already, under whatever tag.
+        # Removing comes first: X refuses a value that another rule has, under whatever tag.
         if surplus:
             self._change_rules(partial(self._rules.delete_rules, surplus))
         elif missing:
@@ -121,14 +123,14 @@ class XClient:
             "mentions",
             partial(
                 self._client.get_users_mentions,
-                self._who_am_i(),
+                self._account_id(),
                 **_slice(max(since_id, first_id_at(start_ms) - 1), end_ms),
                 pagination_token=token,
             ),
         )
 
     def lookup(self, asked_ids: Iterable[int]) -> Lookup:
-        """Which of these posts are still there; BATCH of them at most. Raises XUnavailable."""
+        """Which of these posts exist, of BATCH of them at most. Raises XUnavailable."""
         asked = sorted(set(asked_ids))
         ask = partial(self._client.get_tweets, asked, tweet_fields=[EDIT_HISTORY])
         present, gone = read_lookup(self._requests.ask_object("lookup", ask))
@@ -136,20 +138,21 @@ class XClient:
         return Lookup(frozenset(present), {one: gone[one] for one in asked if one in gone and one not in present})
 
     def posts(self, post_ids: Iterable[int]) -> Page:
-        """These posts, as far as they are there, BATCH of them at most: a third source. Raises XUnavailable."""
+        """Those of these posts that exist, of BATCH of them at most: a third source. Raises XUnavailable."""
         return self._page("lookup", lambda: self._client.get_tweets(sorted(set(post_ids)), **POST_PARAMETERS))
 
     def users(self, user_ids: Iterable[int]) -> Users:
-        """Who these accounts are; BATCH of them at most. Raises XUnavailable."""
+        """These accounts, BATCH of them at most. Raises XUnavailable."""
         asked = sorted(set(user_ids))
         return read_users(
             self._requests.ask_object("users", partial(self._client.get_users, ids=asked, user_fields=USER_FIELDS))
         )
 
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
-        """Post once; the post's id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post never left)."""
+        """Make the post, in one try. Returns its id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post
+        was never sent)."""
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
-        sent_s, begun = self.clock.steady_s(), self._way.begun
+        sent_s, begun = self.clock.steady_s(), self._endpoint.begun
         try:
             answer = self._requests.send("post", post)
         except Refusal as fault:
@@ -159,7 +162,7 @@ class XClient:
                 raise PostRefused(str(fault), fault.status) from fault
             raise PostOutcomeUnknown(str(fault)) from fault
         except requests.RequestException as fault:
-            if self._way.begun == begun:
+            if self._endpoint.begun == begun:
                 raise self._requests.unavailable("post", fault) from fault
             raise PostOutcomeUnknown(root_of(fault)) from fault
         try:
@@ -170,14 +173,14 @@ class XClient:
         return post_id
 
     def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
-        """A page of the account's posts made since then, newest first (id, and text as written, see own_text), and the
-        token of the next page.
+        """A page of the account's posts made since `since_ms` (UTC ms), newest first (id, and text as written, see
+        own_text), and the token of the next page.
 
         A post may take a moment to appear here. Raises XUnavailable.
         """
         ask = partial(
             self._client.get_users_tweets,
-            self._who_am_i(),
+            self._account_id(),
             max_results=BATCH,
             since_id=first_id_at(since_ms) - 1,
             pagination_token=token,
@@ -190,7 +193,7 @@ class XClient:
         return sorted(found.items(), reverse=True), next_token("own posts", raw)
 
     def _page(self, kind: str, ask: Callable[[], requests.Response], conversation_id: int | None = None) -> Page:
-        """One page, in the order of ids; what does not name its conversation was found in this one."""
+        """Read one page, in the order of ids; posts that do not name their conversation get this one."""
         raw = self._requests.ask(kind, ask)
         try:
             page = read_page(raw, kind, self._requests.now_ms(), conversation_id)
@@ -200,7 +203,7 @@ class XClient:
         posts = {post.bid.post_id: direct_reply(post, firsts) for post in page.posts}
         return msgspec.structs.replace(page, posts=[posts[post_id] for post_id in sorted(posts)])
 
-    def _who_am_i(self) -> int:
+    def _account_id(self) -> int:
         if self._own_id is None:
             answer = self._requests.ask_object("me", partial(self._client.get_me, user_auth=True))
             me = answer.get("data")
@@ -212,7 +215,7 @@ class XClient:
 
     def _change_rules(self, call: Callable[[], requests.Response]) -> None:
         answer = self._requests.ask_object("change rules", call)
-        # The same change made twice, by a predecessor whose answer was lost, is what we want.
+        # A duplicate is no fault: a predecessor whose answer was lost has made the same rule.
         faults = [error for error in items(answer, "errors") if error.get("title") != "DuplicateRule"]
         if faults:
             raise XUnavailable(f"rules: {msgspec.json.encode(faults[0]).decode()[:500]}")

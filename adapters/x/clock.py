@@ -1,7 +1,7 @@
-"""Times: the machine's, those that the ids of posts carry, and X's own, by which an auction opens and closes.
+"""X's clock, by which auctions open and close, since bids are ordered and cut off by it.
 
-Whose time counts is X's: bids are ordered and cut off by it. The machine's clock may be off by any amount and jump; so
-it is only looked at until X has answered, and to tell how far it is off.
+The machine's clock may be off by any amount and may jump. So it is used only until X has answered, and to tell how far
+it is off.
 """
 
 import threading
@@ -11,16 +11,16 @@ from collections.abc import Callable
 from adapters import alarms, metrics
 from adapters.wall_clock import wall_clock_ms
 
-# A steady clock is wrong by less than a thousandth. Carried on by a thousandth too little, X's time is never overtaken.
+# X's time is carried on a thousandth too slowly: a steady clock is wrong by less, so X's time is never overtaken.
 _CARRIED = 0.999
-# Clocks further apart than the first are an alarm, which names the greatest that they exceed: so it is told once, and
-# not in other words with every answer.
+# How far our clock may be off (s) before an alarm, which names the greatest of these that is exceeded: so its text does
+# not change with every answer.
 _OFFSETS_S = (2, 10, 60, 600, 3_600)
 
 
 class XClock:
-    """X's time as its answers have shown it, carried on by the machine's steady clock, which no setting of the time
-    moves. It never runs ahead of X. For any thread."""
+    """X's time as its answers have shown it, carried on by the machine's steady clock, which setting the machine's
+    time does not move. It never runs ahead of X. For any thread."""
 
     def __init__(
         self, machine_ms: Callable[[], int] = wall_clock_ms, steady_s: Callable[[], float] = time.monotonic
@@ -37,13 +37,13 @@ class XClock:
         return None if read is None else self._carried_on(read)
 
     def now_ms(self) -> int:
-        """The time as far as it is known (UTC ms): X's, and until X has shown it `steady_ms`. It says what is to be
-        written down and when to ask; nothing is decided by it."""
+        """The best known time (UTC ms): X's, and `steady_ms` until X has shown it. For timestamps and for when to
+        ask; nothing is decided by it."""
         return self._carried_on(self._read) if self._read else self.steady_ms()
 
     def steady_ms(self) -> int:
-        """What this machine took the time for when it began (UTC ms), and what has passed since then. Nothing sets it:
-        a wait that is measured by it gets neither longer nor shorter when the time is put right."""
+        """The machine's time when this object was made, and what has passed since then (UTC ms). Setting the
+        machine's time changes no wait that is measured by it."""
         begun_ms, begun_s = self._begun
         return begun_ms + int((self.steady_s() - begun_s) * 1000)
 
@@ -52,7 +52,8 @@ class XClock:
         return self.steady_s() - self._read_at_s
 
     def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:
-        """X's clock stood between these two times at some moment since `asked_s` of the steady clock."""
+        """Take in that X's clock stood between `from_ms` and `to_ms` (UTC ms) at some moment since `asked_s` of the
+        steady clock."""
         now_s = self.steady_s()
         took_ms = round((now_s - asked_s) * 1000)
         with self._lock:
@@ -69,7 +70,7 @@ class XClock:
 
 
 def _tell_offset(least_ms: int, most_ms: int) -> None:
-    """How far the machine's clock is ahead of X's lies between these two; behind is below 0."""
+    """Report that the machine's clock is ahead of X's by `least_ms` to `most_ms`; below 0 it is behind."""
     certain_ms = max(least_ms, 0) or min(most_ms, 0)
     metrics.x_clock_offset_seconds.set(certain_ms / 1000)
     exceeded_s = [offset_s for offset_s in _OFFSETS_S if abs(certain_ms) > offset_s * 1000]

@@ -1,4 +1,6 @@
-"""The keys to X: the app's bearer token for reading, the account's OAuth 1.0a keys for posting. Never shown."""
+"""The keys to X: the app's bearer token for reading, the account's OAuth 1.0a keys for posting. They are never
+shown.
+"""
 
 from typing import Any
 
@@ -6,7 +8,7 @@ import msgspec
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What X gives to an app and to the account that it acts for."""
+    """The keys that X gives to an app and to the account that it acts for."""
 
     bearer_token: str
     consumer_key: str
@@ -17,5 +19,5 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __repr__(self) -> str:
         return "Credentials(***)"
 
-    def __rich_repr__(self) -> list[tuple[str, Any]]:  # msgspec's own shows everything, wherever rich prints it
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # msgspec's own would show the keys wherever rich prints this
         return [("keys", "***")]

@@ -1,14 +1,14 @@
-"""What can go wrong between us and X, as three outcomes that call for three different reactions.
-
-Nothing here waits or retries; that is for the actor that asked.
+"""The errors of requests to X, each calling for another reaction of the actor that asked. Nothing here waits or
+retries.
 """
 
 
 class XUnavailable(Exception):
-    """Nothing was done; ask again later. Any answer but a good one to a question, and a post that never left.
+    """Nothing was done; ask again later. Raised for a question without a good answer, and for a post that was never
+    sent.
 
-    `retry_after_ms` is what X's headers ask for, None where they say nothing: back off as you do.
-    `status` is the HTTP status, None where there was no answer.
+    `retry_after_ms` is the wait that X's headers ask for, None where they name none: then the caller backs off by
+    itself. `status` is the HTTP status, None where there was no answer.
     """
 
     def __init__(self, why: str, retry_after_ms: int | None = None, status: int | None = None) -> None:
@@ -22,11 +22,11 @@ class HeldBack(XUnavailable):
 
 
 class TooMuch(XUnavailable):
-    """X has more to say than may be taken in at once: ask for less. What was read is incomplete."""
+    """An answer of X is larger than may be taken in at once: ask for less. Nothing of it was taken in."""
 
 
 class PostOutcomeUnknown(Exception):
-    """The post was sent and may exist: look at the own timeline before posting it again."""
+    """The post was sent and may exist: search the own timeline before posting it again."""
 
 
 class PostRefused(Exception):
@@ -41,12 +41,13 @@ class PostRefused(Exception):
 
     @property
     def duplicate(self) -> bool:
-        """X has seen the same text from us a short while ago. A hint that the post exists, not a proof."""
+        """Whether X says that we posted the same text a short while ago: a hint that the post exists, no proof."""
         return self.status == 403 and "duplicate" in str(self).lower()
 
 
 def root_of(fault: BaseException) -> str:
-    """What lies at the bottom of a chain of exceptions: libraries wrap "refused" several times, with whole URLs."""
+    """The innermost error of a chain of exceptions, in words: libraries wrap "refused" several times, with whole
+    URLs."""
     above = list[BaseException]()
     while (cause := fault.__cause__ or fault.__context__) and cause not in above:  # a chain may lead back into itself
         above.append(fault)

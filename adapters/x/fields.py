@@ -1,4 +1,4 @@
-"""What we ask X for with every post: the fields and expansions that a `PlaceBid` is made of."""
+"""The fields and expansions that we ask X for with every post, since a `PlaceBid` is made of them."""
 
 EDIT_HISTORY = "edit_history_tweet_ids"
 EXPANSIONS = ["author_id", "in_reply_to_user_id", "referenced_tweets.id", "edit_history_tweet_ids"]

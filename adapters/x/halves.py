@@ -1,7 +1,8 @@
-"""X's JSON, read although a character in it is cut in two: X has been seen to shorten texts in the middle of an emoji.
+"""The decoder of X's JSON, which also reads JSON with half a character: X has been seen to cut texts in the middle of
+an emoji.
 
-Such JSON is no Unicode, so a strict reader refuses the whole of it: one post, or the name of one account, would hide
-all others of a page, and hold up the close for ever. The half becomes U+FFFD, as in browsers.
+A strict decoder refuses such JSON as a whole: one post, or the name of one account, would hide all others of a page,
+and hold up the close for ever. The half becomes U+FFFD, as in browsers.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What `decode` raises."""
+"""The errors that `decode` raises."""
 
 # A half of a surrogate pair: as an escape, whose backslash is not escaped itself, or as bytes that UTF-8 does not have.
 _HALF = re.compile(
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
-    """What these bytes say. Raises UNREADABLE."""
+    """Decode these bytes. Raises UNREADABLE."""
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,7 +1,6 @@
-"""What a sight of a post lacks that a verdict needs: fields that X has left out this time, each by its name in words.
+"""The parts of a post that a verdict needs and X may leave out of an answer, each by its name in words.
 
-Which of them are missed is found where the JSON is read (`payload`); what is made of it is
-`actors/twitter/first_sights`.
+`payload` finds out which part is missing; `actors/twitter/first_sights` decides what follows.
 """
 
 import re
@@ -13,12 +12,12 @@ PARENT = "whether it replies to an edited version"  # where it does not reply to
 REST = "the rest of its text"
 
 _ELLIPSIS = "…"
-_CUT_CHARACTERS = 26  # an ellipsis, and the link to the whole post that may stand behind it
+_CUT_CHARACTERS = 26  # an ellipsis, and the link to the whole post that may stand after it
 _LINK_AT_END = re.compile(r"\s*https?://\S*\Z")
 
 
 def may_be_cut(text: str) -> bool:
-    """Whether `is_cut` is worth asking: told at the cost of a look at the end of the text."""
+    """Whether `is_cut` may be true, found out cheaply by the end of the text alone."""
     return _ELLIPSIS in text[-_CUT_CHARACTERS:]
 
 

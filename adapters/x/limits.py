@@ -1,4 +1,6 @@
-"""What an answer of X says about when to come again, and what a refusal says at all. Reading only; `budget` counts."""
+"""The readers of X's rate limits: how long an answer asks to wait, and what a refusal says. `budget` counts
+requests.
+"""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -6,14 +8,15 @@ from email.utils import parsedate_to_datetime
 import msgspec
 import requests
 
-# The windows of X are 15 minutes. A clock that is off, or a reset a day away, costs one refused request in each.
+# X's windows are 15 minutes: waiting no longer than one costs, where a clock is off or a reset is a day away, one
+# refused request a window.
 LONGEST_WAIT_MS = 15 * 60_000
 _WINDOWS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")
 
 
 def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
-    """How long X wants us to wait (ms), at most LONGEST_WAIT_MS; None where the headers say nothing about it. `now_ms`
-    is only asked where they do not say what time it is at X."""
+    """How long X wants us to wait (ms), at most LONGEST_WAIT_MS; None where the headers say nothing about it.
+    `now_ms` (UTC ms) stands in for X's time where the headers have no Date."""
     now_ms = date_ms(headers) or now_ms
     waits = [
         reset * 1000 - now_ms
@@ -32,7 +35,7 @@ def retry_after_header_ms(headers: Mapping[str, str]) -> int | None:
 
 
 def date_ms(headers: Mapping[str, str]) -> int | None:
-    """The Date of an answer, UTC ms on a full second; None where it has none that can be read."""
+    """The Date of an answer, UTC ms on a full second; None where there is none that can be read."""
     try:
         return int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
     except (ValueError, OverflowError):
@@ -40,7 +43,7 @@ def date_ms(headers: Mapping[str, str]) -> int | None:
 
 
 def describe(response: requests.Response) -> str:
-    """A refusal in a line: status, and what X says about it, if it says it as X does."""
+    """A refusal in a line: its status, and X's own words where the body has them in X's form."""
     said = ""
     try:
         body = msgspec.json.decode(response.content)

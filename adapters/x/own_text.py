@@ -1,6 +1,6 @@
-"""The text of an own post as it was sent, from what X made of it.
+"""The text of a post of ours as it was sent, recovered from the form in which X shows it.
 
-X escapes it, shortens its links, cuts it where it is long, and puts mentions before a reply.
+X escapes the text, shortens its links, cuts it where it is long, and puts mentions before a reply.
 """
 
 from html import unescape
@@ -8,7 +8,8 @@ from typing import Any
 
 
 def written_text(post: dict[str, Any]) -> str:
-    """`post` is an object of the API, with entities, note_tweet and display_text_range where it has them."""
+    """The text as it was sent of `post`, an object of the API, with entities, note_tweet and display_text_range
+    where it has them."""
     shown = str(post.get("text", ""))
     note = post.get("note_tweet") or post.get("note_post")
     whole = note if isinstance(note, dict) else post

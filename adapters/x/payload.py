@@ -1,10 +1,9 @@
-"""From X's JSON to `PlaceBid`: the line of the stream, and the page of a search.
+"""The reader of posts: makes a `PlaceBid` of X's JSON, of a line of the stream or a page of a search.
 
-Old and new spellings are read alike, and only what is needed is looked at. Whether a post is a bid is not asked; what a
-verdict needs and X has left out this time is named (`FoundPost.lacks`).
+Old and new names of fields are read alike, and only fields that are needed. Whether a post is a bid is not decided
+here; a part that a verdict needs and X has left out is named (`FoundPost.lacks`).
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -13,25 +12,25 @@ import msgspec
 
 from adapters.x.errors import UnreadablePost
 from adapters.x.halves import UNREADABLE, decode
-from adapters.x.lacks import AUTHOR, PARENT, REFERENCE, REST, TEXT, is_cut, may_be_cut
+from adapters.x.lacks import AUTHOR, REFERENCE, REST, TEXT, is_cut, may_be_cut
 from messages.commands import PlaceBid
 
 TEXT_CHARACTERS = 125_000  # X's longest post, each character escaped
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AUTHORS_REMEMBERED = 20_000
-_Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes it as a string, and sometimes as a number
+Id = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]  # X writes ids as strings, and sometimes as numbers
 MOST_ITEMS = 1_000  # of a list in an answer; X sends 100 posts at most, or 1,000 rules
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 class FoundPost(msgspec.Struct, frozen=True, gc=False):
-    """A post as it was found.
+    """A post as an answer of X has shown it.
 
-    `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this
-    post had before it was edited, oldest first: they are withdrawn, this one was posted at its own time. `lacks` is
-    what a verdict needs and X has left out (`adapters/x/lacks`), empty for a whole sight. The author's facts are
-    another matter: they are looked up (`actors/twitter/authors`).
+    `conversation_id` is None where X left it out, as it sometimes does. `earlier_versions` are the ids that this post
+    had before it was edited, oldest first: they are withdrawn, this one was posted at its own time. `lacks` names the
+    part that a verdict needs and X has left out (`adapters/x/lacks`); it is empty where there is none. Missing facts
+    about the author are looked up instead (`actors/twitter/authors`).
     """
 
     bid: PlaceBid
@@ -41,7 +40,7 @@ class FoundPost(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of a search: its posts, what could not be read, and the token of the next page."""
+    """A page of a search: its posts, those that cannot be read, and the token of the next page."""
 
     posts: list[FoundPost]
     unreadable: list[UnreadablePost]
@@ -51,7 +50,7 @@ class Page(msgspec.Struct, frozen=True):
 def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
     """The post of one line of the filtered stream (or of its webhook).
 
-    None for what is no post: a keep-alive, an error, a kind of message that X has added. Raises UnreadablePost.
+    None for anything but a post: a keep-alive, an error, a kind of message that X has added. Raises UnreadablePost.
     """
     try:
         line = _decode(_lines, raw, _bare_lines)
@@ -65,7 +64,7 @@ def read_payload(raw: bytes, source: str, found_at_ms: int) -> FoundPost | None:
 
 
 def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | None = None) -> Page:
-    """One page of a search, in the conversation of this id. A post that cannot be read does not spoil the others.
+    """Read one page of a search, in the conversation of this id. A post that cannot be read does not spoil the others.
 
     Raises UnreadablePost where the page itself cannot be read.
     """
@@ -82,40 +81,7 @@ def read_page(raw: bytes, source: str, found_at_ms: int, conversation_id: int | 
     return Page(posts, unreadable, page.meta.next_token)
 
 
-def first_versions(raw: bytes) -> dict[int, int]:
-    """Of a line or a page: for each post that it refers to, by the id of any version, the id of the first one.
-
-    An edit makes a new post, and whoever replies then replies to that one. A post that is gone, so that X shows an
-    error in its place, stands for itself. Nothing is raised: what cannot be read is not known. Apart from
-    `read_payload`, since hardly anybody replies to anything but the first post of a conversation.
-    """
-    try:
-        read = decode(_parents, raw)
-    except UNREADABLE:
-        return {}
-    unseen = [error.resource_id for error in read.errors or ()]
-    firsts = {read_id(one): read_id(one) for one in unseen if _is_id(one)}
-    included = read.includes
-    for parent in [*(included.tweets or ()), *(included.posts or ())] if included else ():
-        if versions := parent.edit_history_tweet_ids or parent.edit_history_post_ids:
-            firsts.update(dict.fromkeys((*versions, parent.id), min(versions)))
-    return firsts
-
-
-def direct_reply(post: FoundPost, firsts: Mapping[int, int]) -> FoundPost:
-    """The post, where it replies to a later version taken for a reply to the first one (see `first_versions`)."""
-    replied_to = post.bid.replied_to_id
-    if replied_to is None or replied_to == post.conversation_id:
-        return post
-    first = firsts.get(replied_to)
-    if first is None:
-        return msgspec.structs.replace(post, lacks=post.lacks or PARENT)
-    if first == replied_to:
-        return post
-    return msgspec.structs.replace(post, bid=msgspec.structs.replace(post.bid, replied_to_id=first))
-
-
-# These live as long as a line is read, and hold no circles: the garbage collector is not to look at any of them.
+# These objects live only while a line is read and hold no cycles, so the garbage collector need not look at them.
 
 
 class _Hashtag(msgspec.Struct, gc=False):
@@ -133,19 +99,19 @@ class _Note(msgspec.Struct, gc=False):
 
 class _Reference(msgspec.Struct, gc=False):
     type: str
-    id: _Id
+    id: Id
 
 
 class _Post(msgspec.Struct, gc=False):
-    id: _Id | None = None
+    id: Id | None = None
     text: str | None = None
-    author_id: _Id | None = None
-    conversation_id: _Id | None = None
+    author_id: Id | None = None
+    conversation_id: Id | None = None
     entities: _Entities | None = None
     referenced_tweets: list[_Reference] | None = None
     referenced_posts: list[_Reference] | None = None
-    edit_history_tweet_ids: list[_Id] | None = None
-    edit_history_post_ids: list[_Id] | None = None
+    edit_history_tweet_ids: list[Id] | None = None
+    edit_history_post_ids: list[Id] | None = None
     note_tweet: _Note | None = None
     note_post: _Note | None = None
 
@@ -155,7 +121,7 @@ class _Metrics(msgspec.Struct, gc=False):
 
 
 class _User(msgspec.Struct, gc=False):
-    id: int | str  # whatever it is: one who cannot be told is as good as missing, and does not spoil the post
+    id: int | str  # not checked: an author with a malformed id counts as missing, and does not spoil the post
     username: str = ""
     created_at: str | None = None
     public_metrics: _Metrics | None = None
@@ -163,26 +129,6 @@ class _User(msgspec.Struct, gc=False):
 
 class _Includes(msgspec.Struct, gc=False):
     users: Annotated[list[_User], msgspec.Meta(max_length=MOST_ITEMS)] | None = None
-
-
-class _Parent(msgspec.Struct):
-    id: _Id
-    edit_history_tweet_ids: list[_Id] | None = None
-    edit_history_post_ids: list[_Id] | None = None
-
-
-class _Parents(msgspec.Struct):
-    tweets: list[_Parent] | None = None
-    posts: list[_Parent] | None = None
-
-
-class _Error(msgspec.Struct):
-    resource_id: int | str | None = None
-
-
-class _WithParents(msgspec.Struct):
-    includes: _Parents | None = None
-    errors: list[_Error] | None = None
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -215,10 +161,9 @@ class _Page(msgspec.Struct):
 _lines = msgspec.json.Decoder(_Line, strict=False)
 _pages = msgspec.json.Decoder(_Page)
 _posts = msgspec.json.Decoder(_Post, strict=False)
-# Where what stands beside the posts cannot be read: their authors are looked up.
+# For answers of which only the posts can be read: their authors are looked up.
 _bare_lines = msgspec.json.Decoder(_BareLine, strict=False)
 _bare_pages = msgspec.json.Decoder(_BarePage)
-_parents = msgspec.json.Decoder(_WithParents, strict=False)
 
 
 def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes, bare: "msgspec.json.Decoder[U] | None" = None) -> T | U:
@@ -231,7 +176,7 @@ def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes, bare: "msgspec.json.
 
 
 def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: int, raw: bytes) -> FoundPost:
-    # The hot path of the stream: written out rather than taken apart, and msgspec has checked the types.
+    # The hot path of the stream: one long function, since calls cost time. msgspec has checked the types.
     note = post.note_tweet or post.note_post
     text, entities = (note.text, note.entities) if note else (post.text, post.entities)
     post_id, author_id = post.id, post.author_id
@@ -266,8 +211,8 @@ def _found(post: _Post, includes: _Includes | None, source: str, found_at_ms: in
 
 
 def _lacking(post: _Post, text: str | None, references: list[_Reference] | None, note: _Note | None) -> str:
-    """What of the post X has left out. Each post of a conversation replies to something, but the first one with all its
-    versions."""
+    """The part of the post that X has left out, empty for none. Each post of a conversation replies to something,
+    but the first one and its versions do not."""
     if post.author_id is None:
         return AUTHOR
     if text is None:
@@ -295,7 +240,8 @@ def _replied_to(references: list[_Reference] | None) -> int | None:
     return None
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Whether this is an id of X, as the string or the number that it may come as."""
     if isinstance(value, str):
         # int() reads other scripts' digits, signs, spaces and underscores too.
         return len(value) <= 19 and value.isascii() and value.isdigit() and 0 < int(value) < 2**63
@@ -303,15 +249,15 @@ def _is_id(value: Any) -> bool:
 
 
 def read_id(value: Any) -> int:
-    """An id of X, from the string or the number that it came as. Raises ValueError."""
-    if not _is_id(value):
+    """Read an id of X, from the string or the number that it came as. Raises ValueError."""
+    if not is_id(value):
         raise ValueError(f"{value!r:.40} is no id")
     return int(value)
 
 
-@lru_cache(AUTHORS_REMEMBERED)  # most bids are by those who have bid before
+@lru_cache(AUTHORS_REMEMBERED)  # most bids are by authors who have bid before
 def time_ms(value: str | None) -> int | None:
-    """A time as X writes it, in UTC ms, with or without milliseconds. What cannot be read is not known."""
+    """A time as X writes it, in UTC ms, with or without milliseconds; None where it cannot be read."""
     if value is None:
         return None
     try:

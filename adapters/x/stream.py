@@ -1,7 +1,7 @@
-"""The filtered stream: one connection per start, raw bytes out, and one word when it has ended.
+"""X's filtered stream: one connection per start, which delivers raw lines, and one report when it has ended.
 
-It reads nothing and never reconnects by itself. tweepy would: at once and without end after a clean end of the
-stream, where X allows 50 connects in 15 minutes. The owner starts again, after `StreamEnd.wait_ms`.
+It decodes nothing and never reconnects by itself. tweepy would: at once and without end after a clean end of the
+stream, where X allows 50 connections in 15 minutes. The owner starts it again, after `StreamEnd.wait_ms`.
 """
 
 import sys
@@ -22,16 +22,16 @@ from adapters.x.fields import POST_PARAMETERS
 from adapters.x.limits import describe, retry_after_ms
 
 STOP_S = 2.0
-# X says CR LF each 20 s; tweepy's own bound of 21 s would leave one second for the way.
+# X sends CR LF each 20 s; tweepy's own bound of 21 s would leave one second for delays on the way.
 STALL_S = 25.0
 # Small pieces cost time in a burst; larger ones do not delay: a read ends with X's chunk, which ends with a post.
 _READ_BYTES = 2**14
-_ENDPOINT = "stream"  # of the budget
-_LEFT = 499  # what servers note of a request whose client has left: nobody's fault
+_ENDPOINT = "stream"  # its name in the budget
+_LEFT = 499  # the status of a request whose client has left, as servers note it: no failure
 
 
 class EndCause(StrEnum):
-    """What ended the stream."""
+    """What ended a stream."""
 
     STOPPED = "stopped"  # stop() was called
     CLOSED = "closed"  # X ended it in good order
@@ -41,7 +41,8 @@ class EndCause(StrEnum):
 
 
 class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a stream has ended. `retry_after_ms` is what the headers of a refusal ask for, if anything."""
+    """How a stream has ended. `retry_after_ms` is the wait that the headers of a refusal ask for, None where they
+    name none."""
 
     cause: EndCause
     detail: str = ""
@@ -68,10 +69,10 @@ class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
 class PostStream:
     """The filtered stream on a real tweepy StreamingClient, in a thread of its own.
 
-    All three callbacks come on that thread. `on_raw(line)` gets each line's bytes but keep-alives. It may block for a
-    moment, and so slow X down (its buffer takes some seconds of posts, then X disconnects), but has to have a
-    deadline of its own. `on_connected()` comes with each connection: the time to sweep. `on_ended(end)` comes exactly
-    once for each start(), whatever happened, as the last thing; from then on start() may be called again.
+    All three callbacks come on that thread. `on_raw(line)` gets the bytes of each line but keep-alives. It may block
+    for a moment, and so slow X down (its buffer takes some seconds of posts, then X disconnects), but needs a deadline
+    of its own. `on_connected()` comes with each connection: the time to sweep. `on_ended(end)` comes exactly once for
+    each start(), as the last call; from then on start() may be called again.
     """
 
     def __init__(
@@ -114,10 +115,10 @@ class PostStream:
         self._thread.start()
 
     def stop(self, deadline_s: float = STOP_S) -> bool:
-        """End the stream, also in the middle of a wait for bytes. Never raises; does nothing when it has ended.
+        """End the stream, also in the middle of a wait for bytes. Never raises; does nothing when the stream has ended.
 
-        True when it has ended within the deadline. Otherwise it is still connecting (5 s at most) or inside a
-        callback, and ends right after that. Called from a callback it does not wait.
+        Returns True when the stream has ended within the deadline. Otherwise it is still connecting (5 s at most) or
+        inside a callback, and ends right after that. Called from a callback it does not wait.
         """
         connection, thread = self._connection, self._thread
         if connection is not None:
@@ -139,14 +140,15 @@ class PostStream:
             self._on_ended(end)
 
     def _answered(self, response: requests.Response) -> int | None:
-        """X's answer to the connection is there. When to come again, where it is a refusal that says so (ms)."""
+        """Note X's answer to the connection in the budget. Returns the wait (ms) that it asks for, None where it
+        asks for none."""
         now_ms = self._now_ms()
         self._budget.note(_ENDPOINT, response.status_code, response.headers, now_ms)
         return retry_after_ms(response.headers, now_ms)
 
 
 class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no types
-    """One life of tweepy's client. Each of its hooks notes why the stream ends, and says that it does."""
+    """One connection of tweepy's client. Its hooks note why the stream ends."""
 
     def __init__(
         self,
@@ -176,7 +178,7 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
         return self._end or StreamEnd(cause=EndCause.LOST)
 
     def stop(self) -> None:
-        """For another thread. tweepy's flag alone would be seen at the next line only."""
+        """End the connection. For another thread: tweepy's own flag alone would be seen at the next line only."""
         self._stopping = True
         self.disconnect()
         self._endpoint.shut()
@@ -185,16 +187,16 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
         self._connected()
 
     def on_data(self, raw_data: bytes) -> None:
-        # tweepy's own would parse, and end the stream for good at the first thing that it does not expect.
+        # tweepy's own method would parse the line, and end the stream for good at the first unexpected one.
         if self._stopping:
             return
         try:
             self._raw(raw_data)
-        except Exception as fault:  # whatever it is, it must not reach tweepy; the owner is told
+        except Exception as fault:  # no error may reach tweepy; the owner is told
             self.on_exception(fault)
 
     def on_keep_alive(self) -> None:
-        """Nothing to tell: a stall ends the stream by itself."""
+        """Nothing to do: where keep-alives are missing, the deadline ends the stream."""
 
     def on_closed(self, response: requests.Response) -> None:
         self._finish(StreamEnd(cause=EndCause.CLOSED))
@@ -205,18 +207,18 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
         self._finish(StreamEnd(cause=EndCause.LOST, detail=root_of(fault) if fault else ""))
 
     def on_request_error(self, status_code: int) -> None:
-        # The response itself was seen by _note_answer a moment ago, which says more.
+        # `_note_answer` has noted the response before, with more details: the first end counts.
         self._finish(StreamEnd(cause=EndCause.REFUSED, http_status=status_code))
 
     def on_exception(self, exception: Exception) -> None:
         self._finish(StreamEnd(cause=EndCause.FAILED, detail=f"{type(exception).__name__}: {exception}"))
 
     def on_disconnect(self) -> None:
-        """The end is told by PostStream, when this thread has nothing left to do."""
+        """Nothing to do: PostStream reports the end, when this thread has nothing left to do."""
 
     def _note_answer(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
         if self.was_answered:
-            return  # led on by a redirect, which is no second connection
+            return  # the answer after a redirect, which is no second connection
         self.was_answered = True
         again_ms = self._answered(response)
         if response.status_code >= 400:

@@ -1,10 +1,11 @@
-"""What X pushes to us: the answer to its challenge, its signature, and a body's meaning. Pure: bytes and a secret in.
+"""X's webhook protocol: answers challenges, checks signatures, and reads pushed bodies. Pure: bytes and a secret in.
 
-Bodies come in two shapes: that of a filtered stream's line, and the envelope of the X Activity API with one event.
-Whether and where something is queued is `api/webhook`.
+A body has one of two forms: that of a filtered stream's line, or the envelope of the X Activity API with one event.
+`api/webhook` queues what was read.
 
-X signs bodies and has challenges signed with the same key and in the same form, and anybody may send us a challenge.
-Every body that X pushes is a JSON object; so no challenge with a brace is answered, and no body without one believed.
+X signs bodies with the same key and in the same form as we sign the answers to challenges, and anybody may send us a
+challenge. So no challenge with a brace is answered, and no body without one believed: every body of X is a JSON object,
+and nobody can have us sign one.
 """
 
 import base64
@@ -15,7 +16,8 @@ import msgspec
 
 from adapters.x.errors import UnreadablePost
 from adapters.x.halves import decode
-from adapters.x.payload import FoundPost, direct_reply, first_versions, read_id, read_payload
+from adapters.x.payload import FoundPost, read_id, read_payload
+from adapters.x.versions import direct_reply, first_versions
 from messages.commands import WithdrawBid
 
 CHALLENGE_CHARACTERS = 256
@@ -23,7 +25,7 @@ REPLY, DELETION = "post.reply.create", "post.delete"
 
 
 def challenge_answer(secret: str, token: str) -> str:
-    """The `response_token` for X's `crc_token`. Raises ValueError for what is no challenge of X's."""
+    """The `response_token` for X's `crc_token`. Raises ValueError for a token that X would not send."""
     if not 0 < len(token) <= CHALLENGE_CHARACTERS or "{" in token:
         raise ValueError(f"crc_token is 1 to {CHALLENGE_CHARACTERS} characters without a brace")
     return _signature(secret, token.encode(errors="replace")).decode()
@@ -36,7 +38,7 @@ def is_signed(secret: str, body: bytes, signature: str) -> bool:
 
 
 def read_push(body: bytes, source: str, found_at_ms: int) -> FoundPost | WithdrawBid | None:
-    """What a pushed body says: a reply, or that a post is gone. None for kinds of events that are not ours to read.
+    """Read a pushed body: a reply, or that a post is gone. None for kinds of events that we do not read.
 
     Authors are often missing in events of the Activity API. Raises UnreadablePost.
     """
@@ -67,7 +69,7 @@ def _signature(secret: str, data: bytes) -> bytes:
 
 
 class _Event(msgspec.Struct):
-    # In the stream's shape the data is a post, which has none of these.
+    # In the form of a stream's line the data is a post, which has none of these fields.
     event_type: str | None = None
     payload: msgspec.Raw = msgspec.Raw(b"{}")
     includes: msgspec.Raw = msgspec.Raw(b"{}")

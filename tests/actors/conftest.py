@@ -9,7 +9,6 @@ import pytest
 import requests
 
 from actors.auction.actor import Auction
-from adapters import alarms
 from adapters.x import Credentials, XClient
 from adapters.x.clock import XClock
 from commands.simulated import CREDENTIALS
@@ -31,14 +30,6 @@ class StageClock(XClock):
     def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:
         """It knows already."""
         self._read_at_s = self.steady_s()
-
-
-@pytest.fixture(autouse=True)
-def silence() -> Iterator[None]:
-    """No alarm of a test sounds in the next one."""
-    yield
-    for name in alarms.sounding():
-        alarms.clear(name)
 
 
 @pytest.fixture(scope="package")

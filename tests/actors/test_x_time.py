@@ -6,7 +6,8 @@ from actors.auction.actor import Auction
 from actors.scheduler.actor import Scheduler
 from actors.scheduler.day_plan import DayPlan
 from actors.twitter.conversation import Timing
-from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, TwitterReconciler
+from actors.twitter.reconciler import TwitterReconciler
+from actors.twitter.x_clock import CLOCK_HOLDS_S, IN_VAIN_S
 from adapters import alarms
 from adapters.x.clock import XClock
 from messages.commands import MarkSwept
@@ -35,13 +36,6 @@ class FarFromX(XClock):
     def __init__(self) -> None:
         self.steady = Clock(0)
         super().__init__(lambda: Clock().now_ms + HOUR_MS, lambda: self.steady() / 1000)
-
-
-@pytest.fixture(autouse=True)
-def silence() -> None:
-    """No alarm of one test is heard in another."""
-    for name in alarms.sounding():
-        alarms.clear(name)
 
 
 def by_x(stage: Stage, x_time: XTime) -> Auction:

@@ -157,11 +157,15 @@ def test_what_x_sent_is_read_again_and_goes_where_it_replied_to(
 @pytest.mark.parametrize(
     ("data", "auction_id", "says"),
     [
-        (b"\xc1", "m-01", "it still cannot be read"),
-        (b"\xc1", "", "it still cannot be read"),
-        (b"{}", "", "it still cannot be read"),
-        (b'{"data": {"id": "5", "author_id": "7", "text": "1 ETH"}}', "m-01", "it does not say what it replies to"),
-        (json.dumps(POST).replace(str(AUCTION_POST), "17").encode(), "", "it belongs to no auction that is open"),
+        (b"\xc1", "m-01", "the letter still cannot be read"),
+        (b"\xc1", "", "the letter still cannot be read"),
+        (b"{}", "", "the letter still cannot be read"),
+        (
+            b'{"data": {"id": "5", "author_id": "7", "text": "1 ETH"}}',
+            "m-01",
+            "the post came without what it replies to",
+        ),
+        (json.dumps(POST).replace(str(AUCTION_POST), "17").encode(), "", "the post belongs to no auction that is open"),
         (pack_batch([BID]), "m-02", "m-02 has its result, which nothing changes any more"),
     ],
 )

@@ -144,7 +144,7 @@ def test_metrics_are_shown_while_the_store_is_away(
     assert seen["actor_up", "a"] == 1
     assert seen["store_up",] == 0
     assert ("log_seq",) not in seen
-    assert "the store does not say how it stands" in caplog.text
+    assert "the store has not answered for the status" in caplog.text
 
 
 def test_no_metric_is_named_that_nobody_feeds() -> None:

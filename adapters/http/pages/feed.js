@@ -1,4 +1,4 @@
-// The feed: follows it, comes back when it breaks, and keeps what its frames add up to. It paints nothing.
+// The client of the feed: connects, connects again when the connection breaks, and keeps what the frames add up to.
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15000;
@@ -9,22 +9,22 @@ export const feed = {
   generation: null, seq: 0,
   programme: { time_zone: "UTC", posts_url: "", days: [] },
   stage: null, bids: [], character: null,
-  // What has just happened, and when, by the server's clock.
+  // The last refusal, extension and bid, and when they came, by the server's clock.
   refusal: null, refusedAt: -Infinity, extendedAt: -Infinity, newest: null,
 };
 
 let changed = () => {};
 let socket = null;
-let greeted = null; // the log of this connection; what is kept belongs to it once its snapshot, or more of the same, came
+let greeted = null; // the generation that this connection's hello named; the kept state may still be of another one
 let failures = 0;
 let retrying = 0;
 let silenceMs = 30000;
-let heardAt = 0;
+let receivedAt = 0;
 
 export function follow(onChange) {
   changed = onChange;
   setInterval(watch, 1000);
-  // A phone that wakes up, or is back in reach, should not wait for the next attempt.
+  // A phone that wakes up, or is connected again, should not wait for the next attempt.
   document.addEventListener("visibilitychange", () => { if (!document.hidden) connect(); });
   addEventListener("online", connect);
   connect();
@@ -37,8 +37,8 @@ function connect() {
   const after = feed.generation ? `?after=${feed.generation}.${feed.seq}` : "";
   const mine = new WebSocket(`${scheme}://${location.host}/livestream${after}`);
   socket = mine;
-  heardAt = performance.now();
-  mine.onmessage = (message) => { if (socket === mine) hear(JSON.parse(message.data)); };
+  receivedAt = performance.now();
+  mine.onmessage = (message) => { if (socket === mine) receive(JSON.parse(message.data)); };
   mine.onclose = () => { if (socket === mine) retry(); };
 }
 
@@ -50,17 +50,17 @@ function retry() {
   changed();
 }
 
-// A connection can die without a word; the feed is never silent for longer than its heartbeat.
+// Gives up a connection that has died silently: a living one brings a frame at each heartbeat.
 function watch() {
-  if (socket && performance.now() - heardAt > silenceMs) {
+  if (socket && performance.now() - receivedAt > silenceMs) {
     const silent = socket;
     retry();
     silent.close();
   }
 }
 
-function hear(frame) {
-  heardAt = performance.now();
+function receive(frame) {
+  receivedAt = performance.now();
   if (frame.body.server_time_ms) setClock(frame.body.server_time_ms);
   if (frame.type === "hello") greet(frame.body);
   else if (frame.type === "snapshot") take(frame);
@@ -102,7 +102,7 @@ function merge({ seq, type, body }) {
 
 const readings = [];
 
-// Every reading is late by its way here, so the largest of the last few is the nearest to the truth.
+// Every reading is late by its travel time, so the largest of the last few is the nearest to the server's clock.
 function setClock(serverMs) {
   readings.push(serverMs - performance.now());
   if (readings.length > 8) readings.shift();

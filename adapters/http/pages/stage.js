@@ -1,5 +1,5 @@
-// The stage page: says what the feed adds up to at this moment, and paints it.
-// Whatever bidders, artists or the character wrote is put in as text, never as markup.
+// The stage page: puts the present state of the feed into words, and shows it.
+// Texts of bidders, artists and the character are put in as text, never as markup.
 
 import { feed, follow, now } from "/feed.js";
 
@@ -11,7 +11,7 @@ const SHOWN_REFUSAL_MS = 12000;
 const SHOWN_EXTENSION_MS = 8000;
 const DAY_MS = 86400000;
 
-// ---- times in words: in the marathon's zone, as its posts tell them
+// ---- times in words, in the marathon's time zone, as in its posts
 
 let formats = {};
 
@@ -27,7 +27,7 @@ function formatter(timeZone, more) {
   const style = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...more };
   try {
     return new Intl.DateTimeFormat("en-US", { ...style, timeZone });
-  } catch { // a zone that this browser has not heard of: then the viewer's own, by its name
+  } catch { // this browser does not know the zone: use the viewer's own, and name it
     return new Intl.DateTimeFormat("en-US", { ...style, timeZoneName: "short" });
   }
 }
@@ -47,7 +47,7 @@ function span(ms) {
 
 // ---- what is on stage
 
-// The auction of the feed; before the first, and from some time before the next one on, the one to come.
+// What is shown: the auction on stage; before the first one, and for some time before the next one, the one to come.
 function scene() {
   const { stage, programme } = feed;
   const next = programme.days.find((day) => day.day > (stage.day || 0) && day.closes_at_ms > now());
@@ -62,12 +62,12 @@ function scene() {
 
 const EXTENDED = {
   bid: "Extended by a late bid", lost_lead: "Extended: the bid that led counts no more",
-  outage: "Extended by what an outage cost", operator: "Extended by the operator",
+  outage: "Extended for an outage", operator: "Extended by the operator",
 };
 
 const PAUSED = {
-  badge: "Paused", note: "What is posted during the pause does not count; the end moves by it.",
-  timeLabel: "Left after it", until: "", how: "", example: "", left: Infinity,
+  badge: "Paused", note: "A bid during the pause does not count. The pause moves the end by its length.",
+  timeLabel: "Left after the pause", until: "", how: "", example: "", left: Infinity,
 };
 
 const NOTHING = {
@@ -90,7 +90,7 @@ const WORDS = {
   },
 
   ACTIVE({ stage }) {
-    // The end moves by a pause, so what was left at its beginning will be left at its end.
+    // A pause moves the end by its length: the time left at its beginning is left at its end.
     const paused = stage.paused_from_ms;
     const left = stage.ends_at_ms - (paused || now());
     const { leader } = stage;
@@ -154,7 +154,7 @@ const WORDS = {
   },
 };
 
-// A bid that a test has made up counts as any other, and nobody may take it for one.
+// An injected bid of a test counts as any other, and is marked so that nobody takes it for a real one.
 const testMark = (bid) => bid && bid.injected ? "Test bid" : "";
 
 const outcome = ({ outcome, winner }) => testMark(winner) ? "test" : outcome || "";
@@ -166,14 +166,14 @@ function checked(stage) {
 
 // ---- painting
 
-// Signs that turn the direction of what follows have no business in a name, a title or a spoken line.
+// The text without the characters that turn the direction of the text after them.
 const plain = (text) => (text || "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 
 function put(element, text) {
   const wanted = plain(text);
   if (element.textContent === wanted) return;
   element.textContent = wanted;
-  // How many characters have to fit: sizes follow it, since amounts are exact and shown whole.
+  // How many characters have to fit: the style sheet derives sizes from it, since amounts are shown whole.
   element.style.setProperty("--length", wanted.length);
 }
 
@@ -238,7 +238,7 @@ function paintLot({ lot, day }) {
     image.alt = lot ? plain(lot.title) : "";
     $("plate").hidden = false;
   }
-  // Where there is no image, the lot's number stands on a ground of its own hue.
+  // Without an image the lot's number is shown, on a background of its own hue.
   put($("plate"), lot && `№ ${lot.token_id.slice(-6)}`);
   const hue = lot ? (Number(lot.token_id.slice(-9)) * 47 + 210) % 360 : 225;
   $("plate").style.setProperty("--hue", hue);

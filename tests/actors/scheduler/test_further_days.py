@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from actors.scheduler.actor import AT_REST_MS, HOUSE, LATE_DAYS, DayPlan, Scheduler
+from actors.scheduler.actor import AT_REST_MS, HOUSE, DayPlan, Scheduler
 from actors.scheduler.day_plan import FurtherDay
+from actors.scheduler.house_state import LATE_DAYS
 from adapters.redis.client import execute
 from auction.calendar import Window
 from messages.base import Outcome, Phase, Wei

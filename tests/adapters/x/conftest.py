@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from adapters import alarms
 from adapters.x import Credentials, XClient
 from commands.simulated import CREDENTIALS
 from tests.adapters.x.bad_server import BadServer
@@ -45,11 +44,3 @@ def client_of() -> Iterator[Callable[..., XClient]]:
     yield make
     for client in clients:
         client.close()
-
-
-@pytest.fixture(autouse=True)
-def silence() -> Iterator[None]:
-    """No alarm of one test is heard in another."""
-    yield
-    for name in alarms.sounding():
-        alarms.clear(name)

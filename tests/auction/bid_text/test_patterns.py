@@ -7,7 +7,7 @@ import pytest
 
 import auction
 
-SOURCES = sorted(Path(auction.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(auction.__file__).parent.rglob("*.py"))
 POSSESSIVE_GROUP = re.compile(r"\)(?:[*+?]|\{[0-9,]*\})\+")
 
 

@@ -327,11 +327,11 @@ class ModelStore:
         for head in self._do_hgetall(heads).values():
             found = HEAD.fullmatch(head)
             if not found:
-                return f"a field of {heads.decode()} is no head"
+                return f"a head in {heads.decode()} is malformed"
             together += int(found[2])
         counted = (self._do_get(seq) or b"0").decode()
         if counted != str(last) or together != last:
-            return f"it ends with event {last}, counted were {counted}, and its writers have {together}"
+            return f"it ends with event {last}, the stored count is {counted}, and its writers have {together}"
         return ""
 
     def _commit(self, keys: list[bytes], args: list[bytes]) -> int:

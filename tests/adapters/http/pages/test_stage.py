@@ -166,7 +166,7 @@ def test_a_pause_stops_the_countdown_and_an_operators_extension_is_told_from_a_b
         shows(page, time="05:00", badge="Live", next="0.111 ETH")
         house.publish(AuctionPaused(message_id="p", from_ms=clock.at_ms, **said))
         clock.at_ms += 2 * MINUTE_MS
-        shows(page, badge="Paused", time="05:00", time_label="Left after it", example="")
+        shows(page, badge="Paused", time="05:00", time_label="Left after the pause", example="")
         shows(page, note=re.compile("does not count"), who="@bidder_1")
         ends_at_ms = ENDS_MS + 2 * MINUTE_MS
         house.publish(AuctionResumed(message_id="r", until_ms=clock.at_ms, ends_at_ms=ends_at_ms, **said))
