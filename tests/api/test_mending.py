@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import redis
 
-from actors.auction.actor import Auction
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.layout import bring_up_to_date
@@ -77,11 +76,11 @@ DAMAGES: dict[str, Damage] = {
 
 
 @pytest.fixture
-def day(stage: Stage, opened: Auction) -> dict[str, str]:
+def day(stage: Stage) -> dict[str, str]:
     """A day with three bids, as readers see it."""
     bring_up_to_date(stage.client, stage.keys)
     stage.client.set(stage.keys.alive, stage.clock())
-    stage.tell(opened, *BIDS)
+    stage.tell(stage.opened(), *BIDS)
     assert Mending(stage.client, stage.keys).mend(DAYS) == []
     return stage.current()
 
