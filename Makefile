@@ -1,21 +1,21 @@
-# Every target does its own set-up: a Python of at least 3.11 (or a package manager that has one) is all it needs.
+# Each target sets up what it needs. Required is a Python of at least 3.11, or a package manager that can install one.
 .PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
-demo: .venv/run  ## a compressed marathon, everything simulated; ARGS="--once --days 2 --day-seconds 20"
+demo: .venv/run  ## plays a compressed marathon with a simulated X; ARGS="--once --days 2 --day-seconds 20"
 	$(PYTHON) supervisor.py demo $(ARGS)
 
-scenarios: .venv/run  ## plays every scenario; reports and logs in build/scenarios/
+scenarios: .venv/run  ## plays every scenario and checks its expectations; reports and logs in build/scenarios/
 	$(PYTHON) supervisor.py scenario scenarios/*.toml --report build/scenarios $(ARGS)
 
-run: .venv/run  ## the supervisor with config.toml
+run: .venv/run  ## runs the supervisor with config.toml
 	$(PYTHON) supervisor.py run $(ARGS)
 
-# What plays whole houses mostly waits: beside the rest of the tests it costs next to no time.
+# Tests that run the whole system mostly wait, so they run beside the other tests.
 DEMOS := $(addprefix tests/system/,demo faults siege)
 HOUSES := tests/system tests/commands
-test: lint node_modules browser  ## everything that has to hold; ARGS="tests/auction -k fold"
+test: lint node_modules browser  ## lints and runs all tests, or those of ARGS="tests/auction -k fold"
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
 else
@@ -37,59 +37,59 @@ format: .venv/dev
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-screenshots: .venv/dev browser  ## the stage page in every phase of a demo day; pictures in build/screenshots/
+screenshots: .venv/dev browser  ## takes pictures of the stage page in every phase of a demo day; build/screenshots/
 	$(PYTHON) -m tests.system.demo.screenshots
 
-# QUICK=1 takes tiny sizes: it shows that everything can be measured, and measures nothing.
-bench: .venv/run peers  ## what the process costs and how fast it is, and others beside it; ARGS="--only burst --runs 3", QUICK=1
+# QUICK=1 takes tiny sizes: it only shows that each benchmark works.
+bench: .venv/run peers  ## measures speed and memory, beside BullMQ and taskiq; ARGS="--only burst --runs 3", QUICK=1
 	$(PYTHON) -m benchmarks.idle $(if $(QUICK),--runs 1)
 	$(PYTHON) -m benchmarks.crash $(if $(QUICK),--crashes 5)
 	$(PYTHON) -m benchmarks.bids --with build/idle.json --with build/crash.json $(if $(QUICK),--quick) $(ARGS)
 
-torture: .venv/run  ## kill -9 of the supervisor and of its server under load, at random moments; RUNS=5 ARGS="--seed 7"
+torture: .venv/run  ## kills the supervisor and its server under load at random moments; RUNS=5 ARGS="--seed 7"
 	$(PYTHON) -m benchmarks.torture --runs $(or $(RUNS),50) $(ARGS)
 
-siege: .venv/dev node_modules  ## a demo day attacked by strangers and by its neighbours in turn; MINUTES=10
+siege: .venv/dev node_modules  ## attacks a demo day from outside and breaks X, store and chain node in turn; MINUTES=10
 	$(PYTHON) -m tests.system.siege --minutes $(or $(MINUTES),10) $(ARGS)
 
-faults: .venv/dev  ## every fault of a store, embedded and external, under bids; writes docs/operating.md. ARGS="--only disk"
+faults: .venv/dev  ## plays every fault of a store under bids; writes a table of docs/operating.md. ARGS="--only disk"
 	$(PYTHON) -m tests.system.faults $(ARGS)
 
-stalls: .venv/dev  ## SIGSTOP of process, server and X for 1 to 63 s at random moments of a demo; RUNS=12 ARGS="--seed 7"
+stalls: .venv/dev  ## stops process, server or X of a demo for 1 to 63 s at random moments; RUNS=12 ARGS="--seed 7"
 	$(PYTHON) -m tests.system.faults.stalls --runs $(or $(RUNS),20) $(ARGS)
 
-starts: .venv/run  ## starts under load, each of which is to be open within 10 s; RUNS=100 ARGS="--busy 4"
+starts: .venv/run  ## starts the process under load; each start must be ready within 10 s; RUNS=100 ARGS="--busy 4"
 	$(PYTHON) -m benchmarks.starts --runs $(or $(RUNS),1000) $(ARGS)
 
-disk-faults: .venv/dev  ## kills and full disks at each operation on each file; RUNS=100 ARGS="--seed 7"
+disk-faults: .venv/dev  ## kills the process, or fills its disk, at each operation on its files; RUNS=100 ARGS="--seed 7"
 	$(PYTHON) -m tests.system.disk.faults --runs $(or $(RUNS),1000) $(ARGS)
 
-marathon: .venv/run  ## compressed days, one after the other: threads, descriptors and memory stay flat; DAYS=400
+marathon: .venv/run  ## plays many days and checks that threads, descriptors and memory stay flat; DAYS=400
 	$(PYTHON) -m benchmarks.marathon --days $(or $(DAYS),400) $(ARGS)
 
-great-day: .venv/run  ## a day on which very many reply, killed twice while it is closed, held against the truth; REPLIES=10000
+great-day: .venv/run  ## plays a day with very many replies, kills the process twice during the close; REPLIES=10000
 	$(PYTHON) -m benchmarks.great_day --replies $(or $(REPLIES),150000) $(ARGS)
 
 SEEDS ?= 200
-simulate: .venv/dev  ## the whole system in virtual time, with faults, once for each seed; SEEDS=2000
+simulate: .venv/dev  ## simulates the whole system in virtual time, with faults, once for each seed; SEEDS=2000
 	$(PYTHON) -m tests.system.simulation --seeds $(SEEDS)
 
-x-oracle: .venv/dev  ## compressed days beside the simulated X with seeded faults, held against its truth; RUNS=200 ARGS="--seed 7"
+x-oracle: .venv/dev  ## plays days with seeded faults of X and checks the results; RUNS=200 ARGS="--seed 7"
 	$(PYTHON) -m tests.system.x_oracle.oracle_runs --runs $(or $(RUNS),200) $(ARGS)
 
-leaders: .venv/dev  ## demo days of many seeds: no line of the host and no frame names a leader who does not lead; SEEDS=50
+leaders: .venv/dev  ## plays demo days and checks that host and feed never name a wrong leader; SEEDS=50
 	$(PYTHON) -m tests.system.demo.who_leads --seeds $(or $(SEEDS),50) $(ARGS)
 
-corruptions: .venv/dev  ## a data directory corrupted at random, found by the real process; RUNS=1000 ARGS="--seed 7"
+corruptions: .venv/dev  ## damages a data directory at random and starts on it; RUNS=1000 ARGS="--seed 7"
 	$(PYTHON) -m tests.system.corruption --runs $(or $(RUNS),1000) $(ARGS)
 
-mutations: .venv/dev  ## takes each remedy of supervision out and sees which test notices; writes docs/supervision.md
+mutations: .venv/dev  ## removes each remedy of supervision, runs the tests; writes a table of docs/supervision.md
 	$(PYTHON) -m tests.supervision.mutations
 
-requirements: .venv/dev  ## which tests prove which requirement, and what is unproven
+requirements: .venv/dev  ## lists each requirement with the number of its tests
 	$(PYTHON) -m tests.requirements_table
 
-lock: .venv/dev  ## pins the dependencies anew
+lock: .venv/dev  ## resolves and pins the dependencies again
 	$(PYTHON) -m pip install --quiet uv
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --output-file requirements.lock
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock

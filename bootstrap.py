@@ -25,7 +25,7 @@ from actors.ports import StoreAccess
 from actors.scheduler.actor import DayPlan, Scheduler
 from actors.scheduler.day_plan import FurtherDay
 from actors.twitter.conversation import Timing
-from actors.twitter.ingest import TwitterIngest
+from actors.twitter.ingest import Stream, TwitterIngest
 from actors.twitter.ingest_keeper import IngestKeeper
 from actors.twitter.reconciler import TwitterReconciler
 from adapters.chain.node import Node
@@ -102,7 +102,7 @@ class Ports:
 
     connect: Callable[..., redis.Redis] = connect
     x_client: Callable[..., XClient] = XClient
-    post_stream: Callable[..., PostStream] = PostStream
+    post_stream: Callable[..., Stream] = PostStream
     ingest_command: Sequence[str] = (sys.executable, ingest_process.__file__)
 
 
@@ -172,7 +172,7 @@ class Actors:
             return IngestKeeper.start(context, self._ingest_process)
         where, now_ms = self.dependencies, self.clock.steady_ms
 
-        def make_stream(*callbacks: Any) -> PostStream:
+        def make_stream(*callbacks: Any) -> Stream:
             token = where.credentials.bearer_token
             return self.ports.post_stream(where.x_base_url, token, *callbacks, budget=self.x_budget, now_ms=now_ms)
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from ledger.hash_chain import first_hash, next_hash, verify_chain
 from messages.base import Wei
 from messages.codec import pack_batch, unpack_events
 from messages.commands import AuctionCommand
-from tests.harness.builders import AUCTION, AUCTION_POST, OPENING, OPENS_MS, RULES
+from tests.harness.builders import AUCTION, AUCTION_POST, OPENS_MS, RULES, opening_with
 
 WHOLE = "audit --file"
 BIDS_AN_ENTRY = 1_024
@@ -64,10 +65,9 @@ def a_day(bids: int) -> Iterator[LogEntry]:
         increment_wei=Wei(INCREMENT_WEI),
         increment_basis_points=0,
     )
-    prepare = msgspec.structs.replace(OPENING[0], rules=rules)
     sequence, chain_hash = 0, first_hash(AUCTION)
-    batch: Sequence[AuctionCommand]
-    for batch in ([prepare, OPENING[1]], *war.batches(0, bids, BIDS_AN_ENTRY, OPENS_MS)):
+    opening: list[Sequence[AuctionCommand]] = [opening_with(rules)]
+    for batch in chain(opening, war.batches(0, bids, BIDS_AN_ENTRY, OPENS_MS)):
         events = day.decide(batch, OPENS_MS)
         data = pack_batch(events)
         chain_hash = next_hash(chain_hash, data)

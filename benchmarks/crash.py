@@ -31,7 +31,7 @@ from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated
 from messages.commands import PlaceBid
 from messages.hints import QueueGrew
 from process import Process
-from settings import load
+from settings import Settings, load
 from supervision import Backoff, ChildStatus, InjectedCrash, Supervisor
 from tests.harness.waiting import until
 
@@ -52,23 +52,33 @@ def main() -> int:
         settings = demo_settings(load(None, {}), plan, data_dir, port=0)
         port, _ = simulated_x(data_dir, x_options(settings, plan))
         dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan))
-        process = supervisor.process_of(settings, dependencies)
-        groups = [dataclasses.replace(group, max_restarts=10 * crashes) for group in process.groups()]
-        conditions = {kind: name for kind, name in supervisor.CONDITIONS.items() if kind is not InjectedCrash}
-        process.supervisor = Supervisor(groups, conditions, (NotOwner,), backoff=Backoff(stable_s=0.0))
+        process = Process(settings, dependencies, partial(supervise, settings, 10 * crashes))
         try:
             process.start()
-            measures = measure(process, bootstrap.auction_id(settings, 1), crashes)
+            try:
+                measures = measure(process, bootstrap.auction_id(settings, 1), crashes)
+            finally:
+                process.supervisor.stop()
+                process.supervisor.wait(DEADLINE_S)
+                process.stop()
         finally:
-            process.supervisor.stop()
-            process.supervisor.wait(DEADLINE_S)
-            process.stop()
             end_simulated_x(data_dir, port)
     for found in measures:
         print(f"{found.name}: {found.median:.1f} {found.unit}  {found.target}")
     BUILD.mkdir(exist_ok=True)
     (BUILD / "crash.json").write_bytes(msgspec.json.encode(measures))
     return 0
+
+
+def supervise(
+    settings: Settings, max_restarts: int, actors: bootstrap.Actors, history_lost: Callable[[str], None]
+) -> Supervisor:
+    """The supervisor of the process, which may start an actor as often as it is crashed here, and never waits."""
+    table = supervisor.child_table(actors, settings.supervision, lambda: found, history_lost)
+    groups = [dataclasses.replace(group, max_restarts=max_restarts) for group in table]
+    conditions = {kind: name for kind, name in supervisor.CONDITIONS.items() if kind is not InjectedCrash}
+    found = Supervisor(groups, conditions, (NotOwner,), backoff=Backoff(stable_s=0.0))
+    return found
 
 
 def measure(process: Process, auction_id: str, crashes: int) -> list[Measure]:
@@ -90,11 +100,11 @@ def measure(process: Process, auction_id: str, crashes: int) -> list[Measure]:
         )
 
     def first_ping(number: int) -> None:
-        until(lambda: status(process, supervisor.PUBLISHER).state == "READY", "the listener is ready", poll_s=POLL_S)
+        until(lambda: status(process, bootstrap.PUBLISHER).state == "READY", "the listener is ready", poll_s=POLL_S)
 
     return [
         *crash(process, auction_id, "auction", first_verdict, crashes),
-        *crash(process, supervisor.PUBLISHER, supervisor.PUBLISHER, first_ping, crashes),
+        *crash(process, bootstrap.PUBLISHER, bootstrap.PUBLISHER, first_ping, crashes),
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.x.stream import StreamEnd
+from adapters.x.stream import EndCause, StreamEnd
 
 SOCKET = "feed.sock"
 ANSWER_S = 1.0
@@ -47,17 +47,19 @@ class FedStream:
         _bearer_token: str,
         on_raw: Callable[[bytes], None],
         on_connected: Callable[[], None],
-        _on_ended: Callable[[StreamEnd], None],
+        on_ended: Callable[[StreamEnd], None],
         **_options: Any,
     ) -> None:
-        self._on_raw, self._on_connected = on_raw, on_connected
+        self._on_raw, self._on_connected, self._on_ended = on_raw, on_connected, on_ended
 
     def start(self) -> None:
         self._on_connected()
         FedStream.newest = self
 
-    def stop(self) -> bool:
-        FedStream.newest = None
+    def stop(self, deadline_s: float = 0.0) -> bool:
+        if FedStream.newest is self:
+            FedStream.newest = None
+            self._on_ended(StreamEnd(cause=EndCause.STOPPED))
         return True
 
     def feed(self, order: Order) -> Fed:

@@ -62,14 +62,19 @@ def main() -> int:
         _record(args.record, bootstrap.auction_id(settings, 1))
     port, abandon = simulated_x(args.data_dir, {**x_options(settings, plan), "bids": 0})
     fed = bootstrap.Ports(
-        post_stream=FedStream,  # type: ignore[arg-type]
+        post_stream=FedStream,
         ingest_command=(sys.executable, "-m", "benchmarks.fed_ingest", str(args.data_dir / SOCKET)),
     )
     if not args.ingest_process:
         threading.Thread(target=obey, args=(args.data_dir / SOCKET,), name="x-stream", daemon=True).start()
     dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan), abandon=abandon)
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def wait_for_the_end_of_input() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()
     return supervisor.run(settings, dependencies, is_over=over.is_set, ports=fed)
 
 

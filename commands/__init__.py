@@ -1,5 +1,5 @@
-"""The commands of the command line, one file each: `EXAMPLE` is a line of its --help, `add_options` says what it takes,
-`run` answers the exit code. A command's module is imported only when it is asked for.
+"""The commands of the command line, one module each, which `cli` imports only when its command is called.
 
-They wire together what the other rooms offer. Exit codes: 0 fine, 1 refused or found wrong, 2 usage, 70 gave up.
+In each module `EXAMPLE` is the example of its --help, `add_options` declares its arguments, and `run` returns the exit
+code: 0 fine, 1 refused or found wrong, 2 usage, 70 gave up.
 """

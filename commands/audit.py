@@ -1,7 +1,7 @@
-"""`audit`: replays the log, and says whether the chains hold, whether every verdict follows from what was seen, and
-whether the state in the store is what the log makes it. Exit code 1 with the first difference.
+"""`audit`: replays the log, checks each hash chain, decides every bid again from the logged observations, and compares
+the state in the store with the log. It prints the first difference and exits with 1 if there is one.
 
---file audits what `log --export` has written, without a server: there is no state then to compare with.
+--file audits a file that `log --export` has written. It needs no server, and compares no state in a store.
 """
 
 import argparse
@@ -40,8 +40,8 @@ REFRESH_S = 0.1
 
 @dataclass
 class Findings:
-    """What a replay of the whole log has shown: the first difference in words, or None, the days as
-    replayed with the posts that got a verdict there, and those that were never held."""
+    """The result of a replay: the first difference in words, or None; the number of checked events; the replayed days;
+    the numbers of the days that were not held (`voided`); the posts with a verdict of each auction."""
 
     difference: str | None = None
     events: int = 0
@@ -53,7 +53,7 @@ class Findings:
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--auction", metavar="ID", help="check the verdicts of this auction only")
-    parser.add_argument("--file", type=Path, metavar="EXPORT", help="audit what `log --export` wrote, without a server")
+    parser.add_argument("--file", type=Path, metavar="EXPORT", help="audit a file of `log --export`, without a server")
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
 
 
@@ -81,10 +81,11 @@ def audit(
     auction_id: str | None = None,
     progress: Progress | None = None,
 ) -> Findings:
-    """Replays the whole log, or of the verdicts only those of one auction."""
+    """Replays the whole log and compares it with the store; with `auction_id` it checks the verdicts of that auction
+    only."""
     log = LogReader(client, keys)
-    # Somebody may still be writing: what comes later is not part of this audit, and only a writer who was at rest all
-    # the while is held against his head and the state that he has left.
+    # A process may still be writing. Later events are not part of this audit, and only a writer that wrote nothing
+    # meanwhile is compared with its head and its state.
     before, last_seq = log.heads(), log.last_seq()
     at_rest: dict[str, Head] = {}
     show = _shown(progress, last_seq)
@@ -97,7 +98,7 @@ def audit(
             show(entry.last_seq)
         now = log.heads()
         at_rest.update((writer, head) for writer, head in before.items() if now.get(writer) == head)
-        # Each commit sets its writer's head: who has entries and no head has lost it.
+        # Each commit sets its writer's head, so a writer with entries but no head has lost its head.
         at_rest.update((writer, Head(0, first_hash(writer))) for writer in writers - now.keys())
 
     found = _replay(entries(), at_rest, auction_id)
@@ -106,14 +107,14 @@ def audit(
     for name, day in found.days.items():
         if found.difference is None and name in at_rest:
             difference = _state_differs(client, keys, day) or _history_differs(client, keys, name, found.posts[name])
-            # A commit moves the head, the state and the history together: a difference counts only at the same head.
+            # A commit changes head, state and history together, so a difference counts only if the head is unchanged.
             if difference and log.heads().get(name) == at_rest[name]:
                 found.difference = difference
     return found
 
 
 def audit_file(path: Path, auction_id: str | None = None, progress: Progress | None = None) -> Findings:
-    """The same of an exported log, whose end is in the file. Raises OSError."""
+    """Replays an exported log, whose file also holds the heads. Raises OSError."""
     show = _shown(progress, path.stat().st_size)
     with path.open("rb") as file:
 
@@ -138,14 +139,15 @@ def _replay(
     auction_id: str | None,
     only_writer: str = "",
 ) -> Findings:
-    """Follows the chains of all entries, and decides again what is of this auction, or of all. `only_writer` is the
-    auction that alone is in them, if it is."""
+    """Follows the chains of all entries and decides the bids of `auction_id` again, or of all auctions.
+
+    `only_writer` is set if the entries are of this auction alone."""
     found = Findings()
     auditors = {only_writer: Auditor(only_writer)} if only_writer else {}
 
     def checked() -> Iterator[LogEntry]:
         for entry in entries:
-            yield entry  # which is followed along its chain first: what is decided again has not been tampered with
+            yield entry  # the caller checks its hash before the entry is decided again
             found.difference = _check(entry, found, auditors, auction_id)
             if found.difference:
                 return
@@ -170,7 +172,7 @@ def _check(entry: LogEntry, found: Findings, auditors: dict[str, Auditor], only:
     found.posts[entry.writer].update(event.post_id for event in entry.events() if isinstance(event, Observed))
     try:
         difference = auditor.check(list(entry.events()))  # type: ignore[arg-type]  # its chain holds nothing else
-    except Exception as fault:  # whatever impossible events make of the rules: they did not come from deciding
+    except Exception as fault:  # impossible events may break the rules' code anywhere
         difference = f"this cannot have been decided: {fault!r}"
     return difference and f"seq {entry.first_seq} ({entry.writer}): {difference}"
 
@@ -181,7 +183,7 @@ def _state_differs(client: redis.Redis, keys: Keys, day: AuctionDay) -> str | No
     stored: dict[bytes, bytes] = execute(client, "HGETALL", keys.day(day.prepared.day))
     state = {name.decode(): value.decode() for name, value in stored.items()}
     for name, follows in day_view(day).items():
-        if state.get(name, "") != follows:  # a field that is younger than the state is empty there
+        if state.get(name, "") != follows:  # a state written by an older version lacks newer fields
             return f"{day.auction_id}: {name} is {state.get(name)!r} in the store, but the log makes it {follows!r}"
     return None
 
@@ -194,7 +196,7 @@ def _history_differs(client: redis.Redis, keys: Keys, auction_id: str, posts: se
 
 
 def _shown(progress: Progress | None, total: int) -> Callable[[int], None]:
-    """Shows how much of it is done."""
+    """Returns a function that shows the progress of the replay."""
     if progress is None or progress.disable:
         return lambda completed: None
     task = progress.add_task("replaying the log", total=total)
@@ -212,7 +214,8 @@ def _shown(progress: Progress | None, total: int) -> Callable[[int], None]:
 
 @contextmanager
 def without_garbage() -> Iterator[None]:
-    """The collector would walk through all bids of a day again and again, and an audit makes no garbage in circles."""
+    """Switches the garbage collector off: it would visit all bids of a day again and again, though an audit makes no
+    cycles of objects."""
     gc.disable()
     try:
         yield

@@ -1,5 +1,5 @@
-"""`bids`: the bid history of an auction, or of one user over all auctions, oldest first, as it stands now: the log is
-replayed, so that a verdict which a late find or a withdrawal has changed is told as changed.
+"""`bids`: prints the bid history of an auction, or of one user over all auctions, oldest first. It replays the log, so
+each verdict is the current one, also where a late find or a withdrawal has changed it.
 """
 
 import argparse
@@ -32,7 +32,7 @@ EXAMPLE = "auction-manager bids marathon-07 --limit 20"
 
 
 class HistoricBid(msgspec.Struct, frozen=True):
-    """A reply that got a verdict, as it was seen, and what is true of it now."""
+    """A reply: the logged event of its first verdict (`seen`), and its current verdict."""
 
     auction_id: str
     seen: BidAccepted | BidRefused
@@ -45,11 +45,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     whose = parser.add_mutually_exclusive_group(required=True)
     whose.add_argument("auction", nargs="?", metavar="AUCTION", help="the id of an auction, such as marathon-07")
     whose.add_argument("--user", metavar="U", help="a user: the id, or the handle with its @")
-    parser.add_argument("--after", type=bounded(int, 0, 2**63), default=0, metavar="POST", help="only later posts")
+    parser.add_argument(
+        "--after", type=bounded(int, 0, 2**63), default=0, metavar="POST", help="only posts after this id"
+    )
     parser.add_argument(
         "--limit", type=bounded(int, 1, 100_000), default=50, metavar="N", help="how many at most (default 50)"
     )
-    parser.add_argument("--json", action="store_true", help="the page as JSON, with the id to go on after as `next`")
+    parser.add_argument("--json", action="store_true", help="the page as JSON; `next` is --after of the next page")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,14 +72,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def history(client: redis.Redis, keys: Keys, auction_id: str | None = None) -> list[HistoricBid]:
-    """Every bid of the auction, or of all auctions, in the order of the posts. Raises CommandError, StoreError, and
-    LogDamaged where the log is not what was written."""
+    """Returns every bid of the auction, or of all auctions, in the order of the posts. Raises CommandError, StoreError,
+    and LogDamaged where a hash chain is broken."""
     days: dict[str, AuctionDay] = {}
     seen: defaultdict[str, list[BidAccepted | BidRefused]] = defaultdict(list)
 
     def followed() -> Iterator[LogEntry]:
         for entry in LogReader(client, keys).entries():
-            yield entry  # its chain is followed before anything is made of it
+            yield entry  # the caller checks its hash before the entry is used
             events = entry.events()
             for event in events:
                 if isinstance(event, DayStarted) and auction_id in (None, event.auction_id):
@@ -99,13 +101,13 @@ def _judged(day: AuctionDay, seen: Iterable[BidAccepted | BidRefused]) -> Iterat
     for event in seen:
         if verdict := verdicts.get(event.post_id):
             yield HistoricBid(day.auction_id, event, verdict.refusal, verdict.required_wei)
-        else:  # found before the opening or after the result, where verdicts never change
+        else:  # found before the opening or after the result: such a verdict never changes
             reason, required_wei = (event.reason, event.required_wei) if isinstance(event, BidRefused) else (None, None)
             yield HistoricBid(day.auction_id, event, reason, required_wei)
 
 
 def print_bids(bids: Iterable[HistoricBid]) -> None:
-    """A row for each bid."""
+    """Prints a row for each bid."""
     out = console()
     table = table_on(out, "auction", "post", "posted (UTC)", "bidder", "amount", "verdict", right=("post", "amount"))
     for bid in bids:
@@ -120,7 +122,7 @@ def print_bids(bids: Iterable[HistoricBid]) -> None:
 
 
 def _data(bid: HistoricBid) -> dict[str, Any]:
-    """Ids and wei as strings, as in the API: JavaScript would spoil the numbers."""
+    """The bid for JSON, as in the API: ids and wei are strings, because JavaScript would round them as numbers."""
     seen = bid.seen
     return {
         "auction_id": bid.auction_id,

@@ -1,6 +1,6 @@
-"""`check-config`: validates the settings, tells every fault at once, and prints the marathon's calendar with the hash
-of each day's rules, as its auction post will name it, whether X takes the posts of each day, and what a day on X costs
-at the most. Exit code 1 when the settings cannot be used.
+"""`check-config`: validates the settings and prints all errors at once, with exit code 1. If there are none, it prints
+the marathon's calendar with the hash of each day's rules, whether X accepts the length of each day's posts, and the
+most that a day on X can cost.
 """
 
 import argparse
@@ -33,11 +33,11 @@ REPLIES = (100, 10_000)  # a quiet day and a bid war
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings (default: the shipped config.toml)")
-    parser.add_argument("--begin-late", action="store_true", help="the marathon's first days may be over")
+    parser.add_argument("--begin-late", action="store_true", help="accept a marathon whose first days are over")
     parser.add_argument(
-        "--effective", action="store_true", help="print the settings as they are in force, instead; secrets are masked"
+        "--effective", action="store_true", help="print only the effective settings; secrets are masked"
     )
-    parser.add_argument("--json", action="store_true", help="the faults, the calendar or the settings as JSON")
+    parser.add_argument("--json", action="store_true", help="print errors, calendar or settings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_calendar(windows: Sequence[Window], lots: Sequence[Lot], hashes: Sequence[str], time_zone: str) -> None:
-    """One row for each day and its lot; rules that are the same for all days are named once, below."""
+    """Prints a row for each day and its lot. If all days have the same rules, their hash is printed once, below."""
     zone, out, same = ZoneInfo(time_zone), console(), len(set(hashes)) == 1
     headings = ["day", "date", f"local ({time_zone})", "opens (UTC)", "closes (UTC)", "token", "lot", "rules", "notes"]
     table = table_on(out, *(name for name in headings if name != "rules" or not same), right=("day", "token"))
@@ -88,7 +88,7 @@ def print_calendar(windows: Sequence[Window], lots: Sequence[Lot], hashes: Seque
 
 
 def print_posts(posts: Mapping[int, Sequence[DayPost]], lots: Sequence[Lot]) -> None:
-    """How many posts were composed, and in which of them a title is cut."""
+    """Prints the number of composed posts, and those in which a title is cut."""
     print(f"posts of {len(posts)} days composed: X takes all {sum(map(len, posts.values()))}")
     for (day, made), lot in zip(posts.items(), lots, strict=True):
         if cut := [post.what for post in made if post.cuts(lot.title)]:
@@ -96,7 +96,7 @@ def print_posts(posts: Mapping[int, Sequence[DayPost]], lots: Sequence[Lot]) -> 
 
 
 def costs_of(settings: Settings) -> list[Costs]:
-    """What the longest day costs on X at the most: with few replies, with many, and with as many as X delivers."""
+    """The most that the longest day can cost on X: with few replies, with many, and with as many as X delivers."""
     window_ms = max(window.closes_at_ms - window.opens_at_ms for window in settings.windows())
     plan = Plan(
         longest_ms=window_ms + settings.rules.soft_close_cap_ms,
@@ -111,7 +111,7 @@ def costs_of(settings: Settings) -> list[Costs]:
 
 
 def print_costs(days: Sequence[Costs]) -> None:
-    """A line for each number of replies, and the requests that the first one takes."""
+    """Prints a line for each number of replies."""
     for day in days:
         reads, requests = f"{day.posts_read:,} posts and {day.users_read:,} users read", sum(day.requests.values())
         print(

@@ -1,6 +1,6 @@
-"""What several commands need: their settings, and the running process of a data directory.
+"""Helpers of several commands: common options, the settings, and requests to the running process of a data directory.
 
-It is light: what reads the store imports `commands.store`.
+The module imports nothing slow; commands that read the store import `commands.store` too.
 """
 
 import argparse
@@ -22,11 +22,11 @@ ANSWER_S = 10.0
 
 
 class CommandError(Exception):
-    """The command cannot do what was asked; the text is one line for whoever asked."""
+    """The command cannot do what the user asked; the text is one line for the user."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """The options that every command takes that looks at a marathon."""
+    """Adds the options that name the settings and the data directory of a marathon."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings (default: the shipped config.toml)")
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="the data directory (default: data_dir of the settings)"
@@ -34,7 +34,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def bounded(kind: type[float], least: float, most: float) -> Callable[[str], float]:
-    """An argument that is a number within bounds; `kind` is int or float."""
+    """Returns an argument type for numbers from `least` to `most`; `kind` is int or float."""
 
     def read(text: str) -> float:
         try:
@@ -49,13 +49,13 @@ def bounded(kind: type[float], least: float, most: float) -> Callable[[str], flo
 
 
 def settings_of(args: argparse.Namespace, environ: dict[str, str]) -> Settings:
-    """The settings, with the command line's data directory. Raises SettingsError."""
+    """Loads the settings; --data-dir replaces their data directory. Raises SettingsError."""
     settings = load(args.config, environ)
     return msgspec.structs.replace(settings, data_dir=args.data_dir) if args.data_dir else settings
 
 
 def process_of(settings: Settings) -> ProcessFile:
-    """The process that works, or last worked, in the data directory. Raises CommandError."""
+    """Returns the process that runs, or last ran, in the data directory. Raises CommandError."""
     process = process_file.read(settings.data_dir)
     if process is None:
         raise CommandError(f"no marathon has run in {settings.data_dir}; name its directory with --data-dir")
@@ -63,12 +63,16 @@ def process_of(settings: Settings) -> ProcessFile:
 
 
 def add_operator(parser: argparse.ArgumentParser) -> None:
-    """The option of commands that act: in whose name."""
-    parser.add_argument("--as", dest="operator", metavar="NAME", help="of several http.operator_tokens, the one to use")
+    """Adds --as, which names the operator who acts."""
+    parser.add_argument(
+        "--as", dest="operator", metavar="NAME", help="the operator, if http.operator_tokens has several"
+    )
 
 
 def token_of(settings: Settings, operator: str | None) -> str | None:
-    """The token of this operator, or the only one that there is; None where there are none. Raises CommandError."""
+    """Returns the token of this operator or, without a name, the only token; None if there are no tokens.
+
+    Raises CommandError."""
     tokens = settings.http.operator_tokens
     if operator is None and len(tokens) > 1:
         raise CommandError(f"there are several operators: say --as {' or --as '.join(sorted(tokens))}")
@@ -78,7 +82,7 @@ def token_of(settings: Settings, operator: str | None) -> str | None:
 
 
 def house_ms(settings: Settings) -> int:
-    """The time (UTC ms) by the house's clock, which is X's; by this machine's where no house is at work."""
+    """Returns the time (UTC ms) of the running process, which is X's; without a process this machine's time."""
     try:
         return int(ask(settings, "GET", "/status")[1]["store"]["as_of_ms"])
     except (CommandError, LookupError, TypeError):
@@ -88,10 +92,10 @@ def house_ms(settings: Settings) -> int:
 def ask(
     settings: Settings, method: str, path: str, body: dict[str, Any] | None = None, token: str | None = None
 ) -> tuple[int, Any]:
-    """Status and JSON answer of the private listener of the process that works in the data directory.
+    """Sends a request to the private listener of the data directory's process; returns status and JSON answer.
 
-    It is told the marathon and the token only after it has shown, on the same connection, that it knows the secret of
-    the directory. Raises CommandError when nobody answers, or somebody else.
+    Marathon and token are sent only after the process has proven, on the same connection, that it knows the secret of
+    the data directory. Raises CommandError when nothing answers, or another program.
     """
     process = process_of(settings)
     port = process.private_port
@@ -102,7 +106,9 @@ def ask(
             said = str(known.get("proof")) if isinstance(known, dict) else ""
             wanted = proof(process.secret, nonce, process.marathon_id, port)
             if not process.secret or not hmac.compare_digest(said.encode(), wanted.encode()):
-                raise CommandError(f"not the supervisor of {settings.data_dir} answers on port {port}; is it running?")
+                raise CommandError(
+                    f"another program than the supervisor of {settings.data_dir} answers on port {port}; is it running?"
+                )
             if method == "POST":
                 path += f"?marathon={process.marathon_id}"
             return there.exchange(method, path, body, {"Authorization": f"Bearer {token}"} if token else {})

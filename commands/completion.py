@@ -1,4 +1,4 @@
-"""`completion`: a script that teaches the shell to complete these commands, their options and their files."""
+"""`completion`: prints a script with which the shell completes these commands, their options and file names."""
 
 import argparse
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ EXAMPLE = 'eval "$(auction-manager completion bash)"'
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh"), help="the shell that is to read the script")
+    parser.add_argument("shell", choices=("bash", "zsh"), help="the shell that reads the script")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -20,10 +20,10 @@ def run(args: argparse.Namespace) -> int:
     for action in _actions(whole):
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():
-                command.description = COMMANDS.get(name, command.description)  # shown by the shell, on one line
+                command.description = COMMANDS.get(name, command.description)  # the shell shows one line
         if action.type is Path:
             is_folder = action.dest.endswith("dir")
-            action.complete = shtab.DIRECTORY if is_folder else shtab.FILE  # type: ignore[attr-defined]  # shtab's way
+            action.complete = shtab.DIRECTORY if is_folder else shtab.FILE  # type: ignore[attr-defined]  # read by shtab
     print(shtab.complete(whole, shell=args.shell))
     return 0
 

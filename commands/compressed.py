@@ -1,6 +1,6 @@
-"""A marathon compressed to seconds: its plan, its settings, its days, and how the simulated X of it behaves.
+"""A marathon compressed to seconds: its plan, settings, days, and the options of its simulated X.
 
-Pure: who plays it (`demo`, `scenario`) starts things and watches them.
+All functions are pure; `demo` and `scenario` play the marathon.
 """
 
 from collections.abc import Sequence
@@ -19,25 +19,25 @@ from settings import Settings
 MARATHON = "demo"
 REAL_WINDOW_MS = 3_600_000
 RATE_WINDOW_MS = 900_000
-START_MS = 1_500  # until the first day opens: what a start of everything takes
+START_MS = 1_500  # until the first day opens: the time that the start of process and simulator takes
 LEAST_FURTHER = 3
-# What a killed supervisor needs to be back costs nothing, however short a day is.
+# The least downtime allowance: a killed supervisor needs this time to restart, however short a day is.
 LEAST_ALLOWANCE_MS = 6_000
 
 
 class DemoPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a data directory's demo is: the options that it was begun with, and when its first day opens (UTC ms)."""
+    """The plan of a demo, kept in its data directory: its options, and when its first day opens (UTC ms)."""
 
     seed: int
     days: int
     day_seconds: float
     bidders: int
     first_opens_at_ms: int
-    ended: bool = msgspec.field(default=False, name="reported")  # what it is called in the files of older demos
+    ended: bool = msgspec.field(default=False, name="reported")  # the name in the files of older demos
 
 
 def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) -> Settings:
-    """The shipped settings with every duration scaled to the demo's day: six tenths of it are the window."""
+    """Returns the shipped settings with every duration scaled to the demo's day, of which six tenths are the window."""
     day_ms = plan.day_seconds * 1000
     window_ms = day_ms * 0.6
 
@@ -52,10 +52,10 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
         downtime_allowance_ms=scaled(shipped.rules.downtime_allowance_ms, LEAST_ALLOWANCE_MS),
         delivery_allowance_ms=scaled(shipped.rules.delivery_allowance_ms, 200),
         close_bound_ms=scaled(shipped.rules.close_bound_ms, 30_000),
-        # The crowd of a demo bids as fast as the clock runs here, and as high as it likes.
+        # The simulated bidders post fast and bid high, so these two limits are off.
         rate_limit_posts=0,
         hold_above_wei=Wei(0),
-        # A post tells whole seconds, and two posts of one text would pass for one: so no second twice, and none of 0 s.
+        # A closing post names whole seconds, and X refuses a repeated text: so each second is used once, and 0 s never.
         closing_soon_ms=tuple(
             sorted({scaled(ms, 0) // 1000 * 1000 for ms in shipped.rules.closing_soon_ms} - {0}, reverse=True)
         ),
@@ -83,7 +83,7 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
 
 
 def days_of(settings: Settings, plan: DemoPlan) -> Sequence[DayPlan]:
-    """The days, one after the other, from the first opening on."""
+    """Returns the days, one after the other, from the first opening on."""
     return [
         DayPlan(
             bootstrap.auction_id(settings, day),
@@ -96,7 +96,8 @@ def days_of(settings: Settings, plan: DemoPlan) -> Sequence[DayPlan]:
 
 
 def further_of(settings: Settings, plan: DemoPlan) -> Sequence[FurtherDay]:
-    """As many dates behind them, at least a few: a day that begins while nobody is there cannot be held either."""
+    """Returns further dates for lots whose day was not held: as many as there are days, at least LEAST_FURTHER, because
+    a further day may be missed too."""
     return [
         FurtherDay(bootstrap.auction_id(settings, day), _window(plan, day))
         for day in range(plan.days + 1, plan.days + max(plan.days, LEAST_FURTHER) + 1)
@@ -111,7 +112,7 @@ def _window(plan: DemoPlan, day: int) -> Window:
 
 
 def x_options(settings: Settings, plan: DemoPlan) -> dict[str, object]:
-    """How the simulated X of this demo behaves: everything scaled like the day."""
+    """Returns the options of the demo's simulated X, with durations scaled like the day."""
     rules = settings.rules_for(1)
     window_ms = round(plan.day_seconds * 600)
     return {

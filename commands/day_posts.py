@@ -1,6 +1,6 @@
-"""What the posts of each day will be, composed before the marathon begins: whether X takes them as they are.
+"""The posts of each day, composed before the marathon begins to check that X accepts their length.
 
-Who will win is not known: the longest handle and the highest bid stand in for that.
+The winner is not known yet, so the longest handle and the highest bid stand in for the real ones.
 """
 
 from collections.abc import Iterator
@@ -18,23 +18,23 @@ _WINNER = Leader(post_id=1, bidder_id=1, bidder_handle="w" * 15, amount_wei=Wei(
 
 
 class DayPost(NamedTuple):
-    """A post of a day: what it is, and its text."""
+    """A post of a day: its kind (`what`) and its text."""
 
     what: str
     text: str
 
     @property
     def fits(self) -> bool:
-        """Whether X takes it."""
+        """Whether X accepts the length of the post."""
         return weight(self.text) <= POST_LIMIT
 
     def cuts(self, title: str) -> bool:
-        """Whether the day's title is cut in it."""
+        """Whether the post cuts the day's title."""
         return self.text.count("…") > title.count("…")
 
 
 def posts_of(settings: Settings, window: Window) -> Iterator[DayPost]:
-    """Every post that announces something on an ordinary day, in the order of the day."""
+    """Yields the announcements of an ordinary day in their order, with all possible results."""
     rules, zone = settings.rules_for(window.day), settings.marathon.time_zone
     auction_id = f"{settings.marathon.id}-{window.day:02d}"
     prepared = AuctionPrepared(

@@ -1,7 +1,8 @@
-"""`dead-letters`: what came in and could not be decided. It waits until an operator tries it again or discards it.
+"""`dead-letters`: lists and shows messages that could not be decided, and puts them back into their queue or discards
+them.
 
-`retry` puts the batch back into its queue in the step that takes the letter out; `discard` puts word of it into the
-house's queue in the same way, which the house logs, with the reason. Neither needs a process that is running.
+`retry` removes the letter and puts its batch back into its queue in one step. `discard` removes the letter and queues
+an order with the reason, which the next running process logs. Neither needs a running process.
 """
 
 import argparse
@@ -34,15 +35,17 @@ _ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 def add_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", metavar="list|show|retry|discard", required=True)
     for name, meaning in (
-        ("list", "every dead letter, oldest first"),
-        ("show", "one of them, decoded where that is possible"),
-        ("retry", "put it back into its queue"),
-        ("discard", "throw it away; the log keeps that, and why"),
+        ("list", "list all dead letters, oldest first"),
+        ("show", "show one dead letter, decoded if possible"),
+        ("retry", "put dead letters back into their queue"),
+        ("discard", "throw dead letters away; the log keeps who did so and why"),
     ):
         command = what.add_parser(name, help=meaning, description=meaning)
         add_config(command)
         if name != "list":
-            command.add_argument("ids", nargs=1 if name == "show" else "+", type=_id, metavar="ID", help="its id")
+            command.add_argument(
+                "ids", nargs=1 if name == "show" else "+", type=_id, metavar="ID", help="the letter's id"
+            )
         if name == "discard":
             command.add_argument("--why", required=True, type=_why, metavar="TEXT", help="the reason, for the log")
         command.add_argument("--json", action="store_true", help="the answer as JSON")
@@ -79,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
                 _settle(queue, letter_id, to, batch, f"waits in the queue of {to}", args.json)
             else:
                 order = discard_order(letter_id, letter, by, args.why, house_ms(settings))
-                done = "is discarded, which the house will log"
+                done = "is discarded; the running process logs that"
                 _settle(queue, letter_id, HOUSE, pack_batch([order]), done, args.json)
     return 0
 
@@ -93,12 +96,12 @@ def _destination(client: redis.Redis, keys: Keys, letter_id: str, letter: DeadLe
 
 def _settle(queue: Queue, letter_id: str, to: str, batch: bytes, done: str, as_json: bool) -> None:
     if not queue.settle(letter_id, to, batch):
-        raise CommandError(f"there is no dead letter {letter_id} any more: somebody else was faster")
+        raise CommandError(f"there is no dead letter {letter_id} any more: somebody else has taken it")
     print(json.dumps({"id": letter_id, "queue": to}) if as_json else f"{letter_id} {done}")
 
 
 def show_all(queue: Queue, as_json: bool) -> None:
-    """A row, or a JSON object on a line, for each."""
+    """Prints a row, or a JSON object on a line, for each dead letter."""
     if as_json:
         for letter_id, letter in _all(queue):
             print(json.dumps(_data(letter_id, letter)))
@@ -113,7 +116,7 @@ def show_all(queue: Queue, as_json: bool) -> None:
 
 
 def show(letter_id: str, letter: DeadLetter, as_json: bool) -> None:
-    """All that is known of it: its commands where it holds any, its text where it is one, else its bytes in hex."""
+    """Prints a dead letter: its commands if it can be decoded, otherwise its text, otherwise its bytes in hex."""
     content = _content(letter.data)
     if as_json:
         print(json.dumps(_data(letter_id, letter) | content))

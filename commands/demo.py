@@ -1,7 +1,7 @@
-"""`demo`: a compressed marathon with everything simulated, checked against the simulator's ground truth.
+"""`demo`: plays a compressed marathon with a simulated X and simulated bidders, and checks its results.
 
-The simulated X is a process of its own and outlives a killed supervisor, as X would. The same command with the same
-data directory goes on where it was; after a demo that has ended, or with other options, a new one begins.
+The simulated X is a process of its own and outlives a killed supervisor, as the real X would. The same command with the
+same data directory continues the demo. After a demo that has ended, or with other options, a new demo begins.
 """
 
 import argparse
@@ -35,23 +35,31 @@ PLAN_FILE = "demo.json"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--days", type=bounded(int, 1, 99), default=2, metavar="N", help="auctions (default 2)")
     parser.add_argument(
-        "--day-seconds", type=bounded(float, 5, 86_400), default=40.0, metavar="S", help="a day's length (default 40)"
+        "--days", type=bounded(int, 1, 99), default=2, metavar="N", help="number of auctions (default 2)"
     )
-    parser.add_argument("--bidders", type=bounded(int, 2, 10_000), default=12, metavar="N", help="bidders (default 12)")
-    parser.add_argument("--seed", type=bounded(int, 0, 2**31), default=1, metavar="K", help="the crowd's (default 1)")
-    parser.add_argument("--once", action="store_true", help="end with the marathon, print the result, audit it")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="the result as JSON, with --once")
-    parser.add_argument("--port", type=bounded(int, 0, 65_535), default=0, metavar="P", help="the stage page's port")
-    parser.add_argument("--data-dir", type=Path, default=Path("build/demo"), metavar="D", help="default build/demo")
+    parser.add_argument(
+        "--day-seconds", type=bounded(float, 5, 86_400), default=40.0, metavar="S", help="length of a day (default 40)"
+    )
+    parser.add_argument(
+        "--bidders", type=bounded(int, 2, 10_000), default=12, metavar="N", help="number of bidders (default 12)"
+    )
+    parser.add_argument(
+        "--seed", type=bounded(int, 0, 2**31), default=1, metavar="K", help="seed of the bidders (default 1)"
+    )
+    parser.add_argument("--once", action="store_true", help="exit after the last auction; print and audit the results")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="with --once: write the results as JSON")
+    parser.add_argument("--port", type=bounded(int, 0, 65_535), default=0, metavar="P", help="port of the stage page")
+    parser.add_argument(
+        "--data-dir", type=Path, default=Path("build/demo"), metavar="D", help="data directory (default build/demo)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     if args.report and not args.once:
-        raise CommandError("--report is written at the end of the marathon: it goes with --once")
+        raise CommandError("--report needs --once: the report is written when the marathon has ended")
     if args.report:
-        args.report.parent.mkdir(parents=True, exist_ok=True)  # here, where a place that cannot be is told at once
+        args.report.parent.mkdir(parents=True, exist_ok=True)  # an impossible path is refused before playing
     process_log.begin(logging.WARNING)
     plan = _plan(args)
     settings = demo_settings(load(None, dict(os.environ)), plan, args.data_dir, args.port)
@@ -69,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 reports.append(follower.report(port, plan.seed))
             except (StoreError, LogDamaged, SimulatorFailed):
-                return False  # one of them is away: it is read again at the next look
+                return False  # the store or the simulator does not answer: the next look tries again
         elif not plan.ended:
             plan = _end(args.data_dir, plan)
         return bool(args.once)
@@ -79,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         if plan.ended:
             end_simulated_x(args.data_dir, port)
         elif args.once:
-            print(f"not finished; the same command goes on with {args.data_dir}", file=sys.stderr)
+            print(f"the demo is not finished; the same command continues it ({args.data_dir})", file=sys.stderr)
         return code or int(args.once)
     report = reports[0]
     console().print(table_of(report))
@@ -94,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> DemoPlan:
-    """The plan of the demo that the directory holds, or a new one where it has ended or was begun otherwise."""
+    """Returns the plan of the demo in the directory, or a new plan if that demo has ended or had other options."""
     asked = {name: getattr(args, name) for name in ("seed", "days", "day_seconds", "bidders")}
     file = args.data_dir / PLAN_FILE
     if file.exists():
@@ -118,7 +126,7 @@ def _plan(args: argparse.Namespace) -> DemoPlan:
 
 
 def _end(data_dir: Path, plan: DemoPlan) -> DemoPlan:
-    """The plan says from now on that its demo has ended."""
+    """Marks the plan of the demo as ended."""
     plan = msgspec.structs.replace(plan, ended=True)
     _write_plan(data_dir, plan)
     return plan
@@ -129,8 +137,9 @@ def _write_plan(data_dir: Path, plan: DemoPlan) -> None:
 
 
 def _forget(data_dir: Path) -> None:
-    """Makes room for a new demo. Only what a demo has made goes, whatever else lies there; its plan goes last, by being
-    replaced, so that whoever is killed here begins here again. Raises DirectoryInUse."""
+    """Deletes the data of the demo before, and nothing else in the directory. Raises DirectoryInUse.
+
+    The caller replaces the plan afterwards, so that after a kill in between the next start deletes the data again."""
     EmbeddedServer(data_dir).erase()
     process_file.remove(data_dir)
     if (port := port_of(data_dir)) is not None:

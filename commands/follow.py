@@ -1,6 +1,6 @@
-"""Following a marathon that this process plays: its log as lines for people, and when it is over.
+"""Follows a marathon that this process plays: prints its log in words and notices when the marathon is over.
 
-It reads the log as any listener does and changes nothing.
+It reads the log as listeners do and changes nothing.
 """
 
 import redis
@@ -28,12 +28,12 @@ from settings import Settings
 from simulator.launch import ask_x
 
 ENTRIES_A_LOOK = 256
-# What happens too often, or too far inside, to be worth a line of a demo.
+# Events that are too frequent or too technical for the output of a demo.
 QUIET = (BidRefused, CharacterSpoke, PostAttempted, WatermarkMoved)
 
 
 class Follower:
-    """Tells what happens on the terminal, and knows when the marathon is over and everything is posted."""
+    """Prints events of the log, and knows when the marathon is over and all results are posted."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings, self._console = settings, console
@@ -42,27 +42,27 @@ class Follower:
         self._days_ended = False
 
     def begin(self, process: Process) -> None:
-        """The process is up: from here on its log can be read."""
+        """Starts to follow a process that is ready, and prints the address of its stage page."""
         self.follow(process.client, process.keys)
         self.tell(f"stage page http://127.0.0.1:{process.public_port}/")
         self.tell(f"status     auction-manager status --data-dir {self._settings.data_dir}")
 
     def follow(self, client: redis.Redis, keys: Keys) -> None:
-        """This is the log to be told of."""
+        """Sets the log to follow."""
         self._log = LogReader(client, keys)
         self._client, self._keys = client, keys
 
     @property
     def ended(self) -> bool:
-        """Every day has its outcome, and every result that is posted stands on X."""
+        """Whether every day has its outcome and every result is on X (or refused by X)."""
         return self._days_ended and not self._unposted
 
     def look(self) -> bool:
-        """Shows what is new; answers that nothing has to end."""
+        """Prints new events. Returns False: the process is not to end."""
         try:
             entries = self._log.read(self._after, ENTRIES_A_LOOK)
         except (StoreError, LogDamaged):
-            return False  # the store is away; the supervisor sees to that, and the next look shows what was missed
+            return False  # the supervisor deals with a missing store; the next look prints what was missed
         for entry in entries:
             for _, event in entry.events_after(self._after):
                 self.on_event(event)
@@ -70,17 +70,17 @@ class Follower:
         return False
 
     def is_over(self) -> bool:
-        """Shows what is new; answers whether that was all."""
+        """Prints new events; returns whether the marathon is over."""
         self.look()
         return self.ended
 
     def report(self, x_port: int, seed: int) -> Report:
-        """The marathon held against the simulator's ground truth."""
+        """Compares the marathon with the simulator's ground truth."""
         truth = ask_x(x_port, "GET", "/_sim/truth")
         return report_of(self._client, self._keys, seed, truth)
 
     def on_event(self, event: AnyEvent) -> None:
-        """A fact that was not known before, in the order of the log."""
+        """Takes the next event of the log."""
         match event:
             case ResultNamed() if not event.is_of_a_test:
                 self._unposted.add(f"result:{event.auction_id}")
@@ -92,5 +92,5 @@ class Follower:
             self.tell(log_line(event))
 
     def tell(self, line: str) -> None:
-        """A line for people, never broken into two."""
+        """Prints a line without wrapping it."""
         self._console.print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,5 @@
-"""`inject`: a command into the running system, where the real one would enter; `inject crash actor=NAME` for tests.
+"""`inject`: puts a command into the running system where the real one would enter; `inject crash actor=NAME` crashes an
+actor. Both are for tests.
 
 A file holds one JSON object a line, as POST /inject takes it: {"type": "PlaceBid", "auction_id": "…", …}.
 """
@@ -20,9 +21,9 @@ EXAMPLE = "auction-manager inject PlaceBid text='0.5 ETH #AuctionDay' author_id=
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_operator(parser)
-    parser.add_argument("type", nargs="?", metavar="TYPE", help="crash, or a command such as PlaceBid")
-    parser.add_argument("fields", nargs="*", metavar="key=value", help="its fields; values are JSON, or plain text")
-    parser.add_argument("--file", type=Path, metavar="F", help="inject every line of this file (- for standard input)")
+    parser.add_argument("type", nargs="?", metavar="TYPE", help="`crash`, or the type of a command, such as PlaceBid")
+    parser.add_argument("fields", nargs="*", metavar="key=value", help="fields of the command; a value is JSON or text")
+    parser.add_argument("--file", type=Path, metavar="F", help="inject each line of this file (- is standard input)")
     parser.add_argument("--json", action="store_true", help="the answers as JSON")
 
 

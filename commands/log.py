@@ -1,6 +1,6 @@
-"""`log`: what has happened, one line a fact, from the beginning or as it happens.
+"""`log`: prints the log in words, one line for each event.
 
---export writes it to a file, as it is stored, for `audit --file`.
+--follow continues as events happen. --export writes the log as it is stored into a file for `audit --file`.
 """
 
 import argparse
@@ -22,24 +22,24 @@ from messages.codec import to_json
 from messages.events import AnyEvent
 
 EXAMPLE = "auction-manager log --follow --data-dir build/demo"
-FOLLOW_S = 0.05  # a process that has ended its marathon is soon gone, and what it said last is to be seen
+FOLLOW_S = 0.05  # short, so that the last events of a process are read before its server is gone
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--follow", action="store_true", help="go on as more happens, until interrupted")
-    how.add_argument("--export", type=Path, metavar="FILE", help="write the log to this file, which must not exist")
-    parser.add_argument("--auction", metavar="ID", help="with --export: only what this auction has logged")
+    how.add_argument("--follow", action="store_true", help="go on with new events until interrupted")
+    how.add_argument("--export", type=Path, metavar="FILE", help="write the log into this new file")
+    parser.add_argument("--auction", metavar="ID", help="with --export: only the events of this auction")
     parser.add_argument(
-        "--after", type=bounded(int, 0, 2**63), default=0, metavar="SEQ", help="only what came after it"
+        "--after", type=bounded(int, 0, 2**63), default=0, metavar="SEQ", help="only events after this number"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.auction and not args.export:
-        raise CommandError("--auction goes with --export only")
+        raise CommandError("--auction needs --export")
     with store_of(settings_of(args, dict(os.environ)), must_run=args.follow) as (client, keys):
         if args.export:
             export(client, keys, args.export, args.auction or "")
@@ -52,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
             try:
                 after = show(client, keys, after, args.json)
             except StoreError as gone:
-                print(f"auction-manager: that was all: {gone}", file=sys.stderr)
+                print(f"auction-manager: the log cannot be followed any longer: {gone}", file=sys.stderr)
                 return 0
             sys.stdout.flush()
             time.sleep(FOLLOW_S)
 
 
 def export(client: redis.Redis, keys: Keys, path: Path, auction_id: str) -> None:
-    """Writes the log as it is now, or what one auction has added to it. Raises CommandError, OSError."""
+    """Writes the log as it is now, or the entries of one auction. Raises CommandError, OSError."""
     log = LogReader(client, keys)
     if auction_id and auction_id not in log.heads():
         raise CommandError(f"there is no auction {auction_id} in the log")
@@ -72,7 +72,7 @@ def export(client: redis.Redis, keys: Keys, path: Path, auction_id: str) -> None
 
 
 def show(client: redis.Redis, keys: Keys, after: int, as_json: bool) -> int:
-    """Prints every event after this seq; the seq of the last one."""
+    """Prints every event after this seq; returns the seq of the last one."""
     for entry in LogReader(client, keys).entries(after):
         for seq, event in entry.events_after(after):
             print(_json_line(entry.writer, seq, event) if as_json else _line(entry.writer, seq, event))

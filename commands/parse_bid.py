@@ -1,6 +1,6 @@
-"""`parse-bid`: what each text bids: its wei, or REJECT: and the reason; one line a text, in their order.
+"""`parse-bid`: prints for each text the amount that it bids in wei, or REJECT: and the reason, one line for each text.
 
-With --stdin each line is a JSON string, and its answer comes as soon as it has been read, however many there are.
+With --stdin each input line is a JSON string, and its answer is printed as soon as the line is read.
 """
 
 import argparse
@@ -25,9 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     texts = parser.add_mutually_exclusive_group(required=True)
     texts.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="the text of a reply")
     texts.add_argument("--stdin", action="store_true", help="read JSON strings from standard input, one a line")
-    parser.add_argument("--hashtag", type=_hashtag, metavar="TAG", help="the auction's (default: that of the settings)")
+    parser.add_argument("--hashtag", type=_hashtag, metavar="TAG", help="the hashtag (default: that of the settings)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings (default: the shipped config.toml)")
-    parser.add_argument("--json", action="store_true", help='{"text", "wei"} or {"text", "reject"} instead, one a line')
+    parser.add_argument("--json", action="store_true", help='print a line {"text", "wei"} or {"text", "reject"}')
 
 
 def _hashtag(text: str) -> str:
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(stream: BufferedReader) -> Iterator[list[bytes]]:
-    """The lines, as many at a time as have come. A line that is too long is cut, but stays too long."""
+    """Yields the lines that have arrived, as a list. An overlong line is cut, but stays longer than LINE_BYTES."""
     rest = b""
     while chunk := stream.read1(READ_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -74,7 +74,7 @@ def _lines(stream: BufferedReader) -> Iterator[list[bytes]]:
 
 
 def _text(line: bytes) -> str | None:
-    """The text, or None. JSON can hold half of a surrogate pair, and the reader takes that too."""
+    """Returns the text of a line, or None if the line is no JSON string. The text may have half of a surrogate pair."""
     if len(line) > LINE_BYTES:
         return None
     try:

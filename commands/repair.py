@@ -1,7 +1,8 @@
-"""`repair`: what is damaged in the store is made again from the log, or put aside under another name; nothing is thrown
-away. No process may be at work on it. What an embedded server cannot read at the end of its files is moved into a file
-beside them. The log itself is only counted again: events that are lost, or are not what was written, come back with a
-copy of the data directory from before.
+"""`repair`: rebuilds damaged data of the store from the log, while no process runs on the store.
+
+It deletes nothing: damaged keys are renamed, and bytes that an embedded server cannot read at the end of its files are
+moved into a file beside them. The log itself is only counted again; lost or changed events come back only from an older
+copy of the data directory.
 """
 
 import argparse
@@ -32,8 +33,8 @@ EXAMPLE = "auction-manager repair --dry-run"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.add_argument("--dry-run", action="store_true", help="say what is damaged, and change nothing")
-    parser.add_argument("--json", action="store_true", help="what was found as JSON")
+    parser.add_argument("--dry-run", action="store_true", help="print what is damaged, change nothing")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,9 +42,9 @@ def run(args: argparse.Namespace) -> int:
     process = process_of(settings)
     keys = Keys(process.marathon_id)
     found = [] if settings.redis.url else _mend_files(settings.data_dir, args.dry_run)
-    if not (found and args.dry_run):  # a server cannot read them before
+    if not (found and args.dry_run):  # the server can read its files only once they are mended
         with _idle_store(settings, keys) as client:
-            if found:  # whoever remembers more than is left is to read it anew
+            if found:  # with a new generation, viewers and readers that remember lost events start again
                 generation = new_token()
                 execute(client, "SET", keys.generation, generation)
                 process_file.write(settings.data_dir, msgspec.structs.replace(process, generation=generation, seq=0))
@@ -53,17 +54,17 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(found) or "nothing is damaged")
         if found and args.dry_run:
-            print("nothing was changed; the same without --dry-run does it")
+            print("nothing was changed; run the command without --dry-run to repair this")
     return 0
 
 
 def repair_keys(client: redis.Redis, keys: Keys, is_trial: bool) -> list[str]:
-    """What was found, and what is done about it unless this is a trial. Raises CommandError, StoreError."""
+    """Repairs the keys unless this is a trial; returns what was found, a line each. Raises CommandError, StoreError."""
     mending = Mending(client, keys, is_trial)
     try:
         found = mending.count_log_again()
         if found and is_trial:
-            return found  # what else is damaged shows once the log is counted
+            return found  # further damage can be found only once the log is counted
         pattern = re.compile(re.escape(keys.marathon_id) + r"-([0-9]+)")
         ids = filter(None, map(pattern.fullmatch, LogReader(client, keys).heads()))
         return found + mending.mend({one[0]: int(one[1]) for one in ids}, thorough=True)
@@ -84,7 +85,7 @@ def _mend_files(data_dir: Path, is_trial: bool) -> list[str]:
 
 @contextmanager
 def _idle_store(settings: Settings, keys: Keys) -> Iterator[redis.Redis]:
-    """The store while nobody is at work on it. Raises CommandError."""
+    """Connects to the store, on which no process may run. Raises CommandError."""
     server = None if settings.redis.url else EmbeddedServer(settings.data_dir)
     with ExitStack() as taken:
         if server:
@@ -98,7 +99,7 @@ def _idle_store(settings: Settings, keys: Keys) -> Iterator[redis.Redis]:
         client = connect(url, settings.redis.socket_timeout_ms / 1000, password)
         taken.callback(client.close)
         if server:
-            execute(client, "DEL", keys.lease)  # of a process that has ended: the directory is ours
+            execute(client, "DEL", keys.lease)  # left by an ended process: the directory's lock is ours
         elif execute(client, "EXISTS", keys.lease):
             raise CommandError(f"a process is at work on {keys.marathon_id}; end it first")
         yield client

@@ -1,8 +1,8 @@
-"""The report of a demo: what the manager made of the days, beside what the simulator's ground truth makes of them.
+"""The report of a demo: the results of its days, beside the results that follow from the simulator's ground truth.
 
-Both sides count the posts made before the effective end, for which the watermark vouches. Later ones are `AFTER_CLOSE`
-whether or not they were found; posts that are gone may never have been found, and one that never led is not asked for
-again: neither is counted.
+Both sides count the posts made before the final end, which the watermark says are all found. Verdicts AFTER_CLOSE are
+not counted, because later posts may or may not be found. Verdicts WITHDRAWN are not counted, because a deleted post may
+never have been found, and the recheck does not ask for posts that never led.
 """
 
 from collections import Counter
@@ -28,8 +28,8 @@ UNCOUNTED = {Refusal.AFTER_CLOSE, Refusal.WITHDRAWN}
 
 
 class DayReport(msgspec.Struct, frozen=True):
-    """One day: what became of it, and what must have become of it (`expected`, the same fields); `moved_ms` is how far
-    its end moved beyond the scheduled one."""
+    """One day: its result, and in `expected` the same fields by the ground truth. `moved_ms` is how far the end moved
+    beyond the scheduled one."""
 
     day: int
     outcome: str | None
@@ -47,7 +47,7 @@ class DayReport(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The whole marathon. `right` when every day is as expected, the audit is ok and every post stands once."""
+    """The whole marathon. `right` says that every day is as expected, the audit is ok and every post was made once."""
 
     seed: int
     days: list[DayReport]
@@ -57,7 +57,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any]) -> Report:
-    """Replays the whole log and holds it against the truth, as /_sim/truth tells it."""
+    """Replays the whole log and compares it with the ground truth, as /_sim/truth lists it."""
     found, ends = audit(client, keys), _published_ends(client, keys)
     begun = [day for day in found.days.values() if day.prepared is not None]
     days = [_day_report(day, truth["posts"], ends.get(day.auction_id, 0)) for day in begun]
@@ -78,7 +78,7 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int)
         return DayReport(number, None, None, None, 0, {}, {})
     ends_at_ms = day.standings.ends_at_ms
     conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
-    # A post that is gone and was never found cannot count.
+    # A deleted post that the manager never found cannot count.
     known = [post for post in conversation if day.knows(int(post["id"])) or not is_gone(post)]
     in_time = [post for post in known if post["posted_at_ms"] < ends_at_ms]
     taken_back = {int(post["id"]) for post in in_time if is_taken_back(post, ends_at_ms, day.bound)}
@@ -104,13 +104,13 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int)
 
 
 def _voided(day: int) -> DayReport:
-    """A day that is void: whatever was posted, nobody can have won."""
+    """The report of a void day: nobody can have won, whatever was posted."""
     nothing: dict[str, Any] = {"outcome": "void", "winner": None, "amount_wei": None, "accepted": 0, "refused": {}}
     return DayReport(day=day, **nothing, expected=nothing)
 
 
 def _published_ends(client: redis.Redis, keys: Keys) -> dict[str, int]:
-    """For each auction the end (UTC ms) that no bid had to move: as it opened, and as orders and outages moved it."""
+    """Returns the end (UTC ms) of each auction as its opening, orders and outages set it, without the soft close."""
     ends: dict[str, int] = {}
     for entry in LogReader(client, keys).entries():
         for event in entry.events():
@@ -122,7 +122,7 @@ def _published_ends(client: redis.Redis, keys: Keys) -> dict[str, int]:
 
 
 def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int) -> bool:
-    """Whether the day ended when it was published to end, or one soft close after some post, within the cap."""
+    """Whether the day ended at its published end, or one soft close after some post, within the cap."""
     assert day.prepared is not None, "a day that was held was prepared"
     assert day.standings is not None, "a day that was held has standings"
     latest_ms, ends_at_ms = day.standings.controls.latest_end_ms, day.standings.ends_at_ms
@@ -131,13 +131,13 @@ def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]], published_ms
 
 
 def _texts_sent(client: redis.Redis, keys: Keys) -> dict[str, str]:
-    """The text of each job as it went to X: another version may have worded it, and goes on with this."""
+    """Returns the text of each announcement as it was sent: an earlier version of the program may have worded it."""
     events = (event for entry in LogReader(client, keys).entries() for event in entry.events())
     return {event.job: event.text for event in events if isinstance(event, PostAttempted)}
 
 
 def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], sent: Mapping[str, str]) -> str:
-    """Whether each auction post and each result stands on X exactly once, and none that an injected bid has won."""
+    """Returns "ok" if each auction post and result is on X once, and no result of an injected bid; else a fault."""
     made = Counter(post["text"] for post in truth["posts"] if post["author"] == truth["account"])
     for day in days:
         if day.prepared is None or day.result is None:
@@ -150,7 +150,7 @@ def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], sent: Mapping[
 
 
 def table_of(report: Report) -> Table:
-    """The report for people."""
+    """Returns the report as a table."""
     table = Table(title=f"seed {report.seed}: audit {report.audit}, posts {report.posts}")
     for column in ("day", "outcome", "winner", "amount", "accepted", "refused", "as expected"):
         table.add_column(column, justify="right" if column in ("day", "amount", "accepted", "refused") else "left")

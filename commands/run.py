@@ -1,4 +1,4 @@
-"""`run`: the supervisor as a long-lived process, until SIGTERM or SIGINT."""
+"""`run`: runs the supervisor until SIGTERM or SIGINT."""
 
 import argparse
 import dataclasses
@@ -23,9 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--begin-anew",
         action="store_true",
-        help="use a store that lacks the marathon which has run here: its auctions are announced a second time",
+        help="accept a store without the data of the marathon that has run here; its auctions are announced again",
     )
-    parser.add_argument("--begin-late", action="store_true", help="begin a marathon whose first days are over")
+    parser.add_argument("--begin-late", action="store_true", help="accept a marathon whose first days are over")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,13 +38,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def announce(process: Process) -> None:
-    """One line that says where the process is to be seen."""
+    """Prints the ports of a process that is ready."""
     public, private = process.public_port, process.private_port
     print(f"ready: stage page on port {public}, status on port {private}", file=sys.stderr, flush=True)
 
 
 def dependencies_of(settings: Settings) -> bootstrap.Dependencies:
-    """Where X is and as whom we post: the real one with the settings' keys, or a simulated one of our own."""
+    """Returns the address and keys of X: the real X with the settings' keys, or a simulated X, started if needed."""
     days = bootstrap.plan_of(settings), bootstrap.further_of(settings)
     if settings.x.mode == "live":
         return bootstrap.Dependencies(settings.x.base_url, live_credentials(settings), *days)
@@ -56,7 +56,7 @@ def dependencies_of(settings: Settings) -> bootstrap.Dependencies:
 
 
 def live_credentials(settings: Settings) -> Credentials:
-    """X's keys. Raises SettingsError naming those that are missing."""
+    """Returns X's keys. Raises SettingsError with the names of missing ones."""
     names = Credentials.__struct_fields__
     keys: dict[str, Secret | None] = {name: getattr(settings.x, name) for name in names}
     if missing := [name for name, secret in keys.items() if secret is None]:

@@ -1,7 +1,7 @@
-"""`scenario`: plays a scenario on a fresh compressed demo and checks what it expects; several, and a table of them all.
+"""`scenario`: plays scenarios on a fresh compressed demo and checks their expectations; of several it prints a table.
 
-A file says what happens when (posts, injected commands, crashes, faults of the simulated X) and what must come of it;
-docs/scenarios.md tells how. Without --data-dir it is played in a directory that stays only when something was wrong.
+A scenario file says what happens when (posts, orders, crashes, faults of the simulated X) and what the result must be,
+as docs/scenarios.md explains. Without --data-dir a temporary directory is used, and kept if an expectation was not met.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from settings import Settings, SettingsError, load
 from simulator.launch import SimulatorFailed, ask_x
 
 EXAMPLE = "auction-manager scenario scenarios/normal_day.toml --report report.json"
-PROCESS_S = 60  # what a scenario's process may take besides playing it: coming up, the audit, going down
+PROCESS_S = 60  # time that the process of a scenario may take besides playing: start, audit, stop
 LOOK_S = 0.1
 TERMINATED = 128 + signal.SIGTERM
 AT_A_TIME = 2
@@ -49,22 +49,22 @@ END_S = 30
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the scenario, TOML; or several")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="scenario files (TOML)")
     parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="the findings as JSON; for several a folder (build/scenarios)"
+        "--report", type=Path, metavar="FILE", help="write the report; of several files a folder (build/scenarios)"
     )
     parser.add_argument("--data-dir", type=Path, metavar="D", help="an empty or new directory, which is kept")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     scenarios = _read(args.files)
     if len(scenarios) > 1:
         if args.data_dir:
-            raise CommandError("--data-dir goes with one scenario; of several each has a directory of its own")
+            raise CommandError("--data-dir takes one scenario: of several, each has a directory of its own")
         return _several(scenarios, args.report or Path("build/scenarios"), args.json)
     if args.report:
-        args.report.parent.mkdir(parents=True, exist_ok=True)  # here, where a place that cannot be is told at once
+        args.report.parent.mkdir(parents=True, exist_ok=True)  # an impossible path is refused before playing
     report = _one(scenarios[0], args.data_dir)
     if args.report:
         own_files.write_whole(args.report, _as_json(report))
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(files: Sequence[Path]) -> list[Scenario]:
-    """All scenarios, or all their faults. Raises SettingsError."""
+    """Reads all files. Raises SettingsError with the errors of all files."""
     scenarios, faults = [], []
     for file in files:
         try:
@@ -117,7 +117,7 @@ def _one(scenario: Scenario, data_dir: Path | None) -> ScenarioReport:
 
 def _play(scenario: Scenario, data_dir: Path) -> ScenarioReport:
     began_s = time.monotonic()
-    # Whoever ends this process means the whole marathon, and each part of it has something to take with it.
+    # SIGTERM must also end the marathon's process and the simulated X, so it runs the `finally` blocks.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     demo = scenario.demo
     plan = DemoPlan(
@@ -135,7 +135,7 @@ def _play(scenario: Scenario, data_dir: Path) -> ScenarioReport:
 
 
 def _play_on(scenario: Scenario, settings: Settings, plan: DemoPlan, x_port: int) -> Seen:
-    """Plays it on this simulated X. Raises SettingsError for actors that do not exist, and SimulatorFailed."""
+    """Plays the scenario on this simulated X. Raises SettingsError for unknown actors, and SimulatorFailed."""
     before = set_up(scenario, x_port)
     plan = msgspec.structs.replace(plan, first_opens_at_ms=wall_clock_ms() + START_MS)
     plans = days_of(settings, plan), further_of(settings, plan)
@@ -191,7 +191,8 @@ def _several(scenarios: Sequence[Scenario], folder: Path, as_json: bool) -> int:
 
 
 def _in_own_process(scenario: Scenario, folder: Path) -> ScenarioReport | None:
-    """Its report; None where its process has left none, and its words in `folder` say why."""
+    """Plays the scenario in a process of its own. Returns its report, or None if there is none; then the log in
+    `folder` says why."""
     report_file, log_file = folder / f"{scenario.file.stem}.json", folder / f"{scenario.file.stem}.log"
     report_file.unlink(missing_ok=True)
     command = [sys.executable, str(COMMAND_LINE), "scenario", str(scenario.file), "--report", str(report_file)]
@@ -211,7 +212,7 @@ def _in_own_process(scenario: Scenario, folder: Path) -> ScenarioReport | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Asked first, so that it can take its store and its simulator with it."""
+    """Asks the process to end, so that it can stop its server and simulator; kills it if it does not end."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -221,7 +222,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-# ---- for people
+# ---- output
 
 
 def _as_json(report: ScenarioReport) -> bytes:

@@ -1,4 +1,4 @@
-"""Judging a scenario: what its file expects, held against what was seen. Pure; the report that others read is here."""
+"""Judges a scenario: compares the expectations of its file with what was seen, and makes the report. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from messages.money import format_eth
 
 
 class Expectation(msgspec.Struct, frozen=True):
-    """One thing that was to be so: where the file says it, what it says, what was seen."""
+    """One expectation: its path in the file, what was wanted, what was seen, and whether it was met."""
 
     expects: str
     wanted: str
@@ -23,7 +23,7 @@ class Expectation(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a played scenario has shown. `kinds` counts the log's events; `restarts` and `states` are by actor."""
+    """What a played scenario has shown: `kinds` counts events of the log, `restarts` and `states` are by actor."""
 
     exit_code: int
     ended: bool
@@ -35,7 +35,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class ScenarioReport(msgspec.Struct, frozen=True):
-    """The report file. `passed` when every expectation is met."""
+    """The report file; `passed` says that every expectation was met."""
 
     scenario: str
     file: str
@@ -47,7 +47,7 @@ class ScenarioReport(msgspec.Struct, frozen=True):
 
 
 def judged(scenario: Scenario, seen: Seen, seconds: float) -> ScenarioReport:
-    """The report."""
+    """Returns the report of a played scenario."""
     found = list(_expectations(scenario, seen))
     passed = all(expectation.met for expectation in found)
     return ScenarioReport(scenario.title, str(scenario.file), passed, seconds, found, seen.steps, seen.demo)
@@ -91,7 +91,7 @@ def _of_day(day: ExpectedDay, demo: Report) -> Iterator[Expectation]:
 
 
 def _equal(expects: str, wanted: Any, seen: Any) -> Expectation:
-    """`seen` is None where it is as wanted."""
+    """Returns the expectation that `seen` equals `wanted`; `seen` None stands for `wanted`."""
     seen = wanted if seen is None else seen
     return Expectation(expects, str(wanted), str(seen), seen == wanted)
 
@@ -102,7 +102,7 @@ def _at_least(expects: str, least: int, seen: int) -> Expectation:
 
 
 def _verdict(demo: Report) -> str:
-    """`true`, or why the demo's report is not right."""
+    """Returns "true", or why the demo's report is not right."""
     wrong = [f"day {day.day} differs from the ground truth" for day in demo.days if not day.right]
     wrong += [f"audit: {demo.audit}"] * (demo.audit != "ok") + [f"posts: {demo.posts}"] * (demo.posts != "ok")
     return "true" if demo.right else "; ".join(wrong) or "false"

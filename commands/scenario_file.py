@@ -1,4 +1,4 @@
-"""A scenario as its file says it (docs/scenarios.md): read whole, checked whole, every fault one line with its path."""
+"""Reads and checks a scenario file (docs/scenarios.md). Every error is one line with its path in the file."""
 
 import json
 from collections.abc import Callable
@@ -28,8 +28,8 @@ ACTIONS = ("inject", "crash", "fault", "post", "delete", "order", "kill")
 BEFORE_THE_START = ("fault", "kill")
 MOST_STEPS = 1_000
 ANY = "any"
-"""In place of an actor's name: one drawn by lot, by the seed of the demo."""
-_NAMES = {"post": "reply_to", "order": "post"}  # in which field a step names an earlier post
+"""In place of an actor's name: a random actor, by the seed of the demo."""
+_NAMES = {"post": "reply_to", "order": "post"}  # the field in which a step names an earlier post
 S = TypeVar("S", bound=Section)
 
 
@@ -43,7 +43,7 @@ def _between(least: str, most: str) -> Form:
 
 def _read_delays(value: list[Any]) -> list[int]:
     if len(value) > 10:
-        raise ValueError("are more than 10 deliveries")
+        raise ValueError("has more than 10 durations")
     return [_DELAY.read(delay if isinstance(delay, str) else str(delay)) for delay in value]
 
 
@@ -52,7 +52,7 @@ def _read_rush(value: str) -> float:
 
 
 def _least(known: Callable[[str], bool], what: str) -> Form:
-    """A table of the least numbers to be seen; 0 is none at all."""
+    """A table of the least numbers that must be seen, by name; 0 means none."""
 
     def read(table: dict[str, Any]) -> dict[str, int]:
         for name, least in table.items():
@@ -91,7 +91,7 @@ _KINDS = _least(_EVENTS.__contains__, "an event of the log")
 
 
 class Demo(Section, frozen=True, kw_only=True):
-    """The marathon that is played; `bids` is how many posts the crowd makes in a day."""
+    """The marathon to play; `bids` is the number of posts that the crowd makes in a day."""
 
     days: Annotated[int, forms.whole(1, 9)] = 1
     day_seconds: Annotated[int, forms.whole(5, 3600)] = 15
@@ -115,12 +115,13 @@ class Post(Section, frozen=True, kw_only=True):
 
 
 class Order(Section, frozen=True, kw_only=True):
-    """What an operator orders of the step's day, and a part of what he is told: why not, or that nothing changes."""
+    """An operator's order about a day. `refused` is a part of the reason with which it must be refused, `note` a part
+    of the message about an order that changes nothing."""
 
     name: Annotated[str, forms.choice(*ORDERS)]
     why: Annotated[str, _TEXT] = "the scenario wants it"
     post: Annotated[str, _NAME] = ""
-    of: Annotated[int | None, forms.whole(1, 9)] = None  # a day; where it is left out, the step's
+    of: Annotated[int | None, forms.whole(1, 9)] = None  # the day; None is the step's day
     bidder_id: Annotated[int | None, forms.whole(1, 2**63 - 1)] = None
     by_ms: Annotated[int | None, _DELAY] = None
     refused: Annotated[str, _TEXT] = ""
@@ -142,7 +143,7 @@ class _Step(Section, frozen=True, kw_only=True):
 
 
 class ExpectedDay(Section, frozen=True, kw_only=True):
-    """What must have become of a day; what is left out may be anything."""
+    """The expected result of a day; fields that are left out are not checked."""
 
     day: Annotated[int, forms.whole(1, 9)]
     outcome: Annotated[str, forms.choice(*(str(outcome) for outcome in Outcome))] = ""
@@ -152,7 +153,7 @@ class ExpectedDay(Section, frozen=True, kw_only=True):
 
 
 class Expect(Section, frozen=True, kw_only=True):
-    """What must be found at the end. Numbers are the least that must be seen, 0 is none at all."""
+    """What must be found at the end. Numbers are the least that must be seen; 0 means none."""
 
     right: Annotated[bool | None, forms.FLAG] = None
     exit_code: Annotated[int, forms.whole(0, 255)] = 0
@@ -172,8 +173,8 @@ class _Document(Section, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One thing to do: `action` says which of `ACTIONS`, `what` is its body. `at_ms` counts from the day's scheduled
-    opening; None is before the manager starts. `path` is where it stands in the file.
+    """One action of a scenario: `action` is one of `ACTIONS`, `what` its body. `at_ms` counts from the day's scheduled
+    opening; None is before the manager starts. `path` is the place in the file.
     """
 
     path: str
@@ -184,7 +185,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Scenario(msgspec.Struct, frozen=True):
-    """A whole scenario, its steps in the order in which they are played."""
+    """A whole scenario, with its steps in the order in which they are played."""
 
     file: Path
     title: str
@@ -198,7 +199,7 @@ class Scenario(msgspec.Struct, frozen=True):
 
 
 def read_scenario(file: Path) -> Scenario:
-    """The scenario of this file. Raises SettingsError."""
+    """Reads the scenario of this file. Raises SettingsError with all errors."""
     try:
         raw = read_toml(file)
     except ValueError as error:
@@ -260,7 +261,7 @@ def _check_day(reading: Reading, path: str, day: int, demo: Demo) -> None:
 
 
 def _check_names(reading: Reading, steps: list[Step]) -> None:
-    """Posts are named once, and what is named is a post that is made before."""
+    """Checks that each name belongs to one post, and that a step names only posts that are made before it."""
     made: dict[str, tuple[int, int]] = {}
     for step in sorted(steps, key=lambda step: (step.day, step.at_ms or 0)):
         wanted = step.what if step.action == "delete" else getattr(step.what, _NAMES.get(step.action, ""), "")
@@ -305,7 +306,7 @@ def _order(reading: Reading, path: str, raw: dict[str, Any]) -> Order:
 
 
 def _read(reading: Reading, path: str, kind: type[S], raw: dict[str, Any]) -> tuple[S, bool]:
-    """The section, and whether it is without a fault."""
+    """Reads a section; returns it and whether it has no error."""
     inner = Reading({})
     section = inner.read(kind, raw)
     for where, _, says in (fault.partition(": ") for fault in inner.faults):
@@ -314,6 +315,6 @@ def _read(reading: Reading, path: str, kind: type[S], raw: dict[str, Any]) -> tu
 
 
 def _place(reading: Reading, path: str, message: str) -> None:
-    """Notes msgspec's "… - at `$.a`" where this project says it: in the path."""
+    """Notes an error of msgspec, moving its "… - at `$.a`" into the path."""
     says, _, place = message.partition(" - at `$")
     reading.fault(path + place.rstrip("`"), says)

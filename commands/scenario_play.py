@@ -1,7 +1,7 @@
-"""Playing a scenario: its steps at their times, on a compressed marathon that runs in a process of its own.
+"""Plays the steps of a scenario at their times, on a compressed marathon that runs in a process of its own.
 
-Every step goes in where the real thing would: faults and posts at the simulated X, commands, orders and crashes through
-the process's own listener; a kill is one. What came of it is for `scenario_expect` to judge.
+Faults and posts go to the simulated X; commands, orders and crashes go to the private listener of the process; `kill`
+kills the process. `scenario_expect` judges the outcome.
 """
 
 import random
@@ -30,14 +30,14 @@ from settings import Settings
 from simulator.launch import SimulatorFailed, ask_x
 from supervision import State
 
-# How long a step may wait for what it needs (the day's auction post, an actor that is down), in ms.
+# How long a step may wait for the day's auction post or for an actor that is down.
 STEP_PATIENCE_MS = 10_000
-# How long after the last day's length the marathon may take to end, in ms: a little more than the bound of a close.
+# How long the marathon may take to end after the last day: a little more than `close_bound` of a demo.
 END_PATIENCE_MS = 45_000
 
 
 class Played(msgspec.Struct, frozen=True):
-    """A step and what became of it: `late_ms` after its time it was done, or `failed` says why it was not."""
+    """A played step: it was done `late_ms` after its time, or `failed` says why not."""
 
     step: str
     does: str
@@ -46,7 +46,7 @@ class Played(msgspec.Struct, frozen=True):
 
 
 class NotYet(Exception):
-    """The step cannot be done now, but may be in a moment."""
+    """The step cannot be done yet and is tried again."""
 
 
 class StepFailed(Exception):
@@ -54,7 +54,7 @@ class StepFailed(Exception):
 
 
 class Player(Follower):
-    """Follows the marathon and plays the steps meanwhile; one that has to wait holds up those behind it."""
+    """Follows the marathon and plays the steps in order; a step that has to wait holds up later ones."""
 
     def __init__(
         self,
@@ -84,8 +84,8 @@ class Player(Follower):
         self._starts_at_ms: int | None = days[0].window.opens_at_ms + max(before) if before else 0
 
     def is_over(self) -> bool:
-        """Shows what is new and plays what is due; answers whether that was all, or whether there is no point left."""
-        if not self._over:  # what is seen while everything is being stopped says nothing
+        """Prints new events and plays due steps; returns whether all is played or the scenario has to be given up."""
+        if not self._over:  # the state of a process that is being stopped must not be recorded
             if self._starts_at_ms is not None and wall_clock_ms() >= self._starts_at_ms:
                 self._process.start()
                 self._starts_at_ms = None
@@ -98,7 +98,7 @@ class Player(Follower):
         return self._over
 
     def close(self) -> None:
-        """Nothing more is looked at."""
+        """Closes the connection to the store."""
         if self._is_known:
             self._client.close()
 
@@ -108,15 +108,15 @@ class Player(Follower):
         super().on_event(event)
 
     def unplayed(self) -> list[Played]:
-        """The steps whose time has not come."""
+        """Returns the steps that were not played, as failed."""
         return [Played(step.path, _words(step), 0, "the marathon was over before") for step in self._todo]
 
     def _look_at_children(self) -> None:
-        """How the actors stand; what a killed process had counted stays counted."""
+        """Reads the states of the actors from /status. `restarts` keeps the counts of killed processes."""
         try:
             status, told = ask(self._settings, "GET", "/status")
         except CommandError:
-            return  # it is not there, or not yet
+            return  # the process is down or still starting
         if status != HTTPStatus.OK:
             return
         self.children = {child["name"]: child for child in told["actors"]}
@@ -126,7 +126,7 @@ class Player(Follower):
             self._check_names([*self.children, *(day.auction_id for day in self._days.values())])
 
     def _check_names(self, known: Sequence[str]) -> None:
-        """Actors that the scenario names and that do not exist become `faults`, and end it."""
+        """Notes in `faults` each actor that the scenario names and that does not exist; any fault ends the scenario."""
         expect = self._scenario.expect
         crashes = [step for step in self._scenario.steps if step.action == "crash" and step.what != ANY]
         named = [(f"{step.path}.crash", step.what) for step in crashes]
@@ -179,7 +179,7 @@ class Player(Follower):
                 ask_x(self._x_port, "POST", "/_sim/delete", {"id": self._named[step.what]})
 
     def _crash(self, name: str) -> None:
-        """Each crash needs a life of its own: a second one for a dying actor would be buried with it."""
+        """Crashes an actor once for each incarnation: a second crash sent to a dying actor would have no effect."""
         if name == ANY:
             name = self._lot.choice(sorted(self.children) or [ANY])
         child = self.children.get(name)
@@ -225,7 +225,7 @@ class Player(Follower):
             raise StepFailed(f"answered {status}: {answer}")
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
-        """What the process answers. Raises NotYet while it is not there, or its store is not."""
+        """Sends a request to the process. Raises NotYet while the process or its store does not answer."""
         try:
             status, answer = ask(self._settings, method, path, body, self._token)
         except CommandError as nobody:
@@ -251,7 +251,7 @@ class Player(Follower):
 
 
 def set_up(scenario: Scenario, x_port: int) -> list[Played]:
-    """The faults that hold before the manager starts. Raises SimulatorFailed."""
+    """Plays the steps before the start: sets their faults, and returns all of them. Raises SimulatorFailed."""
     before = [step for step in scenario.steps if step.at_ms is None]
     for step in before:
         if step.action == "fault":
@@ -260,7 +260,7 @@ def set_up(scenario: Scenario, x_port: int) -> list[Played]:
 
 
 def _words(step: Step) -> str:
-    """The step in words, on one line."""
+    """Describes the step in one line."""
     match step.action:
         case "post":
             return f"post by @{step.what.author}: {step.what.text!r:.80}"

@@ -1,7 +1,7 @@
-"""The process of a scenario's marathon: a process of its own, to be killed and started again as the real one would be.
+"""The process of a scenario's marathon, which can be killed and restarted like the real one.
 
-It is forked, so that it is there at once: a scenario counts its time from the first opening. What it says stands in
-process.log.
+The process is forked, because a fork starts quickly and a scenario counts its time from the first opening. Its output
+goes to process.log.
 """
 
 import logging
@@ -23,19 +23,20 @@ _FORKING = multiprocessing.get_context("fork")
 
 
 class MarathonProcess:
-    """At most one incarnation of it at a time. Whoever has this must have no threads."""
+    """Starts, kills and ends the process, of which at most one lives at a time. The caller must have no threads, since
+    the process is forked."""
 
     def __init__(self, settings: Settings, dependencies: bootstrap.Dependencies) -> None:
         self._arguments = settings, dependencies
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def start(self) -> None:
-        """One more incarnation."""
+        """Starts the process."""
         self._process = _FORKING.Process(target=_be, args=self._arguments)
         self._process.start()
 
     def kill(self) -> None:
-        """It is gone at once, as with `kill -9`; its store and X go on."""
+        """Kills the process as `kill -9` does; its server and the simulated X go on."""
         if self._process:
             self._process.kill()
             self._process.join()
@@ -43,13 +44,13 @@ class MarathonProcess:
 
     @property
     def gave_up(self) -> bool:
-        """Whether it has ended by itself."""
+        """Whether the process has ended by itself."""
         return self._process is not None and not self._process.is_alive()
 
     def end(self) -> int:
-        """Asked first, so that it can take its store with it; the exit code."""
+        """Asks the process to end, which stops its server too. Returns its exit code, or -1 if it had to be killed."""
         if self._process is None:
-            self.start()  # whoever was killed has left its store behind
+            self.start()  # the killed process has left its server running: a new one stops it
         assert self._process is not None, "it was just started"
         if self._process.is_alive():
             self._process.terminate()
@@ -61,11 +62,11 @@ class MarathonProcess:
 
 
 def _be(settings: Settings, dependencies: bootstrap.Dependencies) -> None:
-    """The process itself."""
+    """Runs the supervisor in the forked process."""
     with open(settings.data_dir / "process.log", "ab", buffering=0, opener=own_files.private) as words:
         os.dup2(words.fileno(), sys.stdout.fileno())
         os.dup2(words.fileno(), sys.stderr.fileno())
-    # Crashes are what scenarios are made of: their traces would drown what is to be seen.
+    # Scenarios cause many crashes, so their tracebacks are left out.
     process_log.begin(logging.WARNING)
     follower = Follower(settings, Console(file=sys.stderr, highlight=False))
     sys.exit(supervisor.run(settings, dependencies, follower.begin, follower.look))

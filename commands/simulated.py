@@ -1,4 +1,4 @@
-"""The simulated X for those who start a marathon with it: its process, and the keys that every simulated X takes."""
+"""Starts and ends the simulated X of a data directory, and names the keys that every simulated X accepts."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ CREDENTIALS = Credentials(
 
 
 def simulated_x(data_dir: Path, options: Mapping[str, object]) -> tuple[int, Callable[[], None]]:
-    """The port of the simulated X of this directory, and what ends it again where this call has started it; one that
-    lives is left alone. Raises CommandError."""
+    """Returns the port of the directory's simulated X, which it starts if none runs, and a function that ends the
+    simulated X if this call has started it. Raises CommandError."""
     try:
         port, begun = ensure_x(
             data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))]
@@ -33,7 +33,7 @@ def simulated_x(data_dir: Path, options: Mapping[str, object]) -> tuple[int, Cal
 
 
 def end_simulated_x(data_dir: Path, port: int) -> None:
-    """Ends it, and waits until it is gone; whoever is gone already is no fault."""
+    """Ends the simulated X and waits until it has ended. It is no error if it has ended already."""
     with suppress(SimulatorFailed):
         ask_x(port, "POST", "/_sim/stop", {})
     deadline = time.monotonic() + END_S
@@ -42,5 +42,5 @@ def end_simulated_x(data_dir: Path, port: int) -> None:
 
 
 def base_url(port: int) -> str:
-    """Where tweepy is sent instead of X."""
+    """Returns the address to which tweepy sends its requests instead of X."""
     return f"http://127.0.0.1:{port}"

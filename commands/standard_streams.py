@@ -1,4 +1,4 @@
-"""The standard streams, made fit for any terminal, pipe or parent: what is printed never ends a command by itself."""
+"""Prepares the standard streams, so that printing never ends a command, whatever terminal, pipe or parent it has."""
 
 import io
 import os
@@ -6,8 +6,8 @@ import sys
 
 
 def make_fit() -> None:
-    """Letters that an encoding lacks are escaped. A stream that was closed leads nowhere: otherwise the next file or
-    connection would take its number, and hear what was meant for people."""
+    """Lets the streams escape letters that their encoding lacks. A closed stream is opened on /dev/null; otherwise the
+    next file or connection would get its number, and with it the output."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
@@ -17,5 +17,5 @@ def make_fit() -> None:
 
 
 def give_up_output() -> None:
-    """What could not be written to standard output is dropped: Python would complain about it once more at its end."""
+    """Drops unwritten standard output, about which Python would print an error at its exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

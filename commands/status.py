@@ -1,4 +1,4 @@
-"""`status`: how the running process stands: its actors as a tree, the auction on stage, queues, integrations."""
+"""`status`: prints the running process as a tree: actors, store, auction on stage, queues, integrations, alarms."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ COLOURS = {"READY": "green", "RESTARTING": "yellow", "STARTING": "yellow", "STOP
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="everything as JSON")
+    parser.add_argument("--json", action="store_true", help="print the status as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def tree_of(status: dict[str, Any]) -> Tree:
-    """The status as a tree."""
+    """Returns the status as a tree."""
     tree = Tree(Text(f"marathon {status['marathon_id']}", style="bold"))
     groups: dict[str, Tree] = {}
     for child in status["actors"]:

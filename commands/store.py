@@ -1,4 +1,4 @@
-"""The store of a marathon for the commands that read it, whether or not its supervisor is running."""
+"""Opens the store of a marathon for commands that read it, whether or not its supervisor runs."""
 
 import os
 import shutil
@@ -24,10 +24,10 @@ from settings import Settings
 
 @contextmanager
 def store_of(settings: Settings, must_run: bool = False) -> Iterator[tuple[redis.Redis, Keys]]:
-    """The store of the settings, for reading; an embedded server that does not run is started for as long as needed.
+    """Opens the store of the settings for reading. An embedded server that does not run is started for that time.
 
-    Not started with `must_run`: whoever waits for news must not keep the directory from a supervisor that would make
-    some. Raises CommandError where there is no store, or where it holds what cannot be read.
+    With `must_run` it is not started: a command that waits for new events must not keep a supervisor from the
+    directory. Raises CommandError if there is no store or it cannot be read.
     """
     keys = Keys(process_of(settings).marathon_id)
     if not settings.redis.url and not os.access(settings.data_dir, os.W_OK):
@@ -35,11 +35,11 @@ def store_of(settings: Settings, must_run: bool = False) -> Iterator[tuple[redis
             yield store
         return
     server = None if settings.redis.url else EmbeddedServer(settings.data_dir)
-    # A server that lives is read without its directory's lock, so that a supervisor can come back to it meanwhile.
+    # A running server is read without the lock of its directory, so that a supervisor can start meanwhile.
     with ExitStack() as taken:
         if server and not server.alive():
             if must_run:
-                raise CommandError(f"nobody is at work in {settings.data_dir}")
+                raise CommandError(f"no process is running in {settings.data_dir}")
             taken.callback(server.stop)
             try:
                 server.ensure()
@@ -58,7 +58,8 @@ def store_of(settings: Settings, must_run: bool = False) -> Iterator[tuple[redis
 
 @contextmanager
 def _copy_of(data_dir: Path) -> Iterator[Path]:
-    """What a server needs of a directory in which nobody may write, such as one on read-only media; it goes again."""
+    """Copies the files that a server needs from a directory without write permission, such as one on read-only media,
+    into a temporary directory."""
     with TemporaryDirectory(prefix="read-only-") as folder:
         shutil.copy(data_dir / process_file.NAME, folder)
         shutil.copytree(data_dir / append_only.FOLDER, Path(folder) / append_only.FOLDER)

@@ -1,4 +1,4 @@
-"""How commands print tables: with colours on a terminal, in a pipe as plain columns whose lines are never broken."""
+"""Prints tables: with colours on a terminal, and in a pipe as plain columns without line breaks."""
 
 import sys
 
@@ -10,7 +10,7 @@ _PIPE_COLUMNS = 10_000
 
 
 def console() -> Console:
-    """Where tables are printed: standard output, as it is now."""
+    """Returns a console that prints to the current standard output."""
     found = Console(file=sys.stdout, highlight=False)
     if not found.is_terminal:
         found.width = _PIPE_COLUMNS
@@ -18,7 +18,7 @@ def console() -> Console:
 
 
 def table_on(console: Console, *headings: str, right: tuple[str, ...] = ()) -> Table:
-    """An empty table; the columns of `right` are numbers. Put Text in it, not str, which may hold markup."""
+    """Returns an empty table; the columns of `right` are right-aligned. Cells must be Text: a str may have markup."""
     table = Table(box=SIMPLE if console.is_terminal else None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left")

@@ -1,6 +1,6 @@
-"""What a day on X costs, in requests and in money, at the most. Pure; see docs/x-costs.md.
+"""Computes upper bounds of the requests and the money that a day on X costs. Pure; docs/x-costs.md explains the sums.
 
-Money is in millionths of a dollar. How many people reply is nobody's setting: costs are told for a number of replies.
+Money is in millionths of a dollar. The number of replies is not known beforehand, so costs are given for a number.
 """
 
 import msgspec
@@ -14,16 +14,15 @@ POST_READ = 5_000
 USER_READ = 10_000
 OWN_READ = 1_000  # a mention of the account
 
-MOST_POSTS_A_SECOND = 250  # that the stream delivers
+MOST_POSTS_A_SECOND = 250  # X's stream delivers no more
 MOST_POSTS_A_MONTH = 3_000_000
 _PAGE = 100
-_LOOKS = 2  # prove a slice
+_LOOKS = 2  # searches that prove a slice complete
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One day as configured; durations in ms. `longest_ms` is the window with everything that may extend it, which is
-    `extension_ms`; `announcements` what is posted whatever happens, `posts_a_day` the limit that receipts have to fit
-    below."""
+    """One day as configured. `longest_ms` is the window with its longest extension, `extension_ms`; `announcements` is
+    the number of posts made in any case, and `posts_a_day` the limit for announcements and notices together."""
 
     longest_ms: int
     extension_ms: int
@@ -35,7 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):
-    """Upper bounds for one day with so many replies: requests by endpoint, what is paid for, and the sum of it."""
+    """Upper bounds for a day with `replies` replies: requests by endpoint, paid posts and reads, and their price."""
 
     replies: int
     posts: int
@@ -52,13 +51,13 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def most_replies(plan: Plan) -> int:
-    """More than so many X does not deliver in a day of this length."""
+    """Returns the most replies that X delivers in a day of this length."""
     return min(MOST_POSTS_A_SECOND * -(-plan.longest_ms // 1000), MOST_POSTS_A_MONTH)
 
 
 def costs(plan: Plan, replies: int) -> Costs:
-    """What a day with so many replies costs at the most: each by another author, each read in every way there is."""
-    # One more ends at the end of the day.
+    """Returns the upper bounds for this number of replies, each by another author and read in every possible way."""
+    # One more slice ends at the end of the day.
     slices = -(-(plan.longest_ms + plan.close_bound_ms) // plan.sweep_interval_ms) + 1
     sweeps = _LOOKS * (slices + -(-replies // _PAGE))
     posts = max(plan.posts_a_day, plan.announcements)
@@ -68,9 +67,9 @@ def costs(plan: Plan, replies: int) -> Costs:
         "post": posts,
         "search": sweeps,
         "mentions": sweeps,
-        # While the day is open the last leaders, at its close all that ever led, and what is open each lag again.
+        # The last leading posts of the open day; at its close all that ever led, and missed ones each lag again.
         "lookup": looks + -(-plan.close_bound_ms // plan.sweep_lag_ms) + -(-replies // (_PAGE - 1)),
-        "users": -(-replies // _PAGE) + bool(replies),  # and what those are called at the close who may be named
+        "users": -(-replies // _PAGE) + bool(replies),  # one more for the handles at the close
     }
     paid = posts * POST_MADE + replies * (POST_READ + USER_READ + OWN_READ)
     return Costs(

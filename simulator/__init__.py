@@ -1,4 +1,4 @@
-"""What stands in for the outside world: separate processes that speak the real protocols, and a judge of their truth.
+"""Simulators of the outside world, as separate processes that speak the real protocols, and a judge of their results.
 
-Nothing here decides an auction of ours, and nothing here imports more of the project than `messages`.
+This package decides no auction of the manager. Of the project it imports `messages`, `loopback` and `own_files` only.
 """

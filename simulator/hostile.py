@@ -1,8 +1,8 @@
-"""A hostile neighbour: a TCP endpoint on loopback that passes on what a real one says until its mood is turned.
+"""A hostile server for tests: a TCP endpoint on loopback that spoils answers as its current mood says.
 
-It stands in front of a real endpoint (X, a chain node, the store) or alone, where it takes what it is told for a
-request and answers in HTTP. It understands nothing of what passes: a request goes on to the real endpoint in every
-mood but REFUSE, so what it asked for happens, and only the answer is spoiled.
+It forwards connections to a real endpoint (X, a chain node, the store), or stands alone and answers each received piece
+as an HTTP request. In every mood but REFUSE a request reaches the real endpoint and takes effect; only the answer is
+spoiled.
 """
 
 import asyncio
@@ -19,26 +19,26 @@ from typing import Any
 
 PIECE_BYTES = 2**16
 STOP_S = 5.0
-_RESET = bytes([1, 0, 0, 0, 0, 0, 0, 0])  # SO_LINGER: closing throws away what is on its way
+_RESET = bytes([1, 0, 0, 0, 0, 0, 0, 0])  # SO_LINGER: closing drops unsent bytes and resets the connection
 
 
 class Mood(StrEnum):
-    """What becomes of an answer."""
+    """How the endpoint treats an answer."""
 
-    HONEST = "honest"  # it is passed on
-    REFUSE = "refuse"  # nobody listens, and what is connected is reset
-    SILENT = "silent"  # nothing is said
-    STALL = "stall"  # half of it, and then nothing
-    DRIP = "drip"  # a byte at a time
-    HANG_UP = "hang_up"  # half of it, and then a reset
-    ENDLESS_HEADERS = "endless_headers"  # instead of it
-    FLOOD = "flood"  # a body without end instead of it
-    BOMB = "bomb"  # the same, compressed to a thousandth
-    HTML = "html"  # a provider's error page, with status 200
-    OTHER_JSON = "other_json"  # JSON of another shape
-    NO_JSON = "no_json"  # JSON that breaks off
-    EMPTY = "empty"  # no body
-    REDIRECT = "redirect"  # to somewhere else
+    HONEST = "honest"  # forwards it
+    REFUSE = "refuse"  # closes the port and resets connections
+    SILENT = "silent"  # sends nothing
+    STALL = "stall"  # sends half of it and then nothing
+    DRIP = "drip"  # sends it byte by byte
+    HANG_UP = "hang_up"  # sends half of it and then a reset
+    ENDLESS_HEADERS = "endless_headers"  # sends headers without end instead
+    FLOOD = "flood"  # sends a very long body instead
+    BOMB = "bomb"  # sends a very long body instead, compressed to a thousandth
+    HTML = "html"  # sends a provider's error page with status 200
+    OTHER_JSON = "other_json"  # sends JSON of another shape
+    NO_JSON = "no_json"  # sends JSON that breaks off
+    EMPTY = "empty"  # sends an empty body
+    REDIRECT = "redirect"  # redirects to another host
 
 
 def _http(body: bytes, status: str = "200 OK", kind: str = "application/json", more: str = "") -> bytes:
@@ -56,10 +56,10 @@ LIES = {
 
 
 class Hostile:
-    """One endpoint, served by a thread of its own between `start` and `stop`.
+    """One hostile endpoint, served by a thread of its own between `start` and `stop`.
 
-    `upstream` is the real endpoint: a port on loopback, or the path of a Unix socket. `honest` is what it says where
-    there is none. A flood ends after `flood_bytes`, as it is after unpacking.
+    `upstream` is the real endpoint: a port on loopback, or the path of a Unix socket. Without one, `honest` is the
+    answer. A flood ends after `flood_bytes`, counted unpacked.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class Hostile:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hostile", daemon=True)
 
     def start(self) -> "Hostile":
-        """Listens from here on, on `port`."""
+        """Starts to listen on `port`."""
         self._thread.start()
         self._do(self._listen())
         return self
 
     @property
     def url(self) -> str:
-        """Where it is, for clients of HTTP."""
+        """The address for clients of HTTP."""
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
@@ -96,9 +96,9 @@ class Hostile:
         self._loop.close()
 
     def turn(self, mood: Mood) -> None:
-        """From here on every answer is treated so, on open connections too. For any thread.
+        """Sets the mood for all answers from now on, on open connections too. For any thread.
 
-        A connection that has been told a lie or left without its answer is reset at the next turn.
+        A connection whose answer was spoiled is reset at the next turn.
         """
         self._do(self._turn(mood))
 
@@ -122,15 +122,15 @@ class Hostile:
 
     async def _hush(self) -> None:
         self._server.close()
-        # Again and again: a connection that is just being accepted is served by a task that is not there yet.
+        # A loop, because the task of a connection that is just being accepted does not exist yet.
         while at_work := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in at_work:
                 task.cancel()
             await asyncio.gather(*at_work, return_exceptions=True)
-        await asyncio.sleep(0)  # then what they have closed is closed
+        await asyncio.sleep(0)  # lets the event loop close the transports
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # asyncio holds a task weakly, and nothing else holds it once the other side has said its last.
+        # asyncio holds a task weakly, so this set keeps it alive.
         task = asyncio.current_task()
         self._serving.add(task)
         try:
@@ -139,7 +139,7 @@ class Hostile:
                     await self._say(self._honest, writer)
             else:
                 await self._relay(reader, writer, self._upstream)
-            writer.close()  # in good order: the real one has ended it
+            writer.close()  # normally, as the real endpoint has done
             await writer.wait_closed()
         except (OSError, asyncio.CancelledError):
             connected = writer.get_extra_info("socket")
@@ -165,7 +165,7 @@ class Hostile:
             asked.transport.abort()
 
     async def _say(self, answer: bytes, writer: asyncio.StreamWriter) -> None:
-        """Says this answer as the mood will have it. Raises ConnectionError where the connection is to be reset."""
+        """Sends this answer as the mood treats it. Raises ConnectionError where the connection is to be reset."""
         mood, turned = self.mood, self._turned
         if mood is Mood.DRIP:
             answer, mood = await self._drip(answer, writer), Mood.HONEST
@@ -181,8 +181,8 @@ class Hostile:
             raise ConnectionError
 
     async def _drip(self, answer: bytes, writer: asyncio.StreamWriter) -> bytes:
-        """Says a byte at a time until the mood turns. Returns what is left, which is then said at once: bytes that were
-        still said one by one kept the thread busy for so long that the next turn was not heard."""
+        """Sends a byte at a time until the mood turns, and returns the rest, which the caller sends at once. Sending
+        the rest in single bytes would keep the thread too busy to notice the next turn."""
         turned = self._turned
         for at in range(len(answer)):
             if turned.is_set():
@@ -220,7 +220,7 @@ class Hostile:
 
 @cache
 def _bomb(flood_bytes: int) -> bytes:
-    """So many zeros, compressed; once, since it takes a second."""
+    """Returns compressed zeros; cached, because compressing takes a second."""
     pack, piece = zlib.compressobj(wbits=31), bytes(PIECE_BYTES)
     return b"".join([*(pack.compress(piece) for _ in range(flood_bytes // PIECE_BYTES)), pack.flush()])
 

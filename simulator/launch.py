@@ -1,8 +1,8 @@
-"""Starting a simulator as a process of its own, and finding one that outlived whoever had started it.
+"""Starts the simulated X as a process of its own, or finds the one that still runs in a data directory.
 
-The world outside does not stop when the supervisor is killed, and neither do simulators: they end when told, or by
-themselves once nobody has talked to them for a while. While one lives it holds the lock of its directory, so that one
-that is just starting, or does not answer for a moment, never gets a second one beside it.
+Like the real X, the simulated X goes on when the supervisor is killed. It ends when told, or by itself after a while
+without requests. While it lives it holds the lock of its directory, so a second one never starts beside one that is
+starting or slow to answer.
 """
 
 import os
@@ -25,13 +25,13 @@ POLL_S = 0.02
 
 
 class SimulatorFailed(Exception):
-    """The simulator did not come up, or did not answer; the text says where its words are."""
+    """The simulator did not start or did not answer; the text names its log."""
 
 
 def ensure_x(data_dir: Path, options: Sequence[str]) -> tuple[int, bool]:
-    """The port of the simulated X of this directory, and whether this call has started it, with `options`.
+    """Returns the port of the directory's simulated X, and whether this call has started it, with `options`.
 
-    Raises SimulatorFailed, and then nothing that was started here is left; OSError.
+    Raises SimulatorFailed or OSError, and then leaves no process running that it has started.
     """
     own_files.private_folder(data_dir)
     begun: subprocess.Popen[bytes] | None = None
@@ -41,8 +41,9 @@ def ensure_x(data_dir: Path, options: Sequence[str]) -> tuple[int, bool]:
             if begun is None:
                 begun = _start_alone(data_dir, options)
             if time.monotonic() > deadline or (begun is not None and begun.poll() is not None):
-                words = data_dir / LOG_FILE
-                raise SimulatorFailed(f"the simulated X of {data_dir} does not answer; its words are in {words}")
+                raise SimulatorFailed(
+                    f"the simulated X of {data_dir} does not answer; its log is {data_dir / LOG_FILE}"
+                )
             time.sleep(POLL_S)
     except BaseException:
         if begun is not None:
@@ -53,13 +54,13 @@ def ensure_x(data_dir: Path, options: Sequence[str]) -> tuple[int, bool]:
 
 
 def _start_alone(data_dir: Path, options: Sequence[str]) -> "subprocess.Popen[bytes] | None":
-    """The process of a simulated X that is on its way up, or None where one lives already."""
+    """Starts a simulated X and returns its process, or None if one lives already."""
     lock = own_files.lock_file(data_dir / LOCK_FILE)
     try:
         if not own_files.try_lock(lock):
             return None
         port_file = data_dir / PORT_FILE
-        port_file.unlink(missing_ok=True)  # of one that was killed
+        port_file.unlink(missing_ok=True)  # left by a killed one
         root = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         with open(data_dir / LOG_FILE, "ab", opener=own_files.private) as log:
@@ -78,7 +79,7 @@ def _start_alone(data_dir: Path, options: Sequence[str]) -> "subprocess.Popen[by
 
 
 def ask_x(port: int, method: str, path: str, body: Any = None) -> Any:
-    """The JSON answer of the simulator's control plane. Raises SimulatorFailed."""
+    """Sends a request to the simulator's control plane and returns its JSON answer. Raises SimulatorFailed."""
     try:
         status, content = loopback.exchange(port, method, path, body, within_s=ANSWER_S)
     except NoAnswer as fault:
@@ -89,7 +90,7 @@ def ask_x(port: int, method: str, path: str, body: Any = None) -> Any:
 
 
 def port_of(data_dir: Path) -> int | None:
-    """The port of the simulated X that answers in this directory, or None."""
+    """Returns the port of the directory's simulated X, or None if none answers."""
     try:
         port = int((data_dir / PORT_FILE).read_text(encoding="utf-8"))
         ask_x(port, "GET", "/_sim/health")
@@ -99,7 +100,7 @@ def port_of(data_dir: Path) -> int | None:
 
 
 def lives(data_dir: Path) -> bool:
-    """Whether a simulated X of this directory has not ended yet, though it may not answer any more. Raises OSError."""
+    """Whether a simulated X of this directory is still running, answering or not. Raises OSError."""
     lock = own_files.lock_file(data_dir / LOCK_FILE)
     try:
         return not own_files.try_lock(lock)

@@ -1,5 +1,6 @@
-"""The judge: what the outcome of one auction must be, by plain rules over the ground truth. Written to be obviously
-right, not fast; it shares no code with the auction that it judges.
+"""The judge: computes the correct result of one auction by plain rules from the ground truth.
+
+The code is simple rather than fast, and shares nothing with the rules in `auction/` that it checks.
 """
 
 from collections import Counter
@@ -18,14 +19,13 @@ def judge(
     ends_at_ms: int,
     bound: Collection[int] = (),
 ) -> dict[str, Any]:
-    """The outcome of the auction whose conversation `posts` are (as the simulated X's /_sim/truth lists them).
+    """Judges the auction whose conversation `posts` are (as /_sim/truth of the simulated X lists them).
 
-    `ends_at_ms` is the final end, exclusive. A post that is gone takes its bid with it only if it was gone before the
-    end, and if the log does not say that its bid binds, because X was seen without it too late (`bound`, their ids).
-    Posts without a meaning (the auction's own) and without the hashtag are
-    left out; so is a post that was gone, or its author protected, before X had shown it to anybody. Returns `outcome`
-    ("sold" or "unsold"), `winner` (handle or None), `amount_wei` (decimal string or None), `accepted` and `refused`
-    ({reason: count}).
+    `ends_at_ms` is the final end, exclusive. A deleted post withdraws its bid only if it was deleted before the end and
+    its id is not in `bound`, the posts whose deletion was noticed too late, so that the log says that their bids bind.
+    Left out are posts without a meaning (the auction's own), posts without the hashtag, and posts that were deleted or
+    protected before X had shown them to anybody. Returns `outcome` ("sold" or "unsold"), `winner` (handle or None),
+    `amount_wei` (decimal string or None), `accepted` and `refused` ({reason: count}).
     """
     refused: Counter[str] = Counter()
     accepted = 0
@@ -77,18 +77,18 @@ def judge(
 
 
 def is_gone(post: Mapping[str, Any]) -> bool:
-    """Whether the post is not to be found any more."""
+    """Whether the post was deleted, suspended or edited, so that it cannot be found any more."""
     return _gone_at_ms(post) is not None
 
 
 def is_taken_back(post: Mapping[str, Any], ends_at_ms: int, bound: Collection[int]) -> bool:
-    """Whether the post takes its bid with it: gone before the end, and not among those that bind."""
+    """Whether the post's bid is withdrawn: the post is gone since before the end, and the bid does not bind."""
     gone_at_ms = _gone_at_ms(post)
     return gone_at_ms is not None and gone_at_ms < ends_at_ms and int(post["id"]) not in bound
 
 
 def _gone_at_ms(post: Mapping[str, Any]) -> int | None:
-    """Since when the post is not to be found any more; None where it is."""
+    """Returns since when the post cannot be found (UTC ms); None if it can."""
     times_ms = [post[what] for what in ("deleted_at_ms", "suspended_at_ms") if post.get(what) is not None]
     if post.get("edited_to") is not None:
         times_ms.append(posted_at_ms(int(post["edited_to"])))

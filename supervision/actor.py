@@ -13,7 +13,7 @@ that they are still as expected.
 import abc
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, ClassVar
 
 import pykka
@@ -85,7 +85,7 @@ class Actor(pykka.ThreadingActor):
 
     # The loop. Its names have two underscores, so that no subclass overrides one of them by accident.
 
-    def life(self) -> Iterator[float]:
+    def life(self) -> Generator[float, None, None]:
         """Runs the actor in steps, from `setup` to the `Exit` report; yields after each how many seconds it may wait.
 
         The actor's thread drives these steps; so can a simulation that has no threads.

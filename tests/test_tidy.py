@@ -1,4 +1,4 @@
-"""The form of the code itself: imports run one way, and the core stays pure."""
+"""The form of the code and its documents: imports run one way, the core stays pure, documents name real files."""
 
 import ast
 import re
@@ -101,8 +101,8 @@ def test_deciding_changes_a_day_through_apply_alone(module: str) -> None:
             targets = [node.target]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             targets = [node.func.value] if node.func.attr in CHANGES_A_COLLECTION else []
-        changed = [ast.unparse(target) for target in targets]
-        wrong += [f"{module}:{node.lineno} changes {one}" for one in changed if one.startswith("self.")]
+        changed = [(target.lineno, ast.unparse(target)) for target in targets]
+        wrong += [f"{module}:{line} changes {one}" for line, one in changed if one.startswith("self.")]
     assert [one for one in wrong if one.rpartition(".")[2] not in NO_STATE] == []
 
 
@@ -132,6 +132,47 @@ def test_every_module_says_at_its_head_what_it_is_for() -> None:
     assert silent == []
 
 
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, and every name that it imports from one, with the module before it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            of = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            yield from ((of + alias.name, node.lineno) for alias in node.names)
+
+
+def test_no_test_is_imported_so_what_tests_share_lies_in_a_module_of_its_own() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for folder in ("tests", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name, line in imported(path)
+        if name.startswith("tests.") and ".test_" in name
+    ]
+    assert wrong == []
+
+
+def test_nothing_imports_tests_or_benchmarks_but_tests_and_benchmarks_themselves() -> None:
+    product = [path for name in OURS for path in (ROOT / f"{name}.py", *(ROOT / name).rglob("*.py")) if path.exists()]
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sorted(product)
+        for name, line in imports(path)
+        if name.split(".")[0] in ("tests", "benchmarks")
+    ]
+    assert len(product) > 100
+    assert wrong == []
+
+
+def test_benchmarks_take_from_the_tests_only_what_is_in_the_harness() -> None:
+    taken = [
+        f"{path.name}:{line} imports {name}"
+        for path in sorted((ROOT / "benchmarks").rglob("*.py"))
+        for name, line in imports(path)
+        if name.split(".")[0] == "tests" and not name.startswith("tests.harness")
+    ]
+    assert taken == []
+
+
 def test_marks_name_only_requirements_that_exist() -> None:
     known = requirements()
     named = {
@@ -142,3 +183,43 @@ def test_marks_name_only_requirements_that_exist() -> None:
     }
     assert named
     assert [entry for entry in sorted(named) if entry[1] not in known] == []
+
+
+DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")) if path.name != "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_paths_and_links_of_a_document_lead_to_files(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    linked = [document.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
+    named = [ROOT / name for name in re.findall(r"`((?:[a-z_]+/)+[\w.-]*)`", text) if not name.startswith("build/")]
+    named += [ROOT / name for name in re.findall(r"`([a-z_]+\.py)`", text)]
+    assert [str(path) for path in (*linked, *named) if not path.exists()] == []
+
+
+def tree_of_the_readme() -> list[Path]:
+    """The files and folders that the tree in the README names: an indented line is about the folder above it."""
+    [tree] = re.findall(r"```\n(supervisor\.py .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    found, room = [], ROOT
+    for line in tree.splitlines():
+        is_inside = line.startswith(" ")
+        names = re.split(r",? ", re.split(r" {2,}", line.strip())[0])
+        found += [(room if is_inside else ROOT) / name for name in names if name != "…"]
+        room = room if is_inside else ROOT / names[0]
+    return found
+
+
+def test_the_tree_of_the_readme_is_the_real_one() -> None:
+    found = tree_of_the_readme()
+    assert [str(path) for path in found if not path.exists()] == []
+    for room in (ROOT, ROOT / "actors", ROOT / "auction"):
+        real = {path for path in room.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+        assert real - {*found, room / "__init__.py"} == set()
+
+
+def test_the_glossary_has_at_most_forty_terms_each_of_one_line() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    [rows] = re.findall(r"\| term \| meaning \|\n\|[-|]+\|\n(.*?)\n\n", text, re.DOTALL)
+    terms = [term for row in rows.splitlines() for term in row.split("|")[1].split(",")]
+    assert len(terms) == len(set(terms)) <= 40
+    assert [row for row in rows.splitlines() if len(row) > 160] == []

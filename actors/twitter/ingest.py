@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.authors import Authors, lacks_author
@@ -23,7 +24,7 @@ from adapters.redis.queue import DeadLetter, Queue
 from adapters.x.client import XClient
 from adapters.x.errors import UnreadablePost, XUnavailable
 from adapters.x.payload import FoundPost, direct_reply, first_versions, read_payload
-from adapters.x.stream import EndCause, PostStream, StreamEnd
+from adapters.x.stream import EndCause, StreamEnd
 from messages.base import Hint
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew, SweepNow
@@ -45,7 +46,16 @@ RULES_MS = 60_000
 # A stream that held so long, in ms, was well: what ends it is not counted to the failures before.
 STABLE_MS = 180_000
 
-MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[StreamEnd], None]], PostStream]
+
+class Stream(Protocol):
+    """What the ingest uses of `PostStream`, whose words say what is to be expected of it."""
+
+    def start(self) -> None: ...
+
+    def stop(self, deadline_s: float = ...) -> bool: ...
+
+
+MakeStream = Callable[[Callable[[bytes], None], Callable[[], None], Callable[[StreamEnd], None]], Stream]
 """Makes the stream, not started, from what it calls: on_raw, on_connected, on_ended."""
 
 
@@ -103,7 +113,7 @@ class TwitterIngest(Actor):
         super().__init__(context)
         self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
         self._days, self._reconciler = days, reconciler
-        self._stream: PostStream | None = None
+        self._stream: Stream | None = None
         self._rules: frozenset[int] | None = None  # None: what a predecessor has left is not known
         self._rules_due_ms = 0
         self._not_before_ms = self._connected_ms = self._failures = 0

@@ -25,7 +25,7 @@ async def main(socket: str, plan_file: str, concurrency: int) -> None:
     store = redis.Redis.from_url(f"unix://{socket}")
     done, all_done = 0, asyncio.Event()
 
-    @broker.task
+    @broker.task  # type: ignore[untyped-decorator]  # taskiq stands in the peers' environment only
     async def record(bid: dict[str, Any]) -> None:
         nonlocal done
         async with store.pipeline(transaction=True) as pipe:

@@ -1,5 +1,5 @@
-"""A local X with a crowd of bidders: `python -m simulator.x`.
+"""The simulated X: a local server with X's API and a crowd of bidders, started by `python -m simulator.x`.
 
-The unmodified tweepy streams from it, searches it, looks posts up and posts to it. What X does not promise (order,
-exactly one delivery, an answer to every request) it does not promise either.
+The unmodified tweepy streams, searches, looks up and posts there. Like X, it does not guarantee the order of posts,
+exactly one delivery, or an answer to every request.
 """

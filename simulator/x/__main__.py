@@ -1,4 +1,4 @@
-"""The command line of the simulated X: one option for each setting; credentials are fixed (`simulator.x.settings`)."""
+"""The command line of the simulated X, with an option for each setting of `simulator.x.settings`."""
 
 import argparse
 import asyncio
@@ -14,10 +14,10 @@ from simulator.x.writes import wei_from_text
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs until it is stopped. Returns 0; 2 for impossible options; 1 where the port is taken."""
+    """Runs the simulated X until it is stopped. Returns 0; 1 if the port is taken; 2 for impossible options."""
     parser = argparse.ArgumentParser(prog="python -m simulator.x", description="A local X with a crowd of bidders.")
     parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 picks a free one (default)")
-    parser.add_argument("--port-file", type=Path, help="holds the port while the process serves")
+    parser.add_argument("--port-file", type=Path, help="file that has the port while the process runs")
     for kind in (Settings, CrowdOptions):
         _add_options(parser.add_argument_group((kind.__doc__ or "").rstrip(".")), kind)
     given = vars(parser.parse_args(arguments))

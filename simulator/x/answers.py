@@ -1,4 +1,4 @@
-"""What every request of X's API goes through: its rate window, what goes wrong with its answer, and error bodies."""
+"""The steps of every request to X's API: rate window, faults, the handler, and error bodies."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,14 +21,14 @@ _OVER_CAPACITY = (
 
 
 class Answers:
-    """Answers requests with the help of their handlers."""
+    """Answers requests with their handlers, within the rate windows and with the current faults."""
 
     def __init__(self, faults: Faults, rates: Rates) -> None:
         self._faults, self._rates = faults, rates
         self._over_capacity = cycle(_OVER_CAPACITY)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The answer, or what has become of it. Nothing goes wrong with the control plane."""
+        """Returns the answer, perhaps spoiled by a fault. Requests to the control plane have no faults."""
         try:
             if not request.path.startswith("/2/"):
                 return await handler(request)
@@ -40,7 +40,7 @@ class Answers:
             return web.json_response({"title": "Service Unavailable", "detail": str(full)}, status=503)
 
     def _instead(self, request: web.Request) -> web.Response | None:
-        """What comes in place of an answer: nothing has happened. Raises Problem."""
+        """Returns or raises a refusal by a fault, before the request takes effect; None without a fault."""
         if self._faults.strikes(Kind.HTTP_503, request.method, request.path):
             content_type, text = next(self._over_capacity)
             return web.Response(status=503, text=text, content_type=content_type)
@@ -55,7 +55,7 @@ class Answers:
         return None
 
     async def _troubled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The handler's answer: late, or never, although what was asked for has happened."""
+        """Returns the handler's answer; a fault may delay or drop it after the request has taken effect."""
         answer = await handler(request)
         if slow := self._faults.strikes(Kind.SLOW, request.method, request.path):
             await asyncio.sleep(slow.ms / 1000)

@@ -1,7 +1,7 @@
-"""Who asks: bearer tokens and really verified OAuth 1.0a signatures.
+"""Authenticates requests by bearer token or by OAuth 1.0a signature, which is verified.
 
-A signature is made over the URL that is called, or over https://api.twitter.com by a client that was redirected here
-after it had signed.
+A signature may be over the called URL, or over https://api.twitter.com, as made by a client whose requests are
+redirected here after signing.
 """
 
 import hmac
@@ -21,24 +21,24 @@ _APP, _USER = "OAuth 2.0 Application-Only", "OAuth 1.0a User Context"
 
 
 class Authentication:
-    """Checks requests; it remembers the nonces that it has seen."""
+    """Checks the credentials of requests, and remembers the nonces of signatures."""
 
     def __init__(self) -> None:
         self._oauth = SignatureOnlyEndpoint(_Known())
 
     def any(self, request: web.Request) -> None:
-        """A bearer token or a signature. Raises Problem (401)."""
+        """Accepts a bearer token or a signature. Raises Problem (401)."""
         if not self._is_app(request):
             self._check_signature(request)
 
     def app(self, request: web.Request) -> None:
-        """A bearer token only: streams and their rules. Raises Problem (401, 403)."""
+        """Accepts a bearer token only, as for streams and their rules. Raises Problem (401, 403)."""
         if not self._is_app(request):
             self._check_signature(request)
             raise wrong_authentication(_USER, _APP)
 
     def user(self, request: web.Request) -> None:
-        """A signature of the auction account only. Raises Problem (401, 403)."""
+        """Accepts a signature of the auction account only. Raises Problem (401, 403)."""
         if self._is_app(request):
             raise wrong_authentication(_APP, f"{_USER}, OAuth 2.0 User Context")
         self._check_signature(request)
@@ -52,7 +52,7 @@ class Authentication:
         return True
 
     def _check_signature(self, request: web.Request) -> None:
-        # JSON bodies are no part of an OAuth 1.0a signature, so that none is passed.
+        # OAuth 1.0a does not sign JSON bodies, so no body is passed.
         headers = {"Authorization": request.headers.get("Authorization", "")}
         for base in (f"{request.scheme}://{request.host}", BASE_URI):
             try:
@@ -65,7 +65,7 @@ class Authentication:
 
 
 class _Known(RequestValidator):  # type: ignore[misc]
-    """The one client and the one account there are; names and signatures are oauthlib's."""
+    """Tells oauthlib about the only client and the only account; the method names are oauthlib's."""
 
     dummy_client = "nobody"
     enforce_ssl = False
@@ -82,14 +82,14 @@ class _Known(RequestValidator):  # type: ignore[misc]
         return len(nonce) <= _MAX_CHARS
 
     def validate_timestamp_and_nonce(self, client_key: str, timestamp: str, nonce: str, request: Any, **_: Any) -> bool:
-        # A request is tried under two names; each of them is good once.
+        # A signature is tried over two URLs; its nonce is valid once for each.
         used = (timestamp, nonce, request.uri)
         if used in self._nonces:
             return False
         self._nonces[used] = None
         if len(self._nonces) > _MAX_NONCES:
             self._nonces.popitem(last=False)
-        # oauthlib asks for the access token's secret, but whether there is a token is asked nowhere else.
+        # oauthlib checks the access token nowhere else.
         return bool(client_key) and request.resource_owner_key == settings.ACCESS_TOKEN
 
     def validate_client_key(self, client_key: str, _request: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Time and ids as X makes them: real time in UTC ms, ids that carry it. No time is ever set or skipped here."""
+"""Time and ids as X makes them: real time in UTC ms, and ids that carry the time. Time is never simulated here."""
 
 import time
 from datetime import UTC, datetime
@@ -7,17 +7,17 @@ from messages.x_ids import first_id_at
 
 
 def now_ms() -> int:
-    """The present, UTC milliseconds."""
+    """Returns the current time (UTC ms)."""
     return time.time_ns() // 1_000_000
 
 
 def timestamp(at_ms: int) -> str:
-    """X's `created_at`: floored to the second, and yet always written with `.000`."""
+    """Returns X's `created_at`: the time floored to the second, always written with `.000`."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 class Snowflakes:
-    """Ids that are unique and increase, even within one ms and when the system's clock steps back."""
+    """Makes unique, increasing ids, even within one ms and when the system's clock steps back."""
 
     def __init__(self) -> None:
         self._last = 0

@@ -1,4 +1,4 @@
-"""One client on the stream: the lines that it gets, the silence in between, and every way in which X hangs up."""
+"""The connection of one client to the stream: its queued lines, keep-alives, and faults that stall or end it."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from simulator.x.problems import OPERATIONAL_DISCONNECT
 from simulator.x.render import View
 from simulator.x.world import Post
 
-# A client that does not read is disconnected when so many posts wait for it.
+# A client that does not read is disconnected when this many posts wait for it.
 MAX_WAITING = 10_000
 GIANT_CHARS = 2 * 2**20
 _WRITE_DEADLINE_S = 30.0
@@ -23,7 +23,7 @@ _LINE_END = b"\r\n"
 
 
 class Connection:
-    """`lines` wait to be written, `woken` says that there is something to do."""
+    """The connection of one client: `lines` wait to be written, `woken` is set when there is something to do."""
 
     def __init__(self, view: View, faults: Faults, keepalive_s: float) -> None:
         self.view = view
@@ -34,7 +34,7 @@ class Connection:
         self._faults, self._keepalive_s = faults, keepalive_s
 
     def put(self, post: Post, line: bytes) -> None:
-        """Queues the post's line; a full queue ends the connection, as X's does."""
+        """Queues the post's line. A full queue ends the connection, as at X."""
         if len(self.lines) >= MAX_WAITING:
             self.closing = True
         else:
@@ -47,7 +47,7 @@ class Connection:
         self.woken.set()
 
     async def run(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Until it ends, in good order or not. Raises ConnectionError, TimeoutError where the client is to blame."""
+        """Serves the client until the connection ends. Raises ConnectionError or TimeoutError if the client fails."""
         while not self.closing:
             if self._faults.strikes(Kind.RST):
                 reset(request)
@@ -75,7 +75,7 @@ class Connection:
             self.lines.append((None, b'{"noise":"' + b"x" * GIANT_CHARS + b'"}' + _LINE_END))
 
     async def _stall(self) -> None:
-        """Silent: neither posts nor keep-alives; what comes due meanwhile is lost."""
+        """Stalls by a fault: sends neither posts nor keep-alives; posts due meanwhile are lost."""
         if stall := self._faults.strikes(Kind.STALL):
             self.stalled = True
             await asyncio.sleep(stall.ms / 1000)
@@ -109,7 +109,7 @@ def hang_up(request: web.Request) -> None:
 
 
 def reset(request: web.Request) -> None:
-    """Ends the request's connection with a TCP reset, without a word."""
+    """Ends the request's connection with a TCP reset."""
     transport = request.transport
     if transport is None:
         return

@@ -1,6 +1,6 @@
-"""The control plane, /_sim/*: tests and demos make posts, faults and crowds with it and read the ground truth.
+"""The control plane, /_sim/*: tests and demos make posts, set faults and the crowd, and read the ground truth.
 
-No client of X ever sees it; it asks for no credentials, because the process listens on loopback only.
+It needs no credentials, because the process listens on loopback only. Clients of X never use it.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class _Limit(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is controlled."""
+    """The parts of the simulated X that the control plane changes or shows."""
 
     world: World
     settings: Settings
@@ -88,7 +88,7 @@ class Control:
         self._stop = stop
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """Returns the routes of the control plane."""
         return [
             web.post("/_sim/post", self.post),
             web.post("/_sim/edit", self.edit),
@@ -110,7 +110,7 @@ class Control:
         ]
 
     async def post(self, request: web.Request) -> web.Response:
-        """A post by any user, who is made if he is not there (`account_age_ms` old)."""
+        """Makes a post by any user; an unknown user is created, with an account of `account_age_ms`."""
         wanted = read_body(await request.read(), _NewPost)
         parent = self._find(wanted.reply_to) if wanted.reply_to is not None else None
         author = self._world.user(wanted.author)
@@ -127,7 +127,7 @@ class Control:
         return web.json_response({"id": str(post.id), "posted_at_ms": post.posted_at_ms})
 
     async def edit(self, request: web.Request) -> web.Response:
-        """A post gets a new version, which has an id of its own; whether X would let its author do so is not asked."""
+        """Edits a post: makes a new version with an id of its own, even if X would not let the author edit."""
         wanted = read_body(await request.read(), _Edit)
         old = self._find(wanted.id)
         post = self._world.post(
@@ -141,22 +141,22 @@ class Control:
         return web.json_response({"id": str(post.id), "posted_at_ms": post.posted_at_ms})
 
     async def delete(self, request: web.Request) -> web.Response:
-        """A post, of whoever it is, is deleted by its author."""
+        """Deletes a post of any author."""
         self._world.delete(self._find(read_body(await request.read(), _Which).id))
         return web.json_response({})
 
     async def suspend(self, request: web.Request) -> web.Response:
-        """An account is suspended: all its posts are gone."""
+        """Suspends an account, which hides all its posts."""
         self._world.suspend(self._user(read_body(await request.read(), _Who)))
         return web.json_response({})
 
     async def protect(self, request: web.Request) -> web.Response:
-        """An account is protected: its posts are for its followers only."""
+        """Protects an account: only its followers see its posts."""
         self._world.protect(self._user(read_body(await request.read(), _Who)))
         return web.json_response({})
 
     async def rename(self, request: web.Request) -> web.Response:
-        """An account gets another handle."""
+        """Gives an account another handle."""
         wanted = read_body(await request.read(), _Renaming)
         try:
             self._world.rename(self._user(wanted), wanted.to)
@@ -165,30 +165,30 @@ class Control:
         return web.json_response({})
 
     async def show_faults(self, _request: web.Request) -> web.Response:
-        """What still goes wrong."""
+        """Shows the faults that still hold."""
         return _json({"faults": self._faults.all()})
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        """One more thing goes wrong."""
+        """Adds a fault."""
         self._faults.add(read_body(await request.read(), Fault))
         return _json({"faults": self._faults.all()})
 
     async def clear_faults(self, _request: web.Request) -> web.Response:
-        """Nothing goes wrong any more, and nothing will by an earlier schedule."""
+        """Ends all faults and the schedule."""
         self._parts.schedule.stop()
         self._faults.clear()
         return web.json_response({})
 
     async def begin_schedule(self, request: web.Request) -> web.Response:
-        """Things go wrong from now on, as a seed has it; the answer is the plan."""
+        """Starts a seeded schedule of faults; the answer is its plan."""
         return _json({"steps": self._parts.schedule.begin(read_body(await request.read(), Order))})
 
     async def show_rates(self, _request: web.Request) -> web.Response:
-        """How often X was asked: each window, and how often it was asked beyond."""
+        """Shows the rate windows: how many requests each had, and how many beyond its limit."""
         return _json({"windows": self._parts.rates.listing()})
 
     async def change_limit(self, request: web.Request) -> web.Response:
-        """Another limit for an endpoint, by the name that the listing has for it."""
+        """Sets the limit of an endpoint, which is named as in the listing of the windows."""
         wanted = read_body(await request.read(), _Limit)
         try:
             self._parts.rates.limit(wanted.endpoint, wanted.limit)
@@ -197,16 +197,16 @@ class Control:
         return _json({"windows": self._parts.rates.listing()})
 
     async def show_crowd(self, _request: web.Request) -> web.Response:
-        """The crowd's options."""
+        """Shows the options of the crowd."""
         return _json(self._parts.crowd.options)
 
     async def replace_crowd(self, request: web.Request) -> web.Response:
-        """New options, whole, for the auction posts to come."""
+        """Replaces all options of the crowd; they hold for later auction posts."""
         self._parts.crowd.options = read_body(await request.read(), CrowdOptions)
         return _json(self._parts.crowd.options)
 
     async def truth(self, request: web.Request) -> web.Response:
-        """Every post there ever was, or those of `?conversation_id=`; with `?after=` a page of those after this id."""
+        """Lists all posts ever made, or those of `?conversation_id=`; with `?after=` a page of posts after this id."""
         asked, after = request.query.get("conversation_id"), request.query.get("after")
         conversation_id = post_id("conversation_id", asked) if asked is not None else None
         page = () if after is None else (post_id("after", after), TRUTH_PAGE)
@@ -214,7 +214,7 @@ class Control:
         return _json({"now_ms": now_ms(), "account": self._parts.settings.account, "posts": posts})
 
     async def health(self, _request: web.Request) -> web.Response:
-        """That it lives, and what goes on."""
+        """Shows that the process runs, with its seed, day and numbers."""
         return _json(
             {
                 "ok": True,

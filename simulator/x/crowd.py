@@ -1,6 +1,7 @@
-"""The crowd: plays the day's plan for each new auction post. Amounts answer the ground truth, never the manager.
+"""The crowd of bidders: plays the plan of a day below each new auction post.
 
-It posts into the world and takes posts away from it; how that is delivered is the stream's business.
+The crowd adds posts to the world and deletes posts; the stream delivers them. Amounts follow from the highest bid in
+the ground truth, never from what the manager says.
 """
 
 import asyncio
@@ -19,13 +20,13 @@ from simulator.x.world import Meaning, Post, User, World, WorldFull
 
 _DAY_MS = 86_400_000
 _NEAT_WEI = 10**15
-# Above this nobody raises any more, so that every amount can be written down.
+# Nobody raises above this amount, so that every amount stays within the bid grammar.
 _MOST_WEI = 10**23
 MAX_DAYS_AT_ONCE = 100
 
 
 class Crowd:
-    """All bidders. `options` may be replaced at any time; the next auction post goes by the new ones."""
+    """All bidders. `options` may be replaced at any time and hold from the next auction post on."""
 
     def __init__(self, world: World, settings: Settings, options: CrowdOptions, faults: Faults) -> None:
         self.options = options
@@ -45,7 +46,7 @@ class Crowd:
         return bool(self._days)
 
     async def stop(self) -> None:
-        """Ends all days that are being played."""
+        """Stops playing all days."""
         days = list(self._days)
         for day in days:
             day.cancel()
@@ -65,7 +66,7 @@ class Crowd:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._days.discard(task)
         if not task.cancelled():
-            # Raises what ended the day too early, so that the loop reports it.
+            # Raises the error that ended the day too early, so that the event loop reports it.
             task.result()
 
     async def _play(self, auction: Post, steps: list[Step], options: CrowdOptions) -> None:
@@ -74,7 +75,7 @@ class Crowd:
         to_go: list[tuple[int, int, Post]] = []
         todo = [(step.at_ms, step) for step in reversed(steps)]
         while todo or to_go:
-            # The next thing is a post or a going, whichever is due first.
+            # The next step is a post or a withdrawal, whichever is due first.
             post_due = todo[-1][0] if todo else options.window_ms + options.after_close_ms
             go_due = to_go[0][0] if to_go else post_due + 1
             await asyncio.sleep(max(0, start_ms + min(post_due, go_due) - now_ms()) / 1000)
@@ -83,7 +84,7 @@ class Crowd:
                 return
             if go_due <= post_due or not todo:
                 _, choice, post = to_go.pop(0)
-                # After the close nothing is taken back: the result would hang on who looks when.
+                # No bid is withdrawn after the close: the result would depend on when X is asked.
                 if late_ms < options.window_ms:
                     self._take_away(post, choice)
                 continue
@@ -101,14 +102,14 @@ class Crowd:
             self._newest.edit(self._settings.stream_latency_ms)
 
     def _take_away(self, post: Post, choice: int) -> None:
-        """Whoever takes a bid back has an account for it alone (`plan`), so that it may go as well."""
+        """Withdraws a bid: deletes its post or suspends its account, which the plan has made for this bid only."""
         if Random(choice).random() < self.options.suspended:
             self._world.suspend(post.author)
         else:
             self._world.delete(post)
 
     def _account(self, handle: str, is_new: bool) -> User:
-        """The account of this handle, made when it first shows up; its age follows from the seed."""
+        """Returns the account of this handle, which is created at its first post; its age follows from the seed."""
         known = self._world.user(handle)
         if known:
             return known
@@ -130,7 +131,7 @@ class _Day:
         self._auction = auction
         self._options = options
         self._account = account
-        # A heap of the direct replies that bid: highest first, then earliest. And the last reply of all.
+        # A heap of the direct replies that bid: highest first, then earliest. `_last` is the last reply of any kind.
         self._standing: list[tuple[int, int, Post]] = []
         self._last: Post | None = None
 
@@ -154,8 +155,8 @@ class _Day:
         return post
 
     def edit(self, delivery_ms: int) -> None:
-        """The leader edits his post: from now on he bids more, in a post of its own id; the old one is gone. After the
-        close nobody edits: the result would hang on who looks when."""
+        """Lets the leader edit his post: the new version has an id of its own and bids more, and the old one is gone.
+        Nobody edits after the close, because the result would depend on when X is asked."""
         leading = self._leading()
         is_over = now_ms() - self._auction.posted_at_ms >= self._options.window_ms
         if leading is None or not isinstance(leading.meaning, Wei) or is_over:
@@ -169,7 +170,7 @@ class _Day:
         heappush(self._standing, (-amount, post.id, post))
 
     def _leading(self) -> Post | None:
-        """The highest standing bid, the earlier of two equal ones."""
+        """Returns the highest bid whose post exists, the earlier of two equal ones."""
         while self._standing and (self._standing[0][2].gone or not self._standing[0][2].is_newest):
             heappop(self._standing)
         return self._standing[0][2] if self._standing else None
@@ -184,7 +185,7 @@ class _Day:
         return amount, wording.bid(amount, tag, step.choice)
 
     def _amount(self, step: Step, highest: Wei | None) -> Wei:
-        """What the step bids: exactly the minimum or neatly above it, the same as the leader, or too little."""
+        """Returns the amount of a step: the minimum, a round amount above it, the leading amount, or too little."""
         options = self._options
         random = Random(step.choice)
         if highest is None:

@@ -1,4 +1,4 @@
-"""Where clients knock: a port on loopback, which can be shut for a while, as by a network that is away."""
+"""The listening port on loopback, which a fault can close for a while, like a network failure."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,7 @@ _AGAIN_S = 0.05
 
 
 class Door:
-    """The port of a runner. While it is shut, what is connected stays connected."""
+    """Opens and closes the port of a runner. Open connections stay while the port is closed."""
 
     def __init__(self, runner: web.AppRunner, faults: Faults) -> None:
         self._runner, self._faults = runner, faults
@@ -21,14 +21,14 @@ class Door:
         faults.on_add.append(self._look)
 
     async def open(self, port: int) -> int:
-        """Listens; the port, which is a free one for 0. Raises OSError where it is taken."""
+        """Starts to listen and returns the port; 0 picks a free one. Raises OSError if the port is taken."""
         self._site = web.TCPSite(self._runner, HOST, port)
         await self._site.start()
         self._port = self._runner.addresses[0][1]
         return self._port
 
     async def close(self) -> None:
-        """No more opening and shutting."""
+        """Stops opening and closing the port."""
         if self._shut:
             self._shut.cancel()
             with suppress(asyncio.CancelledError):
@@ -47,7 +47,7 @@ class Door:
             try:
                 await self.open(self._port)
             except OSError:
-                # Somebody has the port for a moment, as the near end of a connection of theirs.
+                # Another process uses the port for a moment, as the local end of a connection.
                 await asyncio.sleep(_AGAIN_S)
             else:
                 return

@@ -1,6 +1,7 @@
-"""What goes wrong, on command: so many times, or with a seeded probability. It decides when, others do it.
+"""The faults that are set: each happens a number of times, or with a seeded probability.
 
-docs/simulator.md says of each kind what a client sees of it.
+This module decides when a fault happens; other modules carry it out. docs/simulator.md says what a client sees of each
+kind.
 """
 
 from collections.abc import Callable
@@ -15,12 +16,12 @@ MAX_FAULTS = 1_000
 
 
 class Kind(StrEnum):
-    """A thing that can go wrong."""
+    """The kind of a fault."""
 
-    # Of the process: for `ms` nobody listens.
+    # Faults of the process: for `ms` the port is closed.
     REFUSED = "refused"
 
-    # Of the stream's connection, when it is asked for and when it stands.
+    # Faults of the stream's connection, when it is opened and while it is open.
     TOO_MANY_CONNECTIONS = "too_many_connections"
     EOF = "eof"
     CUT = "cut"
@@ -32,12 +33,12 @@ class Kind(StrEnum):
     UNKNOWN_MESSAGE = "unknown_message"
     GIANT_LINE = "giant_line"
 
-    # Of a delivery.
+    # Faults of the delivery of a post.
     DUPLICATE = "duplicate"
     LATE = "late"
     LOST = "lost"
 
-    # Of the form in which posts and users are shown.
+    # Faults of the form of posts and users.
     NO_INCLUDES = "no_includes"
     NO_CONVERSATION = "no_conversation"
     NO_TAG = "no_tag"
@@ -51,7 +52,7 @@ class Kind(StrEnum):
     NO_HISTORY = "no_history"
     NO_USER_DETAILS = "no_user_details"
 
-    # Of an answer.
+    # Faults of an answer.
     HTTP_402 = "http_402"
     HTTP_403 = "http_403"
     HTTP_429 = "http_429"
@@ -65,20 +66,20 @@ class Kind(StrEnum):
     TIMELINE_LAG = "timeline_lag"
     NOT_FOUND = "not_found"
 
-    # Of what others do: somebody with our keys replaces the stream's rules, a bidder edits the post that leads.
+    # Actions of others: a program with the same keys replaces the stream's rules; the leading bidder edits the post.
     FOREIGN_RULES = "foreign_rules"
     EDITED = "edited"
 
-    # Of a push to a webhook, which has the path `/webhooks`: this, and those of a delivery.
+    # A fault of a push to a webhook (path `/webhooks`), beside those of a delivery.
     BAD_SIGNATURE = "bad_signature"
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One command: `count` times from now on, or with `rate` each time; a rate of 0 ends an earlier rate.
+    """One fault: happens `count` times from now on, or each time with probability `rate`; rate 0 ends an earlier rate.
 
-    `method` and `path` (a prefix, or all of it where it ends with `$`) narrow down the faults of answers and of forms.
-    `ms` is how late, how slow, or for how long; `reset_s` how long after now the window of a 429 ends, None for a 429
-    that does not say.
+    `method` and `path` (a prefix, or the whole path if it ends with `$`) select requests, for faults of answers and of
+    forms. `ms` is how late, how slow or how long; `reset_s` is when the window of a 429 ends, counted from now, or None
+    for a 429 without a reset time.
     """
 
     kind: Kind
@@ -91,7 +92,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """All commands that still hold; beyond MAX_FAULTS the oldest is forgotten. `on_add` is called for each new one."""
+    """All faults that still hold; beyond MAX_FAULTS the oldest is dropped. The functions of `on_add` are called for
+    each new fault."""
 
     def __init__(self, seed: int) -> None:
         self.on_add: list[Callable[[], None]] = []
@@ -99,7 +101,7 @@ class Faults:
         self._ordered: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """From now on."""
+        """Adds a fault, which holds from now on."""
         if fault.rate is not None:
             self._ordered = [
                 old
@@ -112,11 +114,11 @@ class Faults:
             listener()
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Ends all faults."""
         self._ordered = []
 
     def strikes(self, kind: Kind, method: str = "", path: str = "/2/") -> Fault | None:
-        """The fault that happens now, if one does; asking uses it up."""
+        """Returns the fault that happens now, or None; each call uses up one `count`."""
         for fault in self._ordered:
             if fault.kind is not kind or not f"{path}$".startswith(fault.path) or fault.method not in ("", method):
                 continue
@@ -130,5 +132,5 @@ class Faults:
         return None
 
     def all(self) -> list[Fault]:
-        """What still holds, oldest first."""
+        """Returns the faults that still hold, oldest first."""
         return list(self._ordered)

@@ -1,4 +1,4 @@
-"""Reading a request's parameters as strictly as X does: what is impossible is a 400 that names it."""
+"""Reads the parameters of a request as strictly as X; an invalid parameter is answered with a 400 that names it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _NO_LIMIT = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The ids that are asked for: `from_id` <= id < `below_id`."""
+    """A range of requested ids: `from_id` <= id < `below_id`."""
 
     from_id: int
     below_id: int
@@ -26,14 +26,14 @@ def refuse_unknown(query: Mapping[str, str], known: str) -> None:
 
 
 def post_id(parameter: str, value: str) -> int:
-    """An id. Raises Problem (400)."""
+    """Reads an id. Raises Problem (400)."""
     if not (value.isascii() and value.isdigit() and 0 < len(value) <= 19):
         raise invalid(parameter, value, f"The `{parameter}` value [{value}] is not valid")
     return int(value)
 
 
 def moment(query: Mapping[str, str], parameter: str) -> int | None:
-    """A time (ISO 8601, UTC) in ms, or None where it is not given. Raises Problem (400)."""
+    """Reads a time (ISO 8601) as UTC ms; None if it is not given. Raises Problem (400)."""
     value = query.get(parameter)
     if value is None:
         return None
@@ -47,7 +47,7 @@ def moment(query: Mapping[str, str], parameter: str) -> int | None:
 
 
 def count(query: Mapping[str, str], parameter: str, low: int, high: int, default: int) -> int:
-    """A number within bounds. Raises Problem (400)."""
+    """Reads a number within bounds. Raises Problem (400)."""
     value = query.get(parameter, str(default))
     if not (value.isascii() and value.isdigit() and len(value) < 6 and low <= int(value) <= high):
         raise invalid(parameter, value, f"The `{parameter}` value [{value}] is not between {low} and {high}")
@@ -55,8 +55,8 @@ def count(query: Mapping[str, str], parameter: str, low: int, high: int, default
 
 
 def id_range(query: Mapping[str, str], default_end_ms: int | None, token_parameter: str) -> Range:
-    """What since_id and until_id (both exclusive), start_time (inclusive), end_time (exclusive) and a page token
-    leave over. Raises Problem (400)."""
+    """Reads the range of ids that since_id and until_id (both exclusive), start_time (inclusive), end_time (exclusive)
+    and a page token leave. Raises Problem (400)."""
     start_ms, end_ms = moment(query, "start_time"), moment(query, "end_time")
     if start_ms is not None and end_ms is not None and start_ms >= end_ms:
         raise invalid("end_time", query["end_time"], "'end_time' must be after 'start_time'")
@@ -74,7 +74,7 @@ def id_range(query: Mapping[str, str], default_end_ms: int | None, token_paramet
 
 
 def page_token(below_id: int) -> str:
-    """A token for the page that follows; clients must not look inside."""
+    """Makes the token for the next page; clients must not interpret it."""
     return f"b26v89c{below_id:x}z"
 
 

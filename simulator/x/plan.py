@@ -1,6 +1,6 @@
-"""The crowd's day as a plan: who does what, when, and how the stream will deliver it. A pure function of seed and day.
+"""Plans the crowd's day from seed and day: who posts what and when, and how the stream delivers each post. Pure.
 
-Amounts are not in it: they answer the standing at the moment, which the crowd reads off the ground truth.
+The plan has no amounts: each bid depends on the highest bid so far, which the crowd reads from the ground truth.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One post: `at_ms` after the auction post. `bidder` posts, or `other` where `bidder` already leads.
+    """One planned post, `at_ms` after the auction post, by `bidder`, or by `other` if `bidder` leads already.
 
-    `choice` picks the wording and how far to raise; `gone_after_ms` is counted from the post.
+    `choice` picks the wording and the amount of the raise; after `gone_after_ms` the post is withdrawn.
     """
 
     at_ms: int
@@ -44,7 +44,7 @@ class Step:
     gone_after_ms: int | None = None
 
 
-# The share of each act; whatever is left over raises.
+# The share of each act; all other posts are raises.
 _SHARES = {
     Act.TOO_LOW: 0.10,
     Act.EQUAL: 0.04,
@@ -58,13 +58,13 @@ _SHARES = {
 
 
 def regulars(count: int) -> list[str]:
-    """The handles of the bidders who come every day."""
+    """Returns the handles of the bidders who bid every day."""
     names = [f"{mood}_{animal}" for animal in _ANIMALS for mood in _MOODS]
     return [names[n % len(names)] + (str(n // len(names)) if n >= len(names) else "") for n in range(count)]
 
 
 def plan_day(seed: int, day: int, options: CrowdOptions, latency_ms: int) -> list[Step]:
-    """The day's steps, in the order of their times."""
+    """Returns the day's steps, in the order of their times."""
     random = Random(f"{seed}:{day}")
     handles = regulars(options.bidders)
     acts = _acts(random, options.bids)
@@ -74,11 +74,11 @@ def plan_day(seed: int, day: int, options: CrowdOptions, latency_ms: int) -> lis
         bidder, other = random.sample(handles, 2)
         gone_after_ms = None
         if act in (Act.NEWCOMER, Act.TAKEN_BACK):
-            # A new account for each, so that nobody collects strikes and no newcomer grows old.
+            # Each such post has a new account, so nobody collects strikes and newcomers' accounts stay young.
             bidder = other = f"{'new' if act is Act.NEWCOMER else 'shy'}_{day}_{n}"
         if act is Act.TAKEN_BACK and at_ms < options.window_ms * 0.9:
             left = options.window_ms - at_ms
-            gone_after_ms = round(random.uniform(0.1, 0.3) * left)  # well before the end, however late the day began
+            gone_after_ms = round(random.uniform(0.1, 0.3) * left)  # well before the end, even if the day opened late
         delivery_ms = (latency_ms,) if gone_after_ms is not None else _delivery(random, options, latency_ms)
         steps.append(Step(at_ms, act, bidder, other, random.getrandbits(32), delivery_ms, gone_after_ms))
     return steps
@@ -91,17 +91,17 @@ def _acts(random: Random, bids: int) -> list[Act]:
     acts = rare[: bids // 2]
     acts += [Act.RAISE] * (bids - 1 - len(acts))
     random.shuffle(acts)
-    # What is taken back comes early, so that there is time to take it back before the end.
+    # Bids that are withdrawn come early, so that there is time to withdraw them before the end.
     early = [place for place, act in enumerate(acts[: bids // 2]) if act is not Act.TAKEN_BACK]
     late = [place for place, act in enumerate(acts) if act is Act.TAKEN_BACK and place >= bids // 2]
     for place, other in zip(late, random.sample(early, min(len(early), len(late))), strict=False):
         acts[place], acts[other] = acts[other], acts[place]
-    # The first of the day is too low for the reserve.
+    # The first bid of the day is below the reserve.
     return [Act.TOO_LOW, *acts][:bids]
 
 
 def _times(random: Random, options: CrowdOptions) -> list[int]:
-    """Most in the course of the window, some in bursts of one ms, many at its end, a few after it."""
+    """Draws the times: most within the window, some in bursts of one ms, many at its end, a few after it."""
     window = options.window_ms
     early = 0.92 - options.rush
     times: list[int] = []
@@ -128,6 +128,6 @@ def _delivery(random: Random, options: CrowdOptions, latency_ms: int) -> tuple[i
     if kind < 0.15:
         return (usual, usual + round(random.uniform(0, 1) * options.late_ms))
     if kind < 0.25:
-        # Enough for a neighbour to overtake it.
+        # Late enough for a later post to be delivered first.
         return (usual + round(random.uniform(1, 5) * latency_ms) + 1,)
     return (usual,)

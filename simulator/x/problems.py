@@ -1,4 +1,4 @@
-"""X's error bodies, word for word where they are known, and the exception that carries one to the client."""
+"""X's error bodies, in X's words where these are known, and the exception that carries one to the client."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ Body = dict[str, Any]
 
 
 class Problem(Exception):
-    """What ends a request: the status and the JSON body that X would answer."""
+    """Ends a request with the status and JSON body that X would answer."""
 
     def __init__(self, status: int, body: Body) -> None:
         super().__init__(body.get("detail", body.get("title", "")))
@@ -16,7 +16,7 @@ class Problem(Exception):
 
 
 def invalid(parameter: str, value: str, message: str) -> Problem:
-    """400: one parameter is impossible, `message` says why."""
+    """400: a parameter is invalid; `message` says why."""
     return Problem(
         400,
         {
@@ -29,7 +29,7 @@ def invalid(parameter: str, value: str, message: str) -> Problem:
 
 
 def unauthorized() -> Problem:
-    """401: no credentials, or none that hold."""
+    """401: credentials are missing or wrong."""
     return _plain(401, "Unauthorized", "Unauthorized")
 
 
@@ -39,7 +39,7 @@ def forbidden(detail: str) -> Problem:
 
 
 def wrong_authentication(is_forbidden: str, allowed: str) -> Problem:
-    """403: good credentials of a kind that the endpoint does not take."""
+    """403: valid credentials of a kind that the endpoint does not accept."""
     return Problem(
         403,
         {
@@ -53,7 +53,7 @@ def wrong_authentication(is_forbidden: str, allowed: str) -> Problem:
 
 
 def stream_refused(status: int, issue: str, detail: str) -> Problem:
-    """The stream is not opened: 429 TooManyConnections, 409 RuleConfigurationIssue."""
+    """429 TooManyConnections or 409 RuleConfigurationIssue: the stream is not opened."""
     return Problem(
         status,
         {
@@ -66,14 +66,14 @@ def stream_refused(status: int, issue: str, detail: str) -> Problem:
 
 
 def too_many_requests(*, legacy: bool) -> Problem:
-    """429, in either of the two bodies that X has for it; its headers are the window's."""
+    """429, with one of X's two bodies; the headers of the rate window are added later."""
     if legacy:
         return Problem(429, {"errors": [{"code": 88, "message": "Rate limit exceeded"}]})
     return _plain(429, "Too Many Requests", "Too Many Requests")
 
 
 def credits_depleted() -> Problem:
-    """402: the account has nothing left to pay with."""
+    """402: the account's credits are used up."""
     return Problem(
         402,
         {
@@ -84,7 +84,7 @@ def credits_depleted() -> Problem:
     )
 
 
-# What X says of a reply that it does not allow, as it was seen; both mean the same.
+# X's two observed messages for a reply that it does not allow; both mean the same.
 REPLY_NOT_ALLOWED = (
     "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author "
     "of the post you are replying to.",
@@ -92,7 +92,7 @@ REPLY_NOT_ALLOWED = (
 )
 DUPLICATE_CONTENT = "You are not allowed to create a Tweet with duplicate content."
 
-# The last line of a stream that X ends for reasons of its own.
+# The last line of a stream that X ends for operational reasons.
 OPERATIONAL_DISCONNECT: Body = {
     "errors": [
         {
@@ -106,7 +106,7 @@ OPERATIONAL_DISCONNECT: Body = {
 
 
 def not_found(what: str, value: str, parameter: str) -> Body:
-    """An entry of `errors[]` beside good data, or alone: the thing does not exist (any more)."""
+    """An entry of `errors[]`, beside good data or alone: a post or user does not exist (any more)."""
     return {
         "value": value,
         "detail": f"Could not find {what} with {parameter}: [{value}].",
@@ -119,7 +119,7 @@ def not_found(what: str, value: str, parameter: str) -> Body:
 
 
 def not_visible(what: str, value: str, parameter: str) -> Body:
-    """An entry of `errors[]`: the thing is there, but its author is suspended or protected."""
+    """An entry of `errors[]`: a post or user exists, but the account is suspended or protected."""
     return {
         "value": value,
         "detail": f"Sorry, you are not authorized to see the {what.capitalize()} with {parameter}: [{value}].",

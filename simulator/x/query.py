@@ -1,7 +1,7 @@
-"""The query language of X's search and stream rules, as far as auctions need it.
+"""Parses the query language of X's search and stream rules, as far as auctions need it.
 
-`conversation_id:`, `in_reply_to_tweet_id:`, `from:`, `to:`, `#tag`, `@handle`, `is:reply`, words; a space is AND and
-binds tighter than OR; `-` negates one operator, `()` group. Anything else is refused rather than ignored.
+Known are `conversation_id:`, `in_reply_to_tweet_id:`, `from:`, `to:`, `#tag`, `@handle`, `is:reply` and words. A space
+means AND and binds tighter than OR; `-` negates one operator; `()` group. Anything else is refused.
 """
 
 import re
@@ -17,11 +17,11 @@ _MAX_DEPTH = 20
 
 
 class BadQuery(ValueError):
-    """The query is none that this X knows; the text says where."""
+    """The query is not valid here; the text says where."""
 
 
 def parse(query: str, max_chars: int) -> Matches:
-    """The predicate of a query. Raises BadQuery."""
+    """Returns the predicate of a query. Raises BadQuery."""
     if not query.strip() or len(query) > max_chars:
         raise BadQuery(f"a query has 1 to {max_chars} characters, not {len(query)}")
     parser = _Parser(list(_tokens(query)))
@@ -49,7 +49,7 @@ class _Parser:
         self.standalone = False
 
     def either(self, depth: int) -> Matches:
-        """terms OR terms ..."""
+        """Parses `terms OR terms ...`."""
         parts = [self.every(depth)]
         while self.rest and self.rest[0] == "OR":
             self.rest.pop(0)
@@ -57,7 +57,7 @@ class _Parser:
         return lambda post: any(part(post) for part in parts)
 
     def every(self, depth: int) -> Matches:
-        """term term ..."""
+        """Parses `term term ...`."""
         parts = []
         while self.rest and self.rest[0] not in (")", "OR"):
             parts.append(self.term(depth))
@@ -97,7 +97,7 @@ def _operator(word: str) -> Matches:
         return lambda post: post.parent is not None and _is(post.parent.author, wanted)
     if word == "is:reply":
         return lambda post: post.parent is not None
-    # Quotes and retweets do not exist here, so that nothing is one.
+    # Quotes and retweets do not exist here.
     if word in ("is:retweet", "is:quote"):
         return lambda post: False
     if colon and name.isidentifier() and not value.startswith("//"):

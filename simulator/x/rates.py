@@ -1,6 +1,6 @@
-"""How often X may be asked: a window for each endpoint and kind of credentials, its headers, and who asked too often.
+"""X's rate limits: a window for each endpoint and kind of credentials, and the headers that state it.
 
-It counts what it refuses, so that a test can assert that nobody ever asked beyond a window.
+Refused requests are counted, so that tests can assert that a client never exceeded a window.
 """
 
 import math
@@ -13,7 +13,7 @@ from aiohttp import web
 from simulator.x.clock import now_ms
 from simulator.x.problems import Problem, too_many_requests
 
-# X's own, in requests per 15 minutes: for an app (a bearer token), and for a user (a signature).
+# X's limits, in requests per 15 minutes: for an app (a bearer token) and for a user (a signature).
 LIMITS: dict[str, dict[str, int]] = {
     "GET /2/tweets": {"app": 3_500, "user": 5_000},
     "POST /2/tweets": {"user": 100},
@@ -28,29 +28,28 @@ LIMITS: dict[str, dict[str, int]] = {
     "GET /2/users/{id}/tweets": {"app": 10_000, "user": 900},
     "GET /2/users/{id}/mentions": {"app": 450, "user": 300},
 }
-# What an app may do in 24 hours, whoever signs.
+# X's limits for an app in 24 hours, whichever user signs.
 DAILY_LIMITS = {"POST /2/tweets": 10_000}
 _QUARTER, _DAY = "x-rate-limit", "x-app-limit-24hour"
 _HEADERS, _WINDOWS = "rate_headers", "rate_windows"
 
 
 class Window:
-    """What may be asked of one endpoint within `length_ms`; it begins with the first request after the last one.
+    """The rate window of one endpoint; it lasts `length_ms` from the first request after the window before.
 
-    `total` is what was used of all, `most` the most that was ever used of one, `exceeded` how often it was asked
-    beyond although an answer had stated the limit, `early` how often it was asked although a 429 had told (by a fault)
-    to wait.
+    `total` counts requests of all windows, `most` is the most requests in one window. `exceeded` counts requests beyond
+    the limit after an answer had stated it, `early` requests before the reset time that a 429 by a fault had named.
     """
 
     def __init__(self, prefix: str, limit: int, length_ms: int) -> None:
         self.prefix, self.limit, self.length_ms = prefix, limit, length_ms
         self.used = self.total = self.most = self.exceeded = self.early = 0
         self.closed_until_ms = 0
-        self.is_stated = False  # an answer with the limit has left; before, nobody can know it
+        self.is_stated = False  # whether an answer has stated the limit; before, a client cannot know it
         self._ends_at_ms = 0
 
     def take(self, at_ms: int) -> bool:
-        """One request; whether it was within the limit."""
+        """Counts a request; returns whether it is within the limit."""
         if at_ms >= self._ends_at_ms:
             self.used, self._ends_at_ms = 0, at_ms + self.length_ms
         if at_ms < self.closed_until_ms:
@@ -64,7 +63,7 @@ class Window:
         return True
 
     def headers(self) -> dict[str, str]:
-        """As X states it: whole seconds, and so never before the end."""
+        """Returns the headers that state the window; the reset is rounded up to seconds, so it is never too early."""
         return {
             f"{self.prefix}-limit": str(self.limit),
             f"{self.prefix}-remaining": str(max(0, self.limit - self.used)),
@@ -73,17 +72,17 @@ class Window:
 
 
 class Rates:
-    """All windows there have been."""
+    """All rate windows."""
 
     def __init__(self, window_ms: int, day_ms: int, clock: Callable[[], int] = now_ms) -> None:
         self._window_ms, self._day_ms, self._clock = window_ms, day_ms, clock
         self._windows: dict[tuple[str, str], list[Window]] = {}
         self._limits = {endpoint: dict(limits) for endpoint, limits in LIMITS.items()}
-        # X has two bodies for the same thing, and nobody knows when it sends which.
+        # X has two bodies for a 429; it is not known when X sends which.
         self._spellings = cycle((False, True))
 
     def take(self, request: web.Request) -> None:
-        """Counts the request, and notes the headers of its answer. Raises Problem (429) beyond a window."""
+        """Counts the request and stores the headers for its answer. Raises Problem (429) beyond a window."""
         windows = self._of(request)
         at_ms = self._clock()
         within = [window.take(at_ms) for window in windows]
@@ -93,11 +92,11 @@ class Rates:
             raise self.refusal()
 
     def refusal(self) -> Problem:
-        """A 429, in one of X's two spellings."""
+        """Returns a 429 with one of X's two bodies, in turn."""
         return too_many_requests(legacy=next(self._spellings))
 
     def told(self, request: web.Request, reset_s: int | None) -> None:
-        """A fault answers the request with 429: until `reset_s` (Unix seconds), or without a word about it."""
+        """Notes that a fault answers the request with 429, whose reset time is `reset_s` (Unix seconds) or unknown."""
         windows = self._of(request)
         request[_HEADERS] = {}
         if reset_s is None:
@@ -112,14 +111,14 @@ class Rates:
         }
 
     def limit(self, endpoint: str, limit: int) -> None:
-        """Another limit for all windows of the endpoint, now and later. Raises KeyError for one that has none."""
+        """Sets the limit of all windows of the endpoint. Raises KeyError for an endpoint without a limit."""
         self._limits[endpoint] = dict.fromkeys(self._limits[endpoint], limit)
         for (name, _), windows in self._windows.items():
             if name == endpoint:
                 windows[0].limit = limit
 
     def listing(self) -> list[dict[str, Any]]:
-        """Every window that was ever used, as plain values."""
+        """Returns every window that was ever used, as plain values."""
         return list(self._plain())
 
     def _plain(self) -> Iterator[dict[str, Any]]:
@@ -144,7 +143,7 @@ class Rates:
         by = "app" if is_app else "user"
         limit = self._limits.get(endpoint, {}).get(by)
         if limit is None:
-            return []  # there is no such endpoint, or it does not take these credentials
+            return []  # the endpoint is unknown, or does not accept these credentials
         return self._windows.setdefault((endpoint, by), list(self._new(endpoint, limit)))
 
     def _new(self, endpoint: str, limit: int) -> Iterator[Window]:
@@ -154,7 +153,7 @@ class Rates:
 
 
 async def state_limits(request: web.Request, response: web.StreamResponse) -> None:
-    """To be called before any answer's headers leave: puts those of its window in."""
+    """Adds the headers of the rate window to an answer; called before its headers are sent."""
     response.headers.update(request.get(_HEADERS, {}))
     if request.transport is not None and not request.transport.is_closing():
         for window in request.get(_WINDOWS, ()):

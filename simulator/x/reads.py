@@ -1,4 +1,4 @@
-"""What can be read from X: the recent search, look-ups, timelines, who one is. Gone posts are nowhere to be found."""
+"""The reading endpoints of X: recent search, look-ups, timelines, users. Posts that are gone are never returned."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -27,14 +27,14 @@ _PAGING = f"{_VIEW} since_id until_id start_time end_time max_results pagination
 
 
 class Reads:
-    """The endpoints that answer with posts and users."""
+    """The endpoints that return posts and users."""
 
     def __init__(self, world: World, settings: Settings, authentication: Authentication, faults: Faults) -> None:
         self._world = world
         self._settings = settings
         self._authentication = authentication
         self._faults = faults
-        self._missed: set[int] = set()  # what was not found once is found the next time
+        self._missed: set[int] = set()  # posts that a fault has hidden once; later look-ups find them
 
     async def search(self, request: web.Request) -> web.Response:
         """GET /2/tweets/search/recent: the last seven days, newest first, behind the index's lag."""
@@ -51,7 +51,7 @@ class Reads:
         limit = count(query, "max_results", 10, 100, 10)
         token = "next_token" if "next_token" in query else "pagination_token"
         wanted = id_range(query, now - self._settings.search_end_lag_ms, token)
-        # What is younger than the lag is not in the index yet; what is older than a week is not in it any more.
+        # The index lacks posts younger than its lag and posts older than a week.
         slow = self._faults.strikes(Kind.INDEX_LAG, request.method, request.path)
         lag_ms = self._settings.index_lag_ms + (slow.ms if slow else 0)
         wanted = Range(
@@ -75,13 +75,13 @@ class Reads:
             )
 
     async def lookup(self, request: web.Request) -> web.Response:
-        """GET /2/tweets?ids=: what is there in `data`, what is not in `errors`."""
+        """GET /2/tweets?ids=: `data` has the found posts, `errors` the others."""
         self._authentication.any(request)
         refuse_unknown(request.query, f"{_VIEW} ids")
         return web.json_response(self._found(request, _ids(request), "ids"))
 
     async def one(self, request: web.Request) -> web.Response:
-        """GET /2/tweets/:id: the post in `data`, or why it is not there in `errors`."""
+        """GET /2/tweets/:id: `data` has the post, or `errors` the reason why it is not shown."""
         self._authentication.any(request)
         refuse_unknown(request.query, _VIEW)
         answer = self._found(request, [request.match_info["id"]], "id")
@@ -109,7 +109,7 @@ class Reads:
         return answer
 
     async def users(self, request: web.Request) -> web.Response:
-        """GET /2/users?ids=: who is there in `data`, who is not in `errors`."""
+        """GET /2/users?ids=: `data` has the found users, `errors` the others."""
         self._authentication.any(request)
         refuse_unknown(request.query, f"{_VIEW} ids")
         fields = View.asked(request.query).user_fields
@@ -132,14 +132,14 @@ class Reads:
         return web.json_response({"data": user_object(user, View.asked(request.query).user_fields)})
 
     async def own(self, request: web.Request) -> web.Response:
-        """GET /2/users/:id/tweets: what the user has posted, newest first."""
+        """GET /2/users/:id/tweets: the posts of the user, newest first."""
         user = self._user(request)
         slow = self._faults.strikes(Kind.TIMELINE_LAG, request.method, request.path)
         lag_ms = self._settings.timeline_lag_ms + (slow.ms if slow else 0)
         return self._timeline(request, lambda post: post.author is user, lag_ms)
 
     async def mentioning(self, request: web.Request) -> web.Response:
-        """GET /2/users/:id/mentions: the posts that name the user, replies among them."""
+        """GET /2/users/:id/mentions: the posts that mention the user, including replies."""
         handle = self._user(request).handle.casefold()
         return self._timeline(request, lambda post: handle in (name.casefold() for name in mentions(post.text)))
 
@@ -168,7 +168,7 @@ class Reads:
         return web.json_response(self._page(request, found) | {"meta": meta})
 
     def _page(self, request: web.Request, posts: list[Post]) -> dict[str, Any]:
-        """`data`, `includes` and `errors` of an answer; what is empty is not there."""
+        """Returns `data`, `includes` and `errors` of an answer, without empty parts."""
         view = View.asked(request.query)
         for post in posts:
             post.read_at_ms = post.read_at_ms or now_ms()

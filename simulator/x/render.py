@@ -1,4 +1,4 @@
-"""Posts and users as X's API shows them: only the requested fields, ids as strings, texts escaped."""
+"""Renders posts and users as X's API does: only the requested fields, ids as strings, texts escaped."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _EXPANSIONS = frozenset({
     "attachments.media_keys", "author_id", "edit_history_tweet_ids", "entities.mentions.username", "geo.place_id",
     "in_reply_to_user_id", "referenced_tweets.id", "referenced_tweets.id.author_id",
 })  # fmt: skip
-# X answers an expansion's own field as well.
+# For an expansion, X also returns the field that it expands.
 _FIELD_OF_EXPANSION = {
     "author_id": "author_id",
     "in_reply_to_user_id": "in_reply_to_user_id",
@@ -33,12 +33,12 @@ _FIELD_OF_EXPANSION = {
     "referenced_tweets.id.author_id": "referenced_tweets",
 }
 _EDITABLE_MS = 3_600_000
-_weight = lru_cache(1_000)(weight)  # of a longest post it takes 0.3 s
+_weight = lru_cache(1_000)(weight)  # takes 0.3 s for the longest post
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the client asked to see."""
+    """The fields and expansions that a client has requested."""
 
     post_fields: frozenset[str]
     user_fields: frozenset[str]
@@ -46,7 +46,7 @@ class View:
 
     @classmethod
     def asked(cls, query: Mapping[str, str]) -> "View":
-        """From the parameters of a request. Raises Problem (400) for a name that X does not know."""
+        """Reads the parameters of a request. Raises Problem (400) for an unknown name."""
         expansions = _names(query, "expansions", _EXPANSIONS)
         return cls(
             _names(query, "tweet.fields", _POST_FIELDS)
@@ -57,10 +57,10 @@ class View:
 
 
 def post_object(post: Post, view: View) -> dict[str, Any]:
-    """A post. A post without a value for a field does not have the field."""
+    """Returns a post. Requested fields without a value are left out."""
     parent = post.parent
     full, prefix = escape(post.text), len(post.text) - len(post.written)
-    # A long post's `text` is cut; all of it stands in `note_tweet`.
+    # The `text` of a long post is cut; `note_tweet` has the whole text.
     long = _weight(post.written) > POST_LIMIT
     shown = escape(post.text[:POST_LIMIT] + "…") if long else full
     every: dict[str, Any] = {
@@ -91,7 +91,7 @@ def post_object(post: Post, view: View) -> dict[str, Any]:
 
 
 def user_object(user: User, fields: Iterable[str]) -> dict[str, Any]:
-    """A user, always with id, name and username."""
+    """Returns a user, always with id, name and username."""
     every: dict[str, Any] = {
         "created_at": timestamp(user.created_at_ms),
         "description": "",
@@ -105,7 +105,7 @@ def user_object(user: User, fields: Iterable[str]) -> dict[str, Any]:
 
 
 def page(posts: list[Post], view: View) -> dict[str, Any]:
-    """`data`, `includes` and `errors` of an answer with these posts; what is empty is not there."""
+    """Returns `data`, `includes` and `errors` of an answer with these posts, without empty parts."""
     users: dict[int, User] = {}
     referenced: dict[int, Post] = {}
     errors: list[dict[str, Any]] = []
@@ -137,7 +137,7 @@ def page(posts: list[Post], view: View) -> dict[str, Any]:
 
 
 def gone_error(post: Post, parameter: str) -> dict[str, Any]:
-    """The partial error for a post that is gone: deleted and hidden are told apart, as X does."""
+    """Returns the partial error for a post that is gone. Like X, it distinguishes deleted and hidden posts."""
     make = not_found if post.deleted_at_ms is not None else not_visible
     return make("tweet", str(post.id), parameter)
 

@@ -1,4 +1,4 @@
-"""The filtered stream's rules: added and removed at once, in effect only after a delay, as at X."""
+"""The rules of the filtered stream. As at X, a change is listed at once and takes effect after a delay."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ MAX_CHARS = 1_024
 
 @dataclass(slots=True)
 class Rule:
-    """A rule; it counts for posts made from `from_ms` on and before `until_ms`."""
+    """A rule; it matches posts made from `from_ms` on and before `until_ms`."""
 
     id: str
     value: str
@@ -24,12 +24,12 @@ class Rule:
     until_ms: int | None = None
 
     def plain(self) -> dict[str, str]:
-        """As the API shows it; without a tag there is no tag."""
+        """Returns the rule as the API shows it; an empty tag is left out."""
         return {"id": self.id, "value": self.value} | ({"tag": self.tag} if self.tag else {})
 
 
 class Rules:
-    """The rules of the one app that there is."""
+    """The rules of the only app."""
 
     def __init__(self, delay_ms: int) -> None:
         self._delay_ms = delay_ms
@@ -38,7 +38,7 @@ class Rules:
         self._removed: list[Rule] = []
 
     def listing(self) -> dict[str, Any]:
-        """The answer to GET; no `data` where there are no rules."""
+        """Returns the answer to GET; without rules it has no `data`."""
         shown = [rule.plain() for rule in self._rules.values()]
         meta = {"sent": timestamp(now_ms()), "result_count": len(shown)}
         return ({"data": shown} if shown else {}) | {"meta": meta}
@@ -47,7 +47,7 @@ class Rules:
         return len(self._rules)
 
     def add(self, wanted: list[tuple[str, str]], dry_run: bool) -> tuple[int, dict[str, Any]]:
-        """Adds (value, tag) pairs. Returns X's status and answer: the good are made, the others are its errors."""
+        """Adds (value, tag) pairs. Returns X's status and answer, which has the made rules and the errors."""
         made: list[Rule] = []
         errors: list[dict[str, Any]] = []
         invalid = 0
@@ -82,7 +82,7 @@ class Rules:
         return (201 if made else 400 if invalid else 200), answer
 
     def remove(self, ids: list[str], values: list[str], dry_run: bool) -> dict[str, Any]:
-        """Removes rules by id or value; what is not there is counted."""
+        """Removes rules by id or value; the answer counts those that do not exist."""
         gone = [rule for rule in self._rules.values() if rule.id in ids or rule.value in values]
         if not dry_run:
             for rule in gone:
@@ -94,12 +94,12 @@ class Rules:
         return {"meta": {"sent": timestamp(now_ms()), "summary": summary}}
 
     def replace(self, value: str, tag: str) -> None:
-        """Another program with the same keys sets its rule and removes all others."""
+        """Removes all rules and sets this one, as another program with the same keys might do."""
         self.remove(list(self._rules), [], dry_run=False)
         self.add([(value, tag)], dry_run=False)
 
     def matching(self, post: Post) -> list[dict[str, str]]:
-        """`matching_rules` of a post, by the rules that were in effect when it was made."""
+        """Returns `matching_rules` of a post, by the rules that were in effect when it was made."""
         at_ms = post.posted_at_ms
         return [
             {"id": rule.id, "tag": rule.tag}

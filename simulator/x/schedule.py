@@ -1,7 +1,7 @@
-"""A whole schedule of faults from a seed: which kinds, how often, when. The plan is pure; playing it is a task.
+"""Schedules of faults from a seed: `plan_faults` draws kinds, numbers and times, and `Schedule` plays the plan.
 
-Each schedule has its own selection of kinds, so that rare combinations are met without everything being one long
-outage. When its time is over nothing goes wrong any more.
+Each schedule has its own selection of kinds, so that rare combinations occur without one long outage. At the end of its
+time all faults end.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from simulator.x.faults import Fault, Faults, Kind
 from simulator.x.settings import ACCOUNT_ID
 
 _STREAM = "/2/tweets/search/stream"
-# The endpoints that a client needs to find bids, each with the HTTP method by which the fault recognises a request to
-# it (empty: any). A seeded fault refuses one of them for a while.
+# The endpoints that a client needs to find bids, each with the HTTP method of the requests that a fault may refuse for
+# a while (empty: any method).
 _ENDPOINTS = {
     "/2/tweets/search/recent$": "GET",
     f"/2/users/{ACCOUNT_ID}/mentions$": "GET",
@@ -33,7 +33,7 @@ _REFUSALS = (Kind.HTTP_403, Kind.HTTP_429, Kind.HTTP_503)
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A schedule as it is asked for: `longest_ms` is how long any one thing lasts."""
+    """The request for a schedule; `longest_ms` bounds the length of a single fault."""
 
     seed: int
     duration_ms: Annotated[int, Meta(ge=1, le=10**9)]
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A fault, `at_ms` after the beginning."""
+    """A fault, `at_ms` after the start of the schedule."""
 
     at_ms: int
     fault: Fault
@@ -49,8 +49,8 @@ class Step(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """What `share` of the schedules have: up to `most` times, with up to `rate` of the chances for a while, or `always`
-    for a while."""
+    """A kind of fault that a `share` of all schedules has: up to `most` single faults, or for a while a fault with a
+    probability up to `rate`, or for a while at every occasion (`always`)."""
 
     kind: Kind
     share: float
@@ -72,7 +72,7 @@ _TROUBLES = (
     _Trouble(Kind.SLOW_KEEPALIVE, 0.2, most=2),
     _Trouble(Kind.UNKNOWN_MESSAGE, 0.3, most=5),
     _Trouble(Kind.GIANT_LINE, 0.1, most=1),
-    # Whoever is told to go away stays away from the stream for long: not too often, or the stream is never seen.
+    # Rare, because a client waits long after this refusal, and the stream must be used too.
     _Trouble(Kind.TOO_MANY_CONNECTIONS, 0.1, most=1),
     _Trouble(Kind.HTTP_503, 0.1, most=1, path=_STREAM),
     _Trouble(Kind.DUPLICATE, 0.5, rate=0.5),
@@ -98,7 +98,7 @@ _TROUBLES = (
     _Trouble(Kind.RESPONSE_LOST, 0.3, most=2, method="POST"),
     _Trouble(Kind.NO_ANSWER, 0.2, most=1, method="POST"),
     _Trouble(Kind.NOT_FOUND, 0.4, rate=1.0, method="GET"),
-    _Trouble(Kind.LOST, 0.2, always=True),  # the stream is connected and deaf
+    _Trouble(Kind.LOST, 0.2, always=True),  # the stream is connected, but delivers nothing
     _Trouble(Kind.FOREIGN_RULES, 0.2, most=2),
     _Trouble(Kind.EDITED, 0.3, most=2),
     *(
@@ -122,7 +122,7 @@ _TROUBLES = (
 
 
 def plan_faults(order: Order) -> list[Step]:
-    """The steps of a schedule, in the order of their times. A function of the order alone."""
+    """Returns the steps of a schedule in the order of their times, as a pure function of `order`."""
     random = Random(f"{order.seed}:schedule")
     steps = [
         step for trouble in _TROUBLES if random.random() < trouble.share for step in _steps(trouble, order, random)
@@ -156,14 +156,14 @@ class Schedule:
         self._playing: asyncio.Task[None] | None = None
 
     def begin(self, order: Order) -> list[Step]:
-        """From now on, in place of what was played before; the plan."""
+        """Starts a schedule in place of the one before, and returns its plan."""
         self.stop()
         steps = plan_faults(order)
         self._playing = asyncio.get_running_loop().create_task(self._play(steps, order.duration_ms))
         return steps
 
     def stop(self) -> None:
-        """Nothing more comes of it; what has come holds on."""
+        """Stops the schedule; faults that it has set stay."""
         if self._playing:
             self._playing.cancel()
             self._playing = None
@@ -173,7 +173,7 @@ class Schedule:
         began_s = loop.time()
         for step in steps:
             await asyncio.sleep(began_s + step.at_ms / 1000 - loop.time())
-            # A copy: a fault counts down what is left of it, and the plan is still being told.
+            # A copy, because a fault counts down its `count`, and the plan is shown to the caller.
             self._faults.add(msgspec.structs.replace(step.fault))
         await asyncio.sleep(began_s + duration_ms / 1000 - loop.time())
         self._faults.clear()

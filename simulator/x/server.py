@@ -1,4 +1,4 @@
-"""The process: builds the parts, serves them on loopback, and ends on a signal, on command, or when nobody asks."""
+"""The server process: builds the parts, serves them on loopback, and ends on a signal, on request or when idle."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ from simulator.x.webhooks import Webhooks
 from simulator.x.world import World
 from simulator.x.writes import Writes
 
-MAX_BODY = 512 * 1024  # a longest post, escaped, is 300 KB
+MAX_BODY = 512 * 1024  # the longest post, escaped, has 300 KB
 _SHUTDOWN_S = 2.0
 _ACCOUNT_AGE_MS = 3 * 365 * 86_400_000
 
@@ -77,14 +77,13 @@ class Server:
         )
 
     async def run(self, port: int, port_file: Path | None) -> None:
-        """Serves until it is to end. `port` 0 picks a free one; `port_file` then holds the port while it serves.
-
-        Raises OSError where the port is taken.
+        """Serves until a signal, a stop request or idleness. `port` 0 picks a free port; `port_file` has the port
+        meanwhile. Raises OSError if the port is taken.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        # A client that leaves ends its request, so that a dropped stream is noticed at once.
+        # A request ends when its client leaves, so that a dropped stream is noticed at once.
         runner = web.AppRunner(self._app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         door = Door(runner, self._faults)
@@ -127,6 +126,6 @@ class Server:
 
 
 def _remove_own(path: Path, text: str) -> None:
-    # A successor may have written its own by now.
+    # A successor may have written its own port already.
     if path.exists() and path.read_text() == text:
         path.unlink()

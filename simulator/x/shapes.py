@@ -1,4 +1,4 @@
-"""The same posts in other forms, all of which X's documents allow or have been seen: parts missing, other spellings."""
+"""Changes answers into other forms that X's documents allow or that X has shown: missing parts, other field names."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _RENAMED = {
 
 
 def reshape(body: Object, faults: Faults, method: str, path: str) -> None:
-    """Changes an answer with posts, or a line of the stream, in place and as the faults have it."""
+    """Changes an answer with posts, or a line of the stream, in place by the faults that happen."""
     for kind, change in _CHANGES.items():
         if faults.strikes(kind, method, path):
             change(body)
@@ -57,7 +57,7 @@ def _new_names(body: Object) -> None:
 
 
 def _without(*names: str) -> Callable[[Object], None]:
-    """Takes these fields out, under their old names and their new ones, of whatever has them."""
+    """Makes a change that removes these fields, under their old and new names, from all objects."""
     every = {*names, *(_RENAMED[name] for name in names if name in _RENAMED)}
 
     def change(body: Object) -> None:
@@ -76,7 +76,7 @@ def _no_user_details(body: Object) -> None:
 
 def _objects(value: Any) -> Iterator[Object]:
     if isinstance(value, dict):
-        # What is inside comes first, so that an object may be changed when its turn has come.
+        # Inner objects come first, because the caller may change an object when it is yielded.
         for inner in value.values():
             yield from _objects(inner)
         yield value

@@ -1,6 +1,6 @@
-"""The filtered stream: which posts are delivered when, to the one client that may be connected.
+"""The filtered stream: delivers each post at its planned times to the only client that may be connected.
 
-Posts are delivered when they are to be delivered; what comes due while nobody is connected is lost on the stream.
+A post that is due while no client is connected is lost for the stream.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ PATH = "/2/tweets/search/stream"
 
 
 class Stream:
-    """Delivers posts to whoever is connected."""
+    """Delivers posts to the connected client."""
 
     def __init__(self, settings: Settings, rules: Rules, faults: Faults) -> None:
         self._settings = settings
@@ -31,7 +31,7 @@ class Stream:
         faults.on_add.append(self._look)
 
     def publish(self, post: Post) -> None:
-        """Schedules the deliveries of a new post, as planned and as the faults have it."""
+        """Schedules the deliveries of a new post, as planned and changed by faults."""
         matching = self._rules.matching(post)
         if not matching:
             return
@@ -51,27 +51,27 @@ class Stream:
             return
         body = page([post], connection.view)
         body["data"] = body["data"][0]
-        # Each line with rules of its own: one that loses its tag must not take it from the next.
+        # Each line gets a copy of the rules, because a fault may remove the tags of one line.
         body["matching_rules"] = [dict(rule) for rule in matching]
         reshape(body, self._faults, "GET", PATH)
         connection.put(post, msgspec.json.encode(body) + b"\r\n")
 
     def _look(self) -> None:
-        # A fault has been commanded: the rules and the open connection look at once whether they are meant.
+        # A fault was added: the rules and the open connection check at once whether it concerns them.
         if self._faults.strikes(Kind.FOREIGN_RULES):
             self._rules.replace("cats", "someone-else")
         if self.connection:
             self.connection.woken.set()
 
     def close_all(self) -> int:
-        """Ends what is open; how many that were."""
+        """Ends the open connection; returns the number of ended connections."""
         if self.connection is None:
             return 0
         self.connection.close()
         return 1
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """GET /2/tweets/search/stream. Raises Problem (409 without rules, 429 where one is connected)."""
+        """GET /2/tweets/search/stream. Raises Problem: 409 without rules, 429 if a client is connected already."""
         view = View.asked(request.query)
         if not self._rules:
             raise stream_refused(

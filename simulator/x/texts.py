@@ -1,4 +1,4 @@
-"""What X makes of a text: entities and escaping. Its weight is `messages.post_weight`. It reads no bids."""
+"""Entities and escaping of a text as X makes them. `messages.post_weight` has the weight of a text."""
 
 import re
 from html import escape as html_escape
@@ -10,22 +10,22 @@ _MENTION = re.compile(r"(?<![A-Za-z0-9_!#$%&*@＠])[@＠]([A-Za-z0-9_]{1,15})(?!
 
 
 def escape(text: str) -> str:
-    """As X delivers it: & < > escaped, nothing else."""
+    """Escapes & < > and nothing else, as X does."""
     return html_escape(text, quote=False)
 
 
 def hashtags(text: str) -> list[str]:
-    """The hashtags that X links, without #."""
+    """Returns the hashtags that X links, without #."""
     return [match[1] for match in _HASHTAG.finditer(_without_urls(text))]
 
 
 def mentions(text: str) -> list[str]:
-    """The handles that X links, without @."""
+    """Returns the handles that X links, without @."""
     return [match[1] for match in _MENTION.finditer(_without_urls(text))]
 
 
 def entities(text: str) -> dict[str, Any]:
-    """The `entities` of an unescaped text; places count in the text as it is delivered."""
+    """Returns the `entities` of an unescaped text; their positions are those in the escaped text."""
     plain = _without_urls(text)
     found = {
         "hashtags": [_place(text, match) | {"tag": match[1]} for match in _HASHTAG.finditer(plain)],
@@ -35,7 +35,7 @@ def entities(text: str) -> dict[str, Any]:
 
 
 def _without_urls(text: str) -> str:
-    # Blanked rather than cut out, so that places stay where they are.
+    # Addresses are blanked, not cut out, so that positions stay.
     return _URL.sub(lambda match: " " * len(match[0]), text)
 
 

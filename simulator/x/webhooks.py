@@ -1,7 +1,7 @@
-"""X's webhooks: registered, challenged, subscribed to events and linked to the stream's rules; then signed pushes.
+"""X's webhooks: registration, challenge, subscriptions, the link to the stream's rules, and signed pushes.
 
-It pushes on loopback only, over plain HTTP and to any port, where X wants https without a port. Faults that name the
-path `/webhooks` strike here: `lost`, `late`, `duplicate`, `bad_signature`.
+Pushes go to loopback only, over plain HTTP and to any port; the real X requires https without a port. The faults
+`lost`, `late`, `duplicate` and `bad_signature` with the path `/webhooks` change pushes.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from simulator.x.writes import read_body
 
 SIGNATURE = "x-twitter-webhooks-signature"
 FAULTS_PATH = "/webhooks"
-# What X allows on pay-per-use, and what waits at most; the subscriptions are those of self-serve.
+# X's limits of webhooks (pay-per-use) and subscriptions (self-serve), and our limit of waiting pushes.
 MAX_WEBHOOKS, MAX_SUBSCRIPTIONS, MAX_WAITING = 1, 1_500, 10_000
 ANSWER_S = 10.0
 TRIES, FIRST_WAIT_S = 5, 0.2
@@ -64,14 +64,14 @@ class _Webhook:
     url: str
     created_at_ms: int
     valid: bool = False
-    stream_view: View | None = None  # linked to the filtered stream
+    stream_view: View | None = None  # set if the webhook gets the posts of the filtered stream
 
     def plain(self) -> dict[str, Any]:
         return {"id": self.id, "url": self.url, "valid": self.valid, "created_at": timestamp(self.created_at_ms)}
 
 
 class Webhooks:
-    """The endpoints, and who is told of what. `close` ends what still waits."""
+    """The endpoints of webhooks and their pushes. `close` cancels waiting pushes."""
 
     def __init__(
         self, world: World, settings: Settings, authentication: Authentication, faults: Faults, rules: Rules
@@ -86,7 +86,7 @@ class Webhooks:
         world.on_delete.append(self._deleted)
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """Returns the routes of webhooks and subscriptions."""
         return [
             web.post("/2/webhooks", self.create),
             web.get("/2/webhooks", self.show),
@@ -97,7 +97,7 @@ class Webhooks:
         ]
 
     async def close(self) -> None:
-        """Pushes nothing any more."""
+        """Cancels all waiting pushes."""
         for task in self._pushing:
             task.cancel()
         await asyncio.gather(*self._pushing, return_exceptions=True)
@@ -105,7 +105,7 @@ class Webhooks:
     # ---- the endpoints
 
     async def create(self, request: web.Request) -> web.Response:
-        """POST /2/webhooks: kept only if it answers the challenge."""
+        """POST /2/webhooks: registers a webhook if it answers the challenge."""
         self._authentication.app(request)
         url = read_body(await request.read(), _NewWebhook).url
         parts = urlsplit(url)
@@ -127,14 +127,14 @@ class Webhooks:
         return web.json_response({"data": shown, "meta": {"result_count": len(shown)}})
 
     async def check(self, request: web.Request) -> web.Response:
-        """PUT /2/webhooks/:id: challenged again; one that fails gets nothing until it passes."""
+        """PUT /2/webhooks/:id: challenges a webhook again; one that fails gets no pushes until it passes."""
         self._authentication.app(request)
         webhook = self._find(request.match_info["id"])
         await self._challenge(webhook)
         return web.json_response({"data": {"valid": webhook.valid, "attempted": True}})
 
     async def delete(self, request: web.Request) -> web.Response:
-        """DELETE /2/webhooks/:id, with its subscriptions."""
+        """DELETE /2/webhooks/:id: deletes a webhook and its subscriptions."""
         self._authentication.app(request)
         webhook = self._find(request.match_info["id"])
         del self._webhooks[webhook.id]
@@ -142,13 +142,14 @@ class Webhooks:
         return web.json_response({"data": {"deleted": True}})
 
     async def link(self, request: web.Request) -> web.Response:
-        """POST /2/tweets/search/webhooks/:id: what matches the stream's rules is pushed there too."""
+        """POST /2/tweets/search/webhooks/:id: pushes the posts that match the stream's rules to the webhook too."""
         self._authentication.app(request)
         self._find(request.match_info["id"]).stream_view = View.asked(request.query)
         return web.json_response({"data": {"provisioned": True}})
 
     async def subscribe(self, request: web.Request) -> web.Response:
-        """POST /2/activity/subscriptions. X wants a user's OAuth 2.0 token for some events; here any key will do."""
+        """POST /2/activity/subscriptions. The real X requires a user's OAuth 2.0 token for some events; here any key is
+        accepted."""
         self._authentication.any(request)
         wanted = read_body(await request.read(), _Subscription)
         self._find(wanted.webhook_id)
@@ -165,7 +166,7 @@ class Webhooks:
         return self._webhooks[webhook_id]
 
     async def _challenge(self, webhook: _Webhook) -> None:
-        """Raises Problem (400) where the answer is not the right one."""
+        """Challenges the webhook. Raises Problem (400) if its answer is wrong."""
         token = secrets.token_urlsafe(24)
         webhook.valid = False
         try:
@@ -177,7 +178,7 @@ class Webhooks:
         if not webhook.valid:
             raise invalid("url", webhook.url, "CrcValidationFailed: Invalid response_token")
 
-    # ---- what is pushed
+    # ---- pushes
 
     def _posted(self, post: Post) -> None:
         if post.parent:
@@ -228,12 +229,12 @@ class Webhooks:
 
 
 def signature(data: bytes) -> str:
-    """X's signature of a body, or of a challenge."""
+    """Returns X's signature of a body or of a challenge."""
     return "sha256=" + base64.b64encode(hmac.digest(CONSUMER_SECRET.encode(), data, "sha256")).decode()
 
 
 async def _deliver(url: str, raw: bytes, signed: str, delay_ms: int) -> None:
-    """Pushes until it is taken or refused for good, so many times."""
+    """Pushes up to TRIES times, until the push is accepted or refused with a status other than 429 and 5xx."""
     await asyncio.sleep(delay_ms / 1000)
     headers = {"Content-Type": "application/json", SIGNATURE: signed}
     async with _session() as session:
@@ -243,7 +244,7 @@ async def _deliver(url: str, raw: bytes, signed: str, delay_ms: int) -> None:
                     if answer.status != 429 and answer.status < 500:
                         return
             except (aiohttp.ClientError, TimeoutError):
-                pass  # as good as a 500
+                pass  # retried like a 500
             await asyncio.sleep(FIRST_WAIT_S * 2**tries)
 
 

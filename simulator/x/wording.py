@@ -1,6 +1,6 @@
-"""How bidders write: texts made together with what they mean. No text is ever parsed here.
+"""The texts of bidders: each is made together with its meaning, so no text is parsed here.
 
-Every wording of an amount is legal and unambiguous; every other wording has one reason why it is no bid.
+Each text with an amount is a valid, unambiguous bid; each other text has one reason why it is no bid.
 """
 
 from random import Random
@@ -8,7 +8,7 @@ from random import Random
 from messages.base import Refusal, Wei
 
 _WEI_PER_ETH = 10**18
-# {n} is the amount in ETH, {w} the same in full-width digits, {s} without the zero before the point, {tag} the hashtag.
+# {n}: the amount in ETH; {w}: in full-width digits; {s}: without a zero before the point; {tag}: the hashtag.
 _BIDS = (
     "{n} ETH {tag}",
     "{n} eth {tag}",
@@ -77,29 +77,29 @@ _FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
 
 def in_eth(amount: Wei) -> str:
-    """The amount in ETH as a person writes it: exact, without needless zeros."""
+    """Returns the exact amount in ETH without needless zeros."""
     whole, rest = divmod(int(amount), _WEI_PER_ETH)
     return f"{whole}.{rest:018d}".rstrip("0").rstrip(".")
 
 
 def bid(amount: Wei, hashtag: str, choice: int) -> str:
-    """A text that bids the amount, in the wording that `choice` picks."""
+    """Returns a text that bids the amount, in the wording that `choice` picks."""
     return _write(_BIDS[choice % len(_BIDS)], amount, hashtag, choice)
 
 
 def untagged(amount: Wei, hashtag: str, choice: int) -> str:
-    """A text that names the amount, but does not carry the hashtag."""
+    """Returns a text with the amount, but without the hashtag."""
     return _write(_UNTAGGED[choice % len(_UNTAGGED)], amount, hashtag, 0)
 
 
 def no_bid(hashtag: str, choice: int) -> tuple[Refusal, str]:
-    """A text with the hashtag that is no bid, and why."""
+    """Returns a text with the hashtag that is no bid, and the reason."""
     reason, wording = _NO_BIDS[choice % len(_NO_BIDS)]
     return reason, wording.format(tag=f"#{hashtag}")
 
 
 def _write(wording: str, amount: Wei, hashtag: str, choice: int) -> str:
-    # The spelling of the tag is drawn apart from the wording, so that all pairs occur.
+    # The spelling of the hashtag is drawn separately from the wording, so that all pairs occur.
     tag = Random(choice).choice((hashtag, hashtag, hashtag, hashtag.lower(), hashtag.upper()))
     number = in_eth(amount)
     short = number.removeprefix("0") if number.startswith("0.") else number

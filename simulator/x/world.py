@@ -1,6 +1,6 @@
-"""The ground truth: who exists, what was posted, what is gone. It knows no protocol and no auction.
+"""The ground truth: all accounts and posts, and which of them are gone. This module knows no protocol and no auction.
 
-A post that the crowd or a test makes carries its intended meaning; nobody ever reads that meaning out of the text.
+A post of the crowd or of a test carries its intended meaning, which nobody reads out of the text.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ from simulator.x.clock import Snowflakes, now_ms
 
 MAX_POSTS = 1_000_000
 MAX_USERS = 200_000
-# X refuses what the same account has just said; how far back it looks is not documented.
+# X refuses a text that the account has posted recently; how many posts X compares is not documented.
 DUPLICATES_AMONG = 50
 MAX_MENTIONS = 50
 
@@ -23,12 +23,12 @@ Meaning = Wei | Refusal | None
 
 
 class WorldFull(Exception):
-    """The bound on posts or users is reached."""
+    """The limit of posts or users is reached."""
 
 
 @dataclass(slots=True, eq=False)
 class User:
-    """An account. `created_at_ms` lies on a full second, because X shows no more."""
+    """An account. `created_at_ms` is rounded down to a second, because X shows no more."""
 
     id: int
     handle: str
@@ -39,11 +39,11 @@ class User:
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """A post; `written` is what its author typed, `text` has X's implicit mentions before it.
+    """A post; `written` is the text of its author, `text` has X's implicit mentions before it.
 
-    `meaning` is an amount, the reason why it is none, or None where nobody meant a bid. `delivery_ms` is when the
-    stream is to deliver it, counted from the post: once each, never where it is empty. `versions` are the post and
-    what it was edited from and to, oldest first; all of them share the list.
+    `meaning` is an amount, a reason why the post is no bid, or None if it was not meant as a bid. `delivery_ms` are the
+    delays after which the stream delivers the post, once each. `versions` are all versions of an edited post, oldest
+    first; they share the list.
     """
 
     id: int
@@ -62,23 +62,24 @@ class Post:
 
     @property
     def posted_at_ms(self) -> int:
-        """When it was posted, UTC ms; its id carries it."""
+        """When the post was made (UTC ms), as its id says."""
         return posted_at_ms(self.id)
 
     @property
     def gone(self) -> bool:
-        """Deleted, or its author suspended or protected."""
+        """Whether the post is deleted, or its author suspended or protected."""
         author = self.author
         return any(at_ms is not None for at_ms in (self.deleted_at_ms, author.suspended_at_ms, author.protected_at_ms))
 
     @property
     def is_newest(self) -> bool:
-        """Whether nobody has edited it since."""
+        """Whether the post was not edited since."""
         return self.versions[-1] is self
 
 
 class World:
-    """All accounts and posts. `on_post` is called at once for every new post, `on_delete` for every deleted one."""
+    """All accounts and posts. The functions of `on_post` are called for each new post, of `on_delete` for each deleted
+    one."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
@@ -91,7 +92,7 @@ class World:
         self._ids = Snowflakes()
 
     def add_user(self, handle: str, created_at_ms: int, user_id: int | None = None) -> User:
-        """A new account. Raises WorldFull, and ValueError for a handle that is taken."""
+        """Creates an account. Raises WorldFull, and ValueError for a handle that is taken."""
         if len(self.users) >= MAX_USERS:
             raise WorldFull("no more users")
         if handle.casefold() in self.users:
@@ -104,12 +105,11 @@ class World:
         return user
 
     def user(self, handle: str) -> User | None:
-        """The account of this handle, in whatever case."""
+        """Returns the account of this handle, ignoring case."""
         return self.users.get(handle.casefold())
 
     def rename(self, user: User, handle: str) -> None:
-        """The account is called so from now on, and anybody may take the handle that it had. Raises ValueError for a
-        handle that is taken."""
+        """Renames the account; its old handle becomes free. Raises ValueError for a handle that is taken."""
         if self.user(handle) not in (None, user):
             raise ValueError(f"@{handle} exists")
         del self.users[user.handle.casefold()]
@@ -126,7 +126,7 @@ class World:
         delivery_ms: tuple[int, ...],
         edits: Post | None = None,
     ) -> Post:
-        """A new post, made now, or a new version of the post that it `edits`. Raises WorldFull."""
+        """Makes a post now, or a new version of the post `edits`. Raises WorldFull."""
         if len(self._order) >= MAX_POSTS:
             raise WorldFull("no more posts")
         post_id = self._ids.take()
@@ -153,7 +153,7 @@ class World:
         return post
 
     def delete(self, post: Post) -> None:
-        """Takes the post away, with all its versions, now; a second time changes nothing."""
+        """Deletes the post with all its versions; a second call changes nothing."""
         for version in post.versions:
             if version.deleted_at_ms is None:
                 version.deleted_at_ms = now_ms()
@@ -161,22 +161,22 @@ class World:
                     listener(version)
 
     def suspend(self, user: User) -> None:
-        """Takes the account and all its posts away, now; a second time changes nothing."""
+        """Suspends the account, which hides all its posts; a second call changes nothing."""
         if user.suspended_at_ms is None:
             user.suspended_at_ms = now_ms()
 
     def protect(self, user: User) -> None:
-        """Shows the account's posts to its followers only, from now on; a second time changes nothing."""
+        """Protects the account, which shows its posts to its followers only; a second call changes nothing."""
         if user.protected_at_ms is None:
             user.protected_at_ms = now_ms()
 
     def says_again(self, author: User, written: str) -> bool:
-        """Whether X would refuse this as duplicate content."""
+        """Whether X would refuse this text as duplicate content."""
         recent = islice(reversed(self._by_author.get(author.id, [])), DUPLICATES_AMONG)
         return any(post.written == written and not post.gone for post in recent)
 
     def newest_first(self, below_id: int, from_id: int) -> Iterator[Post]:
-        """The posts with `from_id` <= id < `below_id` that are not gone, each in its newest version."""
+        """Yields the posts with `from_id` <= id < `below_id` that are not gone, each in its newest version."""
         end = bisect_left(self._order, below_id, key=lambda post: post.id)
         for place in range(end - 1, -1, -1):
             post = self._order[place]
@@ -188,8 +188,8 @@ class World:
     def truth(
         self, conversation_id: int | None = None, after_id: int = 0, most: int = MAX_POSTS
     ) -> list[dict[str, Any]]:
-        """The posts that were ever made after one (of one conversation), in the order of ids, `most` at the most, as
-        plain values."""
+        """Returns the first `most` posts ever made after `after_id` (in one conversation, or all), in the order of ids,
+        as plain values."""
         later = islice(self._order, bisect_left(self._order, after_id + 1, key=lambda post: post.id), None)
         return [
             _plain(post)

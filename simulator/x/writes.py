@@ -1,4 +1,4 @@
-"""What can be changed at X: own posts, the stream's rules, open connections."""
+"""The writing endpoints of X: own posts, rules of the stream, open connections."""
 
 from itertools import cycle
 from typing import Annotated, TypeVar
@@ -48,7 +48,7 @@ class _RulesChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Writes:
-    """The endpoints that change something."""
+    """The endpoints that change posts, rules or connections."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Writes:
         self._not_allowed = cycle(REPLY_NOT_ALLOWED)
 
     async def create(self, request: web.Request) -> web.Response:
-        """POST /2/tweets, as the auction account."""
+        """POST /2/tweets: makes a post of the auction account."""
         self._authentication.user(request)
         wanted = read_body(await request.read(), _NewPost)
         if not wanted.text.strip():
@@ -93,7 +93,7 @@ class Writes:
         return parent
 
     async def delete(self, request: web.Request) -> web.Response:
-        """DELETE /2/tweets/:id, own posts only."""
+        """DELETE /2/tweets/:id: deletes a post of the auction account."""
         self._authentication.user(request)
         value = request.match_info["id"]
         post = self._world.posts.get(post_id("id", value))
@@ -110,7 +110,7 @@ class Writes:
         return web.json_response(self._rules.listing())
 
     async def change_rules(self, request: web.Request) -> web.Response:
-        """POST /2/tweets/search/stream/rules: adds or deletes, or only tries to (dry_run)."""
+        """POST /2/tweets/search/stream/rules: adds or deletes rules; with dry_run it only checks them."""
         self._authentication.app(request)
         change = read_body(await request.read(), _RulesChange)
         dry_run = request.query.get("dry_run", "").lower() == "true"
@@ -135,7 +135,7 @@ class Writes:
 
 
 def read_body(body: bytes, kind: type[T]) -> T:
-    """The typed JSON body of a request. Raises Problem (400)."""
+    """Decodes the typed JSON body of a request. Raises Problem (400)."""
     try:
         return msgspec.json.decode(body, type=kind, dec_hook=wei_from_text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
@@ -143,7 +143,7 @@ def read_body(body: bytes, kind: type[T]) -> T:
 
 
 def wei_from_text(kind: type, value: object) -> object:
-    """Amounts travel as decimal strings."""
+    """Reads an amount of wei from a decimal string, for msgspec."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 78:
         return kind(value)
     raise ValueError(f"wei is a string of decimal digits, not {value!r:.40}")

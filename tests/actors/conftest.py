@@ -14,7 +14,7 @@ from adapters.x.clock import XClock
 from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
-from tests.harness.stage import Stage
+from tests.harness.stage import MakeClient, Stage
 from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX, simulated_x
 
@@ -49,11 +49,11 @@ def x(_x: SimulatedX) -> SimulatedX:
 
 
 @pytest.fixture
-def x_client(x: SimulatedX, stage: Stage) -> Iterator[Callable[..., XClient]]:
-    """Makes clients of the simulated X, of whatever class, on the stage's clock."""
+def x_client(x: SimulatedX, stage: Stage) -> Iterator[MakeClient]:
+    """Closes in the end what it has made."""
     clients: list[XClient] = []
 
-    def make(kind: type[XClient] = XClient, credentials: Credentials = CREDENTIALS, **more: Any) -> XClient:
+    def make(kind: type[Any] = XClient, credentials: Credentials = CREDENTIALS, **more: Any) -> Any:
         clients.append(kind(x.base_url, credentials, 10, **{"clock": StageClock(stage.clock), **more}))
         return clients[-1]
 
@@ -63,7 +63,7 @@ def x_client(x: SimulatedX, stage: Stage) -> Iterator[Callable[..., XClient]]:
 
 
 @pytest.fixture
-def open_on_x(stage: Stage, x_client: Callable[..., XClient]) -> Callable[..., tuple[Auction, int]]:
+def open_on_x(stage: Stage, x_client: MakeClient) -> Callable[..., tuple[Auction, int]]:
     """Opens the auction of a day: its actor, and its post on X."""
 
     def make(day: int = 1) -> tuple[Auction, int]:

@@ -9,6 +9,7 @@ from actors.eliza_bridge import ElizaBridge
 from actors.livestream_publisher import LivestreamPublisher
 from adapters.livestream.hub import FeedState
 from adapters.redis.checkpoint import unseal
+from adapters.redis.client import execute
 from messages.base import Outcome
 from messages.codec import pack, unpack
 from messages.events import (
@@ -100,7 +101,7 @@ def test_of_bids_that_come_together_the_last_is_worth_a_line(stage: Stage) -> No
     assert spoken_of(stage) == [fact.message_id for fact in facts]
     stage.step(bridge(stage))
     assert len(spoken_of(stage)) == 4
-    assert unseal(stage.client.get(stage.keys.checkpoint("eliza_bridge"))).sequence == 4
+    assert unseal(execute(stage.client, "GET", stage.keys.checkpoint("eliza_bridge"))).sequence == 4
 
 
 @pytest.mark.requirement("ELZ-3")

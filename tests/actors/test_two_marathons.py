@@ -7,6 +7,7 @@ import pytest
 
 from actors.auction.actor import Auction
 from actors.scheduler.actor import HOUSE, DayPlan, Scheduler
+from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
 from auction.calendar import Window
@@ -101,7 +102,7 @@ def test_no_key_is_written_by_both_but_the_bids_of_a_user(store: Store, marathon
     first, second = marathons
 
     def contents() -> dict[bytes, bytes]:
-        return {key: store.client.dump(key) for key in store.client.scan_iter(count=1_000)}
+        return {key: execute(store.client, "DUMP", key) for key in store.client.scan_iter(count=1_000)}
 
     before = contents()
     first.take_a_bid()

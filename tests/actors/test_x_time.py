@@ -5,7 +5,8 @@ import pytest
 from actors.auction.actor import Auction
 from actors.scheduler.actor import Scheduler
 from actors.scheduler.day_plan import DayPlan
-from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, Timing, TwitterReconciler
+from actors.twitter.conversation import Timing
+from actors.twitter.reconciler import CLOCK_HOLDS_S, IN_VAIN_S, TwitterReconciler
 from adapters import alarms
 from adapters.x.clock import XClock
 from messages.commands import MarkSwept
@@ -47,6 +48,7 @@ def test_an_end_is_frozen_when_x_has_reached_it_whatever_our_clock_says(
     ahead_ms: int, stage: Stage, open_on_x: OpenOnX
 ) -> None:
     auction, _ = open_on_x()
+    assert auction._day.prepared is not None
     due_ms = int(stage.current()["ends_at_ms"]) + auction._day.prepared.rules.delivery_allowance_ms
     x_time = XTime(None)
     auction = by_x(stage, x_time)

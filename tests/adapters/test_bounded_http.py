@@ -5,6 +5,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,7 @@ def test_an_answer_as_large_as_it_may_be_is_read(make_hostile: MakeHostile, ask:
     body = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MOST_BYTES + b"a" * MOST_BYTES
     answer = ask(url_of(make_hostile(Mood.HONEST, body)), timeout_s=20)
     assert len(answer.content) == MOST_BYTES
+    assert isinstance(answer.raw, BytesIO)
     assert answer.content is answer.raw.getvalue(), "and not copied"
 
 
@@ -177,7 +179,7 @@ def test_a_stream_lives_on_while_its_lines_come_and_while_its_reader_works(make_
     lines = [b"line %d" % number for number in range(40)]
     hostile = make_hostile(Mood.DRIP, b"HTTP/1.1 200 OK\r\n\r\n" + b"\n".join(lines) + b"\n", drip_s=0.01)
     begun_s = time.monotonic()
-    read = []
+    read = list[bytes]()
     with ask(url_of(hostile), timeout_s=2, stream=True) as answer:
         for line in answer.iter_lines(chunk_size=1):
             if not read:

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from actors.auction.actor import Auction
+from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.layout import bring_up_to_date
 from adapters.redis.view import is_whole
@@ -100,7 +101,7 @@ def test_what_is_damaged_is_made_again_or_said(stage: Stage, day: dict[str, str]
     after = everything(stage)
     kept = {stage.keys.day(1), stage.keys.current, stage.keys.bids("m-01"), stage.keys.log, stage.keys.heads}
     assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
-    assert is_whole(stage.client.hgetall(stage.keys.day(1)))
+    assert is_whole(execute(stage.client, "HGETALL", stage.keys.day(1)))
     for key in stage.client.scan_iter("aside:*"):
         assert any(key.decode() in line for line in said)
     auction = stage.auction()
@@ -118,7 +119,7 @@ def everything(stage: Stage) -> dict[str, Any]:
         b"stream": stage.client.xrange,
     }
     keys = [key.decode() for key in stage.client.scan_iter(count=1_000)]
-    return {key: read[stage.client.type(key)](key) for key in keys if not key.startswith("lease:")}
+    return {key: read[execute(stage.client, "TYPE", key)](key) for key in keys if not key.startswith("lease:")}
 
 
 def test_a_thorough_mending_of_what_is_whole_says_nothing(stage: Stage, day: dict[str, str]) -> None:

@@ -100,7 +100,7 @@ class Desk:
         return asyncio.run(run())
 
     def opens(self, day: int = 1, post_id: int = AUCTION_POST, phase: Phase = Phase.ACTIVE) -> None:
-        fields = {"auction_id": f"m-{day:02d}", "post_id": str(post_id), "phase": phase.value}
+        fields: dict[Any, str] = {"auction_id": f"m-{day:02d}", "post_id": str(post_id), "phase": phase.value}
         self.store.client.hset(self.store.keys.day(day), mapping=fields)
 
     def queued(self, day: int = 1) -> list[Any]:
@@ -353,7 +353,8 @@ def test_without_its_store_nothing_is_acknowledged(store: Store) -> None:
     pushes = Pushes(client, store.keys, 3, now_ms, lambda name, hint: None)
     with serving(webhook=Webhook(SECRET, pushes.take)) as house:
         desk = Desk(store, house)
-        for pushed in (reply(), deletion(7), {"data": []}):
+        nothing: dict[str, Any] = {"data": []}
+        for pushed in (reply(), deletion(7), nothing):
             status, answer = desk.push(pushed)
             assert (status, answer["error"]) == (503, "UNAVAILABLE")
         house.loop.submit(client.aclose()).result(5)

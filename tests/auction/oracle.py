@@ -63,7 +63,7 @@ def verdicts(
     end = floor
     for bid in posts:
         worth, at = meaning[bid.post_id], time_of(bid.post_id)
-        needed = rules.reserve_wei
+        needed: int = rules.reserve_wei
         if leader:
             needed = leading + max(rules.increment_wei, -(-leading * rules.increment_basis_points // 10_000), 1)
         if bid.post_id in withdrawn:

@@ -13,13 +13,14 @@ from auction.audit import Auditor
 from auction.day import AuctionDay
 from messages.base import Refusal, Wei
 from messages.codec import unpack_events
+from messages.commands import AuctionCommand
 from messages.events import AuctionEvent, BidAccepted, BidRefused
 from tests.harness.builders import AUCTION, ETH, OPENING, OPENS_MS, gone, reply
 
 pytestmark = pytest.mark.requirement("RED-5")
 
 LEADING, AGAIN = reply(1_000, 1, "0.5"), reply(1_500, 1, "0.9")
-BATCHES = [
+BATCHES: list[list[AuctionCommand]] = [
     [reply(-1_000, 7, "0.4"), *OPENING],
     [
         LEADING,

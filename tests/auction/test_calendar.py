@@ -63,8 +63,11 @@ ODD_DAYS = [
 
 @pytest.mark.requirement("LIFE-1", "LIFE-2")
 @pytest.mark.parametrize(("zone", "window", "day", "opens", "closes", "notes"), ODD_DAYS)
-def test_a_switch_neither_skips_nor_doubles_nor_shifts_a_day(zone, window, day, opens, closes, notes):
-    (made,) = calendar(day, 1, *window.split("-"), zone)
+def test_a_switch_neither_skips_nor_doubles_nor_shifts_a_day(
+    zone: str, window: str, day: str, opens: str, closes: str, notes: str
+) -> None:
+    start, end = window.split("-")
+    (made,) = calendar(day, 1, start, end, zone)
     assert (utc(made.opens_at_ms), utc(made.closes_at_ms)) == (opens, closes)
     expected = notes.split(" | ") if notes else []
     assert len(made.notes) == len(expected)
@@ -72,7 +75,7 @@ def test_a_switch_neither_skips_nor_doubles_nor_shifts_a_day(zone, window, day, 
 
 
 @pytest.mark.requirement("LIFE-2")
-def test_days_are_keyed_by_local_date_over_a_leap_day():
+def test_days_are_keyed_by_local_date_over_a_leap_day() -> None:
     windows = calendar("2028-02-28", 3, "15:00", "16:00", "America/New_York")
     assert [(window.day, str(window.local_date)) for window in windows] == [
         (1, "2028-02-28"),
@@ -82,7 +85,7 @@ def test_days_are_keyed_by_local_date_over_a_leap_day():
 
 
 @pytest.mark.requirement("LIFE-1")
-def test_a_marathon_is_as_long_as_configured():
+def test_a_marathon_is_as_long_as_configured() -> None:
     assert [window.day for window in calendar("2027-03-01", 30, "15:00", "16:00", "EST")] == list(range(1, 31))
 
 
@@ -94,7 +97,9 @@ def test_a_marathon_is_as_long_as_configured():
         ("2011-12-29", 3, "00:00", "23:00", "Pacific/Apia", "skips its date"),
     ],
 )
-def test_where_there_is_no_calendar_it_says_why(first_date, days, start, end, zone, says):
+def test_where_there_is_no_calendar_it_says_why(
+    first_date: str, days: int, start: str, end: str, zone: str, says: str
+) -> None:
     with pytest.raises(ValueError, match=says):
         calendar(first_date, days, start, end, zone)
 
@@ -112,7 +117,9 @@ minutes = st.builds(time, st.integers(0, 23), st.integers(0, 59))
     end=minutes,
     zone=st.sampled_from(ZONES),
 )
-def test_windows_follow_each_other_one_for_each_local_date(first_date, days, start, end, zone):
+def test_windows_follow_each_other_one_for_each_local_date(
+    first_date: date, days: int, start: time, end: time, zone: str
+) -> None:
     if start == end:
         end = time((start.hour + 1) % 24, start.minute)
     windows = marathon_calendar(first_date, days, start, end, ZoneInfo(zone))

@@ -110,10 +110,11 @@ def open_day(posted_min: int, prepared_min: int = 0) -> tuple[AuctionDay, Audito
 def test_a_day_whose_post_x_did_not_take_for_a_while_closes_later(posted_min: int, closes_min: int) -> None:
     day, _, told = open_day(posted_min)
     [opened] = told
+    assert day.prepared is not None
     assert isinstance(opened, AuctionOpened)
     assert (opened.ends_at_ms, day.ends_at_ms) == (at(closes_min), at(closes_min))
     again = AuctionDay(AUCTION)
-    again.replay([day.prepared, opened])  # type: ignore[list-item]
+    again.replay([day.prepared, opened])
     assert again.state() == day.state()
 
 
@@ -138,6 +139,5 @@ def test_an_outage_is_in_the_log_of_the_day_once_and_can_be_decided_again_from_i
     assert auditor.check(told) is None
     assert day.state() == auditor.day.state()
     forged = msgspec.structs.replace(extended, ends_at_ms=at(69))
-    fresh = Auditor(AUCTION)
-    fresh.day = open_day(0)[0]
+    _, fresh, _ = open_day(0)
     assert "makes it EndExtended" in (fresh.check([forged]) or "")

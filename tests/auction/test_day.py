@@ -56,9 +56,9 @@ def test_a_day_is_active_only_once_its_auction_post_exists() -> None:
     day = AuctionDay(AUCTION)
     prepare, confirm = OPENING
     assert kinds(day.decide([prepare], OPENS_MS)) == [AuctionPrepared]
-    assert day.phase is Phase.PENDING
+    before = day.phase
     assert kinds(day.decide([confirm], OPENS_MS)) == [AuctionOpened]
-    assert day.phase is Phase.ACTIVE
+    assert (before, day.phase) == (Phase.PENDING, Phase.ACTIVE)
     assert day.decide(OPENING, OPENS_MS) == []  # a repetition is a no-op
 
 
@@ -390,7 +390,7 @@ def test_the_state_of_a_checkpoint_goes_on_like_the_day_it_was_taken_from() -> N
     day.decide([gone(reply(30, 9, "9")), reply(10, 1, "0.5"), reply(20, 2, "0.6")], OPENS_MS)
     again = AuctionDay(AUCTION, unpack(pack(day.state()), DayState))
     assert again.state() == day.state()
-    batch = [reply(15, 3, "0.55"), reply(30, 9, "9"), swept(OPENS_MS + 25)]
+    batch: list[AuctionCommand] = [reply(15, 3, "0.55"), reply(30, 9, "9"), swept(OPENS_MS + 25)]
     assert again.decide(batch, OPENS_MS) == day.decide(batch, OPENS_MS)
 
 

@@ -6,7 +6,7 @@ import pytest
 from auction.day import AuctionDay
 from messages.base import Wei
 from messages.commands import AuctionCommand, SkipDay
-from messages.events import EndExtended, ResultNamed
+from messages.events import EndExtended, ResultNamed, StrikeGiven
 from tests.auction.script import Played, read
 from tests.harness.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES
 
@@ -455,8 +455,8 @@ def test_a_strike_is_for_who_led_and_took_it_back_and_for_nobody_else() -> None:
         then strikes: ann
         """
     )
-    [strike] = [event for batch in played.log for event in batch if type(event).__name__ == "StrikeGiven"]
-    assert (strike.bidder_id, bool(strike.cause)) == (1, True)  # type: ignore[union-attr]
+    [strike] = [event for batch in played.log for event in batch if isinstance(event, StrikeGiven)]
+    assert (strike.bidder_id, bool(strike.cause)) == (1, True)
 
 
 def test_commands_of_a_batch_are_taken_in_their_order() -> None:

@@ -1,6 +1,8 @@
 """Properties of the core over random days: arrival does not matter, the log is enough, the audit agrees."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from random import Random
 
 import msgspec
 import pytest
@@ -17,9 +19,9 @@ from auction.segments import Opened, Segment
 from auction.standings import Standings
 from messages.base import Refusal
 from messages.codec import pack, unpack
-from messages.commands import AuctionCommand
+from messages.commands import AuctionCommand, PlaceBid, RestoreBid, WithdrawBid
 from messages.events import AuctionEvent, EndExtended
-from tests.harness.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, back, gone, reply, swept
+from tests.harness.builders import AUCTION, CLOSES_MS, OPENING, OPENS_MS, RULES, back, gone, opening_with, reply, swept
 
 SECONDS = st.one_of(st.integers(0, 3_700), st.integers(3_200, 4_400))
 TEXTS = st.sampled_from(
@@ -34,11 +36,14 @@ REPLIES = st.builds(
 )
 
 
+Seen = PlaceBid | WithdrawBid | RestoreBid
+
+
 @st.composite
-def days(draw: st.DrawFn) -> list[AuctionCommand]:
+def days(draw: st.DrawFn) -> list[Seen]:
     """The observations of a day in some order of arrival: bids, some twice, some deleted, before or after."""
     bids = draw(st.lists(REPLIES, max_size=25, unique_by=lambda bid: bid.post_id))
-    arrivals: list[AuctionCommand] = [*bids]
+    arrivals: list[Seen] = [*bids]
     if bids:
         arrivals += draw(st.lists(st.sampled_from(bids), max_size=5))
         arrivals += [gone(bid) for bid in draw(st.lists(st.sampled_from(bids), max_size=4))]
@@ -46,7 +51,7 @@ def days(draw: st.DrawFn) -> list[AuctionCommand]:
     return draw(st.permutations(arrivals))
 
 
-def batches(commands: list[AuctionCommand], cuts: list[int]) -> list[list[AuctionCommand]]:
+def batches(commands: Sequence[AuctionCommand], cuts: list[int]) -> list[Sequence[AuctionCommand]]:
     edges = sorted({0, len(commands), *(cut % (len(commands) + 1) for cut in cuts)})
     return [commands[start:end] for start, end in pairwise(edges)]
 
@@ -54,7 +59,7 @@ def batches(commands: list[AuctionCommand], cuts: list[int]) -> list[list[Auctio
 CUTS = st.lists(st.integers(0, 60), max_size=6)
 
 
-def observed(commands: list[AuctionCommand], cuts: list[int]) -> tuple[AuctionDay, list[list[AuctionEvent]]]:
+def observed(commands: Sequence[AuctionCommand], cuts: list[int]) -> tuple[AuctionDay, list[list[AuctionEvent]]]:
     day, log = AuctionDay(AUCTION), []
     log.append(day.decide(OPENING, OPENS_MS))
     log += [day.decide(batch, OPENS_MS) for batch in batches(commands, cuts)]
@@ -63,7 +68,9 @@ def observed(commands: list[AuctionCommand], cuts: list[int]) -> tuple[AuctionDa
 
 @pytest.mark.requirement("BID-4")
 @given(days(), CUTS, st.randoms(use_true_random=False))
-def test_for_fixed_controls_every_order_of_arrival_gives_the_same_standing(commands, cuts, random) -> None:
+def test_for_fixed_controls_every_order_of_arrival_gives_the_same_standing(
+    commands: list[Seen], cuts: list[int], random: Random
+) -> None:
     day, _ = observed(commands, cuts)
     assert day.standings is not None
     # The control that depends on arrival is the published end: fix it, and permute everything else.
@@ -85,7 +92,9 @@ def test_for_fixed_controls_every_order_of_arrival_gives_the_same_standing(comma
 
 @pytest.mark.requirement("BID-4", "LIFE-5")
 @given(days(), CUTS)
-def test_the_incremental_fold_equals_the_plain_one_and_a_published_end_never_shrinks(commands, cuts) -> None:
+def test_the_incremental_fold_equals_the_plain_one_and_a_published_end_never_shrinks(
+    commands: list[Seen], cuts: list[int]
+) -> None:
     day, log = observed(commands, cuts)
     assert day.standings is not None
     plain = [
@@ -101,7 +110,9 @@ def test_the_incremental_fold_equals_the_plain_one_and_a_published_end_never_shr
 
 @pytest.mark.requirement("RED-4", "RED-5")
 @given(days(), CUTS, st.integers(0, 40))
-def test_the_log_alone_gives_the_same_day_and_passes_the_audit(commands, cuts, marked_at) -> None:
+def test_the_log_alone_gives_the_same_day_and_passes_the_audit(
+    commands: list[Seen], cuts: list[int], marked_at: int
+) -> None:
     at = marked_at % (len(commands) + 1)
     marked = [*commands[:at], swept(OPENS_MS + 1_000_000), *commands[at:]]
     day, log = observed(marked, cuts)
@@ -123,13 +134,14 @@ def test_the_log_alone_gives_the_same_day_and_passes_the_audit(commands, cuts, m
 
 @pytest.mark.requirement("RED-4", "BID-4")
 @given(days(), CUTS, st.booleans(), st.sampled_from([0, 60_000, 600_000]))
-def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, window_ms) -> None:
+def test_bids_that_are_packed_away_decide_the_same_day(
+    commands: list[Seen], cuts: list[int], resumed: bool, window_ms: int
+) -> None:
     strict = msgspec.structs.replace(RULES, rate_limit_posts=2 if window_ms else 0, rate_limit_window_ms=window_ms)
-    opening = [msgspec.structs.replace(OPENING[0], rules=strict), *OPENING[1:]]
     plain, packing = AuctionDay(AUCTION), AuctionDay(AUCTION)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(standings, "BIDS_A_SEGMENT", 2)
-        for batch in [opening, *batches(commands, cuts)]:
+        for batch in [opening_with(strict), *batches(commands, cuts)]:
             assert packing.decide(batch, OPENS_MS) == plain.decide(batch, OPENS_MS)
             assert packing.standings is not None
             packing.standings.seal()
@@ -144,9 +156,9 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, 
     assert packing.verdict(1) is plain.verdict(1) is None
     assert packing.standings.found == plain.standings.found
     assert packing.standings.accepted == plain.standings.accepted == len(plain.standings.lead_history)
-    packed = [lead for segment in packing.standings.segments for lead in segment.leads()]
+    packed_leads = [lead for segment in packing.standings.segments for lead in segment.leads()]
     # Without the ends: below what is published they depend on when a lead was folded last, and say nothing any more.
-    assert [(lead.bid, lead.minimum_wei) for lead in [*packed, *packing.standings.lead_history]] == [
+    assert [(lead.bid, lead.minimum_wei) for lead in [*packed_leads, *packing.standings.lead_history]] == [
         (lead.bid, lead.minimum_wei) for lead in plain.standings.lead_history
     ]
     assert all(packing.knows(command.post_id) == plain.knows(command.post_id) for command in commands)
@@ -161,17 +173,20 @@ def test_bids_that_are_packed_away_decide_the_same_day(commands, cuts, resumed, 
     st.lists(st.integers(0, 24), max_size=4),
     st.sampled_from([60_000, 3_600_000]),
 )
-def test_one_verdict_is_what_the_fold_of_all_bids_says(bids, withdrawn, window_ms) -> None:
+def test_one_verdict_is_what_the_fold_of_all_bids_says(
+    bids: list[PlaceBid], withdrawn: list[int], window_ms: int
+) -> None:
     strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=window_ms)
     day = AuctionDay(AUCTION)
     in_order = sorted(bids, key=lambda bid: bid.post_id)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(standings, "BIDS_A_SEGMENT", 2)
-        opening = [msgspec.structs.replace(OPENING[0], rules=strict), *OPENING[1:]]
-        for batch in (opening, *batches(in_order, list(range(25))), [gone(bids[at % len(bids)]) for at in withdrawn]):
+        late: list[AuctionCommand] = [gone(bids[at % len(bids)]) for at in withdrawn]
+        for batch in (opening_with(strict), *batches(in_order, list(range(25))), late):
             day.decide(batch, OPENS_MS)
             assert day.standings is not None
             day.standings.seal()
+    assert day.standings is not None
     for told in day.standings.verdicts():
         assert day.verdict(told.bid.post_id) == told
 
@@ -182,9 +197,11 @@ def test_own_posts_of_an_opened_segment_count_against_later_finds(monkeypatch: p
     strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=60_000)
     plain, packing = AuctionDay(AUCTION), AuctionDay(AUCTION)
     # A segment longer than the limit's window is opened for one in its middle, and then one before it is found.
-    in_order = [reply(second * 1000, author, "9") for second, author in ((10, 1), (200, 2), (300, 3), (301, 4))]
-    late = [reply(150_000, 5, "9")], [reply(5_000, 1, "9"), reply(30_000, 1, "9")]
-    for batch in ([msgspec.structs.replace(OPENING[0], rules=strict), OPENING[1]], in_order, *late):
+    in_order: list[AuctionCommand] = [
+        reply(second * 1000, author, "9") for second, author in ((10, 1), (200, 2), (300, 3), (301, 4))
+    ]
+    late: list[list[AuctionCommand]] = [[reply(150_000, 5, "9")], [reply(5_000, 1, "9"), reply(30_000, 1, "9")]]
+    for batch in (opening_with(strict), in_order, *late):
         assert packing.decide(batch, OPENS_MS) == plain.decide(batch, OPENS_MS)
         if batch is in_order and packing.standings:
             packing.standings.seal()
@@ -194,7 +211,7 @@ def test_own_posts_of_an_opened_segment_count_against_later_finds(monkeypatch: p
 
 
 @given(days(), CUTS)
-def test_no_bid_after_the_close_leads(commands, cuts) -> None:
+def test_no_bid_after_the_close_leads(commands: list[Seen], cuts: list[int]) -> None:
     day, _ = observed(commands, cuts)
     assert day.standings is not None
     for verdict in day.standings.verdicts():

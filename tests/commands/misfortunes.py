@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cli
+from auction.orders import ORDERS
 from tests.harness import ROOT
 
 POST = "1801234567890123456"
@@ -57,7 +58,7 @@ def cases(folder: Path) -> Iterator[Case]:
     good.write_bytes(b"\xef\xbb\xbf" + (ROOT / "config.toml").read_bytes().replace(b"\n", b"\r\n"))
     for command in cli.COMMANDS:
         plain = [command, *ARGUMENTS[command], *([] if command in WITHOUT_DATA else ["--data-dir", "nowhere"])]
-        if command in cli.ORDERS and command != "pause":  # they are one module
+        if command in ORDERS and command != "pause":  # they are one module
             yield Case(f"{command}: latin-1", plain, streams="latin-1")
             yield Case(f"{command}: config of Windows", [*plain, "--config", str(good)])
             continue

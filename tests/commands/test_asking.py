@@ -74,7 +74,9 @@ def test_who_is_not_the_process_of_the_data_directory_gets_no_order(
     work_in(tmp_path, monkeypatch, house.server.private_port, secret, name)
     said = line(*PAUSE)
     port = house.server.private_port
-    wanted = f"auction-manager: not the supervisor of {tmp_path} answers on port {port}; is it running?\n"
+    wanted = (
+        f"auction-manager: another program than the supervisor of {tmp_path} answers on port {port}; is it running?\n"
+    )
     assert (said.code, said.out, said.err) == (1, "", wanted)
     assert orders.taken == []
 

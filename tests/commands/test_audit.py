@@ -290,7 +290,7 @@ def test_what_is_no_export_is_told_in_one_line(line: Line, tmp_path: Path, conte
     ("arguments", "says"),
     [
         (["audit", "--file", "nowhere"], "auction-manager: nowhere: No such file or directory"),
-        (["log", "--auction", AUCTION], "--auction goes with --export only"),
+        (["log", "--auction", AUCTION], "--auction needs --export"),
         (["log", "--export", "new", "--auction", "m-99"], "there is no auction m-99 in the log"),
         (["log", "--export", "."], "auction-manager: .: File exists"),
     ],

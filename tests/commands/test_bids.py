@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from adapters.redis.client import execute
 from auction.day import AuctionDay
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted
@@ -56,7 +57,7 @@ def test_the_history_has_every_bid_with_amount_time_and_verdict_as_of_now(line: 
 @pytest.mark.requirement("RED-5")
 @pytest.mark.parametrize("place", range(4))
 def test_a_log_that_lacks_an_entry_is_told_in_one_line(line: Line, marathon: Store, place: int) -> None:
-    entry_id, _ = marathon.client.xrange(marathon.keys.log)[place]
+    entry_id, _ = execute(marathon.client, "XRANGE", marathon.keys.log, "-", "+")[place]
     marathon.client.xdel(marathon.keys.log, entry_id)
     said = line("bids", AUCTION)
     assert (said.code, said.out) == (1, "")

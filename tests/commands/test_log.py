@@ -15,7 +15,7 @@ import pytest
 from adapters import process_file
 from adapters.process_file import ProcessFile
 from adapters.redis import functions
-from adapters.redis.client import connect
+from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
@@ -144,7 +144,7 @@ def test_who_follows_is_told_when_the_store_ends(tmp_path: Path) -> None:
         client.close()
         server.stop()
     assert code == 0, words
-    assert words.startswith("auction-manager: that was all: the store ")
+    assert words.startswith("auction-manager: the log cannot be followed any longer: the store ")
     assert len(words.splitlines()) == 1
 
 
@@ -152,7 +152,7 @@ def test_whoever_follows_does_not_keep_the_directory_from_a_supervisor(line: Lin
     process_file.write(tmp_path, ProcessFile("m", 1, 1))
     said = line("log", "--follow", "--data-dir", str(tmp_path))
     assert (said.code, said.out) == (1, "")
-    assert said.err == f"auction-manager: nobody is at work in {tmp_path}\n"
+    assert said.err == f"auction-manager: no process is running in {tmp_path}\n"
 
 
 def test_a_log_that_was_left_is_read_with_a_server_for_as_long_as_needed(line: Line, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_log_that_was_left_is_read_with_a_server_for_as_long_as_needed(line: L
 
 @pytest.mark.usefixtures("told")
 def test_an_entry_that_nobody_can_read_is_told_in_one_line(line: Line, marathon: Store) -> None:
-    last = marathon.client.xrevrange(marathon.keys.log, count=1)[0][0]
+    [(last, _)] = execute(marathon.client, "XREVRANGE", marathon.keys.log, "+", "-", "COUNT", 1)
     marathon.client.xadd(
         marathon.keys.log,
         {"writer": "house", "sequence": 9, "chain": "", "events": b"\xff"},

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from actors.auction.actor import day_view
 from actors.auction.receipts import ReceiptReader
 from actors.scheduler.actor import HOUSE, Scheduler
 from adapters import process_file
@@ -21,6 +20,7 @@ from adapters.redis.writes import HashSet
 from api.orders import ordered
 from api.process_api import ProcessApi
 from auction.day import AuctionDay
+from auction.day_view import day_view
 from auction.orders import ORDERS, event_of
 from messages.base import Refusal
 from messages.codec import to_json, unpack_commands

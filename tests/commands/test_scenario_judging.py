@@ -10,14 +10,20 @@ from commands.scenario_expect import Expectation, Seen, judged
 from commands.scenario_file import read_scenario
 from commands.scenario_play import Played
 
-DAY = {"outcome": "sold", "winner": "anna", "amount_wei": str(15 * 10**17), "accepted": 3, "refused": {"COMMA": 2}}
+DAY: dict[str, Any] = {
+    "outcome": "sold",
+    "winner": "anna",
+    "amount_wei": str(15 * 10**17),
+    "accepted": 3,
+    "refused": {"COMMA": 2},
+}
 RIGHT = Report(1, [DayReport(day=1, **DAY, expected=DAY, moved_ms=1_500)], "ok", "ok", True)
 
 
 def unmet(folder: Path, expect: str, **shown: Any) -> list[Expectation]:
     file = folder / "s.toml"
     file.write_text(f'title = "t"\n[expect]\n{expect}', encoding="utf-8")
-    usual = {
+    usual: dict[str, Any] = {
         "exit_code": 0,
         "ended": True,
         "steps": [Played("step[0]", "crash announcer", 5)],

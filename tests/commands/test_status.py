@@ -5,7 +5,7 @@ from rich.console import Console
 from commands.status import tree_of
 
 CHILD = {"restarts": 1, "mailbox_depth": 2, "mailbox_refused": 3}
-STATUS = {
+STATUS: dict[str, object] = {
     "marathon_id": "m",
     "actors": [
         {**CHILD, "group": "x", "name": "twitter_ingest", "state": "WAITING_FOR_STORE", "last_error": "no\nroute"},

@@ -3,6 +3,7 @@
 import pickle
 from datetime import date, time
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import pytest
@@ -41,8 +42,12 @@ CREDENTIALS = {
 }
 
 
+class Read(Protocol):
+    def __call__(self, text: str, environ: dict[str, str] | None = None) -> Settings: ...
+
+
 @pytest.fixture
-def read(tmp_path):
+def read(tmp_path: Path) -> Read:
     def read(text: str, environ: dict[str, str] | None = None) -> Settings:
         path = tmp_path / "config.toml"
         path.write_text(text)
@@ -52,7 +57,7 @@ def read(tmp_path):
 
 
 @pytest.mark.requirement("CFG-1", "LIFE-1")
-def test_the_shipped_file_is_simulated_and_names_every_setting_at_its_default():
+def test_the_shipped_file_is_simulated_and_names_every_setting_at_its_default() -> None:
     shipped = load(None, {})
     assert (shipped.environment, shipped.x.mode, shipped.redis.url, shipped.chain.rpc_url) == (
         "local",
@@ -70,7 +75,7 @@ def test_the_shipped_file_is_simulated_and_names_every_setting_at_its_default():
 
 
 @pytest.mark.requirement("LIFE-1")
-def test_without_a_word_about_it_a_marathon_has_thirty_afternoons_in_new_york(read):
+def test_without_a_word_about_it_a_marathon_has_thirty_afternoons_in_new_york(read: Read) -> None:
     marathon = load(None, {}).marathon
     default = settings.MarathonSettings(id="a", first_date=date(2027, 3, 1), hashtag="Tag")
     for its in (marathon, default):
@@ -79,7 +84,7 @@ def test_without_a_word_about_it_a_marathon_has_thirty_afternoons_in_new_york(re
 
 
 @pytest.mark.requirement("LIFE-9")
-def test_a_lot_may_have_a_reserve_and_an_increment_of_its_own(read):
+def test_a_lot_may_have_a_reserve_and_an_increment_of_its_own(read: Read) -> None:
     small = read(SMALL)
     assert small.rules_for(1) == Rules(
         hashtag="Tag",
@@ -106,7 +111,7 @@ def test_a_lot_may_have_a_reserve_and_an_increment_of_its_own(read):
 
 
 @pytest.mark.requirement("LIFE-9")
-def test_images_are_found_beside_the_file(read, tmp_path):
+def test_images_are_found_beside_the_file(read: Read, tmp_path: Path) -> None:
     (tmp_path / "lots").mkdir()
     (tmp_path / "lots" / "one.png").touch()
     small = read(SMALL.replace('title = "One"', 'title = "One", image = "one.png"'))
@@ -135,7 +140,9 @@ def test_images_are_found_beside_the_file(read, tmp_path):
         ("AUCTION_MANAGER__DATA_DIR", "/var/data", "data_dir", Path("/var/data")),
     ],
 )
-def test_every_key_can_be_overridden_from_the_environment(read, name, value, path, expected):
+def test_every_key_can_be_overridden_from_the_environment(
+    read: Read, name: str, value: str, path: str, expected: object
+) -> None:
     found = read(SMALL, {name: value})
     for part in path.split("."):
         found = getattr(found, part)
@@ -143,19 +150,19 @@ def test_every_key_can_be_overridden_from_the_environment(read, name, value, pat
 
 
 @pytest.mark.requirement("CFG-1")
-def test_the_list_of_lots_can_be_overridden_too(read):
+def test_the_list_of_lots_can_be_overridden_too(read: Read) -> None:
     lots = '[{ token_id = 8, title = "Eight" }, { token_id = 9, title = "Nine" }]'
     assert read(SMALL, {"AUCTION_MANAGER__LOTS": lots}).lot_for(2).title == "Nine"
 
 
 @pytest.mark.requirement("CFG-1")
-def test_dates_and_times_may_be_those_of_toml(read):
+def test_dates_and_times_may_be_those_of_toml(read: Read) -> None:
     small = read(SMALL.replace('"2027-03-01"', "2027-03-01\nwindow_start = 14:00:00"))
     assert (small.marathon.first_date, small.marathon.window_start) == (date(2027, 3, 1), time(14))
 
 
 @pytest.mark.requirement("CFG-1", "CFG-2")
-def test_what_is_printed_is_read_again_to_the_same_settings(read):
+def test_what_is_printed_is_read_again_to_the_same_settings(read: Read) -> None:
     first = read(
         SMALL, {"AUCTION_MANAGER__RULES__INCREMENT_PERCENT": "0.05 %", "AUCTION_MANAGER__X__SWEEP_LAG": "1.5 s"}
     )
@@ -167,7 +174,9 @@ def test_what_is_printed_is_read_again_to_the_same_settings(read):
     ("environment", "written", "enabled"),
     [("local", "", True), ("local", "false", False), ("staging", "", False), ("staging", "false", False)],
 )
-def test_injection_is_on_where_all_is_local_unless_it_is_switched_off(read, environment, written, enabled):
+def test_injection_is_on_where_all_is_local_unless_it_is_switched_off(
+    read: Read, environment: str, written: str, enabled: bool
+) -> None:
     environ = {"AUCTION_MANAGER__ENVIRONMENT": environment}
     if written:
         environ["AUCTION_MANAGER__HTTP__INJECT_ENABLED"] = written
@@ -175,7 +184,7 @@ def test_injection_is_on_where_all_is_local_unless_it_is_switched_off(read, envi
 
 
 @pytest.mark.requirement("CFG-3", "SUP-4")
-def test_a_live_marathon_takes_its_credentials_from_the_environment(read):
+def test_a_live_marathon_takes_its_credentials_from_the_environment(read: Read) -> None:
     live = read(LIVE, CREDENTIALS)
     assert live.x.bearer_token == Secret("secret-of-bearer_token")
     assert live.x.base_url == "https://api.x.com"
@@ -183,7 +192,7 @@ def test_a_live_marathon_takes_its_credentials_from_the_environment(read):
 
 
 @pytest.mark.requirement("CFG-3")
-def test_a_credential_may_stand_in_a_file_of_its_own(read, tmp_path):
+def test_a_credential_may_stand_in_a_file_of_its_own(read: Read, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from-a-file\n")
     (tmp_path / "tokens").write_text("alice=0123456789abcdef\nbob=fedcba9876543210\n")
     small = read(
@@ -203,7 +212,7 @@ def test_a_credential_may_stand_in_a_file_of_its_own(read, tmp_path):
 
 
 @pytest.mark.requirement("CFG-1", "CFG-3")
-def test_a_secret_is_never_printed(read):
+def test_a_secret_is_never_printed(read: Read) -> None:
     environ = CREDENTIALS | {"AUCTION_MANAGER_HTTP_OPERATOR_TOKENS": "alice=0123456789abcdef,bob=fedcba9876543210"}
     live = read(LIVE, environ)
     for shown in (masked(live), repr(live), str(live), f"{live.x.bearer_token} {live.http}"):
@@ -219,7 +228,7 @@ def test_a_secret_is_never_printed(read):
 
 
 @pytest.mark.requirement("CFG-3")
-def test_the_key_of_a_node_is_filled_into_its_address_only_on_demand(read):
+def test_the_key_of_a_node_is_filled_into_its_address_only_on_demand(read: Read) -> None:
     chain = f'[chain]\nrpc_url = "https://node.example/v2/{{key}}"\ncontract = "0x{"a1" * 20}"\n'
     small = read(SMALL + chain, {"AUCTION_MANAGER_CHAIN_RPC_KEY": "abc123"})
     assert small.chain.address().reveal() == "https://node.example/v2/abc123"
@@ -227,12 +236,12 @@ def test_the_key_of_a_node_is_filled_into_its_address_only_on_demand(read):
 
 
 @pytest.mark.requirement("CFG-1")
-def test_the_variables_of_others_are_left_alone(read):
+def test_the_variables_of_others_are_left_alone(read: Read) -> None:
     others = {"AUCTION_MANAGER_CONFIG": "x", "AUCTION_MANAGER_REDIS_PORT": "tcp://10.0.0.1:6379", "HOME": "/"}
     assert read(SMALL, others) == read(SMALL)
 
 
-def test_settings_can_be_changed_in_code_without_a_file():
+def test_settings_can_be_changed_in_code_without_a_file() -> None:
     shipped = load(None, {})
     rules = msgspec.structs.replace(shipped.rules, soft_close_ms=150, soft_close_cap_ms=900)
     assert msgspec.structs.replace(shipped, rules=rules).rules_for(1).soft_close_ms == 150

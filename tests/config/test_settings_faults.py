@@ -1,6 +1,8 @@
 """Faulty configurations: each fault is one clear line that begins with the path of the setting, and all are told."""
 
 import contextlib
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import given
@@ -11,8 +13,12 @@ from settings import Settings, SettingsError, load
 from tests.harness.faulty_settings import ENVIRONMENT_FAULTS, FAULTS, SOUND, TOKEN
 
 
+class Faults(Protocol):
+    def __call__(self, text: str, environ: dict[str, str] | None = None) -> list[str]: ...
+
+
 @pytest.fixture
-def faults(tmp_path):
+def faults(tmp_path: Path) -> Faults:
     def faults(text: str, environ: dict[str, str] | None = None) -> list[str]:
         path = tmp_path / "config.toml"
         path.write_text(text)
@@ -28,7 +34,7 @@ def faults(tmp_path):
 
 @pytest.mark.requirement("CFG-2", "CFG-3", "LIFE-1", "LIFE-9", "BID-3")
 @pytest.mark.parametrize(("sound", "faulty", "says"), FAULTS)
-def test_a_fault_is_one_line_that_begins_with_its_path(faults, sound, faulty, says):
+def test_a_fault_is_one_line_that_begins_with_its_path(faults: Faults, sound: str, faulty: str, says: str) -> None:
     assert sound in SOUND
     found = faults(SOUND.replace(sound, faulty, 1))
     assert [fault[: len(says)] for fault in found] == [says]
@@ -36,14 +42,14 @@ def test_a_fault_is_one_line_that_begins_with_its_path(faults, sound, faulty, sa
 
 @pytest.mark.requirement("CFG-1", "CFG-2", "CFG-3")
 @pytest.mark.parametrize(("name", "value", "says"), ENVIRONMENT_FAULTS)
-def test_a_fault_of_the_environment_says_where_it_comes_from(faults, name, value, says):
+def test_a_fault_of_the_environment_says_where_it_comes_from(faults: Faults, name: str, value: str, says: str) -> None:
     (found, *_) = faults(SOUND, {name: value})
     assert found.startswith(says)
     assert name in found or "an empty text" in found or name.endswith(("DATA_DIR__X", "__MARATHON"))
 
 
 @pytest.mark.requirement("CFG-2")
-def test_all_faults_are_told_at_once(faults):
+def test_all_faults_are_told_at_once(faults: Faults) -> None:
     text = SOUND.replace('"0.1 ETH"', '"0 ETH"').replace('"small"', '"No/slash"').replace('"16:00"', '"25:00"')
     found = faults(text.replace("token_id = 2", "token_id = 1"), {"AUCTION_MANAGER__X__MODE": "real"})
     assert [fault.partition(":")[0] for fault in found] == [
@@ -56,7 +62,7 @@ def test_all_faults_are_told_at_once(faults):
 
 
 @pytest.mark.requirement("CFG-2", "CFG-3")
-def test_a_live_marathon_without_credentials_is_told_all_that_it_lacks(faults):
+def test_a_live_marathon_without_credentials_is_told_all_that_it_lacks(faults: Faults) -> None:
     found = faults(SOUND.replace('"local"', '"production"') + '[x]\nmode = "live"\nsearch_lag = "5 s"')
     assert [fault.partition(":")[0] for fault in found] == [
         "x.search_lag",
@@ -72,7 +78,7 @@ def test_a_live_marathon_without_credentials_is_told_all_that_it_lacks(faults):
 
 
 @pytest.mark.requirement("CFG-3")
-def test_a_secret_given_twice_is_a_fault(faults):
+def test_a_secret_given_twice_is_a_fault(faults: Faults) -> None:
     name = "AUCTION_MANAGER_ELIZA_API_KEY"
     (found,) = faults(SOUND, {name: TOKEN, f"{name}_FILE": "/run/key"})
     assert found.startswith("eliza.api_key: is given twice")
@@ -90,7 +96,7 @@ def test_a_secret_given_twice_is_a_fault(faults):
         (None, "cannot be read: No such file or directory"),
     ],
 )
-def test_a_file_that_is_none_is_one_fault(tmp_path, content, says):
+def test_a_file_that_is_none_is_one_fault(tmp_path: Path, content: bytes | None, says: str) -> None:
     path = tmp_path / "config.toml"
     if content is not None:
         path.write_bytes(content)
@@ -112,7 +118,7 @@ VALUES = st.recursive(
 
 @pytest.mark.requirement("CFG-2")
 @given(document=st.dictionaries(KEYS, VALUES, max_size=5))
-def test_whatever_a_document_holds_it_is_never_a_crash(document):
+def test_whatever_a_document_holds_it_is_never_a_crash(document: dict[str, Any]) -> None:
     reading = Reading({})
     reading.read(Settings, document)
     assert reading.faults
@@ -124,6 +130,6 @@ def test_whatever_a_document_holds_it_is_never_a_crash(document):
     parts=st.lists(st.sampled_from(["MARATHON", "DAYS", "LOTS", "X", "0", "RULES", "RESERVE", "", "\n"]), min_size=1),
     value=st.text(max_size=30),
 )
-def test_whatever_a_variable_holds_it_is_never_a_crash(parts, value):
+def test_whatever_a_variable_holds_it_is_never_a_crash(parts: list[str], value: str) -> None:
     with contextlib.suppress(SettingsError):
         load(None, {"AUCTION_MANAGER__" + "__".join(parts): value})

@@ -19,7 +19,7 @@ AMOUNTS = st.integers(0, 10**78 - 1).map(Wei)
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a field's type."""
     if get_origin(kind) is UnionType:
-        return st.one_of(map(values, get_args(kind)))
+        return st.one_of(*map(values, get_args(kind)))
     if get_origin(kind) is tuple:
         return st.lists(values(get_args(kind)[0]), max_size=3).map(tuple)
     if issubclass(kind, Enum):
@@ -31,5 +31,5 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     return plain[kind]
 
 
-COMMANDS = st.one_of(map(values, get_args(AuctionCommand)))
-EVENTS = st.one_of(map(values, get_args(AnyEvent)))
+COMMANDS = st.one_of(*map(values, get_args(AuctionCommand)))
+EVENTS = st.one_of(*map(values, get_args(AnyEvent)))

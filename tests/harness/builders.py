@@ -1,11 +1,13 @@
 """Builders of posts, rules and days for the tests of the core. Times are ms after the opening of a one-hour window."""
 
+import msgspec
 from msgspec.structs import replace
 
 from auction.day import AuctionDay
 from auction.rules import RULES_VERSION
 from messages.base import Lot, Rules, Wei
 from messages.commands import (
+    AuctionCommand,
     ConfirmAuctionPost,
     MarkSwept,
     OpenAuction,
@@ -103,6 +105,12 @@ OPENING = (
     ),
     ConfirmAuctionPost(message_id="confirm", post_id=AUCTION_POST),
 )
+
+
+def opening_with(rules: Rules) -> list[AuctionCommand]:
+    """OPENING with these rules."""
+    prepare, confirm = OPENING
+    return [msgspec.structs.replace(prepare, rules=rules), confirm]
 
 
 def opened_day() -> AuctionDay:

@@ -38,7 +38,9 @@ RICH = msgspec.structs.replace(
 SHORT = msgspec.structs.replace(RULES, soft_close_cap_ms=420_000, leader_may_rebid=True)
 AMOUNTS = ["0.05", "0.1", "0.11", "0.2", "0.21", "0.5", "1", "2", "4", "8", "16"]
 RISING = [str(2**power) for power in range(5, 15)]
-TEXTS = {f"{amount} ETH #AuctionDay": int(float(amount) * 100) * 10**16 for amount in AMOUNTS}
+TEXTS: dict[str, int | str | None] = {
+    f"{amount} ETH #AuctionDay": int(float(amount) * 100) * 10**16 for amount in AMOUNTS
+}
 TEXTS |= {"no amount #AuctionDay": "NO_AMOUNT", "1,5 ETH #AuctionDay": "COMMA", "0.5 ETH": None}
 
 MEANING = TEXTS | {f"{amount} ETH #AuctionDay": int(amount) * ETH for amount in RISING}
@@ -108,8 +110,8 @@ def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
     if bids:
         posts = st.sampled_from(bids)
         arrivals += draw(st.lists(posts, max_size=4))
-        for bid, later in draw(st.lists(st.tuples(posts | st.sampled_from(bids[-3:]), MISSED_AFTER), max_size=4)):
-            missed = gone(bid, posted_at_ms(bid.post_id) + later * 1000 if later else 0)
+        for bid, after_s in draw(st.lists(st.tuples(posts | st.sampled_from(bids[-3:]), MISSED_AFTER), max_size=4)):
+            missed = gone(bid, posted_at_ms(bid.post_id) + after_s * 1000 if after_s else 0)
             arrivals += draw(st.sampled_from([[missed], [missed], [missed, back(bid)], [missed, gone(bid)]]))
         for kind in (InvalidateBid, HoldBid, ReleaseBid):
             arrivals += [

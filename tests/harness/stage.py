@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 from actors.announcer.actor import Announcer
 from actors.announcer.outbox import DEFAULTS, Posting
@@ -19,10 +19,10 @@ from actors.scheduler.day_plan import DayPlan
 from actors.twitter.conversation import Timing
 from actors.twitter.reconciler import TwitterReconciler
 from adapters.livestream.hub import FeedHub
-from adapters.redis.client import connect
+from adapters.redis.client import connect, execute
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
-from adapters.x import XClient
+from adapters.x import Credentials, XClient
 from auction.calendar import Window
 from messages.base import Lot, Outcome, Rules
 from messages.codec import unpack_commands
@@ -34,7 +34,6 @@ from tests.harness.store import Store
 from tests.harness.waiting import until
 
 A = TypeVar("A", bound=Actor)
-MakeClient = Callable[..., XClient]
 OpenOnX = Callable[..., tuple[Auction, int]]
 HOUR_MS = 3_600_000
 SETTLE_MS = 10_000  # from an attempt to post until its outcome is looked up
@@ -46,6 +45,19 @@ def day_plan(day: int, opens_at_ms: int = OPENS_MS, marathon_id: str = "m", titl
     """A day of an hour, as it is planned."""
     window = Window(day=day, local_date=date(2027, 1, day), opens_at_ms=opens_at_ms, closes_at_ms=opens_at_ms + HOUR_MS)
     return DayPlan(f"{marathon_id}-{day:02d}", window, Lot(token_id=day, title=title or f"Lot {day}"), RULES)
+
+
+C = TypeVar("C", bound=XClient)
+
+
+class MakeClient(Protocol):
+    """Makes a client of the simulated X, of whatever class, on the stage's clock."""
+
+    @overload
+    def __call__(self, *, credentials: Credentials = ..., **more: Any) -> XClient: ...
+
+    @overload
+    def __call__(self, kind: type[C], credentials: Credentials = ..., **more: Any) -> C: ...
 
 
 class Clock:
@@ -159,7 +171,8 @@ class Stage:
 
     def current(self) -> dict[str, str]:
         """What readers see of the auction on stage."""
-        return {name.decode(): value.decode() for name, value in self.client.hgetall(self.keys.current).items()}
+        held: dict[bytes, bytes] = execute(self.client, "HGETALL", self.keys.current)
+        return {name.decode(): value.decode() for name, value in held.items()}
 
     def commit(self, writer: str, *events: Any) -> int:
         """These events stand in the log, in one commit of this writer; the number of the last."""

@@ -14,7 +14,7 @@ from actors.livestream_publisher import LivestreamPublisher
 from actors.ports import StoreAccess
 from actors.scheduler.actor import Scheduler
 from adapters.redis import functions
-from adapters.redis.client import connect
+from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import NotOwner, StoreError
 from adapters.redis.keys import Keys
@@ -77,7 +77,7 @@ class House:
         self.supervisor.start_child("auctions", ChildSpec(name, factory))
 
     def phase(self) -> str:
-        return (self.client.hget(self.keys.current, "phase") or b"").decode()
+        return (execute(self.client, "HGET", self.keys.current, "phase") or b"").decode()
 
     def incarnations(self) -> dict[str, int]:
         """Who is ready, and in which life."""
@@ -92,7 +92,7 @@ class House:
 
     def bid(self, text: str, author_id: int) -> PlaceBid:
         """An injected bid is in the queue."""
-        stored = self.client.hgetall(self.keys.current)
+        stored: dict[bytes, bytes] = execute(self.client, "HGETALL", self.keys.current)
         stage = {name.decode(): value.decode() for name, value in stored.items()}
         fields = {
             "type": "PlaceBid",

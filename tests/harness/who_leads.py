@@ -51,8 +51,11 @@ def _standing(seq: int, on_stage: str, day: AuctionDay | None) -> Standing:
         return Standing(seq, on_stage, None, "")
     if day.result:
         return Standing(seq, on_stage, _who(day.result.winner), day.result.outcome)
-    link = day.standings.leader if day.standings else None
-    return Standing(seq, on_stage, (link.bid.bidder_handle, format_eth(link.bid.amount_wei)) if link else None, "")
+    lead = day.standings.leader if day.standings else None
+    if lead is None:
+        return Standing(seq, on_stage, None, "")
+    assert lead.bid.amount_wei is not None
+    return Standing(seq, on_stage, (lead.bid.bidder_handle, format_eth(lead.bid.amount_wei)), "")
 
 
 def _who(leader: Leader | None) -> Who:

@@ -61,7 +61,7 @@ def test_a_tick_that_fails_ends_the_actor(error: BaseException) -> None:
 
 @pytest.mark.parametrize("error", WAYS_TO_DIE, ids=repr)
 def test_a_teardown_that_fails_is_recorded_and_runs_once(error: BaseException) -> None:
-    stage, log = Stage(), []
+    stage, log = Stage(), list[Any]()
     ref = Player.start(stage.context, log, at_teardown=fail_with(error))
     assert ref.stop(timeout=PATIENCE_S)
     end = stage.exit()
@@ -71,7 +71,7 @@ def test_a_teardown_that_fails_is_recorded_and_runs_once(error: BaseException) -
 
 @pytest.mark.parametrize("where", ["setup", "handle", "tick", "stop"])
 def test_teardown_runs_on_every_way_out(where: str) -> None:
-    stage, log = Stage(), []
+    stage, log = Stage(), list[Any]()
     error = ValueError("broken")
     scenes = {f"at_{where}": fail_with(error)} if where in ("setup", "tick") else {}
     Player.start(stage.context, log, **scenes)
@@ -138,7 +138,7 @@ def test_who_asked_is_answered_although_the_teardown_fails(error: BaseException)
 
 def test_an_ask_that_timed_out_is_handled_all_the_same() -> None:
     """Why nobody of ours asks: who gives up and asks again is heard twice."""
-    stage, log, blocker = Stage(), [], Blocker()
+    stage, log, blocker = Stage(), list[Any](), Blocker()
     ref = Player.start(stage.context, log)
     ref.tell(blocker)
     blocker.wait_entered()
@@ -170,7 +170,7 @@ def test_what_waits_behind_a_crash_is_left_in_order_and_questions_are_answered()
 
 def test_control_pre_empts_a_backlog() -> None:
     """pykka's stop queues at the tail."""
-    stage, log, blocker = Stage(), [], Blocker()
+    stage, log, blocker = Stage(), list[Any](), Blocker()
     ref = Player.start(stage.context, log)
     ref.tell(blocker)
     blocker.wait_entered()
@@ -261,7 +261,7 @@ class Batcher(Player):
 
 
 def test_an_actor_that_handles_batches_gets_up_to_batch_max_and_loses_only_the_batch_in_hand() -> None:
-    stage, log = Stage(), []
+    stage, log = Stage(), list[Any]()
     for message in (1, 2, 3, 4, "poison", 5, 6, 7):
         stage.mailbox.offer(message)
     Batcher.start(stage.context, log)
@@ -290,8 +290,8 @@ def test_an_unknown_message_is_logged_and_an_asker_learns_it(caplog: pytest.LogC
 def test_a_subclass_may_give_its_own_methods_any_private_name() -> None:
     names = [name.removeprefix("_Actor__") for name in vars(Actor) if name.startswith("_Actor__")]
     assert len(names) > 3
-    overridden = type("Own", (Player,), {f"_{name}": None for name in names})
-    stage, log = Stage(), []
+    overridden: type[Player] = type("Own", (Player,), {f"_{name}": None for name in names})
+    stage, log = Stage(), list[Any]()
     ref = overridden.start(stage.context, log)
     assert ref.ask("question", timeout=PATIENCE_S) == "question"
     assert ref.stop(timeout=PATIENCE_S)
@@ -304,7 +304,7 @@ def test_hooks_of_pykka_that_would_never_run_are_refused_when_the_class_is_made(
 
 
 def test_an_actor_can_end_itself() -> None:
-    stage, log = Stage(), []
+    stage, log = Stage(), list[Any]()
     Player.start(stage.context, log).tell(lambda actor: actor.stop())
     assert stage.exit().reason is None
 

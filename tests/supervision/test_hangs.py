@@ -67,7 +67,8 @@ def test_a_hang_in_setup_or_tick_is_noticed_too(supervise: Supervise, where: str
         if actor.context.incarnation == 1:
             stuck(actor)
 
-    supervisor = supervise(Group("g", children=[player("a", spec=HANGING, **{where: first_time})]))
+    scenes: dict[str, Any] = {where: first_time}
+    supervisor = supervise(Group("g", children=[player("a", spec=HANGING, **scenes)]))
     supervisor.start()
     until(is_back(supervisor, "a", 2))
     stuck.release.set()

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pykka
 import pytest
@@ -15,7 +16,7 @@ from tests.supervision.stage import Player, Stage
 pytestmark = pytest.mark.requirement("SUP-3")
 
 
-def messages(mailbox: Mailbox, most: int = 1_000) -> list[object]:
+def messages(mailbox: Mailbox, most: int = 1_000) -> list[Any]:
     return [envelope.message for envelope in mailbox.take(most)]
 
 
@@ -107,7 +108,12 @@ def test_a_close_cannot_come_between_the_check_and_the_put() -> None:
     size = Moment(10)
     mailbox = Mailbox(size)
     closing = threading.Thread(target=mailbox.close)
-    size.happens = lambda: (closing.start(), closing.join(0.1))
+
+    def close() -> None:
+        closing.start()
+        closing.join(0.1)
+
+    size.happens = close
     assert mailbox.offer("message") is Delivery.DELIVERED
     closing.join(PATIENCE_S)
     assert [envelope.message for envelope in mailbox.leave()] == ["message"]
@@ -115,10 +121,15 @@ def test_a_close_cannot_come_between_the_check_and_the_put() -> None:
 
 def test_every_message_is_either_refused_or_handed_over_however_the_close_falls() -> None:
     for _ in range(30):
-        mailbox, accepted = Mailbox(100_000), []
+        mailbox, accepted = Mailbox(100_000), list[tuple[int, int]]()
         go = threading.Barrier(4)
 
-        def send(sender: int, mailbox=mailbox, accepted=accepted, go=go) -> None:
+        def send(
+            sender: int,
+            mailbox: Mailbox = mailbox,
+            accepted: list[tuple[int, int]] = accepted,
+            go: threading.Barrier = go,
+        ) -> None:
             go.wait(PATIENCE_S)
             for number in range(10_000):
                 if mailbox.offer((sender, number)) is not Delivery.DELIVERED:

@@ -35,7 +35,11 @@ def look(supervisor: Supervisor, store: Store, now_ms: int, url: str = "") -> Sa
     try:
         receipt_reader = ReceiptReader(store.client, store.keys)
         api = ProcessApi(supervisor, client, store.keys, ["m-01"], {}, lambda: now_ms, receipt_reader, "UTC")
-        text = loop.submit(api.views(False, "").metrics()).result(20).decode()
+
+        async def scraped() -> bytes:
+            return await api.views(False, "").metrics()
+
+        text = loop.submit(scraped()).result(20).decode()
         loop.submit(client.aclose()).result(20)
     finally:
         assert loop.stop()

@@ -7,6 +7,7 @@ import pytest
 import auction.bidding
 from actors.auction.poison import DEATHS, QUARANTINED_KEPT, DiedIsolated, Suspects
 from auction.fold import Bid
+from auction.replies import read_reply
 from messages.codec import unpack_commands
 from messages.commands import (
     HoldBid,
@@ -30,13 +31,12 @@ pytestmark = pytest.mark.requirement("QUE-2", "SUP-3")
 def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Reading a bid fails for every text that begins with "poison"; each try is written down."""
     tried: list[str] = []
-    read = auction.bidding.read_reply
 
     def read_or_fail(reply: PlaceBid, *args: Any) -> Bid:
         tried.append(reply.text)
         if reply.text.startswith("poison"):
             raise ZeroDivisionError(f"no way to read {reply.text}")
-        return read(reply, *args)
+        return read_reply(reply, *args)
 
     monkeypatch.setattr(auction.bidding, "read_reply", read_or_fail)
     return tried
@@ -124,12 +124,11 @@ def test_a_death_that_does_not_come_again_accuses_nobody(
 ) -> None:
     house = House(store, supervise)
     failures = [MemoryError("this once")]
-    read = auction.bidding.read_reply
 
     def fail_once(*args: Any) -> Bid:
         if failures:
             raise failures.pop()
-        return read(*args)
+        return read_reply(*args)
 
     monkeypatch.setattr(auction.bidding, "read_reply", fail_once)
     house.put(*OPENING, bid(1), bid(2))

@@ -251,9 +251,8 @@ def test_start_returns_when_a_child_never_gets_ready(supervise: Supervise) -> No
 @pytest.mark.parametrize("where", ["at_setup", "at_tick"])
 def test_a_fatal_error_ends_at_once_with_70(supervise: Supervise, caplog: pytest.LogCaptureFixture, where: str) -> None:
     busy = Blocker()  # nobody waits for it to end
-    supervisor = supervise(
-        Group("g", children=[player("a"), player("b", **{where: fail_with(NotOurs("taken"))})]), fatal=(NotOurs,)
-    )
+    scenes: dict[str, Any] = {where: fail_with(NotOurs("taken"))}
+    supervisor = supervise(Group("g", children=[player("a"), player("b", **scenes)]), fatal=(NotOurs,))
     supervisor.send("a", busy)
     supervisor.start()
     assert supervisor.wait(PATIENCE_S) == GAVE_UP
@@ -380,7 +379,7 @@ def test_a_name_answers_restarting_between_two_incarnations_and_never_raises(sup
 
 
 def test_a_sender_is_told_full_and_is_never_blocked(supervise: Supervise) -> None:
-    busy, answers = Blocker(), []
+    busy, answers = Blocker(), list[Delivery]()
 
     def send_to_oneself(actor: Player) -> None:
         answers.extend(actor.context.send("a", number) for number in range(3))
@@ -406,7 +405,12 @@ def test_a_child_can_be_added_from_an_actor_and_is_supervised_like_the_others(su
     supervisor = supervise(Group("g", children=[player("a")]), Group("more"))
     supervisor.start()
     spec = player("b", log, spec={"restart": TRANSIENT})
-    supervisor.send("a", lambda _: [supervisor.start_child("more", spec) for _ in range(3)])
+
+    def add_three_times(_actor: Player) -> None:
+        for _ in range(3):
+            supervisor.start_child("more", spec)
+
+    supervisor.send("a", add_three_times)
     until(lambda: states(supervisor) == {"a": "READY", "b": "READY"})
     assert log == ["b#1 setup"]
     supervisor.crash("b")

@@ -5,14 +5,15 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 
-from supervision import ChildSpec, Group, Supervisor
+from supervision import ChildSpec, Context, Group, Supervisor
 from supervision.watchdog import stack_of
 from tests.harness import ROOT
 from tests.harness.waiting import until
-from tests.supervision.stage import Blocker
+from tests.supervision.stage import Blocker, Player
 
 pytestmark = pytest.mark.requirement("SUP-2")
 
@@ -56,10 +57,15 @@ def test_a_process_that_was_stopped_for_longer_goes_on() -> None:
 
 def test_a_supervisor_that_a_factory_blocks_is_told_until_it_comes_round_again() -> None:
     blocker = Blocker()
+
+    def factory(context: Context) -> Any:
+        blocker(context)
+        return Player.start(context)
+
     supervisor = Supervisor([Group("g", children=[])], last_resort_s=0.2)
     supervisor.start()
     assert supervisor.fault() == ""
-    supervisor.start_child("g", ChildSpec("a", blocker))
+    supervisor.start_child("g", ChildSpec("a", factory))
     until(supervisor.fault)
     blocker.release.set()
     until(lambda: not supervisor.fault())

@@ -70,7 +70,7 @@ def test_a_stop_while_x_keeps_somebody_waiting(mood: Mood, x: SimulatedX, tmp_pa
         at_work(tmp_path / "data", neighbour.url, changed) as process,
     ):
         neighbour.turn(mood)
-        until(lambda: is_busy(process, supervisor.RECONCILER, supervisor.ANNOUNCER))
+        until(lambda: is_busy(process, bootstrap.RECONCILER, bootstrap.ANNOUNCER))
 
 
 @pytest.mark.requirement("SUP-1")
@@ -91,5 +91,5 @@ def test_a_stop_while_the_store_keeps_everybody_waiting(mood: Mood, x: Simulated
 
         with at_work(tmp_path / "data", x.base_url, changed) as process:
             neighbour.turn(mood)
-            until(lambda: is_busy(process, supervisor.KEEPER, supervisor.SCHEDULER))
+            until(lambda: is_busy(process, bootstrap.KEEPER, bootstrap.SCHEDULER))
     server.stop()

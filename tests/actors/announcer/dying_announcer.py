@@ -42,7 +42,7 @@ class DyingClient(XClient):
         if self.step == STEPS[1]:
             die()
         if self.step == STEPS[2]:
-            http.client.HTTPConnection.getresponse = die  # type: ignore[method-assign]
+            http.client.HTTPConnection.getresponse = die  # type: ignore[assignment, method-assign]
         post_id = super().create_post(text, reply_to_id)
         if self.step == STEPS[3]:
             die()

@@ -1,5 +1,7 @@
 """Every post is made once: whatever is lost, refused, or dies in between."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -7,6 +9,7 @@ import actors.announcer.actor
 import adapters.x.client
 from actors import listener
 from actors.twitter.following import REPLIES_FOLLOWED_MS
+from adapters.redis.client import execute
 from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.x import XClient
 from commands.simulated import CREDENTIALS
@@ -55,7 +58,7 @@ class ShowsNothingYet(XClient):
 
 def texts_about(x: SimulatedX, stage: Stage, day: int = 1) -> list[str]:
     """What stands on X about the day's lot, in the order of the posts."""
-    title = stage.client.hget(stage.keys.day(day), "lot_title").decode()
+    title = execute(stage.client, "HGET", stage.keys.day(day), "lot_title").decode()
     return [post["text"] for post in x.ask("truth")["posts"] if title in post["text"]]
 
 
@@ -85,7 +88,8 @@ def test_an_opening_drops_what_was_posted_about_auctions_that_are_over_and_keeps
         first_id_at(stage.clock() - age_ms) for age_ms in (REPLIES_FOLLOWED_MS + 1, REPLIES_FOLLOWED_MS // 2)
     )
     kept = {str(old): "m-02", str(recent): "m-00"}
-    stage.client.hset(stage.keys.own_posts, mapping=kept | {str(old - n): "m-00" for n in range(1, 500)})
+    told: dict[Any, str] = kept | {str(old - n): "m-00" for n in range(1, 500)}
+    stage.client.hset(stage.keys.own_posts, mapping=told)
     actor = stage.announcer(x_client())
     stage.step(actor)
     assert stage.client.hgetall(stage.keys.own_posts) == {one.encode(): of.encode() for one, of in kept.items()}
@@ -167,7 +171,7 @@ def test_a_long_timeline_is_looked_through_one_page_a_turn_before_a_post_is_made
     for turn in range(1, 4):
         assert stage.logged(PostMade) == []
         stage.step(actor)
-        assert client.looks == turn  # type: ignore[attr-defined]
+        assert client.looks == turn
     assert len(stage.logged(PostMade)) == len(stage.logged(PostAttempted)) == len(texts_about(x, stage)) == 1
 
 
@@ -229,7 +233,7 @@ def test_a_duplicate_that_is_nowhere_to_be_found_does_not_hold_up_the_rest_for_e
 ) -> None:
     stage.prepared()
     blind = x_client(ShowsNothingYet)
-    blind.looks = 10_000  # type: ignore[attr-defined]
+    blind.looks = 10_000
     x.tell("faults", kind="response_lost", count=1, **POSTING)
     actor = stage.announcer(blind)
     stage.step(actor)

@@ -15,6 +15,7 @@ from actors.auction import day_shelf
 from actors.auction import receipts as receipt_reader
 from actors.auction.actor import Auction
 from actors.auction.receipts import ReceiptReader, StillReading
+from adapters.redis.client import execute
 from auction import standings
 from auction.fold import Verdict
 from auction.receipts import Receipt, receipt_of
@@ -40,7 +41,7 @@ def opened(stage: Stage, day: int = 1, rules: Rules = RULES) -> Auction:
 def bid(stage: Stage, auction: Auction, second: int, author: int, amount: str) -> int:
     """A reply made so many seconds after the opening; its id."""
     post_id = first_id_at(stage.clock() - 50_000 + second * 1000) + author
-    auction_post = stage.client.hget(stage.keys.day(int(auction.auction_id[-2:])), "post_id")
+    auction_post = execute(stage.client, "HGET", stage.keys.day(int(auction.auction_id[-2:])), "post_id")
     found = PlaceBid(
         message_id=f"tweet:{post_id}", post_id=post_id, author_id=author, author_handle=f"user{author}",
         author_created_at_ms=0, replied_to_id=int(auction_post),
@@ -249,7 +250,7 @@ def test_a_day_that_is_over_is_told_without_its_log(stage: Stage) -> None:
 @pytest.mark.requirement("QUE-4")
 def test_many_bids_are_kept_in_little_memory(stage: Stage) -> None:
     auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
-    auction_post = int(stage.client.hget(stage.keys.day(1), "post_id"))
+    auction_post = int(execute(stage.client, "HGET", stage.keys.day(1), "post_id"))
     posts = [first_id_at(stage.clock() - 49_000) + number for number in range(1, 80_001)]
     for begin in range(0, len(posts), 1_000):
         batch = [

@@ -342,7 +342,12 @@ def test_no_turn_asks_more_questions_than_may_hang_before_it_counts_as_hung(
     it.stop()
     anvil.transfer(1)
     asked, really = [], Node._asked
-    monkeypatch.setattr(Node, "_asked", lambda node, ask: (asked.append(ask), really(node, ask))[1])
+
+    def noted(node: Node, ask: Any) -> Any:
+        asked.append(ask)
+        return really(node, ask)
+
+    monkeypatch.setattr(Node, "_asked", noted)
     successor, turns = watch(anvil.url), []
     while tokens(store) != [1]:
         successor.turn()

@@ -1,6 +1,5 @@
 """The lot of a day that was not held comes again behind the last day, once; and then the marathon is over."""
 
-import itertools
 import json
 from datetime import date
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from actors.scheduler.actor import AT_REST_MS, HOUSE, LATE_DAYS, DayPlan, Scheduler
 from actors.scheduler.day_plan import FurtherDay
+from adapters.redis.client import execute
 from auction.calendar import Window
 from messages.base import Outcome, Phase, Wei
 from messages.commands import OpenAuction, SkipDay, VoidAuction
@@ -57,9 +57,14 @@ def added(stage: Stage) -> list[tuple[int, int]]:
     return [(event.day, event.of_day) for event in stage.logged(DayAdded)]
 
 
+def opens_ms(plan: list[DayPlan], further: list[FurtherDay]) -> list[int]:
+    """When each day opens, the further ones behind the others."""
+    return [day.window.opens_at_ms for day in plan] + [day.window.opens_at_ms for day in further]
+
+
 def planned(stage: Stage) -> list[int]:
     """The days that readers see as planned."""
-    return [day["window"]["day"] for day in json.loads(stage.client.get(stage.keys.config))]
+    return [day["window"]["day"] for day in json.loads(execute(stage.client, "GET", stage.keys.config))]
 
 
 @pytest.mark.requirement("LIFE-6", "LIFE-8")
@@ -76,8 +81,9 @@ def test_the_lot_of_a_day_that_was_missed_or_skipped_is_sold_behind_the_last_day
     assert planned(stage) == [1, 2, 3, 4, 5]
     [first, second] = [stage.client.hgetall(stage.keys.day(day)) for day in (1, 2)]
     assert first[b"phase"] == second[b"phase"] == Phase.COMPLETED.encode()
+    opens = opens_ms(plan, further)
     for day in (3, 4, 5):
-        stage.clock.now_ms = (plan + further)[day - 1].window.opens_at_ms  # type: ignore[operator]
+        stage.clock.now_ms = opens[day - 1]
         stage.step(actor)
         [order] = [order for order in stage.queued(f"m-{day:02d}") if isinstance(order, OpenAuction)]
         assert order.lot == plan[{3: 3, 4: 1, 5: 2}[day] - 1].lot
@@ -135,7 +141,7 @@ def test_a_day_that_the_house_voided_comes_again_one_that_an_operator_voided_doe
 ) -> None:
     actor = house(stage, plan, further, asked)
     outcomes = [(Outcome.VOID, HOUSE, 0), (Outcome.VOID, "alice", 0), (Outcome.SOLD, "", 10**19), (Outcome.SOLD, "", 7)]
-    opens = [day.window.opens_at_ms for day in itertools.chain(plan, further)]
+    opens = opens_ms(plan, further)
     for day, (outcome, by, wei) in enumerate(outcomes, 1):
         stage.clock.now_ms = opens[day - 1]
         stage.step(actor)

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.twitter.authors import RETRIES, Authors
+from actors.twitter.authors import RETRIES, Authors, GivenUp
 from actors.twitter.awaiting_author import MOST, AwaitingAuthor
 from actors.twitter.completeness import unpacked
 from actors.twitter.ingest import RawPosts
 from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
+from adapters.redis.client import execute
 from adapters.redis.queue import START
 from adapters.x import FoundPost, Users, XClient, XUnavailable
 from adapters.x.answers import Author
@@ -111,7 +112,8 @@ def test_a_failing_look_up_is_tried_three_times_more_each_after_a_longer_wait() 
 def test_who_does_not_exist_is_given_up_when_it_is_said_again_and_a_poisonous_id_alone_is_found() -> None:
     x, clock = Directory(known=range(1, 101), gone=[200, 201], poison=[50]), Clock(0)
     authors = Authors(x, clock)
-    waiting, given_up = [post_by(n) for n in [*range(1, 101), 200, 201]], []
+    waiting = [post_by(n) for n in [*range(1, 101), 200, 201]]
+    given_up = list[GivenUp]()
     has_asked = True
     while has_asked:
         turns = len(x.asked)
@@ -120,7 +122,8 @@ def test_who_does_not_exist_is_given_up_when_it_is_said_again_and_a_poisonous_id
         assert len(x.asked) == turns + has_asked, "one request a turn"
     assert len(x.asked) <= 2 * 8
     assert ids(waiting) == [200, 201], "one answer proves no absence"
-    x.gone.discard(201), x.known.add(201)
+    x.gone.discard(201)
+    x.known.add(201)
     clock.goes_on(2_000)
     done = authors.complete(waiting)
     given_up += done.given_up
@@ -262,7 +265,7 @@ def test_a_post_whose_author_nobody_can_name_is_asked_for_until_he_is_and_the_au
         stage.step(actor, auction)
         assert max(marks(stage), default=0) <= posted_ms
     assert bids(stage) == []
-    looks = unpacked(stage.client.get(stage.keys.looked("m-01")))
+    looks = unpacked(execute(stage.client, "GET", stage.keys.looked("m-01")))
     assert all(look.to_ms <= posted_ms for source in looks.values() for look in source), "a restart looks for it again"
     assert str(awaiting_author) in alarms.sounding()["authors:m-01"]
     assert dead_letters(stage) == []

@@ -11,6 +11,7 @@ import pytest
 import actors.auction.actor
 from actors.twitter import ingest as twitter_ingest
 from actors.twitter.ingest import RawPosts
+from adapters.redis.client import execute
 from adapters.redis.errors import QueueFull
 from messages.events import BidAccepted, BidRefused
 from supervisor import CONDITIONS
@@ -35,7 +36,7 @@ def entrance(stage: Stage, x: SimulatedX, x_client: Any, monkeypatch: pytest.Mon
 
 
 def queue_bytes(stage: Stage) -> int:
-    return int(stage.client.execute_command("MEMORY", "USAGE", stage.keys.queue("m-01")) or 0)
+    return int(execute(stage.client, "MEMORY", "USAGE", stage.keys.queue("m-01")) or 0)
 
 
 def test_ten_times_what_can_be_handled_waits_where_it_comes_from(

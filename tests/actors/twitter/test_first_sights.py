@@ -118,7 +118,7 @@ class ShowsHalf(XClient):
 def reconciler(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconciler]:
     def make(half: set[str], lacks: str, most: int = 100) -> TwitterReconciler:
         client = x_client(ShowsHalf)
-        client.half, client.lacks, client.most = half, lacks, most  # type: ignore[attr-defined]
+        client.half, client.lacks, client.most = half, lacks, most
         return stage.reconciler(client)
 
     return make

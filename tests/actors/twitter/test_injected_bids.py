@@ -1,6 +1,6 @@
 """Injected bids among actors: X, which does not have them, is neither asked about them nor told of them."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from actors.scheduler.house_state import HouseState
 from adapters.x import XClient
 from adapters.x.answers import Lookup, Users
 from api.injection import injected
-from messages.commands import NameResult, WithdrawBid
+from messages.commands import NameResult, PlaceBid, WithdrawBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, CloseOverdue, PostAttempted, ResultNamed, StrikeGiven
 from tests.actors.twitter.sweeping import ahead
 from tests.harness.stage import HOUR_MS, TIMING, MakeClient, OpenOnX, Stage
@@ -26,13 +26,15 @@ class Remembering(XClient):
         super().__init__(*arguments, **more)
         self.asked: set[int] = set()
 
-    def lookup(self, post_ids: Collection[int]) -> Lookup:
-        self.asked |= set(post_ids)
-        return super().lookup(post_ids)
+    def lookup(self, asked_ids: Iterable[int]) -> Lookup:
+        asked = list(asked_ids)
+        self.asked.update(asked)
+        return super().lookup(asked)
 
-    def users(self, user_ids: Collection[int]) -> Users:
-        self.asked |= set(user_ids)
-        return super().users(user_ids)
+    def users(self, user_ids: Iterable[int]) -> Users:
+        asked = list(user_ids)
+        self.asked.update(asked)
+        return super().users(asked)
 
 
 def inject(stage: Stage, text: str, author_id: int = 42) -> int:
@@ -40,7 +42,8 @@ def inject(stage: Stage, text: str, author_id: int = 42) -> int:
     fields = {"type": "PlaceBid", "text": text, "author_id": author_id, "author_created_at_ms": 0}
     auction_id, command = injected(fields, "ada", stage.clock(), author_id, stage.current())
     stage.queues.append(auction_id, [command])
-    return int(command.post_id)  # type: ignore[union-attr]
+    assert isinstance(command, PlaceBid)
+    return command.post_id
 
 
 @pytest.mark.requirement("X-6", "BID-5", "BID-8")

@@ -96,6 +96,7 @@ def test_what_is_missed_only_after_the_end_binds_and_the_close_does_not_wait_for
     for _ in range(6):
         goes_on(stage, auction, reconciler, ms=TIMING.lag_ms + 30_000)
     assert [(event.post_id, event.binds) for event in stage.logged(BidWithdrawn)] == [(made[1], True)]
+    assert auction._day.standings is not None
     assert [lead.bid.post_id for lead in auction._day.standings.lead_history] == [made[0], made[1], made[3]]
     assert len(stage.logged(ResultNamed)) == 1
 
@@ -173,7 +174,7 @@ def test_a_close_does_not_wait_for_a_leader_whose_bid_binds_although_he_was_miss
     auction, post = open_on_x()
     made = x.reply("eve", "50 ETH #AuctionDay", post)
     ends_ms = int(stage.current()["ends_at_ms"]) + 2 * HOUR_MS  # no soft close goes further, so nobody could answer
-    said = {"by": "olga", "why": "a long day", "said_at_ms": stage.clock()}
+    said: dict[str, Any] = {"by": "olga", "why": "a long day", "said_at_ms": stage.clock()}
     stage.queues.append("m-01", [ExtendAuction(message_id="e", ends_at_ms=ends_ms, **said)])
     ahead(stage)
     stage.step(reconciler, auction)
@@ -229,7 +230,7 @@ def forgetful(stage: Stage, x_client: MakeClient) -> Callable[..., TwitterReconc
 
     def make(forgotten: set[int], timing: Timing = TIMING) -> TwitterReconciler:
         client = x_client(Forgets)
-        client.forgotten = forgotten  # type: ignore[attr-defined]
+        client.forgotten = forgotten
         return stage.reconciler(client, timing)
 
     return make
@@ -414,7 +415,7 @@ def test_no_result_is_named_while_x_does_not_say_what_the_winner_is_called(
     x.tell("rename", handle="slow", to="slow_2")
     closes(stage, auction, reconciler)
     assert stage.current()["phase"] == Phase.PROCESSING
-    client.is_silent = False  # type: ignore[attr-defined]
+    client.is_silent = False
     for _ in range(3):
         goes_on(stage, reconciler, auction)
     assert stage.logged(ResultNamed)[0].winner.bidder_handle == "slow_2"
@@ -427,7 +428,7 @@ def test_who_wins_because_an_operator_releases_his_bid_is_named_as_he_is_called_
     auction, post = open_on_x()
     x.reply("ann", "0.5 ETH #AuctionDay", post)
     held = x.reply("held1", "0.7 ETH #AuctionDay", post)
-    order = {"by": "olga", "why": "who is that?", "said_at_ms": stage.clock(), "post_id": held}
+    order: dict[str, Any] = {"by": "olga", "why": "who is that?", "said_at_ms": stage.clock(), "post_id": held}
     stage.queues.append("m-01", [HoldBid(message_id="h", **order)])
     ahead(stage)
     stage.step(reconciler, auction)

@@ -9,6 +9,7 @@ import pytest
 from actors.twitter.completeness import unpacked
 from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
+from adapters.redis.client import execute
 from adapters.redis.queue import DeadLetter
 from adapters.x import Budget, Page, XClient
 from messages.base import Outcome, Phase
@@ -293,7 +294,7 @@ def test_looks_that_cannot_be_read_are_made_anew(
     auction, post = open_on_x()
     posted_before_the_end(stage, x, post, "0.2")
     stage.step(reconciler(), auction)
-    assert any(unpacked(stage.client.get(stage.keys.looked("m-01"))).values())
+    assert any(unpacked(execute(stage.client, "GET", stage.keys.looked("m-01"))).values())
     stage.client.set(stage.keys.looked("m-01"), stored)
     stage.clock.goes_on(30_000)
     actor = reconciler()
@@ -479,8 +480,8 @@ def test_an_auction_is_not_closed_while_a_post_of_it_lies_undecided_with_the_dea
     stage.step(actor, auction)
 
     def letter(data: bytes, auction_id: str = "m-01") -> str:
-        about = {"auction_id": auction_id, "entry_id": "", "data": data, "error": "odd", "attempts": 1, "at_ms": 1}
-        return stage.queues.dead_letter(DeadLetter(**about))
+        made = DeadLetter(auction_id=auction_id, entry_id="", data=data, error="odd", attempts=1, at_ms=1)
+        return stage.queues.dead_letter(made)
 
     letter(b'{"id": "%d"}' % made[0])  # has its verdict by now
     letter(b"half a line of the stream", auction_id="")
@@ -517,7 +518,7 @@ def test_a_bid_that_only_a_sweep_finds_moves_the_end_which_is_not_frozen_before_
     assert stage.logged(EndFrozen) == []
     assert "deaf_stream:m-01" not in alarms.sounding()
     stage.step(actor)
-    assert int(stage.client.get(stage.keys.searched("m-01"))) >= ends_at_ms
+    assert int(execute(stage.client, "GET", stage.keys.searched("m-01"))) >= ends_at_ms
     assert alarms.sounding()["deaf_stream:m-01"].startswith("the stream has not brought 1 posts of m-01")
     stage.step(auction)
     assert [type(event) for event in stage.logged(BidAccepted, EndFrozen)] == [BidAccepted, EndFrozen]

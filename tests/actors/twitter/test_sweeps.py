@@ -30,6 +30,13 @@ def look(sweep: Sweep, now: int, to: int, seen: Iterable[int]) -> int | None:
     return sweep.proven_ms - T0 or None
 
 
+def due(sweep: Sweep, now: int, to: int) -> Ask:
+    """What is to be asked next, where there is something."""
+    ask = sweep.next(T0 + now, T0 + to)
+    assert ask is not None
+    return ask
+
+
 # Each turn: when, up to when the search knows, which posts (by their times) it shows, and what is proven then.
 Turn = tuple[int, int, list[int], int | None]
 STORIES: dict[str, list[Turn]] = {
@@ -121,7 +128,7 @@ def test_a_look_at_a_slice_that_the_watermark_has_passed_meanwhile_is_broken_off
     sweep = Sweep(LAG_MS, T0)
     look(sweep, 40, 40, [20])
     sweep = restarted(sweep, 0, 100)
-    sweep.read(sweep.next(T0 + 100, T0 + 100), [made_at(20)], "more", T0 + 100)
+    sweep.read(due(sweep, 100, 100), [made_at(20)], "more", T0 + 100)
     sweep.forget_before(T0 + 40)  # a mark of the process before was still in the queue
     assert sweep.next(T0 + 100, T0 + 100) == Ask(T0 + 40, T0 + 100)
     assert look(sweep, 100, 100, []) is None
@@ -175,7 +182,7 @@ def test_so_many_looks_outlive_a_restart_and_no_more() -> None:
 def test_a_slice_with_too_many_pages_is_halved_until_it_is_one_millisecond() -> None:
     sweep, asked = Sweep(LAG_MS, T0), []
     for _ in range(4 * PAGES_A_LOOK):
-        ask = sweep.next(T0, T0 + 5)
+        ask = due(sweep, 0, 5)
         asked.append((ask.from_ms - T0, ask.to_ms - T0, ask.token))
         sweep.read(ask, [], f"page {len(asked)}", T0)
     assert asked[::PAGES_A_LOOK] == [(0, 5, None), (0, 2, None), (0, 1, None), (0, 1, f"page {3 * PAGES_A_LOOK}")]
@@ -187,15 +194,15 @@ def test_what_was_read_of_a_slice_with_too_many_pages_shows_how_long_the_next_on
     for page in range(PAGES_A_LOOK):  # of 8,000 ms, the newest 800 fill all pages that are allowed
         newest = 8_000 - 80 * page
         posts = [made_at(at_ms) for at_ms in range(newest - 80, newest)]
-        sweep.read(sweep.next(T0 + 9_000, T0 + 8_000), posts, f"page {page}", T0 + 9_000)
+        sweep.read(due(sweep, 9_000, 8_000), posts, f"page {page}", T0 + 9_000)
     assert sweep.next(T0 + 9_000, T0 + 8_000) == Ask(T0, T0 + 600)
 
 
 @pytest.mark.requirement("X-3")
 def test_a_slice_with_too_large_a_page_is_halved_until_it_is_one_millisecond_and_grows_again() -> None:
     sweep, asked = Sweep(LAG_MS, T0), []
-    sweep.read(sweep.next(T0, T0 + 5), [made_at(4)], "more", T0)
-    while sweep.cut(ask := sweep.next(T0, T0 + 5)):
+    sweep.read(due(sweep, 0, 5), [made_at(4)], "more", T0)
+    while sweep.cut(ask := due(sweep, 0, 5)):
         asked.append((ask.from_ms - T0, ask.to_ms - T0, ask.token))
     assert asked == [(0, 5, "more"), (0, 2, None)]
     assert sweep.next(T0, T0 + 5) == Ask(T0, T0 + 1), "what cannot be halved is asked again as it is"
@@ -210,7 +217,7 @@ def test_a_second_look_with_too_many_pages_begins_anew_with_half_of_the_slice_an
     look(sweep, 0, 40, [])
     look(sweep, 10, 80, [])
     for _ in range(PAGES_A_LOOK):
-        sweep.read(sweep.next(T0 + 60, T0 + 80), [], "more", T0 + 60)
+        sweep.read(due(sweep, 60, 80), [], "more", T0 + 60)
     assert sweep.next(T0 + 60, T0 + 80) == Ask(T0, T0 + 20)
     assert look(sweep, 60, 80, []) is None
     assert look(sweep, 120, 80, []) == 80
@@ -219,10 +226,10 @@ def test_a_second_look_with_too_many_pages_begins_anew_with_half_of_the_slice_an
 @pytest.mark.requirement("X-3")
 def test_a_look_whose_next_page_is_not_to_be_had_begins_again() -> None:
     sweep = Sweep(LAG_MS, T0)
-    sweep.read(sweep.next(T0, T0 + 5), [made_at(4)], "more", T0)
-    assert sweep.next(T0, T0 + 5).token == "more"
+    sweep.read(due(sweep, 0, 5), [made_at(4)], "more", T0)
+    assert due(sweep, 0, 5).token == "more"
     sweep.begin_again()
-    assert sweep.next(T0, T0 + 5).token is None
+    assert due(sweep, 0, 5).token is None
     look(sweep, 0, 5, [])
     assert look(sweep, LAG_MS, 5, []) == 5, "what was seen in the look that was not ended is not held against the next"
 

@@ -14,7 +14,7 @@ from adapters.redis.client import connect_async
 from tests.harness.staged import OPENS_MS, post_id, serving
 from tests.harness.store import Store
 
-FIELDS = {
+FIELDS: dict[Any, str] = {
     "auction_id": "m-02",
     "day": "2",
     "phase": "ACTIVE",
@@ -145,7 +145,7 @@ def test_a_bid_that_comes_in_while_a_page_is_read_shifts_nothing(staged: Store) 
             await client.zadd(key, {b"%020d" % post_id(5): OPENS_MS + 5})
             return rank
 
-        client.zrank = rank_before_a_late_bid  # type: ignore[method-assign]
+        client.zrank = rank_before_a_late_bid  # type: ignore[assignment, method-assign]
         try:
             return await StoreReads(client, staged.keys, 3, receipts).bids("m-02", str(post_id(13)), 3)
         finally:

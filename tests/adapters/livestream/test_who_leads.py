@@ -1,5 +1,8 @@
 """What is shown after a commit is what stands after it, however its bids were found."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,14 +11,18 @@ from actors.listener import passing
 from adapters.livestream.frames import Stage
 from auction.wording.lines import host_line
 from ledger.entry import LogEntry
+from messages.base import Rules
+from messages.commands import AuctionCommand
 from messages.events import AnyEvent, CharacterSpoke, StandingsRevised
 from tests.auction.days import held
 from tests.harness.builders import AUCTION, OPENING, OPENS_MS, reply
 from tests.harness.random_days import CUTS, FREEZES, days
 from tests.harness.who_leads import standings, wrong_frames, wrong_lines
 
+Batches = Sequence[Sequence[AnyEvent]]
 
-def entries_of(batches: list[list[AnyEvent]], writer: str = AUCTION) -> list[LogEntry]:
+
+def entries_of(batches: Batches, writer: str = AUCTION) -> list[LogEntry]:
     found: list[LogEntry] = []
     seq = 0
     for batch in filter(None, batches):
@@ -24,7 +31,7 @@ def entries_of(batches: list[list[AnyEvent]], writer: str = AUCTION) -> list[Log
     return found
 
 
-def frames_of(entries: list[LogEntry]) -> list[dict]:
+def frames_of(entries: list[LogEntry]) -> list[dict[str, Any]]:
     stage, frames = Stage(), []
     frames.append({"type": "snapshot", "seq": 0, "body": stage.snapshot() | {"stage": dict(stage.snapshot()["stage"])}})
     for entry in entries:
@@ -39,7 +46,9 @@ def frames_of(entries: list[LogEntry]) -> list[dict]:
 
 @pytest.mark.requirement("LIV-1", "LIV-2")
 @given(days(), CUTS, FREEZES, st.booleans())
-def test_no_frame_names_a_leader_who_does_not_lead_after_its_commit(made, cuts, frozen_before, is_timely) -> None:
+def test_no_frame_names_a_leader_who_does_not_lead_after_its_commit(
+    made: tuple[Rules, list[AuctionCommand]], cuts: list[int], frozen_before: int | None, is_timely: bool
+) -> None:
     _, log = held(*made, cuts, frozen_before, is_timely)
     entries = entries_of(log)
     assert list(wrong_frames(frames_of(entries), entries)) == []
@@ -69,11 +78,11 @@ def test_a_line_goes_from_the_stage_with_the_lead_that_it_names_and_a_late_one_d
             message_id="line", at_ms=OPENS_MS, text=text, about_seq=about_first, leader_post_id=post_id
         )
 
-    in_time = [*log[:-1], [line(first.post_id)], log[-1]]
+    in_time: Batches = [*log[:-1], [line(first.post_id)], log[-1]]
     frames = frames_of(entries_of(in_time))
     assert frames[-2]["body"]["character"]["text"].startswith("@user1")
     assert frames[-1]["body"]["character"] is None
-    too_late = [*log, [line(first.post_id)]]
+    too_late: Batches = [*log, [line(first.post_id)]]
     assert all(frame["type"] != "character" for frame in frames_of(entries_of(too_late)))
 
 
@@ -91,8 +100,9 @@ def test_what_names_somebody_else_is_noticed() -> None:
     assert standings(entries)[-1].leader == ("user2", "0.5 ETH")
     said = host_line(accepted)
     assert said
-    lines = [[CharacterSpoke(message_id="line", at_ms=1, text=said, about_seq=entries[-1].first_seq)]]
-    assert len(list(wrong_lines(entries_of([*log, *lines])))) == 1
+    line = CharacterSpoke(message_id="line", at_ms=1, text=said, about_seq=entries[-1].first_seq)
+    told: Batches = [*log, [line]]
+    assert len(list(wrong_lines(entries_of(told)))) == 1
     frames = frames_of(entries)
     frames[-2]["body"]["stage"]["leader"] = frames[-2]["body"]["bid"]
     assert len(list(wrong_frames(frames, entries))) == 1

@@ -14,9 +14,12 @@ from adapters.redis.errors import StoreError
 from messages.commands import PlaceBid
 from messages.events import DayStarted
 
+MakeEvent = Callable[[], DayStarted]
+MakeBid = Callable[[int], PlaceBid]
+
 
 @pytest.fixture
-def event() -> Callable[[], DayStarted]:
+def event() -> MakeEvent:
     """Makes events, each with a number of its own as its day."""
     numbers = itertools.count(1)
 
@@ -28,7 +31,7 @@ def event() -> Callable[[], DayStarted]:
 
 
 @pytest.fixture
-def bid() -> Callable[[int], PlaceBid]:
+def bid() -> MakeBid:
     """Makes the bid with this post id."""
 
     def make(post_id: int) -> PlaceBid:

@@ -7,10 +7,12 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import redis
 
 from adapters.redis import functions
 from adapters.redis.client import connect, execute
@@ -21,6 +23,7 @@ from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease
 from adapters.redis.log import LogReader
 from ledger.hash_chain import verify_chain
+from tests.adapters.redis.conftest import MakeEvent
 from tests.harness.waiting import until
 
 KEYS = Keys("m")
@@ -39,7 +42,7 @@ time.sleep(60)
 
 
 @contextmanager
-def client_of(server):
+def client_of(server: EmbeddedServer) -> Iterator[redis.Redis]:
     client = connect(server.url)
     try:
         yield client
@@ -48,22 +51,23 @@ def client_of(server):
 
 
 @contextmanager
-def killed_supervisor(data_dir):
+def killed_supervisor(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a supervisor that has a server; afterwards it is killed, if the test has not done so."""
     process = subprocess.Popen([sys.executable, "-c", SUPERVISOR, data_dir], stdout=subprocess.PIPE, cwd=Path.cwd())
     with process:
         try:
+            assert process.stdout is not None
             assert process.stdout.readline() == b"up\n"
             yield process
         finally:
             process.kill()
 
 
-def process_id(client):
-    return client.info("server")["process_id"]
+def process_id(client: redis.Redis) -> int:
+    return int(client.info("server")["process_id"])
 
 
-def no_server_lives_in(data_dir):
+def no_server_lives_in(data_dir: Path) -> bool:
     """The server holds its lock as long as it lives."""
     with (data_dir / "server.lock").open() as lock:
         try:
@@ -74,7 +78,7 @@ def no_server_lives_in(data_dir):
 
 
 @pytest.mark.requirement("RED-3")
-def test_it_starts_privately_and_stops_leaving_nothing_behind(data_dir):
+def test_it_starts_privately_and_stops_leaving_nothing_behind(data_dir: Path) -> None:
     server = EmbeddedServer(data_dir)
     assert server.ensure()
     assert not server.ensure()
@@ -98,7 +102,7 @@ def test_it_starts_privately_and_stops_leaving_nothing_behind(data_dir):
 
 
 @pytest.mark.requirement("RED-3", "RED-5")
-def test_every_committed_event_is_there_after_the_server_was_killed(data_dir, event):
+def test_every_committed_event_is_there_after_the_server_was_killed(data_dir: Path, event: MakeEvent) -> None:
     server = EmbeddedServer(data_dir)
     server.ensure()
     with client_of(server) as client:
@@ -129,7 +133,7 @@ def test_every_committed_event_is_there_after_the_server_was_killed(data_dir, ev
 
 
 @pytest.mark.requirement("RED-3", "SUP-1")
-def test_a_successor_adopts_the_server_of_a_killed_supervisor(data_dir):
+def test_a_successor_adopts_the_server_of_a_killed_supervisor(data_dir: Path) -> None:
     with killed_supervisor(data_dir) as first:
         server = EmbeddedServer(data_dir)
         with client_of(server) as client:
@@ -148,7 +152,7 @@ def test_a_successor_adopts_the_server_of_a_killed_supervisor(data_dir):
 
 
 @pytest.mark.requirement("RED-3", "HA-1")
-def test_a_second_supervisor_is_refused_with_one_line_and_harms_nothing(data_dir):
+def test_a_second_supervisor_is_refused_with_one_line_and_harms_nothing(data_dir: Path) -> None:
     with killed_supervisor(data_dir):
         second = EmbeddedServer(data_dir)
         with pytest.raises(DirectoryInUse, match="another supervisor works in") as refused:
@@ -162,13 +166,13 @@ def test_a_second_supervisor_is_refused_with_one_line_and_harms_nothing(data_dir
 
 
 @pytest.fixture
-def deep(data_dir):
+def deep(data_dir: Path) -> Path:
     """A directory whose path is too long for a socket in it."""
     return data_dir / ("d" * 60) / ("e" * 60)
 
 
 @pytest.mark.requirement("RED-3")
-def test_a_long_path_gets_its_socket_elsewhere(deep):
+def test_a_long_path_gets_its_socket_elsewhere(deep: Path) -> None:
     server = EmbeddedServer(deep)
     server.ensure()
     elsewhere = server.socket.parent
@@ -185,7 +189,7 @@ def test_a_long_path_gets_its_socket_elsewhere(deep):
 
 
 @pytest.mark.requirement("RED-3")
-def test_whoever_looks_finds_a_server_elsewhere_by_its_directory_alone(deep):
+def test_whoever_looks_finds_a_server_elsewhere_by_its_directory_alone(deep: Path) -> None:
     with killed_supervisor(deep) as first:
         first.kill()
         first.wait(10)
@@ -202,7 +206,7 @@ def test_whoever_looks_finds_a_server_elsewhere_by_its_directory_alone(deep):
 
 @pytest.mark.requirement("RED-3")
 @pytest.mark.parametrize("is_link", [False, True])
-def test_a_folder_elsewhere_that_others_can_write_in_is_refused(deep, tmp_path, is_link):
+def test_a_folder_elsewhere_that_others_can_write_in_is_refused(deep: Path, tmp_path: Path, is_link: bool) -> None:
     deep.mkdir(parents=True)
     elsewhere = EmbeddedServer(deep).socket.parent
     if is_link:
@@ -219,7 +223,9 @@ def test_a_folder_elsewhere_that_others_can_write_in_is_refused(deep, tmp_path, 
 
 @pytest.mark.requirement("RED-3")
 @pytest.mark.parametrize("says", [b"", b"valkey.sock", b"../valkey.sock"])
-def test_a_stop_removes_nothing_by_a_path_that_stands_in_a_file(data_dir, tmp_path, monkeypatch, says):
+def test_a_stop_removes_nothing_by_a_path_that_stands_in_a_file(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: bytes
+) -> None:
     canaries = [tmp_path / "work" / "deep" / "letters", tmp_path / "work" / "photo", data_dir.parent / "beside"]
     for canary in canaries:
         canary.parent.mkdir(parents=True, exist_ok=True)
@@ -228,7 +234,9 @@ def test_a_stop_removes_nothing_by_a_path_that_stands_in_a_file(data_dir, tmp_pa
     server = EmbeddedServer(data_dir)
     server.ensure()
     (data_dir / "socket").write_bytes(says)
-    os.kill(server.process_id(), signal.SIGKILL)
+    server_id = server.process_id()
+    assert server_id is not None
+    os.kill(server_id, signal.SIGKILL)
     with suppress(StoreError, OSError):
         server.stop()
     assert all(canary.exists() for canary in canaries)
@@ -236,7 +244,7 @@ def test_a_stop_removes_nothing_by_a_path_that_stands_in_a_file(data_dir, tmp_pa
 
 
 @pytest.mark.requirement("RED-3")
-def test_everything_in_the_directory_is_for_its_owner_alone(data_dir):
+def test_everything_in_the_directory_is_for_its_owner_alone(data_dir: Path) -> None:
     data_dir.mkdir(mode=0o755)
     before = os.umask(0o022)
     try:
@@ -255,7 +263,7 @@ def test_everything_in_the_directory_is_for_its_owner_alone(data_dir):
 
 
 @pytest.mark.requirement("RED-3", "HA-1")
-def test_a_process_without_a_descriptor_left_still_sees_that_its_server_lives(data_dir):
+def test_a_process_without_a_descriptor_left_still_sees_that_its_server_lives(data_dir: Path) -> None:
     server = EmbeddedServer(data_dir)
     server.ensure()
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -274,7 +282,7 @@ def test_a_process_without_a_descriptor_left_still_sees_that_its_server_lives(da
 
 
 @pytest.mark.requirement("RED-3")
-def test_erasing_takes_what_the_server_has_kept_and_nothing_else(data_dir):
+def test_erasing_takes_what_the_server_has_kept_and_nothing_else(data_dir: Path) -> None:
     server = EmbeddedServer(data_dir)
     server.ensure()
     with client_of(server) as client:
@@ -299,7 +307,7 @@ def test_erasing_takes_what_the_server_has_kept_and_nothing_else(data_dir):
     [b"*3\r\n$3\r\nSAT\r\n", b"*3\r\n$3\r\nSAT\r\n$1\r\n1\r\n$7\r\none\x1ctwo\r\n"],
     ids=["no command", "no command, with what separates lines elsewhere in what the server quotes of it"],
 )
-def test_files_that_cannot_be_read_are_said_at_once(data_dir, unreadable):
+def test_files_that_cannot_be_read_are_said_at_once(data_dir: Path, unreadable: bytes) -> None:
     server = EmbeddedServer(data_dir)
     server.ensure()
     with client_of(server) as client:
@@ -315,7 +323,7 @@ def test_files_that_cannot_be_read_are_said_at_once(data_dir, unreadable):
 
 
 @pytest.mark.requirement("RED-3")
-def test_a_hanging_server_is_killed_in_the_end(data_dir, monkeypatch):
+def test_a_hanging_server_is_killed_in_the_end(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.redis.embedded.STOP_S", 0.3)
     monkeypatch.setattr("adapters.redis.embedded.PING_S", 0.2)
     server = EmbeddedServer(data_dir)
@@ -329,7 +337,7 @@ def test_a_hanging_server_is_killed_in_the_end(data_dir, monkeypatch):
 
 
 @pytest.mark.requirement("RED-3")
-def test_a_client_of_one_server_is_told_once_that_another_answers(data_dir):
+def test_a_client_of_one_server_is_told_once_that_another_answers(data_dir: Path) -> None:
     server = EmbeddedServer(data_dir)
     server.ensure()
     client = connect(server.url, one_server=True)

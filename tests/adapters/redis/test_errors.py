@@ -137,7 +137,7 @@ def before_commit(place: Place, happens: Callable[[], object]) -> None:
         happens()
         send(*args)
 
-    journal.send = send_then  # type: ignore[method-assign]
+    journal.send = send_then  # type: ignore[assignment, method-assign]
 
 
 def setting(*there: str, back: tuple[str, ...]) -> Callable[[Place], Healing]:

@@ -1,6 +1,7 @@
 """What came in stays in order until it is decided, and what cannot be decided keeps its bytes."""
 
 import asyncio
+from typing import Protocol
 
 import msgspec
 import pytest
@@ -10,10 +11,13 @@ from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.redis.queue import START, DeadLetter, Queue, append_async
 from adapters.redis.writes import Set, Trim
 from messages.codec import unpack_commands
+from messages.commands import PlaceBid
+from tests.adapters.redis.conftest import MakeBid, MakeEvent
+from tests.harness.store import Store
 
 
 @pytest.mark.requirement("QUE-1")
-def test_reading_goes_on_behind_the_cursor(store, bid):
+def test_reading_goes_on_behind_the_cursor(store: Store, bid: MakeBid) -> None:
     queue = Queue(store.client, store.keys)
     batches = [[bid(10 * n + i) for i in range(3)] for n in range(5)]
     ids = [queue.append("m-01", batch) for batch in batches]
@@ -26,7 +30,7 @@ def test_reading_goes_on_behind_the_cursor(store, bid):
 
 
 @pytest.mark.requirement("QUE-1", "BID-9")
-def test_the_commit_that_decides_an_entry_takes_it_out(store, bid, event):
+def test_the_commit_that_decides_an_entry_takes_it_out(store: Store, bid: MakeBid, event: MakeEvent) -> None:
     queue = Queue(store.client, store.keys)
     ids = [queue.append("m-01", [bid(n)]) for n in range(4)]
     journal = store.journal("m-01")
@@ -36,7 +40,9 @@ def test_the_commit_that_decides_an_entry_takes_it_out(store, bid, event):
 
 
 @pytest.mark.requirement("QUE-4")
-def test_a_queue_is_full_by_its_bytes_until_they_are_decided(store, bid, monkeypatch):
+def test_a_queue_is_full_by_its_bytes_until_they_are_decided(
+    store: Store, bid: MakeBid, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("adapters.redis.queue.QUEUE_BYTES", 1_000_000)
     queue = Queue(store.client, store.keys)
     assert not queue.is_full("m-01")
@@ -54,7 +60,9 @@ def test_a_queue_is_full_by_its_bytes_until_they_are_decided(store, bid, monkeyp
 
 
 @pytest.mark.requirement("QUE-4")
-def test_however_much_is_found_at_once_no_entry_is_long_and_the_order_stays(store, bid, monkeypatch):
+def test_however_much_is_found_at_once_no_entry_is_long_and_the_order_stays(
+    store: Store, bid: MakeBid, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("adapters.redis.queue.ENTRY_BYTES", 1_000)
     queue = Queue(store.client, store.keys)
     long = msgspec.structs.replace(bid(0), text="x" * 5_000)
@@ -67,11 +75,15 @@ def test_however_much_is_found_at_once_no_entry_is_long_and_the_order_stays(stor
     assert len(entries) < 25
 
 
+class MakeLetter(Protocol):
+    def __call__(self, data: bytes = ...) -> tuple[str, DeadLetter]: ...
+
+
 @pytest.fixture
-def letter(store):
+def letter(store: Store) -> MakeLetter:
     """Makes a dead letter of these bytes, as the auction m-01 would."""
 
-    def make(data=b"\x91\xc1\x00\xff not a message"):
+    def make(data: bytes = b"\x91\xc1\x00\xff not a message") -> tuple[str, DeadLetter]:
         queue = Queue(store.client, store.keys)
         entry_id = queue.append_packed("m-01", data)
         made = DeadLetter(auction_id="m-01", entry_id=entry_id, data=data, error="unreadable", attempts=1, at_ms=5)
@@ -86,7 +98,7 @@ def letter(store):
 
 
 @pytest.mark.requirement("QUE-2")
-def test_dead_letters_keep_their_bytes_and_are_read_one_by_one_or_all(store, letter):
+def test_dead_letters_keep_their_bytes_and_are_read_one_by_one_or_all(store: Store, letter: MakeLetter) -> None:
     queue = Queue(store.client, store.keys)
     made = [letter(b"first \xff"), letter(b"second")]
     assert queue.dead_letters(START, 10) == made
@@ -97,7 +109,7 @@ def test_dead_letters_keep_their_bytes_and_are_read_one_by_one_or_all(store, let
 
 
 @pytest.mark.requirement("QUE-2")
-def test_a_letter_goes_out_in_the_step_that_puts_its_batch_into_a_queue(store, letter):
+def test_a_letter_goes_out_in_the_step_that_puts_its_batch_into_a_queue(store: Store, letter: MakeLetter) -> None:
     queue = Queue(store.client, store.keys)
     letter_id, made = letter()
     kept = letter()
@@ -108,7 +120,7 @@ def test_a_letter_goes_out_in_the_step_that_puts_its_batch_into_a_queue(store, l
 
 
 @pytest.mark.requirement("QUE-2")
-def test_a_letter_that_cannot_be_put_stays(store, letter):
+def test_a_letter_that_cannot_be_put_stays(store: Store, letter: MakeLetter) -> None:
     queue = Queue(store.client, store.keys)
     letter_id, made = letter()
     store.client.set(store.keys.queue("m-02"), "no stream")
@@ -124,8 +136,8 @@ def test_a_letter_that_cannot_be_put_stays(store, letter):
 
 
 @pytest.mark.requirement("QUE-1", "RED-3")
-def test_an_event_loop_appends_the_same_entries_and_gets_the_same_errors(store, bid):
-    async def append(url):
+def test_an_event_loop_appends_the_same_entries_and_gets_the_same_errors(store: Store, bid: MakeBid) -> None:
+    async def append(url: str) -> None:
         client = connect_async(url, timeout_s=2)
         try:
             await asyncio.gather(*(append_async(client, store.keys, "m-01", [bid(n)]) for n in range(20)))
@@ -134,6 +146,13 @@ def test_an_event_loop_appends_the_same_entries_and_gets_the_same_errors(store, 
 
     asyncio.run(append(store.url))
     entries = Queue(store.client, store.keys).read("m-01", START, 100)
-    assert {unpack_commands(data)[0].post_id for _, data in entries} == set(range(20))
+    assert {_post_id(data) for _, data in entries} == set(range(20))
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         asyncio.run(append("unix:///nowhere/valkey.sock"))
+
+
+def _post_id(data: bytes) -> int:
+    """The post of the bid that is alone in this batch."""
+    (command,) = unpack_commands(data)
+    assert isinstance(command, PlaceBid)
+    return command.post_id

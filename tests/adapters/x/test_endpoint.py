@@ -166,10 +166,19 @@ def test_a_connection_is_kept_and_used_again(way: Way) -> None:
 @pytest.mark.requirement("X-1")
 def test_shutting_wakes_a_request_and_refuses_those_to_come(bad_server: Serve, way: Way) -> None:
     release = threading.Event()
-    server = bad_server(lambda connection: release.wait(60) and None)
+
+    def hold(_: socket.socket) -> None:
+        release.wait(60)
+
+    server = bad_server(hold)
     made = Endpoint(server.base_url, 30)
     session = made.session()
-    threading.Thread(target=lambda: (until(lambda: server.requests), made.shut())).start()
+
+    def shut_once_asked() -> None:
+        until(lambda: server.requests)
+        made.shut()
+
+    threading.Thread(target=shut_once_asked).start()
     started = time.monotonic()
     for _ in range(2):
         with pytest.raises(requests.ConnectionError):

@@ -7,7 +7,7 @@ from adapters.x.errors import root_of
 
 def chained(*names: str) -> list[Exception]:
     """Errors of which each is the cause of the one before."""
-    made = [ValueError(name) for name in names]
+    made: list[Exception] = [ValueError(name) for name in names]
     for fault, cause in itertools.pairwise(made):
         fault.__cause__ = cause
     return made

@@ -342,7 +342,7 @@ def test_an_owner_who_is_slow_slows_x_down_and_loses_nothing(
     bad_server: Serve, listen: Callable[..., Listener]
 ) -> None:
     lines = [b'{"n":%d}' % n for n in range(20_000)]
-    go_on, seen = threading.Event(), []
+    go_on, seen = threading.Event(), list[bytes]()
 
     def slow(raw: bytes) -> None:
         if len(seen) == 3:

@@ -203,7 +203,7 @@ def tag_at(text: str, at: int) -> tuple[int, str]:
 
 def whole_characters(cells: list[str]) -> list[str]:
     """A keycap is one foreign digit; an emoji and its style are one emoji."""
-    out, at = [], 0
+    out, at = list[str](), 0
     while at < len(cells):
         here, after = cells[at], cells[at + 1 : at + 3]
         if here in list("0123456789") and (after[:1] == ["\u20e3"] or after == ["\ufe0f", "\u20e3"]):

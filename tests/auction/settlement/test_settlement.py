@@ -372,7 +372,9 @@ WHICH = st.integers(0, len(possible(begin(TERMS, leader(1, ETH)))) - 1)
 @pytest.mark.requirement("CHN-5", "LIFE-10")
 @settings(max_examples=200)
 @given(st.lists(st.tuples(HOURS, WHICH), min_size=25, max_size=60))
-def test_whatever_happens_one_at_a_time_is_offered_the_lot_above_the_reserve_and_it_ends(steps) -> None:
+def test_whatever_happens_one_at_a_time_is_offered_the_lot_above_the_reserve_and_it_ends(
+    steps: list[tuple[int, int]],
+) -> None:
     settlement = begin(TERMS, leader(1, 3 * ETH))
     open_offers: set[int] = set()
     at_ms = 0

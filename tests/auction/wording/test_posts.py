@@ -12,6 +12,7 @@ from auction.receipts import Receipt
 from auction.wording import posts
 from messages.base import Lot, Outcome, Refusal, Wei
 from messages.events import (
+    AuctionPrepared,
     ClosingSoon,
     DayAdded,
     DayDelayed,
@@ -76,7 +77,7 @@ MADE: dict[str, Callable[[str], str]] = {
 }  # fmt: skip
 
 
-def _prepared(title: str) -> staged.AuctionPrepared:
+def _prepared(title: str) -> AuctionPrepared:
     return msgspec.structs.replace(staged.prepared(), lot=Lot(token_id=1, title=title))
 
 

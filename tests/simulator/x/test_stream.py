@@ -19,7 +19,7 @@ from tests.harness.x_process import SimulatedX, simulated_x
 STREAM = "/2/tweets/search/stream"
 
 
-class Recorder(tweepy.StreamingClient):
+class Recorder(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no types
     """tweepy's own client; what happens to it is noted down."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import redis
 
+from adapters.redis.client import execute
+
 SPARED = (b"lease:",)  # it ends by itself
 MOST_BYTES = 4_096
 
@@ -35,7 +37,8 @@ def spoil_bytes(data: bytes, random: Random) -> bytes:
 
 def spoil_a_key(client: redis.Redis, random: Random) -> str:
     """What was done to which key."""
-    keys = sorted(key for key in client.scan_iter(count=1_000) if not key.startswith(SPARED))
+    stored: list[bytes] = list(client.scan_iter(count=1_000))
+    keys = sorted(key for key in stored if not key.startswith(SPARED))
     # A user's bids are many keys of one kind: they shall not be most of what is tried.
     kinds = sorted({key.rstrip(b"0123456789:bids").partition(b":")[0] for key in keys})
     kind = random.choice(kinds)
@@ -47,12 +50,12 @@ def spoil_a_key(client: redis.Redis, random: Random) -> str:
         case 1:
             done = _give_another_type(client, key, random)
         case _:
-            done = _CONTENTS[client.type(key)](client, key, random)
+            done = _CONTENTS[execute(client, "TYPE", key)](client, key, random)
     return f"{key.decode()}: {done}"
 
 
 def _give_another_type(client: redis.Redis, key: bytes, random: Random) -> str:
-    had = client.type(key)
+    had: bytes = execute(client, "TYPE", key)
     makers: dict[bytes, Callable[[], Any]] = {
         b"string": lambda: client.set(key, random.randbytes(9)),
         b"hash": lambda: client.hset(key, random.randbytes(3), random.randbytes(9)),
@@ -68,12 +71,13 @@ def _give_another_type(client: redis.Redis, key: bytes, random: Random) -> str:
 
 
 def _spoil_string(client: redis.Redis, key: bytes, random: Random) -> str:
-    client.set(key, spoil_bytes(client.get(key) or b"", random))
+    client.set(key, spoil_bytes(execute(client, "GET", key) or b"", random))
     return "other bytes"
 
 
 def _spoil_hash(client: redis.Redis, key: bytes, random: Random) -> str:
-    field, value = random.choice(sorted(client.hgetall(key).items()))
+    fields: dict[bytes, bytes] = execute(client, "HGETALL", key)
+    field, value = random.choice(sorted(fields.items()))
     match random.randrange(3):
         case 0:
             client.hdel(key, field)
@@ -87,7 +91,7 @@ def _spoil_hash(client: redis.Redis, key: bytes, random: Random) -> str:
 
 
 def _spoil_list(client: redis.Redis, key: bytes, random: Random) -> str:
-    client.lset(key, 0, spoil_bytes(client.lindex(key, 0) or b"", random))
+    execute(client, "LSET", key, 0, spoil_bytes(execute(client, "LINDEX", key, 0) or b"", random))
     return "other bytes in the first item"
 
 
@@ -100,7 +104,7 @@ def _spoil_set(client: redis.Redis, key: bytes, random: Random) -> str:
 
 
 def _spoil_stream(client: redis.Redis, key: bytes, random: Random) -> str:
-    entries: list[Any] = client.xrange(key)
+    entries: list[Any] = execute(client, "XRANGE", key, "-", "+")
     if not entries or random.random() < 0.3:
         client.xadd(key, {random.choice((b"batch", b"no field")): random.randbytes(9)})
         return "one entry more"

@@ -116,10 +116,11 @@ def _room(house: House) -> None:
 def _emptied(house: House) -> None:
     """Everything is gone, and is brought back from a copy by `_restored`."""
     client = connect(house.store.url, START_S)
-    keys: list[bytes] = client.keys("*")
+    keys: list[bytes] = execute(client, "KEYS", "*")
     with client.pipeline(transaction=True) as pipeline:  # a copy of one moment
         for key in keys:
-            pipeline.dump(key).pttl(key)
+            pipeline.dump(key)
+            pipeline.pttl(key)
         pipeline.flushall()
         *found, _ = pipeline.execute()
     dumps, lives_ms = found[::2], found[1::2]

@@ -51,7 +51,12 @@ def main() -> int:
         base_url(port), CREDENTIALS, days_of(settings, plan), begin_anew=args.begin_anew
     )
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def wait_for_the_end_of_input() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()
     try:
         return supervisor.run(settings, dependencies, is_over=over.is_set)
     except (StoreError, LogDamaged) as error:  # as the command line does

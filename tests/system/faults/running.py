@@ -58,7 +58,8 @@ class House:
         self.process: subprocess.Popen[bytes] | None = None
         self.posted: list[int] = []
         self.samples: list[Sample] = []
-        self.filler, self.copy = data_dir, {}
+        self.filler = data_dir
+        self.copy: dict[bytes, tuple[bytes, int]] = {}  # of each key its value and for how many ms it lives, or 0
         self._over = threading.Event()
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._bid_on, self._look_on)]
 

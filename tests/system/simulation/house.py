@@ -6,7 +6,7 @@ real `ChildTable`. Only what reaches outside is exchanged: the store's client, X
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Container, Generator, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import pykka
@@ -63,7 +63,7 @@ class Run:
 
     def __init__(self, actor: Actor) -> None:
         self.context, self.actor_ref = actor.context, actor.actor_ref
-        self.life: Generator[float, None, None] = actor.life()  # type: ignore[assignment]
+        self.life = actor.life()
         self.at_work = self.over = self.woken = False
         self.due = 0
 
@@ -102,6 +102,9 @@ class Tree:
     def hurry(self) -> None:
         self._said.append("hurry")
         self._turn_soon()
+
+    def stop(self) -> None:
+        raise AssertionError("a process of the simulation stays after the marathon's end")
 
     def crash(self, name: str) -> Delivery:
         return self.send(name, Crash())
@@ -258,7 +261,7 @@ class House(Host):
             actors,
             self.settings.supervision,
             lambda: self.supervisor,
-            _no_history_is_lost,  # type: ignore[arg-type]
+            _no_history_is_lost,
         )
         self.supervisor = Tree(self, table)
         self._wire = Wire(outside.world, outside.faults, self, self.supervisor.who)

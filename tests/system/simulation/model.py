@@ -139,7 +139,8 @@ class ModelStore:
     # ---- commands
 
     def _do_get(self, key: bytes) -> bytes | None:
-        return self._get(key, bytes)
+        value: bytes | None = self._get(key, bytes)
+        return value
 
     def _do_set(self, key: bytes, value: bytes, *options: bytes) -> bool | None:
         if b"NX" in options and self._kind(key) != "none":
@@ -184,7 +185,8 @@ class ModelStore:
         return len(fields) - before
 
     def _do_hget(self, key: bytes, field: bytes) -> bytes | None:
-        return self._get(key, dict, {}).get(field)
+        held: dict[bytes, bytes] = self._get(key, dict, {})
+        return held.get(field)
 
     def _do_hmget(self, key: bytes, *fields: bytes) -> list[bytes | None]:
         held = self._get(key, dict, {})
@@ -360,8 +362,8 @@ class ModelStore:
         for key, command, values in writes:
             self._write(key, command, values)
         if state:
-            if had_state == "string":
-                self._do_set(previous, self._do_get(checkpoint))
+            if (before := self._do_get(checkpoint)) is not None:
+                self._do_set(previous, before)
             self._do_set(checkpoint, state)
         return now_at
 

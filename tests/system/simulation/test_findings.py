@@ -7,20 +7,21 @@ import pytest
 from auction.day import AuctionDay
 from messages.base import Refusal
 from messages.commands import BarBidder, UnbarBidder
+from messages.events import AuctionEvent
 from tests.harness.builders import AUCTION, OPENING, OPENS_MS, reply
 from tests.system.simulation.many import told
 from tests.system.simulation.run import Run
 from tests.system.simulation.wire import Wire
 
-ORDER = {"by": "scheduler", "why": "strikes", "said_at_ms": OPENS_MS, "bidder_id": 7}
+ORDER: dict[str, Any] = {"by": "scheduler", "why": "strikes", "said_at_ms": OPENS_MS, "bidder_id": 7}
 
 
 @pytest.mark.requirement("RED-4", "BID-6")
-def test_a_replay_does_not_take_a_bar_for_a_flaw_of_the_bid():
+def test_a_replay_does_not_take_a_bar_for_a_flaw_of_the_bid() -> None:
     day, recovered = AuctionDay(AUCTION), AuctionDay(AUCTION)
     bar = BarBidder(message_id="bar", from_ms=OPENS_MS + 1_000, reason=Refusal.NOT_ELIGIBLE, **ORDER)
     unbar = UnbarBidder(message_id="unbar", from_ms=OPENS_MS + 5_000, **ORDER)
-    events = []
+    events = list[AuctionEvent]()
     for commands in (OPENING, [bar], [reply(2_000, 7, "0.5")], [unbar], [reply(6_000, 7, "0.6")]):
         events += day.decide(commands, OPENS_MS + 7_000)
     recovered.replay(events)
@@ -28,7 +29,9 @@ def test_a_replay_does_not_take_a_bar_for_a_flaw_of_the_bid():
 
 
 @pytest.mark.requirement("X-5")
-def test_a_process_that_stood_still_before_posting_does_not_post_what_its_successor_has_posted(monkeypatch):
+def test_a_process_that_stood_still_before_posting_does_not_post_what_its_successor_has_posted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     call = Wire.call
     commits = 0
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from adapters.redis.errors import NotOwner, StoreError
 from adapters.redis.writes import Append, BidHistories, Delete, HashSet, HashSetIf, Set, Trim, flatten
 from ledger.entry import LogDamaged
 from ledger.hash_chain import first_hash, next_hash
+from tests.harness.store import Store
 from tests.system.simulation.model import ModelStore, SortedSet, Stream, write_id
 
 CALLS = 10_000
@@ -224,7 +226,7 @@ def new_ids(client: Any, call: tuple[Any, ...], model: ModelStore) -> list[int]:
 
 
 def server_keys(client: Any) -> dict[bytes, Any]:
-    read = {
+    read: dict[bytes, Callable[[bytes], Any]] = {
         b"string": lambda key: client.execute_command("GET", key),
         b"hash": lambda key: client.execute_command("HGETALL", key),
         b"zset": lambda key: client.execute_command("ZRANGE", key, 0, -1, "WITHSCORES"),
@@ -250,7 +252,7 @@ def model_keys(model: ModelStore) -> dict[bytes, Any]:
 
 
 @pytest.fixture
-def hasty(store):
+def hasty(store: Store) -> Iterator[Store]:
     """The store without its sync to the disk, for which 10,000 calls would wait."""
     store.client.config_set("appendfsync", "no")
     yield store
@@ -259,9 +261,9 @@ def hasty(store):
 
 @pytest.mark.requirement("TST-3")
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_model_of_the_store_answers_as_the_real_server(hasty, seed):
+def test_the_model_of_the_store_answers_as_the_real_server(hasty: Store, seed: int) -> None:
     store = hasty
-    store.client.execute_command("DEL", LEASE, OWNER)
+    execute(store.client, "DEL", LEASE, OWNER)
     now_ms = [0]
     model, caller = ModelStore(lambda: now_ms[0]), Caller(seed)
     kinds: Counter[tuple[str, ...]] = Counter()
@@ -285,7 +287,7 @@ def test_the_model_of_the_store_answers_as_the_real_server(hasty, seed):
 
 
 @pytest.mark.requirement("TST-3")
-def test_a_lease_of_the_model_ends_when_its_time_is_over():
+def test_a_lease_of_the_model_ends_when_its_time_is_over() -> None:
     now_ms = [1000]
     model = ModelStore(lambda: now_ms[0])
     take = ("FCALL", functions.name("take_lease"), 2, LEASE, OWNER)

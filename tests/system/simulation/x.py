@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.x.answers import Author, Lookup, Users
 from adapters.x.clock import XClock
@@ -28,6 +28,7 @@ LONGEST_TIMELINE_LAG_MS = 600  # until the own timeline shows one
 OWN_POSTS_A_PAGE = 2
 ACCOUNT = "the_house"
 
+T = TypeVar("T")
 Meaning = dict[str, str] | None
 
 
@@ -271,14 +272,14 @@ class Client:
         self.clock.read(posted_at_ms(post_id), posted_at_ms(post_id), asked_s)
         return post_id
 
-    def _ask(self, what: str, do: Callable[[], Any]) -> Any:
+    def _ask(self, what: str, do: Callable[[], T]) -> T:
         def unavailable() -> Exception:
             return XUnavailable(f"{what}: HTTP 503", None, 503)
 
         def limited() -> Exception:
             return XUnavailable(f"{what}: HTTP 429", 1_000, 429)
 
-        def tried() -> tuple[Any, int]:
+        def tried() -> tuple[T, int]:
             if self._x.link.closed:
                 raise unavailable()
             return do(), self._x._world.utc_ms() // 1000 * 1000
