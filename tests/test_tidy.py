@@ -44,12 +44,13 @@ IMPURE = {
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """What a file imports: modules, and names with their module before them; and in which line."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import hides where it leads"
-            yield node.module or "", node.lineno
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
@@ -130,6 +131,39 @@ def test_every_module_says_at_its_head_what_it_is_for() -> None:
         if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+def test_no_test_is_imported_so_what_tests_share_lies_in_a_module_of_its_own() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for folder in ("tests", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name, line in imports(path)
+        if name.startswith("tests.") and ".test_" in name
+    ]
+    assert wrong == []
+
+
+def test_nothing_imports_tests_or_benchmarks_but_tests_and_benchmarks_themselves() -> None:
+    product = [path for name in OURS for path in (ROOT / f"{name}.py", *(ROOT / name).rglob("*.py")) if path.exists()]
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sorted(product)
+        for name, line in imports(path)
+        if name.split(".")[0] in ("tests", "benchmarks")
+    ]
+    assert len(product) > 100
+    assert wrong == []
+
+
+def test_benchmarks_take_from_the_tests_only_what_is_in_the_harness() -> None:
+    taken = [
+        f"{path.name}:{line} imports {name}"
+        for path in sorted((ROOT / "benchmarks").rglob("*.py"))
+        for name, line in imports(path)
+        if name.startswith("tests.") and not name.startswith("tests.harness")
+    ]
+    assert taken == []
 
 
 def test_marks_name_only_requirements_that_exist() -> None:
