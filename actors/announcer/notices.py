@@ -148,7 +148,7 @@ class DayNotices(msgspec.Struct, array_like=True):
 
     def _revise(self, from_post_id: int, leaders: Sequence[Leader]) -> None:
         """Take in that from this post on exactly these bids are accepted. A bidder who was told otherwise gets a
-        correction, once a day, unless an injected bid may be the reason."""
+        correction, one for each auction, unless a bid that a test has injected may be the reason."""
         standing = {link.post_id for link in leaders}
         injected_from_id = min((link.post_id for link in leaders if link.injected), default=2**63)
         for waiting in self.receipts.values():

@@ -53,11 +53,11 @@ class DayStore:
         return segment
 
     def pack_away(self, day: AuctionDay) -> list[Write]:
-        """Seal at most SEGMENTS_AT_ONCE segments of older bids, so that no checkpoint has to seal many. Returns the
-        writes of those that may be stored now.
+        """Pack at most SEGMENTS_AT_ONCE segments of older bids, so that no checkpoint has to pack many. Returns the
+        writes of those segments that may be stored now.
 
-        A segment that the stored checkpoint names must not be replaced before the next checkpoint, which brings the
-        rest.
+        A segment that the stored checkpoint names must not be replaced before the next checkpoint: that commit writes
+        it then.
         """
         if day.standings:
             day.standings.seal(SEGMENTS_AT_ONCE)

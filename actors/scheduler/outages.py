@@ -1,4 +1,4 @@
-"""Outages that are over: the event for the log, and the order that open auctions make up for one.
+"""Outages that are over: the event of an outage for the log, and the order that moves the ends of open auctions by it.
 
 Nothing is written here: the scheduler commits both.
 """

@@ -1,7 +1,7 @@
 """Authors: looks up, in batches and with retries, the facts about authors that X left out of posts (QUE-2).
 
 It keeps no posts: a caller asks again with the same posts until each is complete or given up. So an author whom X
-cannot name holds up no other post, and a forgotten look-up costs one request.
+cannot name holds up no other post, and an author that was dropped from memory costs one more request.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence

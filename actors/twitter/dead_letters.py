@@ -98,7 +98,7 @@ def open_letters(queue: Queue, auction_id: str, is_judged: Callable[[int], bool]
 
 
 def _posts_in(data: bytes) -> Iterator[int]:
-    """The ids of the posts in a letter, and 0, which never has a verdict, for anything else in it."""
+    """The ids of the posts in a dead letter. Whatever is no post counts as post 0, on which nobody ever decides."""
     try:
         for command in unpack_commands(data):
             yield command.post_id if isinstance(command, PlaceBid) else 0

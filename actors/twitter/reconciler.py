@@ -1,7 +1,7 @@
 """The reconciler: searches X for posts that the stream did not bring, and looks up whether known posts still exist.
 
 It makes one request to X a turn, and queues what the answer brings before the next request: so a conversation of any
-size never makes it hang. An endpoint that fails holds up only the proof that nothing is missing (`proof`), not what the
+size never makes it hang. An endpoint that fails holds up only the `watermark`, not what the
 other endpoints find. `completeness` says which page of a search is next, `recheck` which posts are looked up again.
 After a restart it goes on from the watermark in the store.
 """
@@ -18,8 +18,8 @@ from actors.twitter.authors import Authors
 from actors.twitter.conversation import MENTIONS, SEARCH, Conversation, Timing
 from actors.twitter.finds import Finds
 from actors.twitter.following import OpenDay, belongs_below, followed_posts, open_conversations
-from actors.twitter.proof import Proof
 from actors.twitter.recheck import Recheck, pause_for
+from actors.twitter.watermark import Watermarks
 from actors.twitter.x_clock import XClockCheck
 from actors.twitter.x_outage import XOutage
 from adapters import alarms, metrics
@@ -62,7 +62,7 @@ class TwitterReconciler(Actor):
         self._client = self._store.connect()
         self._queue = Queue(self._client, self.keys)
         self._receipt_reader = ReceiptReader(self._client, self.keys)
-        self._proof = Proof(self._client, self.keys, self._receipt_reader, self._append, self._timing.lag_ms)
+        self._watermarks = Watermarks(self._client, self.keys, self._receipt_reader, self._append, self._timing.lag_ms)
         self._authors = Authors(self._x, self._clock)
         self._conversations: dict[str, Conversation] = {}
         # Auctions and kinds of request, in the order of their turns; and until when no request of a kind is made.
@@ -103,7 +103,7 @@ class TwitterReconciler(Actor):
         was_asked = self._x_clock.read()  # first: by a clock that is behind X's, stored looks lie in the future
         self._follow()
         for conversation in self._conversations.values():
-            self._proof.vouch(conversation, self._clock())
+            self._watermarks.vouch(conversation, self._clock())
         if was_asked or self._make_due_request():
             self._goes_on = self.context.send(self.context.name, GoOn()) is Delivery.DELIVERED
 
@@ -141,7 +141,7 @@ class TwitterReconciler(Actor):
         except StillReading:
             return False
         if was_due:
-            self._proof.mark(conversation)
+            self._watermarks.mark(conversation)
         return was_due
 
     def _leave_alone(self, kind: str, unavailable: XUnavailable) -> None:
@@ -165,7 +165,7 @@ class TwitterReconciler(Actor):
             conversation.recheck.forget()
             conversation.finds.forget()
             alarms.clear(_post_alarm(auction_id))
-            self._proof.forget(auction_id)
+            self._watermarks.forget(auction_id)
         for auction_id, day in days.items():
             if auction_id not in self._conversations:
                 self._conversations[auction_id] = self._conversation(day)
@@ -185,7 +185,7 @@ class TwitterReconciler(Actor):
         finds = Finds(day, timing.lag_ms, partial(self._append, auction_id), partial(self._decided, auction_id))
         conversation = Conversation(day, timing, look, finds)
         try:
-            self._proof.go_on(conversation, self._clock())
+            self._watermarks.go_on(conversation, self._clock())
         except ValueError as fault:
             log.warning("%s is swept from its watermark on: its stored looks are damaged: %s", auction_id, fault)
         return conversation

@@ -1,5 +1,5 @@
-"""X's outages as the reconciler sees them (LIFE-6): during one no auction takes its end for final, and after it the
-house is ordered to make up for it.
+"""X's outages as the reconciler sees them (LIFE-6): no auction freezes its end during an outage of X, and after one
+the scheduler is told to move the ends of the open auctions by its length.
 """
 
 from collections.abc import Callable

@@ -138,10 +138,10 @@ class Journal:
         return self.settle()
 
     def send(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> None:
-        """Send a commit, whose answer `settle` waits for, so that the writer can go on while the server works.
+        """Send a commit without waiting for its answer, which `settle` does, so that the writer can go on meanwhile.
 
-        Only one commit is under way: this one is packed while the one before still is, which is settled then. Raises as
-        `commit`; since the error may be of the commit before, the journal has to be begun again after it.
+        Only one commit is under way: before this one is sent, the answer to the commit before is waited for. Raises as
+        `commit`. The error may be of the commit before, so after an error the writer must call `begin` again.
         """
         begun = self._begun
         if begun is None:

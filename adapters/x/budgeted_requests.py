@@ -49,8 +49,8 @@ class BudgetedRequests:
         self._retry_after_ms: int | None = None
 
     def send(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """Make a request. Returns the body of the answer. Raises HeldBack (no budget), Refusal,
-        requests.RequestException."""
+        """Make a request. Returns the body of the answer. Raises HeldBack (no budget left), Refusal (X's answer has an
+        error status), requests.RequestException."""
         self._budget.spend(kind, self._clock.steady_ms())
         status: int | None = None
         headers: Mapping[str, str] = {}

@@ -82,7 +82,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def buyer(self) -> Leader:
-        """The bidder who is asked now, or was asked last."""
+        """The bidder who is asked to pay for the lot now, or was asked last."""
         return self.asked[-1]
 
     @property

@@ -49,9 +49,9 @@ from messages.money import format_eth
 
 
 def host_line(event: AnyEvent) -> str | None:
-    """The host's canned line about an event, for when no character answers; None for events without a line.
+    """The host's canned line about an event, said where the ElizaOS character does not answer; None for other events.
 
-    A line that names the leader is true after the event's commit, unless another event of that commit names a leader.
+    Of the events of one commit only the last that names a leader names the one who leads after the commit.
     """
     match event:
         case AuctionPrepared():

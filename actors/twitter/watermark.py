@@ -1,5 +1,5 @@
-"""The proof of completeness: tells each auction how far its conversation is proven complete, and that its result may be
-named.
+"""The watermark of each auction: tells the auction how far its conversation is proven complete, and that its result may
+be named.
 
 It also stores how far a conversation was searched, and the looks that a restart goes on from. `completeness` and
 `recheck` establish what is proven; `reconciler` asks X.
@@ -24,9 +24,9 @@ Append = Callable[[str, list[AuctionCommand]], None]
 """Appends commands to the queue of the auction with this id."""
 
 
-class Proof:
-    """The proofs of all open conversations. `lag_ms` is how far apart two looks must be to prove something. All methods
-    raise the store's errors."""
+class Watermarks:
+    """The watermarks of all open conversations. Two looks prove something if they lie `lag_ms` apart. All methods raise
+    the store's errors."""
 
     def __init__(
         self, client: redis.Redis, keys: Keys, receipt_reader: ReceiptReader, append: Append, lag_ms: int
