@@ -16,7 +16,6 @@ from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX, simulated_x
 from tests.system.at_work import at_work
 
-STOP_S = 60.0
 replace = msgspec.structs.replace
 
 
