@@ -18,10 +18,11 @@ from typing import Any
 
 from adapters.redis.client import connect, execute
 from adapters.redis.embedded import EmbeddedServer
-from benchmarks.measuring import BUILD, ROOT, Measure
+from benchmarks.measuring import BUILD, Measure
 from benchmarks.running import RunningHouse, running_house
 from messages.codec import pack_batch
 from messages.x_ids import posted_at_ms
+from tests.harness import ROOT
 
 SCRIPTS, INSTALLED = ROOT / "benchmarks" / "peers", BUILD / "peers"
 TIMEOUT_S = 120.0  # some twenty times what a run takes; now and then one does not come to its end

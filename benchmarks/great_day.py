@@ -29,14 +29,15 @@ from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.wall_clock import wall_clock_ms
-from benchmarks.measuring import ROOT, begin, end
 from commands.compressed import MARATHON, RATE_WINDOW_MS, DemoPlan, days_of, demo_settings, x_options
 from commands.report import Report, report_of, table_of
-from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
+from commands.simulated import CREDENTIALS, base_url, simulated_x
 from messages.base import Phase
 from messages.events import EndFrozen, ResultNamed
 from settings import Settings, load
 from simulator.launch import ask_x, port_of
+from tests.harness import ROOT
+from tests.harness.processes import begin, end, end_x
 
 REAL_REPLIES = 10_000  # up to so many all lags are real
 KILLED_AFTER_S = (5.0, 10.0)  # of real lags: at the latest so long after the end is frozen, and after a start
@@ -113,8 +114,7 @@ def main() -> int:
         try:
             return watch(data_dir, day, args.kills, args.within_s)
         finally:
-            if (port := port_of(data_dir)) is not None:
-                end_simulated_x(data_dir, port)
+            end_x(data_dir)
 
 
 def play(data_dir: Path, day: GreatDay) -> int:

@@ -24,6 +24,7 @@ from commands.compressed import DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS, base_url, simulated_x
 from messages.base import Wei
 from settings import Settings, load
+from tests.harness.processes import input_has_ended
 
 DAY_SECONDS = 6_000.0  # six tenths of it are the window: an hour, so that nothing is scaled
 
@@ -68,14 +69,8 @@ def main() -> int:
     if not args.ingest_process:
         threading.Thread(target=obey, args=(args.data_dir / SOCKET,), name="x-stream", daemon=True).start()
     dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, days_of(settings, plan), abandon=abandon)
-    over = threading.Event()
-
-    def wait_for_the_end_of_input() -> None:
-        sys.stdin.read()
-        over.set()
-
-    threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()
-    return supervisor.run(settings, dependencies, is_over=over.is_set, ports=fed)
+    is_over = input_has_ended()
+    return supervisor.run(settings, dependencies, is_over=is_over, ports=fed)
 
 
 def _record(path: Path, auction_id: str) -> None:

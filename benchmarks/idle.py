@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from adapters.redis.embedded import EmbeddedServer
-from benchmarks.measuring import BUILD, ROOT, Measure, begin, end, is_ready, resident_mb
-from commands.simulated import end_simulated_x
-from simulator.launch import port_of
+from benchmarks.measuring import BUILD, Measure, resident_mb
+from tests.harness import ROOT
+from tests.harness.processes import begin, end, end_x, is_ready
 from tests.harness.waiting import until
 
 RUNS = 5
@@ -70,8 +70,7 @@ def measure() -> IdleRun:
             return IdleRun(ready_s, resident_mb(process.pid), resident_mb(server.process_id() or 0))
         finally:
             end(process, DEADLINE_S)
-            if (port := port_of(data_dir)) is not None:
-                end_simulated_x(data_dir, port)
+            end_x(data_dir)
 
 
 if __name__ == "__main__":

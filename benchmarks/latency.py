@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 
 from adapters import process_file
-from benchmarks.measuring import ROOT, Measure, percentile
+from benchmarks.measuring import Measure, percentile
 from benchmarks.running import RunningHouse, running_house
 from benchmarks.witness import Seen
+from tests.harness import ROOT
 
 WITNESS_S = 30.0
 SHARES = (0.5, 0.9, 0.99, 1.0)

@@ -24,13 +24,15 @@ import supervisor
 from adapters.redis import recent
 from adapters.redis.embedded import EmbeddedServer
 from adapters.wall_clock import wall_clock_ms
-from benchmarks.measuring import BUILD, ROOT, begin, end, resident_mb
+from benchmarks.measuring import BUILD, resident_mb
 from benchmarks.picture import draw_series
 from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
 from commands.follow import Follower
 from commands.report import Report, table_of
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from settings import load
+from tests.harness import ROOT
+from tests.harness.processes import begin, end
 
 BIDDERS = 3
 DAY_SECONDS = 2.0

@@ -2,12 +2,10 @@
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -24,29 +22,27 @@ from adapters.wall_clock import wall_clock_ms
 from benchmarks.feeding import SOCKET, Fed, Order, feed, feeder_id
 from benchmarks.house import house_plan, house_settings
 from benchmarks.lines import War
-from benchmarks.measuring import ROOT, is_ready, resident_mb
+from benchmarks.measuring import resident_mb
 from commands.compressed import START_MS
-from commands.simulated import end_simulated_x
 from messages.events import BidAccepted, BidRefused
-from simulator.launch import port_of
+from tests.harness.processes import HouseProcess, end_x
 from tests.harness.waiting import until
 
-START_S, END_S, DECIDE_S = 60.0, 30.0, 900.0
+START_S, DECIDE_S = 60.0, 900.0
 FILL_BATCH, FILL_AHEAD = 500, 400  # bids an entry, entries that may wait
 
 
-class RunningHouse:
+class RunningHouse(HouseProcess):
     """One house in a folder of its own. For one thread."""
 
     def __init__(self, folder: Path, record: Path | None = None, ingest_process: bool = False) -> None:
-        self.data_dir = folder
+        super().__init__(folder, folder / "house.log")
         self._opens_at_ms = wall_clock_ms() + START_MS
         self._options = ["--record", str(record)] if record else []
         self._options += ["--ingest-process"] if ingest_process else []
         settings = house_settings(folder, house_plan(self._opens_at_ms))
         self.auction_id = bootstrap.auction_id(settings, 1)
         self.keys = Keys(settings.marathon.id)
-        self.process: subprocess.Popen[bytes] | None = None
         self._server = EmbeddedServer(folder)  # only asked; the house itself starts and stops it
         self._client: redis.Redis | None = None
 
@@ -63,40 +59,22 @@ class RunningHouse:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
         self.end()
-        if (port := port_of(self.data_dir)) is not None:
-            end_simulated_x(self.data_dir, port)
+        end_x(self.data_dir)
 
     # ---- coming and going
 
     def start(self) -> None:
         """Start the process, or its successor in the same directory."""
-        command = [sys.executable, "-m", "benchmarks.house", "--data-dir", str(self.data_dir)]
-        command += ["--opens-at-ms", str(self._opens_at_ms), *self._options]
-        with (self.data_dir / "house.log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                command, cwd=ROOT, stdin=subprocess.PIPE, stderr=log
-            )
+        self.begin("benchmarks.house", "--opens-at-ms", str(self._opens_at_ms), *self._options)
 
-    def end(self) -> None:
-        """End it in good order, the server with it; what does not end in time is killed, both."""
+    def end(self) -> int:
+        """End it in good order, the server with it; what does not end in time is killed, both. The exit code."""
         if self._client:
             self._client.close()
             self._client = None
-        if self.process and self.process.poll() is None and self.process.stdin:
-            self.process.stdin.close()
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_S)
-        self.kill()
+        code = super().end() if self.process else 0
         self.kill_server()
-
-    def kill(self) -> None:
-        """kill -9 of the process; the server and the simulated X live on."""
-        if self.process:
-            self.process.kill()
-            self.process.wait(END_S)
-            if self.process.stdin:
-                with suppress(BrokenPipeError):
-                    self.process.stdin.close()
+        return code
 
     def kill_server(self) -> bool:
         """kill -9 of the server; the supervisor starts it again. Whether there was one that answered."""
@@ -126,27 +104,13 @@ class RunningHouse:
             raise RuntimeError(f"{fault}; the house says: {self.words()}") from fault
         self.war = War(int(execute(self.client, "HGET", self.keys.day(1), "post_id")))
 
-    def _must_live(self) -> None:
-        if self.process and self.process.poll() is not None:
-            raise RuntimeError(f"the house has ended with {self.process.returncode}: {self.words()}")
-
     def is_open(self) -> bool:
         """Whether bids count. Raises RuntimeError when the process has ended."""
-        self._must_live()
+        self.must_live()
         try:
             return bool(execute(self.client, "HGET", self.keys.day(1), "phase") == b"ACTIVE")
         except StoreUnavailable:  # it is not up yet; whatever else is wrong is not passed over
             return False
-
-    def is_ready(self) -> bool:
-        """Whether the process says so. Raises RuntimeError when it has ended."""
-        self._must_live()
-        return is_ready(self.data_dir)
-
-    def words(self) -> str:
-        """The last thing that it said on standard error."""
-        lines = (self.data_dir / "house.log").read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
 
     # ---- the store
 
@@ -195,7 +159,7 @@ class RunningHouse:
             raise RuntimeError(f"the house could not be fed: {fault}; it says: {self.words()}") from fault
 
     def _obeys(self) -> bool:
-        self._must_live()
+        self.must_live()
         return feeder_id(self.data_dir / SOCKET) is not None
 
     def fill(self, to: int) -> None:

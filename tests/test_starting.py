@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,13 +14,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 
+import bootstrap
 import own_files
+import supervisor
+from adapters.http import public
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
 from adapters.redis.lease import Lease, new_token
-from commands.simulated import end_simulated_x
+from commands.simulated import CREDENTIALS, end_simulated_x
 from settings import load
 from simulator.launch import port_of
 from tests.harness import ROOT
@@ -174,3 +179,19 @@ def test_a_start_that_is_asked_to_end_ends_in_good_order_at_any_moment(step: str
         if "ready: " in said and (port := port_of(start.data_dir)) is not None:
             end_simulated_x(start.data_dir, port)  # from then on it outlives its house
         assert start.left() == [], said
+
+
+@pytest.mark.requirement("SUP-1")
+def test_pages_that_are_missing_are_said_at_the_start_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(None, {})
+    http = msgspec.structs.replace(settings.http, public_port=0, private_port=0)
+    settings = msgspec.structs.replace(settings, data_dir=tmp_path / "data", http=http)
+    where = bootstrap.Dependencies("http://127.0.0.1:9", CREDENTIALS, bootstrap.plan_of(settings), begin_late=True)
+    monkeypatch.setattr(public, "_PAGES", tmp_path)
+    before = threading.active_count()
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+        supervisor.process_of(settings, where).start()
+    assert threading.active_count() == before
+    assert not (settings.data_dir / "valkey.sock").exists()

@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import requests
 
 from actors.auction.actor import Auction
 from adapters.x import Credentials, XClient
@@ -15,7 +14,6 @@ from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
 from tests.harness.stage import MakeClient, Stage
-from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX, simulated_x
 
 
@@ -43,8 +41,7 @@ def _x() -> Iterator[SimulatedX]:
 @pytest.fixture
 def x(_x: SimulatedX) -> SimulatedX:
     """The simulated X, without faults, with nobody on its stream; what earlier tests have posted is still there."""
-    requests.delete(f"{_x.base_url}/_sim/faults", timeout=10).close()
-    until(lambda: not _x.ask("health")["stream_connected"])
+    _x.rest()
     return _x
 
 

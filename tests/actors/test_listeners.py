@@ -26,6 +26,7 @@ from messages.events import (
 )
 from messages.hints import LogGrew
 from tests.harness import staged
+from tests.harness.builders import post_id
 from tests.harness.stage import Shown, Stage
 
 STORY: tuple[tuple[str, AnyEvent], ...] = (
@@ -131,8 +132,8 @@ def test_a_bid_that_does_not_lead_after_its_commit_is_not_called_leader(stage: S
     stage.step(bridge(stage))
     assert said(stage)[4:] == ["Nobody leads now. The next bid needs 1 ETH."]
     assert [line.leader_post_id for line in stage.logged(CharacterSpoke)[2:]] == [
-        staged.post_id(5),
-        staged.post_id(3),
+        post_id(5),
+        post_id(3),
         0,
     ]
 

@@ -14,9 +14,8 @@ from auction.calendar import Window
 from messages.base import Lot, Outage, Refusal
 from messages.commands import BarBidder, ConfirmAuctionPost, MakeUpFor, PlaceBid
 from messages.events import BidAccepted, BidderBarred, OutageNoticed
-from tests.harness.builders import RULES
+from tests.harness.builders import OPENS_MS, RULES, post_id
 from tests.harness.stage import HOUR_MS, Clock, Stage
-from tests.harness.staged import OPENS_MS, post_id
 from tests.harness.store import Store
 
 BIDDER = 7

@@ -18,8 +18,9 @@ from messages.codec import to_json, unpack_commands
 from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuction, SkipDay
 from supervision import ChildSpec, Context, Group, Supervisor
 from tests.harness.asking import TOKENS, ask
+from tests.harness.builders import OPENS_MS
 from tests.harness.stage import day_plan
-from tests.harness.staged import OPENS_MS, House, serving
+from tests.harness.staged import House, serving
 from tests.harness.store import Store
 
 OPS, CI = ({"Authorization": f"Bearer {TOKENS[name]}"} for name in ("ops", "ci"))

@@ -7,7 +7,6 @@ it can be and shown.
 import argparse
 from collections.abc import Sequence
 from copy import deepcopy
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -36,7 +35,6 @@ from messages.commands import (
     WithdrawBid,
 )
 from messages.events import (
-    AuctionEvent,
     AuctionOpened,
     AuctionResumed,
     BidderRenamed,
@@ -49,10 +47,8 @@ from messages.events import (
 from messages.x_ids import posted_at_ms
 from tests.auction import oracle
 from tests.auction.script import told_leader
-from tests.harness.builders import AUCTION, OPENING, OPENS_MS, reply, swept
-from tests.harness.random_days import CUTS, FREEZES, MEANING, days, happened_ms, said
-
-Log = list[list[AuctionEvent]]
+from tests.harness.builders import AUCTION, OPENS_MS, reply, swept
+from tests.harness.random_days import CUTS, FREEZES, MEANING, Log, days, held, said
 
 
 def check_day(
@@ -68,26 +64,6 @@ def check_day(
     result = assert_one_result(rules, day, log)
     assert_nothing_changes_any_more(arrivals, day, log, result)
     assert_the_log_is_enough(day, [batch for batch in log if batch])
-
-
-def held(
-    rules: Rules, arrivals: Sequence[AuctionCommand], cuts: list[int], frozen_before: int | None, is_timely: bool
-) -> tuple[AuctionDay, Log]:
-    """The day once everything has arrived, in batches that end at `cuts`; the end may be frozen before one of them.
-
-    The clock goes by what arrives where that `is_timely`, and hardly at all where it is not.
-    """
-    prepare, confirm = OPENING
-    day, log = AuctionDay(AUCTION), Log()
-    log.append(day.decide([msgspec.structs.replace(prepare, rules=rules), confirm], OPENS_MS))
-    now_ms = OPENS_MS
-    edges = sorted({0, len(arrivals), *(cut % (len(arrivals) + 1) for cut in cuts)})
-    for place, (start, end) in enumerate(pairwise(edges)):
-        if place == frozen_before:
-            log.append(day.tick(day.ends_at_ms + rules.delivery_allowance_ms))
-        now_ms = max([now_ms + 1, *(map(happened_ms, arrivals[start:end]) if is_timely else ())])
-        log.append(day.decide(arrivals[start:end], now_ms))
-    return day, log
 
 
 def assert_ends_only_grow_up_to_their_cap(rules: Rules, log: Log) -> None:

@@ -3,12 +3,14 @@
 What must be true of them is asserted in `days`.
 """
 
-from itertools import accumulate
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
+from auction.day import AuctionDay
 from messages.base import Refusal, Rules, Wei
 from messages.commands import (
     AuctionCommand,
@@ -24,8 +26,9 @@ from messages.commands import (
     UnbarBidder,
     WithdrawBid,
 )
+from messages.events import AuctionEvent
 from messages.x_ids import posted_at_ms
-from tests.harness.builders import ETH, OPENS_MS, RULES, back, called, gone, reply
+from tests.harness.builders import AUCTION, ETH, OPENING, OPENS_MS, RULES, back, called, gone, reply
 
 RICH = msgspec.structs.replace(
     RULES,
@@ -65,6 +68,9 @@ SHIELDED_FOR = st.sampled_from([0, 0, 0]) | st.integers(1, 310)
 MISSED_AFTER = st.none() | st.integers(1, 400)  # s after the post was made that it was first missed, where that is said
 CUTS = st.lists(st.integers(0, 60), max_size=6)
 FREEZES = st.none() | st.integers(0, 6)
+
+
+Log = list[list[AuctionEvent]]
 
 
 def said(kind: Any, second: int, **fields: Any) -> Any:
@@ -134,3 +140,23 @@ def days(draw: st.DrawFn) -> tuple[Rules, list[AuctionCommand]]:
         arrivals.append(said(ExtendAuction, second, ends_at_ms=OPENS_MS + second * 1000))
     rules = draw(st.sampled_from([RULES, RICH, SHORT]))
     return rules, sorted(arrivals, key=happened_ms) if draw(st.booleans()) else draw(st.permutations(arrivals))
+
+
+def held(
+    rules: Rules, arrivals: Sequence[AuctionCommand], cuts: list[int], frozen_before: int | None, is_timely: bool
+) -> tuple[AuctionDay, Log]:
+    """The day once everything has arrived, in batches that end at `cuts`; the end may be frozen before one of them.
+
+    The clock goes by what arrives where that `is_timely`, and hardly at all where it is not.
+    """
+    prepare, confirm = OPENING
+    day, log = AuctionDay(AUCTION), Log()
+    log.append(day.decide([msgspec.structs.replace(prepare, rules=rules), confirm], OPENS_MS))
+    now_ms = OPENS_MS
+    edges = sorted({0, len(arrivals), *(cut % (len(arrivals) + 1) for cut in cuts)})
+    for place, (start, end) in enumerate(pairwise(edges)):
+        if place == frozen_before:
+            log.append(day.tick(day.ends_at_ms + rules.delivery_allowance_ms))
+        now_ms = max([now_ms + 1, *(map(happened_ms, arrivals[start:end]) if is_timely else ())])
+        log.append(day.decide(arrivals[start:end], now_ms))
+    return day, log

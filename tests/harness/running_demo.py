@@ -12,9 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from adapters.redis.embedded import EmbeddedServer
-from commands.simulated import end_simulated_x
-from simulator.launch import port_of
 from tests.harness import ROOT
 from tests.harness.waiting import PATIENCE_S
 
@@ -105,13 +102,3 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         env={**os.environ, "NO_COLOR": "1"},
     )
-
-
-def end_world(data_dir: Path) -> None:
-    """Ends the simulated X and the store that a killed demo has left behind."""
-    server = EmbeddedServer(data_dir)
-    if server.alive():
-        server.ensure()
-        server.stop()
-    if (port := port_of(data_dir)) is not None:
-        end_simulated_x(data_dir, port)

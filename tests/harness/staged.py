@@ -23,10 +23,9 @@ from messages.events import (
     ResultNamed,
     StandingsRevised,
 )
+from tests.harness.builders import ETH, OPENS_MS, post_id
 
-OPENS_MS = 1_800_000_000_000
 ENDS_MS = OPENS_MS + 3_600_000
-ETH = 10**18
 
 RULES = Rules(
     hashtag="marathon",
@@ -39,11 +38,6 @@ RULES = Rules(
     close_bound_ms=600_000,
     minimum_account_age_ms=0,
 )
-
-
-def post_id(number: int) -> int:
-    """The id of a post that was made so many ms after the opening."""
-    return (OPENS_MS + number - 1_288_834_974_657) << 22
 
 
 def prepared(day: int = 1) -> AuctionPrepared:

@@ -63,6 +63,14 @@ class SimulatedX:
             assert response.status_code == 200, response.text
             return response.json()
 
+    def rest(self) -> None:
+        """No fault is left, and nobody is on the stream; what was posted is still there."""
+        requests.delete(f"{self.base_url}/_sim/faults", timeout=60).close()
+        self.until_nobody_streams()
+
+    def until_nobody_streams(self) -> None:
+        until(lambda: not self.ask("health")["stream_connected"])
+
     def post(self, author: str, text: str, **more: Any) -> int:
         return int(self.tell("post", author=author, text=text, **more)["id"])
 

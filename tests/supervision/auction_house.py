@@ -14,7 +14,8 @@ from messages.events import AnyEvent, BidAccepted, BidRefused
 from messages.hints import QueueGrew
 from supervision import ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
-from tests.harness.staged import ENDS_MS, OPENS_MS, RULES, post_id, prepared
+from tests.harness.builders import OPENS_MS, post_id
+from tests.harness.staged import ENDS_MS, RULES, prepared
 from tests.harness.store import Store
 from tests.harness.waiting import until
 

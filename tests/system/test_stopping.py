@@ -1,6 +1,6 @@
 """A stop is an orderly end, whatever a neighbour does meanwhile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,18 +8,14 @@ import msgspec
 import pytest
 
 import bootstrap
-import supervisor
 from adapters.redis.embedded import EmbeddedServer
-from adapters.wall_clock import wall_clock_ms
-from commands.compressed import DemoPlan, days_of, demo_settings
-from commands.simulated import CREDENTIALS
 from process import Process
 from settings import Settings, load
 from simulator.hostile import Hostile, Mood
 from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX, simulated_x
+from tests.system.at_work import at_work
 
-STOP_S = 60.0
 replace = msgspec.structs.replace
 
 
@@ -35,22 +31,6 @@ def in_front(upstream: int | Path) -> Iterator[Hostile]:
     made = Hostile(upstream, drip_s=0.05).start()
     yield made
     made.stop()
-
-
-@contextmanager
-def at_work(folder: Path, x_url: str, changed: Callable[[Settings], Settings]) -> Iterator[Process]:
-    """A process with an open day; it is stopped at the end, and has to end in order."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=wall_clock_ms())
-    settings = changed(demo_settings(load(None, {}), plan, folder, port=0))
-    process = supervisor.process_of(settings, bootstrap.Dependencies(x_url, CREDENTIALS, days_of(settings, plan)))
-    process.start()
-    try:
-        yield process
-    finally:
-        process.supervisor.stop()
-        code = process.supervisor.wait(STOP_S)
-        process.stop()
-    assert code == 0
 
 
 def is_busy(process: Process, *names: str) -> bool:

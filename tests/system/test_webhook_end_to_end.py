@@ -8,20 +8,16 @@ import msgspec
 import pytest
 import requests
 
-import bootstrap
-import supervisor
 from adapters.redis.client import execute
 from adapters.redis.log import LogReader
-from adapters.wall_clock import wall_clock_ms
-from commands.compressed import DemoPlan, days_of, demo_settings
-from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.events import AuctionOpened, BidAccepted, BidRefused, BidWithdrawn
 from process import Process
-from settings import load
+from settings import Settings
 from simulator.x.settings import ACCOUNT_ID
 from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX, simulated_x
+from tests.system.at_work import at_work
 
 EVENTS_READ = 1_000
 
@@ -37,16 +33,12 @@ def x(tmp_path: Path) -> Iterator[SimulatedX]:
 @pytest.fixture
 def process(x: SimulatedX, tmp_path: Path) -> Iterator[Process]:
     """A process with one long day, whose sweeps come too late to find anything first."""
-    plan = DemoPlan(seed=1, days=1, day_seconds=600, bidders=2, first_opens_at_ms=wall_clock_ms())
-    settings = demo_settings(load(None, {}), plan, tmp_path / "data", port=0)
-    slow = msgspec.structs.replace(settings.x, search_lag_ms=300_000)
-    settings = msgspec.structs.replace(settings, x=slow)
-    process = supervisor.process_of(settings, bootstrap.Dependencies(x.base_url, CREDENTIALS, days_of(settings, plan)))
-    process.start()
-    yield process
-    process.supervisor.stop()
-    assert process.supervisor.wait(20) == 0
-    process.stop()
+
+    def slow(settings: Settings) -> Settings:
+        return msgspec.structs.replace(settings, x=msgspec.structs.replace(settings.x, search_lag_ms=300_000))
+
+    with at_work(tmp_path / "data", x.base_url, slow) as process:
+        yield process
 
 
 def logged(process: Process, *kinds: type[Any]) -> list[Any]:

@@ -292,7 +292,7 @@ def test_a_successor_follows_what_is_open_in_the_store(
     actor = entrance.enter()
     entrance.connected()
     stage.leave("ingest")
-    until(lambda: not x.ask("health")["stream_connected"])
+    x.until_nobody_streams()
     lost = x.reply("ann", "0.2 ETH #AuctionDay", first)
     actor = entrance.enter()
     assert [type(event) for event in stage.logged(AuctionOpened)] == [AuctionOpened, AuctionOpened]

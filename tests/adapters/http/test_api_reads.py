@@ -11,7 +11,8 @@ from adapters.event_loop import LoopThread
 from adapters.http.reads import StoreReads
 from adapters.http.views import Reads
 from adapters.redis.client import connect_async
-from tests.harness.staged import OPENS_MS, post_id, serving
+from tests.harness.builders import OPENS_MS, post_id
+from tests.harness.staged import serving
 from tests.harness.store import Store
 
 FIELDS: dict[Any, str] = {

@@ -21,18 +21,8 @@ from messages.events import (
     PostMade,
     WatermarkMoved,
 )
-from tests.harness.staged import (
-    ENDS_MS,
-    OPENS_MS,
-    accepted,
-    frozen,
-    named,
-    opened,
-    post_id,
-    prepared,
-    refused,
-    revised,
-)
+from tests.harness.builders import OPENS_MS, post_id
+from tests.harness.staged import ENDS_MS, accepted, frozen, named, opened, prepared, refused, revised
 
 pytestmark = pytest.mark.requirement("LIV-1")
 

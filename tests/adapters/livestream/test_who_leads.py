@@ -14,9 +14,8 @@ from ledger.entry import LogEntry
 from messages.base import Rules
 from messages.commands import AuctionCommand
 from messages.events import AnyEvent, CharacterSpoke, StandingsRevised
-from tests.auction.days import held
 from tests.harness.builders import AUCTION, OPENING, OPENS_MS, reply
-from tests.harness.random_days import CUTS, FREEZES, days
+from tests.harness.random_days import CUTS, FREEZES, days, held
 from tests.harness.who_leads import standings, wrong_frames, wrong_lines
 
 Batches = Sequence[Sequence[AnyEvent]]

@@ -30,10 +30,10 @@ from ledger.hash_chain import verify_chain
 from messages.events import BidAccepted
 from supervisor import CONDITIONS
 from tests.adapters.redis.relay import Relay
-from tests.adapters.redis.servers import answers, server_of
 from tests.harness.builders import OPENING, OPENS_MS, reply
 from tests.harness.stage import Clock, Stage
 from tests.harness.store import empty_store
+from tests.harness.store_servers import answers, server_of
 from tests.harness.supervised_house import running
 from tests.harness.waiting import until
 

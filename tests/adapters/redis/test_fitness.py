@@ -8,8 +8,8 @@ import pytest
 from adapters.redis import fitness
 from adapters.redis.client import connect, execute
 from adapters.redis.errors import UnfitStore
-from tests.adapters.redis.servers import answers, server_of
 from tests.harness.store import Store
+from tests.harness.store_servers import answers, server_of
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.requirement("RED-3", "CFG-3")

@@ -117,7 +117,7 @@ def test_each_way_to_lose_the_stream_ends_it_once_and_it_can_be_started_again(
     until(lambda: listener.ends)
     assert [end.cause for end in listener.ends] == [cause]
     # The simulated X, like the real one, keeps a dead connection for a while, and refuses a second.
-    until(lambda: not simulated_x.ask("health")["stream_connected"])
+    simulated_x.until_nobody_streams()
     # tweepy has closed its session by now, and would open the next one to the real X.
     listener.stream.start()
     until(lambda: listener.connects == 2)

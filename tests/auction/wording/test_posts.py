@@ -24,6 +24,7 @@ from messages.events import (
 )
 from messages.post_weight import weight
 from tests.harness import staged
+from tests.harness.builders import OPENS_MS
 
 HANDLE = "a_handle_of_15c"
 MOST = Wei(999_999 * 10**18 + 1)
@@ -50,7 +51,7 @@ MADE: dict[str, Callable[[str], str]] = {
     "added": lambda text: posts.added_post(
         DayAdded(
             message_id="a", at_ms=0, auction_id="m-31", day=31, of_day=3, lot=Lot(token_id=3, title=text),
-            reserve_wei=Wei(1), opens_at_ms=staged.OPENS_MS, closes_at_ms=staged.ENDS_MS,
+            reserve_wei=Wei(1), opens_at_ms=OPENS_MS, closes_at_ms=staged.ENDS_MS,
         ),
         "UTC",
     ),
@@ -61,7 +62,7 @@ MADE: dict[str, Callable[[str], str]] = {
         MarathonEnded(message_id="m", at_ms=0, sold=28, unsold=1, void=1, total_wei=MOST)
     ),
     "standing": lambda text: posts.standing_post(
-        "m-31", 31, LEADER, [HANDLE] * 40, MOST, staged.ENDS_MS, "America/New_York", staged.OPENS_MS
+        "m-31", 31, LEADER, [HANDLE] * 40, MOST, staged.ENDS_MS, "America/New_York", OPENS_MS
     ),
     "receipt": lambda text: posts.receipt_post(
         31,
@@ -71,7 +72,7 @@ MADE: dict[str, Callable[[str], str]] = {
             ends_at_ms=staged.ENDS_MS,
         ),
         "America/New_York",
-        staged.OPENS_MS,
+        OPENS_MS,
         corrects=True,
     ),
 }  # fmt: skip
@@ -152,7 +153,7 @@ def test_a_title_is_cut_between_what_people_see_as_characters() -> None:
 
 @pytest.mark.requirement("X-7")
 def test_an_end_on_another_day_names_its_date() -> None:
-    prepared = msgspec.structs.replace(staged.prepared(), closes_at_ms=staged.OPENS_MS + 20 * 3_600_000)
+    prepared = msgspec.structs.replace(staged.prepared(), closes_at_ms=OPENS_MS + 20 * 3_600_000)
     assert "Ends 04:00:00 UTC on Sat 16 Jan; " in posts.auction_post(prepared, "UTC")
     assert "Ends 23:00:00 EST; " in posts.auction_post(prepared, "America/New_York")
     closing = ClosingSoon(message_id="c", at_ms=prepared.closes_at_ms - 60_000, left_ms=60_000, ends_at_ms=0)

@@ -1,13 +1,12 @@
-"""A simulated X for each test, or one that they share."""
+"""A simulated X for each test, or one that they share, and the real tweepy on it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import requests
+import tweepy
 
-from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX, simulated_x
 
 
@@ -27,6 +26,12 @@ def _shared() -> Iterator[SimulatedX]:
 @pytest.fixture
 def shared_x(_shared: SimulatedX) -> SimulatedX:
     """One X for all who ask for it, without faults, with nobody on its stream; what others have posted is there."""
-    requests.delete(f"{_shared.base_url}/_sim/faults", timeout=10).close()
-    until(lambda: not _shared.ask("health")["stream_connected"])
+    _shared.rest()
     return _shared
+
+
+@pytest.fixture
+def client(x: SimulatedX) -> Iterator[tweepy.Client]:
+    client = x.client()
+    yield client
+    client.session.close()

@@ -15,13 +15,6 @@ from tests.harness.x_process import SimulatedX, simulated_x
 X_EPOCH_MS = 1288834974657
 
 
-@pytest.fixture
-def client(x: SimulatedX) -> tweepy.Client:
-    client = x.client()
-    yield client
-    client.session.close()
-
-
 @pytest.mark.requirement("X-5")
 def test_a_signed_post_is_made_as_the_auction_account(client: tweepy.Client) -> None:
     before_ms = time.time_ns() // 1_000_000

@@ -29,13 +29,6 @@ def x(shared_x: SimulatedX) -> SimulatedX:
 
 
 @pytest.fixture
-def client(x: SimulatedX) -> Iterator[tweepy.Client]:
-    client = x.client()
-    yield client
-    client.session.close()
-
-
-@pytest.fixture
 def auction(x: SimulatedX) -> int:
     """An auction post of its own, whose conversation the stream follows."""
     post_id = x.create(f"auction {time.time_ns()} #AuctionDay")

@@ -1,7 +1,6 @@
 """Looking posts, users and mentions up at the simulated X; what is edited, protected, suspended."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import tweepy
@@ -16,13 +15,6 @@ X_EPOCH_MS = 1288834974657
 @pytest.fixture
 def x(shared_x: SimulatedX) -> SimulatedX:
     return shared_x
-
-
-@pytest.fixture
-def client(x: SimulatedX) -> Iterator[tweepy.Client]:
-    client = x.client()
-    yield client
-    client.session.close()
 
 
 @pytest.fixture

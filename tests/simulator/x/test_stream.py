@@ -130,7 +130,7 @@ def test_without_rules_there_is_no_stream_and_never_a_second_one(quick: Simulate
             assert ended.json()["data"]["successful_kills"] == 1
         assert s.next_event() == "closed"
         assert s.next_event() == "connect"
-    until(lambda: not quick.ask("health")["stream_connected"])
+    quick.until_nobody_streams()
 
 
 @pytest.mark.requirement("X-1")

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from simulator.launch import ask_x
 from tests.harness.browser import browsing
-from tests.harness.running_demo import RunningDemo, end_world
+from tests.harness.processes import end_world
+from tests.harness.running_demo import RunningDemo
 
 FOLDER = Path("build/screenshots")
 SIZES = [(1920, 1080), (1280, 720), (390, 844)]

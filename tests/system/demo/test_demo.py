@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from simulator.launch import PORT_FILE, ask_x
-from tests.harness.running_demo import RunningDemo, command, end_world
+from tests.harness.processes import end_world
+from tests.harness.running_demo import RunningDemo, command
 
 pytestmark = pytest.mark.timeout(240)
 

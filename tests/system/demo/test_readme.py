@@ -15,7 +15,8 @@ import pytest
 
 from adapters import process_file
 from tests.harness import ROOT
-from tests.harness.running_demo import RunningDemo, command, end_world
+from tests.harness.processes import end_world
+from tests.harness.running_demo import RunningDemo, command
 from tests.harness.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(300)

@@ -22,7 +22,6 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -52,9 +51,11 @@ from commands.simulated import CREDENTIALS, end_simulated_x, simulated_x
 from ledger.entry import LogDamaged
 from process import Process
 from settings import load
-from simulator.launch import PORT_FILE, port_of
+from simulator.launch import PORT_FILE
 from simulator.x.__main__ import main as be_x
 from supervision import GAVE_UP
+from tests.harness.disks import can_mount, mount, unmount
+from tests.harness.processes import end_world
 
 AT_A_TIME = 2
 LIFE_S, END_S = 60, 5
@@ -298,7 +299,7 @@ def play(case: Case) -> Outcome:
     _plant(place)
     canaries = place.canaries()
     if case.fault is Fault.FULL:
-        mount(place.disk)
+        mount(place.disk, DISK_BYTES)
     try:
         known = _prepare(case, place)
         with nearly_full(place.disk, case.at) if case.fault is Fault.FULL else nullcontext():
@@ -319,7 +320,7 @@ def play(case: Case) -> Outcome:
     finally:
         _end_all(place)
         if case.fault is Fault.FULL:
-            subprocess.run(["umount", "--lazy", place.disk], check=True)
+            unmount(place.disk)
     if (found := place.canaries()) != canaries:
         outcome.wrong.append(f"outside has changed: {sorted(set(found.items()) ^ set(canaries.items()))}")
     if not outcome.wrong:
@@ -327,24 +328,6 @@ def play(case: Case) -> Outcome:
     else:
         outcome.wrong.append(f"see {folder}")
     return outcome
-
-
-def mount(folder: Path) -> None:
-    """A small disk in memory. Raises CalledProcessError where none may be mounted."""
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder], check=True, capture_output=True
-    )
-
-
-def can_mount() -> bool:
-    """Whether this process may mount a disk."""
-    with tempfile.TemporaryDirectory(prefix="disk-") as folder:
-        try:
-            mount(Path(folder))
-        except (subprocess.CalledProcessError, OSError):
-            return False
-        subprocess.run(["umount", folder], check=True)
-    return True
 
 
 @contextmanager
@@ -411,14 +394,8 @@ def _is_held(path: Path) -> bool:
 
 
 def _end_all(place: Place) -> None:
-    if not place.data_dir.exists():
-        return
-    server = EmbeddedServer(place.data_dir)
-    if server.alive():
-        server.ensure()
-        server.stop()
-    if (port := port_of(place.data_dir)) is not None:
-        end_simulated_x(place.data_dir, port)
+    if place.data_dir.exists():
+        end_world(place.data_dir)
 
 
 def _last_line(said: str) -> str:

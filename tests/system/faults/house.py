@@ -7,7 +7,6 @@ standard input ends. Nobody bids there by himself: the bids are posted on X from
 import argparse
 import logging
 import sys
-import threading
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ from commands.compressed import DemoPlan, days_of, demo_settings, x_options
 from commands.simulated import CREDENTIALS, base_url, simulated_x
 from ledger.entry import LogDamaged
 from settings import Settings, load
+from tests.harness.processes import input_has_ended
 
 DAY_SECONDS = 2_400.0  # six tenths of it are the window
 SWEEP_MS, LAG_MS = 3_000, 1_000
@@ -50,15 +50,9 @@ def main() -> int:
     dependencies = bootstrap.Dependencies(
         base_url(port), CREDENTIALS, days_of(settings, plan), begin_anew=args.begin_anew
     )
-    over = threading.Event()
-
-    def wait_for_the_end_of_input() -> None:
-        sys.stdin.read()
-        over.set()
-
-    threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()
+    is_over = input_has_ended()
     try:
-        return supervisor.run(settings, dependencies, is_over=over.is_set)
+        return supervisor.run(settings, dependencies, is_over=is_over)
     except (StoreError, LogDamaged) as error:  # as the command line does
         print(f"refused: {error}", file=sys.stderr)
         return 1

@@ -12,11 +12,13 @@ from redis import RedisError
 from adapters.redis.errors import StoreError
 from ledger.entry import LogDamaged
 from loopback import NoAnswer
+from tests.harness.disks import small_disk
 from tests.harness.waiting import until
 from tests.system.faults.faults import Fault
 from tests.system.faults.running import House, Sample
-from tests.system.faults.stores import START_S, Embedded, External, TestedStore, small_disk, wait
+from tests.system.faults.stores import START_S, Embedded, External, TestedStore, wait
 
+DISK_BYTES = 2**26
 SAID_WITHIN_S = 8.0  # a command's own five seconds, and what is said then
 
 
@@ -40,7 +42,7 @@ def house_on(kind: str, folder: Path) -> Iterator[tuple[House, bool]]:
     """A house with an embedded server, or with one of its own; and whether that has a small disk."""
     with ExitStack() as stack:
         data_dir, own = folder / "house", folder / "store"
-        has_disk = stack.enter_context(small_disk(data_dir if kind == "embedded" else own))
+        has_disk = stack.enter_context(small_disk(data_dir if kind == "embedded" else own, DISK_BYTES))
         store: TestedStore
         if kind == "embedded":
             store = Embedded(data_dir)

@@ -1,7 +1,5 @@
 """A house under faults, from outside: its process, who bids on its X, and who looks at its `/status` meanwhile."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -20,13 +18,12 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from adapters.wall_clock import wall_clock_ms
 from commands.compressed import START_MS
-from commands.simulated import end_simulated_x
 from ledger.entry import LogDamaged
 from ledger.hash_chain import verify_chain
 from loopback import NoAnswer
 from messages.events import BidAccepted, BidRefused
 from simulator.launch import PORT_FILE, SimulatorFailed, ask_x
-from tests.harness import ROOT
+from tests.harness.processes import HouseProcess, end_x
 from tests.harness.waiting import until
 from tests.system.faults.house import house_plan, house_settings
 from tests.system.faults.stores import Embedded, TestedStore
@@ -46,16 +43,16 @@ class Sample:
     alarms: dict[str, str] = field(default_factory=dict)
 
 
-class House:
+class House(HouseProcess):
     """One house on one store. Entered, it is open; bids come and its status is looked at until it is left."""
 
     def __init__(self, data_dir: Path, store: TestedStore) -> None:
-        self.data_dir, self.store = data_dir, store
+        super().__init__(data_dir, data_dir.parent / "house.log")
+        self.store = store
         self._opens_at_ms = wall_clock_ms() + START_MS
         settings = house_settings(data_dir, house_plan(self._opens_at_ms), "")
         self.keys = Keys(settings.marathon.id)
         self._hashtag = settings.marathon.hashtag
-        self.process: subprocess.Popen[bytes] | None = None
         self.posted: list[int] = []
         self.samples: list[Sample] = []
         self.filler = data_dir
@@ -84,34 +81,13 @@ class House:
             if thread.is_alive():
                 thread.join(START_S)
         self.end()
-        with suppress(OSError, ValueError):
-            end_simulated_x(self.data_dir, int((self.data_dir / PORT_FILE).read_text(encoding="utf-8")))
+        end_x(self.data_dir)
 
     # ---- the process
 
     def start(self, *options: str) -> None:
         url = [] if isinstance(self.store, Embedded) else ["--redis-url", self.store.url]
-        command = [sys.executable, "-m", "tests.system.faults.house", "--data-dir", str(self.data_dir), *url, *options]
-        command += ["--opens-at-ms", str(self._opens_at_ms)]
-        with (self.data_dir.parent / "house.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=log)
-
-    def end(self) -> int:
-        """In good order; what does not end in time is killed. The exit code."""
-        assert self.process is not None, "it was never started"
-        if self.process.stdin and not self.process.stdin.closed:
-            with suppress(BrokenPipeError):
-                self.process.stdin.close()
-        try:
-            return self.process.wait(START_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait(START_S)
-
-    def words(self) -> str:
-        """The last thing that it said on standard error."""
-        lines = (self.data_dir.parent / "house.log").read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
+        self.begin("tests.system.faults.house", "--opens-at-ms", str(self._opens_at_ms), *url, *options)
 
     # ---- what it says
 
@@ -121,17 +97,6 @@ class House:
         if found is None:
             raise NoAnswer("it does not listen yet")
         return loopback.exchange(found.private_port, "GET", path, within_s=ANSWER_S)
-
-    def is_ready(self) -> bool:
-        self.must_live()
-        with suppress(NoAnswer):
-            return self.ask("/readyz")[0] == 200
-        return False
-
-    def must_live(self) -> None:
-        """Raises RuntimeError where the process has ended."""
-        if self.process and self.process.poll() is not None:
-            raise RuntimeError(f"the house has ended with {self.process.returncode}: {self.words()}")
 
     def _look_on(self) -> None:
         while not self._over.wait(1 / LOOKS_A_SECOND):

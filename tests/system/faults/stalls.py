@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from adapters.redis.embedded import EmbeddedServer
-from tests.harness.running_demo import RunningDemo, end_world
+from tests.harness.processes import end_world
+from tests.harness.running_demo import RunningDemo
 
 DAY_S, LENGTHS_S = 30.0, (1.0, 6.0, 20.0, 63.0)
 AT_ONCE = 4  # they mostly wait

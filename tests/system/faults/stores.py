@@ -1,38 +1,22 @@
 """The stores that faults are done to: the embedded server of a house, and one of its own beside it."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from adapters.redis import embedded
 from adapters.redis.client import connect, execute, socket_url
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
+from tests.harness.store_servers import begin_server, socket_of
 from tests.harness.waiting import until
 
-DISK_MB = 64
 START_S = 60.0
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[bool]:
-    """A disk of its own under this folder; False where this machine lets us mount none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=700", "tmpfs", str(folder)]
-    mounted = bool(shutil.which("mount")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
-    try:
-        yield mounted
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
 class TestedStore:
@@ -111,7 +95,7 @@ class External(TestedStore):
 
     @property
     def url(self) -> str:
-        return socket_url(str(self.folder / "s.sock"))
+        return socket_url(socket_of(self.folder))
 
     def process_id(self) -> int:
         assert self._process is not None, "it was never started"
@@ -125,10 +109,7 @@ class External(TestedStore):
     def back(self, **options: str) -> None:
         if self._process is not None:
             self._process.wait(START_S)
-        own = embedded._OPTIONS | {"dir": str(self.folder), "unixsocket": str(self.folder / "s.sock")} | options
-        command = [embedded._binary(), *(part for name, value in own.items() for part in (f"--{name}", value))]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._process = begin_server(self.folder, **options)
         if not options:
             until(self.answers, "the server answers", START_S)
 

@@ -13,7 +13,8 @@ from adapters.livestream.upcoming_days import UpcomingDays, coming
 from messages.base import Lot, Wei
 from messages.events import AuctionPrepared, MarathonStarted
 from tests.harness import staged
-from tests.harness.staged import ENDS_MS, ETH, OPENS_MS, House, serving
+from tests.harness.builders import ETH, OPENS_MS
+from tests.harness.staged import ENDS_MS, House, serving
 
 Visit = Callable[..., Page]
 DAY_MS = 86_400_000

@@ -20,18 +20,8 @@ from messages.events import (
     WatermarkMoved,
 )
 from tests.adapters.http.pages.house import DAY_MS, STARTED, UPCOMING, Clock, Visit, bids, prepared, shows, staging
-from tests.harness.staged import (
-    ENDS_MS,
-    OPENS_MS,
-    accepted,
-    frozen,
-    leader,
-    named,
-    opened,
-    post_id,
-    refused,
-    revised,
-)
+from tests.harness.builders import OPENS_MS, post_id
+from tests.harness.staged import ENDS_MS, accepted, frozen, leader, named, opened, refused, revised
 
 MINUTE_MS = 60_000
 
