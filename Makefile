@@ -1,5 +1,5 @@
 # Each target sets up what it needs. Required is a Python of at least 3.11, or a package manager that can install one.
-.PHONY: test-demos test-houses test-parts demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -19,14 +19,16 @@ test: lint node_modules browser  ## lints and runs all tests, or those of ARGS="
 ifdef ARGS
 	$(PYTHON) -m pytest $(ARGS)
 else
-	$(MAKE) --keep-going --jobs=3 test-demos test-houses test-parts
+	$(MAKE) --keep-going --jobs=4 test-demos test-houses test-adapters test-rooms
 endif
 test-demos:
 	$(PYTHON) -m pytest --quiet $(DEMOS)
 test-houses:
 	$(PYTHON) -m pytest --quiet $(HOUSES) $(addprefix --ignore=,$(DEMOS))
-test-parts:
-	$(PYTHON) -m pytest --quiet $(addprefix --ignore=,$(HOUSES))
+test-adapters:
+	$(PYTHON) -m pytest --quiet tests/adapters
+test-rooms:
+	$(PYTHON) -m pytest --quiet $(addprefix --ignore=,$(HOUSES) tests/adapters)
 
 lint: .venv/dev
 	.venv/bin/ruff check .
