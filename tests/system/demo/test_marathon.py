@@ -30,11 +30,16 @@ def test_no_thread_and_no_descriptor_stays_for_a_day_that_is_over(tmp_path: Path
 @pytest.mark.timeout(120)
 def test_a_marathon_whose_watcher_is_killed_leaves_nobody_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.marathon", "--days", "50"]
-    watcher = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL
-    )
+    words = tmp_path / "words"
+    with words.open("wb") as out:
+        watcher = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=out)
+
+    def data_dirs() -> list[Path]:
+        assert watcher.poll() is None, words.read_text(encoding="utf-8")
+        return [file.parent for file in tmp_path.glob("*/data/process.json")]
+
     try:
-        [data_dir] = until(lambda: [file.parent for file in tmp_path.glob("*/data/process.json")])
+        [data_dir] = until(data_dirs, "a process that has written its file")
         server = EmbeddedServer(data_dir)
         assert server.alive()
         assert lives(data_dir)
