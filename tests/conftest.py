@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, settings
 
-from actors.auction.actor import Auction
 from adapters import alarms
 from adapters.redis.embedded import EmbeddedServer
 from tests.harness.anvil import Anvil
@@ -51,12 +50,6 @@ def stage(store: Store) -> Iterator[Stage]:
     stage = Stage(store, Clock())
     yield stage
     stage.close()
-
-
-@pytest.fixture
-def opened(stage: Stage) -> Auction:
-    """The auction of day 1 on the stage, open, at the first ms of its hour."""
-    return stage.opened()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,12 +21,13 @@ from messages.commands import ConfirmAuctionPost
 from messages.events import CharacterSpoke, DayStarted
 from supervision import Context
 from tests.harness.stage import Stage
+from tests.harness.store import full_memory
 from tests.harness.supervised_house import running
 from tests.harness.waiting import until
 
 
-def keeper(stage: Stage, ensure: Callable[[], object] = lambda: None) -> LeaseKeeper:
-    return stage.enter("lease_keeper", lambda context: LeaseKeeper(context, stage.access, 60_000, ensure))
+def keeper(stage: Stage, ensure: Callable[[], object] = lambda: None, **more: Any) -> LeaseKeeper:
+    return stage.enter("lease_keeper", lambda context: LeaseKeeper(context, stage.access, 60_000, ensure, **more))
 
 
 @pytest.mark.requirement("RED-3", "HA-1")
@@ -74,18 +76,12 @@ def test_a_server_that_does_not_come_up_is_an_alarm_and_waited_for(stage: Stage,
 @pytest.mark.requirement("RED-3", "HA-1")
 def test_a_full_memory_is_told_and_costs_no_lease_and_who_waits_hears_when_it_is_over(stage: Stage) -> None:
     well: list[bool] = []
-    actor = stage.enter(
-        "lease_keeper",
-        lambda context: LeaseKeeper(context, stage.access, 60_000, lambda: None, on_well=lambda: well.append(True)),
-    )
-    stage.client.config_set("maxmemory", 1)
-    try:
+    actor = keeper(stage, on_well=lambda: well.append(True))
+    with full_memory(stage.client):
         stage.client.delete(stage.keys.lease)
         stage.step(actor)
         assert "maxmemory" in alarms.sounding()[ALARM]
         assert stage.client.pttl(stage.keys.lease) > 50_000
-    finally:
-        stage.client.config_set("maxmemory", 0)
     assert not well
     stage.step(actor)
     stage.step(actor)
@@ -95,10 +91,7 @@ def test_a_full_memory_is_told_and_costs_no_lease_and_who_waits_hears_when_it_is
 @pytest.mark.requirement("RED-3", "RED-5")
 def test_a_store_that_was_emptied_is_waited_for_and_everybody_begins_anew_when_it_is_back(stage: Stage) -> None:
     told: list[str] = []
-    actor = stage.enter(
-        "lease_keeper",
-        lambda context: LeaseKeeper(context, stage.access, 60_000, lambda: None, on_lost_history=told.append),
-    )
+    actor = keeper(stage, on_lost_history=told.append)
     stage.client.flushall()
     for _ in range(2):
         stage.step(actor)
@@ -127,10 +120,7 @@ def test_what_keeps_the_store_from_working_is_said_in_the_words_of_who_knows(sta
 @pytest.mark.requirement("RED-3", "RED-5")
 def test_a_store_that_has_less_than_it_had_acknowledged_is_told_and_nobody_writes_before_that(stage: Stage) -> None:
     told: list[str] = []
-    actor = stage.enter(
-        "lease_keeper",
-        lambda context: LeaseKeeper(context, stage.access, 60_000, lambda: None, on_lost_history=told.append),
-    )
+    actor = keeper(stage, on_lost_history=told.append)
     journal = stage.access.journal(stage.client, "house")
     journal.begin()
     head = stage.client.hget(stage.keys.heads, "house")

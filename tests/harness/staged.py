@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from adapters.event_loop import LoopThread
 from adapters.http.auth import Operators
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.http.views import Reads, Views, Webhook
 from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.upcoming_days import UpcomingDays
-from messages.base import Lot, Outcome, Refusal, Rules, Wei
+from messages.base import Lot, Outcome, Refusal, Wei
 from messages.events import (
     AuctionOpened,
     AuctionPrepared,
@@ -23,21 +25,12 @@ from messages.events import (
     ResultNamed,
     StandingsRevised,
 )
+from tests.harness import builders
 from tests.harness.builders import ETH, OPENS_MS, post_id
 
 ENDS_MS = OPENS_MS + 3_600_000
 
-RULES = Rules(
-    hashtag="marathon",
-    reserve_wei=Wei(ETH // 10),
-    increment_wei=Wei(ETH // 100),
-    increment_basis_points=500,
-    soft_close_ms=300_000,
-    soft_close_cap_ms=3_600_000,
-    delivery_allowance_ms=30_000,
-    close_bound_ms=600_000,
-    minimum_account_age_ms=0,
-)
+RULES = replace(builders.RULES, hashtag="marathon", close_bound_ms=600_000, minimum_account_age_ms=0)
 
 
 def prepared(day: int = 1) -> AuctionPrepared:

@@ -28,6 +28,16 @@ class Store:
 
 
 @contextmanager
+def full_memory(client: redis.Redis) -> Iterator[None]:
+    """The server refuses to write, as one whose memory is full."""
+    client.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        client.config_set("maxmemory", 0)
+
+
+@contextmanager
 def empty_store(url: str) -> Iterator[Store]:
     """The server at this URL, emptied, with its function library, the lease taken."""
     client = connect(url)

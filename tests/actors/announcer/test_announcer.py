@@ -19,6 +19,7 @@ from messages.events import AuctionOpened, PostAttempted, PostMade, PostRefused,
 from messages.hints import LogGrew, QueueGrew
 from messages.x_ids import first_id_at
 from tests.harness.stage import SETTLE_MS, MakeClient, Stage
+from tests.harness.store import full_memory
 from tests.harness.x_process import SimulatedX
 
 POSTING = {"method": "POST", "path": "/2/tweets"}
@@ -315,12 +316,8 @@ def test_what_is_to_be_posted_survives_restarts_in_its_order(
 def test_a_log_that_is_heard_twice_is_announced_once(stage: Stage, x: SimulatedX, x_client: MakeClient) -> None:
     stage.prepared()
     actor = stage.announcer(x_client())
-    stage.client.config_set("maxmemory", "1")
-    try:
-        with pytest.raises(StoreUnavailable):
-            stage.step(actor)
-    finally:
-        stage.client.config_set("maxmemory", "0")
+    with full_memory(stage.client), pytest.raises(StoreUnavailable):
+        stage.step(actor)
     assert texts_about(x, stage) == [], "nothing is sent before its attempt is in the log"
     actor = stage.announcer(x_client())
     stage.step(actor, actor)

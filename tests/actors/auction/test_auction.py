@@ -37,6 +37,11 @@ from tests.harness.builders import AUCTION_POST, CLOSES_MS, OPENING, OPENS_MS, g
 from tests.harness.stage import HOUR_MS, Stage
 
 
+@pytest.fixture
+def opened(stage: Stage) -> Auction:
+    return stage.opened()
+
+
 def state(auction: Auction) -> bytes:
     """All that the actor knows; the order in which bids were found is not part of it."""
     known = auction._day.state()

@@ -19,6 +19,7 @@ from messages.hints import QueueGrew
 from tests.actors.twitter.entrance import Entrance, line
 from tests.actors.twitter.sweeping import bids
 from tests.harness.stage import MakeClient, OpenOnX, Stage
+from tests.harness.store import full_memory
 from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX
 
@@ -326,12 +327,8 @@ def test_without_a_store_nothing_counts_as_received(
     actor = entrance.enter()
     entrance.connected()
     actor.context.mailbox.offer(RawPosts(line(post + (1 << 22), post)))
-    stage.client.config_set("maxmemory", "1")
-    try:
-        with pytest.raises(StoreUnavailable):
-            stage.step(actor)
-    finally:
-        stage.client.config_set("maxmemory", "0")
+    with full_memory(stage.client), pytest.raises(StoreUnavailable):
+        stage.step(actor)
     assert stage.queued("m-01") == []
 
 

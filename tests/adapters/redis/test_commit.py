@@ -29,7 +29,7 @@ from ledger.entry import LogDamaged
 from ledger.hash_chain import verify_chain
 from messages.events import DayStarted
 from tests.adapters.redis.conftest import MakeEvent
-from tests.harness.store import Store
+from tests.harness.store import Store, full_memory
 
 OWN = ("users:", ":bids")
 
@@ -236,16 +236,13 @@ def test_an_ended_lease_lets_nobody_write_until_who_had_it_last_takes_it_again(s
 @pytest.mark.requirement("HA-1")
 def test_a_lease_ends_by_itself_and_keeping_holds_it_also_while_the_memory_is_full(store: Store) -> None:
     assert 0 < store.client.pttl(store.keys.lease) <= 600_000
-    store.client.config_set("maxmemory", 1)
-    try:
+    with full_memory(store.client):
         short = Lease(store.client, store.keys, store.token, ttl_ms=1_000)
         short.keep()
         assert 0 < store.client.pttl(store.keys.lease) <= 1_000
         store.client.delete(store.keys.lease)
         short.keep()
         assert 0 < store.client.pttl(store.keys.lease) <= 1_000
-    finally:
-        store.client.config_set("maxmemory", 0)
 
 
 @pytest.mark.requirement("HA-1")
@@ -484,11 +481,10 @@ def test_a_commit_on_its_way_that_was_not_written_may_be_sent_again(store: Store
     journal = Journal(store.client, store.keys, store.token, "m-01")
     journal.begin()
     journal.commit([event()])
-    store.client.config_set("maxmemory", 1)
-    journal.send([event()])
-    with pytest.raises(StoreUnavailable):
+    with full_memory(store.client):
         journal.send([event()])
-    store.client.config_set("maxmemory", 0)
+        with pytest.raises(StoreUnavailable):
+            journal.send([event()])
     assert journal.commit([event(), event()]) == 3
     log = LogReader(store.client, store.keys)
     assert verify_chain(log.read(0, 9), log.heads()) is None

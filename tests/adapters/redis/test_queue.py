@@ -13,7 +13,7 @@ from adapters.redis.writes import Set, Trim
 from messages.codec import unpack_commands
 from messages.commands import PlaceBid
 from tests.adapters.redis.conftest import MakeBid, MakeEvent
-from tests.harness.store import Store
+from tests.harness.store import Store, full_memory
 
 
 @pytest.mark.requirement("QUE-1")
@@ -126,12 +126,8 @@ def test_a_letter_that_cannot_be_put_stays(store: Store, letter: MakeLetter) -> 
     store.client.set(store.keys.queue("m-02"), "no stream")
     with pytest.raises(DamagedState):
         queue.settle(letter_id, "m-02", made.data)
-    store.client.config_set("maxmemory", "1")
-    try:
-        with pytest.raises(StoreUnavailable):
-            queue.settle(letter_id, "m-01", made.data)
-    finally:
-        store.client.config_set("maxmemory", "0")
+    with full_memory(store.client), pytest.raises(StoreUnavailable):
+        queue.settle(letter_id, "m-01", made.data)
     assert queue.dead_letters(START, 10) == [(letter_id, made)]
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from messages.base import Rules, Wei
+from messages.base import Wei
 from messages.post_weight import POST_LIMIT, weight
 from simulator.oracle import judge
 from simulator.x import wording
@@ -14,6 +15,7 @@ from simulator.x.plan import Act, plan_day
 from simulator.x.settings import CrowdOptions
 from simulator.x.texts import hashtags
 from tests.harness.bid_texts import ROWS
+from tests.harness.builders import RULES
 from tests.harness.waiting import until
 from tests.harness.x_process import simulated_x
 
@@ -82,17 +84,7 @@ def test_an_amount_is_written_exactly(wei: int, eth: str) -> None:
 
 @pytest.mark.requirement("TST-1", "TST-2")
 def test_the_crowd_comes_for_an_auction_post_and_bids_by_the_ground_truth(tmp_path: Path) -> None:
-    rules = Rules(
-        hashtag="AuctionDay",
-        reserve_wei=Wei(10**17),
-        increment_wei=Wei(10**16),
-        increment_basis_points=500,
-        soft_close_ms=0,
-        soft_close_cap_ms=0,
-        delivery_allowance_ms=0,
-        close_bound_ms=0,
-        minimum_account_age_ms=30 * 86_400_000,
-    )
+    rules = replace(RULES, soft_close_ms=0, soft_close_cap_ms=0)
     with simulated_x(tmp_path, bids=80, window_ms=2_000, after_close_ms=400, late_ms=100) as x:
         x.create("good morning")
         assert not x.ask("health")["crowd_busy"]
