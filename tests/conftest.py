@@ -1,5 +1,6 @@
 """What tests of several rooms share: a real store on an embedded server, a stage for actors on it, a real EVM node."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,9 @@ from tests.harness.store import Store, empty_store
 # How long an example takes says more about the machine than about the code; how many are tried does not depend on it.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# A shell that runs tests in the background has them ignore SIGINT, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
