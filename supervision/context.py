@@ -7,12 +7,9 @@ successor. A context neither starts nor stops anything.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from supervision.mailbox import Delivery, Mailbox
-
-if TYPE_CHECKING:
-    from supervision.actor import Actor
 
 
 class InjectedCrash(Exception):
@@ -90,7 +87,7 @@ class Context:
         send: Callable[[str, Any], Delivery],
         report: Callable[[Ready | Exit], None],
         clock: Callable[[], float] = time.monotonic,
-        launch: "Callable[[Actor], None] | None" = None,
+        launch: Callable[[Any], None] | None = None,
     ) -> None:
         self.name = name
         self.incarnation = incarnation
