@@ -161,39 +161,46 @@ def read_scenario(file: Path) -> Scenario:
     reading = Reading({})
     document = reading.read(_Document, raw)
     paths = [(f"step[{n}]", step) for n, step in enumerate(document.step)]
-    each = [_steps(reading, path, step, document.demo) for path, step in paths if reading.sound(path)]
-    steps = [step for repeated in each for step in repeated]
+    steps = [_step(reading, path, step, document.demo) for path, step in paths if reading.sound(path)]
     if reading.sound("step"):
         _check_names(reading, steps)
     if "expect" not in raw:
         reading.fault("expect", "is missing: a scenario says what must come of it")
     for n, day in enumerate(document.expect.day):
         _check_day(reading, f"expect.day[{n}]", day.day, document.demo)
-    if len(steps) > MOST_STEPS:
-        reading.fault("step", f"has more than {MOST_STEPS} entries")
+    if sum(step.times for step in document.step) > MOST_STEPS:
+        reading.fault("step", f"has more than {MOST_STEPS} entries, each counted as often as it is repeated")
     if reading.faults:
         raise SettingsError([f"{file}: {fault}" for fault in reading.faults])
+    steps = [again for first, step in zip(steps, document.step, strict=True) for again in _repeated(first, step)]
     steps.sort(key=lambda step: (step.at_ms is not None, step.day, step.at_ms))
     return Scenario(file, document.title, document.description, document.demo, tuple(steps), document.expect)
 
 
-def _steps(reading: Reading, path: str, step: _Step, demo: Demo) -> list[Step]:
-    """The step, as often as it is repeated."""
-    first = _step(reading, path, step, demo)
+def _repeated(first: Step, step: _Step) -> list[Step]:
+    """The step, as often as its entry says."""
+    if first.at_ms is None:
+        return [first]
+    return [msgspec.structs.replace(first, at_ms=first.at_ms + n * (step.every_ms or 0)) for n in range(step.times)]
+
+
+def _check_repetition(reading: Reading, path: str, step: _Step, demo: Demo) -> None:
     if (step.times > 1) != (step.every_ms is not None):
         reading.fault(path, "is repeated by `every` and `times` together")
-    last_ms = (step.at_ms or 0) + (step.times - 1) * (step.every_ms or 0)
-    if step.times > 1 and step.at_ms is None:
-        reading.fault(f"{path}.times", "repeats a step that comes before the start")
-    elif step.times > 1 and reading.sound("demo.day_seconds") and last_ms > demo.day_seconds * 1000:
-        reading.fault(f"{path}.times", f"repeats it until after the day, which has {demo.day_seconds} s")
+    if step.times == 1:
+        return
+    day_ms, last_ms = demo.day_seconds * 1000, (step.at_ms or 0) + (step.times - 1) * (step.every_ms or 0)
     if step.at_ms is None:
-        return [first]
-    return [msgspec.structs.replace(first, at_ms=step.at_ms + n * (step.every_ms or 0)) for n in range(step.times)]
+        reading.fault(f"{path}.times", "repeats a step that comes before the start")
+    elif reading.sound("demo.day_seconds") and step.at_ms <= day_ms < last_ms:
+        reading.fault(f"{path}.times", f"repeats it until after the day, which has {demo.day_seconds} s")
+    if step.post and "name" in step.post:
+        reading.fault(f"{path}.times", "repeats a post that has a name, which is given once")
 
 
 def _step(reading: Reading, path: str, step: _Step, demo: Demo) -> Step:
     _check_day(reading, path, step.day, demo)
+    _check_repetition(reading, path, step, demo)
     bodies = {name: step.kill_ms if name == "kill" else getattr(step, name) for name in ACTIONS}
     given = [name for name in ACTIONS if bodies[name] not in (None, "")]
     if len(given) != 1:

@@ -181,7 +181,8 @@ class Player(Follower):
 
     def _crash(self, name: str) -> None:
         """Crashes an actor once for each incarnation: a second crash sent to a dying actor would have no effect."""
-        if name == ANY:
+        is_drawn = name == ANY
+        if is_drawn:
             name = self._lot.choice(sorted(self.children) or [ANY])
         child = self.children.get(name)
         if child is None or child["state"] != State.READY or child["incarnation"] == self._crashed.get(name):
@@ -190,7 +191,8 @@ class Player(Follower):
         if status != HTTPStatus.ACCEPTED:
             raise NotYet(f"{name} could not be told: {answer}")
         self._crashed[name] = child["incarnation"]
-        self.tell(f"crash     {name}")
+        if is_drawn:
+            self.tell(f"crash     {name}")
 
     def _kill(self, down_ms: int) -> None:
         self._process.kill()

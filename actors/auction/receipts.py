@@ -132,13 +132,19 @@ class ReceiptReader:
             stored = self._stored(auction_id, head)
             day, day.tail = stored if stored and stored.sequence > day.sequence - day.tail else day, 0
         self._days[auction_id] = day  # the day that was asked about last is forgotten last
-        while day.sequence < head.sequence:
-            if time.monotonic() > give_up_s:
-                raise StillReading(f"the log of {auction_id} is being read: please ask again")
-            self._read(day)
+        self._forget_days()
+        try:
+            while day.sequence < head.sequence:
+                if time.monotonic() > give_up_s:
+                    raise StillReading(f"the log of {auction_id} is being read: please ask again")
+                self._read(day)
+        finally:
+            self._forget_days()  # of a day that is read there may be more bids by now, also where reading failed
+        return day
+
+    def _forget_days(self) -> None:
         while len(self._days) > DAYS_KEPT and (len(self._days) > MORE_DAYS_KEPT or self._keeps() > self._bids_kept):
             del self._days[next(iter(self._days))]
-        return day
 
     def _keeps(self) -> int:
         return sum(day.bids for day in self._days.values())

@@ -64,6 +64,11 @@ def test_a_repeated_step_is_one_at_each_of_its_times(tmp_path: Path) -> None:
     ]
 
 
+def test_a_fault_of_a_repeated_step_is_told_once(tmp_path: Path) -> None:
+    text = STEP + 'every = "1 ms"\ntimes = 300\ndelete = "ghost"\n'
+    assert faults(tmp_path, text) == ["step[0]: there is no post 'ghost' before it"]
+
+
 def test_a_post_says_all_that_can_be_said_of_one(tmp_path: Path) -> None:
     text = (
         'post = { author = "anna", text = "1 ETH #A", amount = "1.5 ETH", name = "n", account_age = "2 days",'
@@ -131,6 +136,14 @@ WRONG = [
     (
         HEAD + '[[step]]\nfault = { kind = "eof", count = 1 }\nevery = "1 s"\ntimes = 2\n',
         "step[0].times: repeats a step that comes before the start",
+    ),
+    (
+        STEP + 'every = "1 ms"\ntimes = 2\npost = { name = "a", author = "a", text = "x", amount = "1 ETH" }\n',
+        "step[0].times: repeats a post that has a name, which is given once",
+    ),
+    (
+        STEP + 2 * ('every = "1 ms"\ntimes = 600\ncrash = "any"\n[[step]]\nat = "1 s"\n') + 'crash = "any"\n',
+        "step: has more than 1000 entries, each counted as often as it is repeated",
     ),
     (STEP + 'kill = "soon"\n', "step[0].kill: soon is not a duration"),
     (HEAD + "refused = { COMA = 1 }\n", "expect.refused: 'COMA' is not a refusal that a report counts"),

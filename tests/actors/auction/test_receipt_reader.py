@@ -141,6 +141,19 @@ def test_days_with_few_bids_are_not_read_again_however_many_wait_for_their_resul
         assert told(found, auction) == expected(auction)
 
 
+@pytest.mark.requirement("QUE-4")
+def test_days_whose_log_is_too_long_for_one_question_are_forgotten_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipt_reader, "LONGEST_S", -1.0)
+    monkeypatch.setattr(receipt_reader, "MORE_DAYS_KEPT", 2)
+    found, days = ReceiptReader(stage.client, stage.keys), [opened(stage, day) for day in range(1, 5)]
+    for auction in days:
+        with pytest.raises(StillReading):
+            found.contenders(auction.auction_id)
+    assert list(found._days) == [day.auction_id for day in days[-2:]]
+
+
 @pytest.mark.requirement("BID-11", "QUE-4")
 def test_a_long_log_is_read_in_several_questions(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receipt_reader, "LONGEST_S", 0.0)
