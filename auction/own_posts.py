@@ -13,24 +13,13 @@ from messages.x_ids import SERIAL_BITS
 
 
 class OwnPosts:
-    """The posts of each bidder from `from_id` on, as sorted ids in `by_bidder`."""
+    """The posts of each bidder from `from_id` on, as sorted ids in `by_bidder`, to which `Standings` adds its bids."""
 
     def __init__(self, rules: Rules) -> None:
         self.window = rules.rate_limit_window_ms << SERIAL_BITS if rules.rate_limit_posts else 0
         """How far back the rate limit looks, as a distance of post ids; 0 where there is no limit."""
         self.by_bidder: dict[int, list[int]] = {}
         self.from_id = 0
-
-    def add(self, bids: Sequence[Bid]) -> None:
-        """Know the posts of these bids too, in whatever order they are."""
-        for bid in bids:
-            own = self.by_bidder.get(bid.bidder_id)
-            if own is None:
-                self.by_bidder[bid.bidder_id] = [bid.post_id]
-                continue
-            own.append(bid.post_id)
-            if own[-2] > bid.post_id:
-                own.sort()
 
     def up_to(self, bid: Bid, segments: Sequence[Segment], at_hand_from: int) -> list[int]:
         """The bidder's own posts as far back as the rate limit looks, this bid the last.

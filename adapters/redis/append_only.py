@@ -116,7 +116,7 @@ def _move_end(path: Path, offset: int, beside: Path) -> None:
 
 
 def _unused(path: Path) -> Path:
-    """This path, or where it exists one with a number after it."""
+    """Returns the path itself or, where a file of that name exists, the path with the first unused number behind it."""
     number, unused = 0, path
     while unused.exists():
         number += 1

@@ -88,7 +88,7 @@ class HouseProcess:
             return self.process.wait(END_S)
 
     def kill(self) -> None:
-        """kill -9 of the process; its server and the simulated X live on."""
+        """Kills the process (SIGKILL). Its store server and the simulated X live on."""
         assert self.process is not None, "it was never started"
         self.process.kill()
         self.process.wait(END_S)

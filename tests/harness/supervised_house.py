@@ -91,7 +91,7 @@ class House:
             return False
 
     def bid(self, text: str, author_id: int) -> PlaceBid:
-        """An injected bid is in the queue."""
+        """Appends an injected bid to the queue of the auction on stage. Returns the bid."""
         stored: dict[bytes, bytes] = execute(self.client, "HGETALL", self.keys.current)
         stage = {name.decode(): value.decode() for name, value in stored.items()}
         fields = {
