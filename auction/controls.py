@@ -23,7 +23,7 @@ class Pause(msgspec.Struct, array_like=True):
     by_house: bool = False
 
 
-class Bar(msgspec.Struct, array_like=True):
+class Ban(msgspec.Struct, array_like=True):
     """A ban refuses what a bidder posts in [from_ms, until_ms), UTC ms; `until_ms` is None while the ban lasts."""
 
     from_ms: int
@@ -43,7 +43,7 @@ class Controls(msgspec.Struct, array_like=True):
     latest_end_ms: int
     frozen: bool = False
     pauses: list[Pause] = []
-    bars: dict[int, list[Bar]] = {}
+    bans: dict[int, list[Ban]] = {}
     invalidated: set[int] = set()
     held: set[int] = set()
     released: set[int] = set()
@@ -61,11 +61,11 @@ class Controls(msgspec.Struct, array_like=True):
             pause.from_ms <= at_ms and (pause.until_ms is None or at_ms < pause.until_ms) for pause in self.pauses
         )
 
-    def barred(self, bidder_id: int, at_ms: int) -> Refusal | None:
+    def banned(self, bidder_id: int, at_ms: int) -> Refusal | None:
         """The reason for which a ban refuses what this bidder posted at this time (UTC ms), or None."""
-        for bar in self.bars.get(bidder_id, ()):
-            if bar.from_ms <= at_ms and (bar.until_ms is None or at_ms < bar.until_ms):
-                return bar.reason
+        for ban in self.bans.get(bidder_id, ()):
+            if ban.from_ms <= at_ms and (ban.until_ms is None or at_ms < ban.until_ms):
+                return ban.reason
         return None
 
     def after(self, at_ms: int, running_ms: int) -> int:
@@ -103,15 +103,15 @@ class Controls(msgspec.Struct, array_like=True):
         self.released.add(post_id)
         self.held.discard(post_id)
 
-    def bar(self, bidder_id: int, from_ms: int, reason: Refusal) -> None:
+    def ban(self, bidder_id: int, from_ms: int, reason: Refusal) -> None:
         """Bans a bidder: what is posted from `from_ms` (UTC ms) on does not count, for `reason`."""
-        self.bars.setdefault(bidder_id, []).append(Bar(from_ms, None, reason))
+        self.bans.setdefault(bidder_id, []).append(Ban(from_ms, None, reason))
 
-    def unbar(self, bidder_id: int, from_ms: int) -> None:
+    def unban(self, bidder_id: int, from_ms: int) -> None:
         """Lifts the bidder's bans: what is posted from `from_ms` (UTC ms) on counts again."""
-        for bar in self.bars.get(bidder_id, ()):
-            if bar.until_ms is None:
-                bar.until_ms = max(from_ms, bar.from_ms)
+        for ban in self.bans.get(bidder_id, ()):
+            if ban.until_ms is None:
+                ban.until_ms = max(from_ms, ban.from_ms)
 
 
 def own_posts_before(post_ids: list[int], post_id: int, window_ms: int) -> int:

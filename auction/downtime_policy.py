@@ -49,8 +49,9 @@ def close_when_opened(prepared: AuctionPrepared, opened_at_ms: int) -> int | Non
 def made_up_end(outage: Outage, controls: Controls, ends_at_ms: int) -> int:
     """The end (UTC ms) of an open auction after an outage: `ends_at_ms` itself where the outage does not move it.
 
-    The end moves by the length of the outage beyond its `allowed_ms`, within the cap of the soft close. Time before
-    the opening does not count, nor time in a pause (which moves the end by itself) or in an earlier outage.
+    The end moves by the length of the outage beyond its `allowed_ms`, to a whole second and within the cap of the soft
+    close. Time before the opening does not count, nor time in a pause (which moves the end by itself) or in an earlier
+    outage.
     """
     if outage.from_ms >= ends_at_ms:
         return ends_at_ms
@@ -58,8 +59,17 @@ def made_up_end(outage: Outage, controls: Controls, ends_at_ms: int) -> int:
     spans = [(pause.from_ms, pause.until_ms or outage.to_ms) for pause in controls.pauses]
     spans += [(earlier.from_ms, earlier.to_ms) for earlier in controls.outages]
     lost_ms = _length_outside(counted_from_ms, outage.to_ms, spans)
-    moved_ms = min(ends_at_ms + max(lost_ms - outage.allowed_ms, 0), controls.latest_end_ms)
+    if lost_ms <= outage.allowed_ms:
+        return ends_at_ms
+    latest_end_ms = controls.latest_end_ms // 1000 * 1000
+    moved_ms = min(whole_second(ends_at_ms + lost_ms - outage.allowed_ms), latest_end_ms)
     return max(moved_ms, ends_at_ms) if moved_ms > outage.to_ms else ends_at_ms
+
+
+def whole_second(at_ms: int) -> int:
+    """The first whole second that is not before `at_ms` (UTC ms). An end that an outage or an order sets is one: a post
+    shows the end to the second, and two moves by less would be posted with the same text."""
+    return -(-at_ms // 1000) * 1000
 
 
 def _length_outside(from_ms: int, to_ms: int, spans: list[tuple[int, int]]) -> int:

@@ -76,7 +76,7 @@ def judge(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid, own_p
         return Verdict(bid, Refusal.PAUSED)
     if bid.flaw is not None or bid.amount_wei is None:
         return Verdict(bid, bid.flaw)
-    if controls.bars and (reason := controls.barred(bid.bidder_id, at_ms)):
+    if controls.bans and (reason := controls.banned(bid.bidder_id, at_ms)):
         return Verdict(bid, reason)
     if rules.rate_limit_posts:
         before = own_posts_before(own_posts, bid.post_id, rules.rate_limit_window_ms)

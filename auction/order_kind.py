@@ -40,12 +40,12 @@ END = Argument("ends_at_ms", "DURATION", "how far to move the end, such as '10 m
 
 class OrderKind(NamedTuple):
     """One row of the table. `changes` and `adds` are asked with the order, the controls and the effective end (UTC ms);
-    `changes_house` with the order, the bars that the house knows, and the numbers of the days to come."""
+    `changes_house` with the order, the bans that the house knows, and the numbers of the days to come."""
 
     command: type[Order]
     summary: str  # what --help says of it
     example: str  # of its arguments on the command line
-    refused: Mapping[str, str]  # the moments in which it may not be given; a bidder is barred at any time
+    refused: Mapping[str, str]  # the moments in which it may not be given; a bidder is banned at any time
     event: type[Any] | None = None  # what it makes; None where whoever executes it finds that out
     argument: Argument | None = None
     changes: Callable[[Any, Controls, int], bool] = lambda *_: True  # whether it is news to an auction, if not refused

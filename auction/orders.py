@@ -15,7 +15,7 @@ from collections.abc import Collection
 from typing import Any
 
 from auction.controls import Controls
-from auction.downtime_policy import HOUSE, made_up_end
+from auction.downtime_policy import HOUSE, made_up_end, whole_second
 from auction.order_kind import (
     BIDDER,
     DAY,
@@ -96,7 +96,7 @@ ORDERS = {
         END,
         changes=lambda order, _, end_ms: order.ends_at_ms > end_ms,
         # Bids that stood before it in its batch may have moved the end since; that takes nothing back.
-        adds=lambda order, _, end_ms: {"ends_at_ms": max(order.ends_at_ms, end_ms), "by_post_id": 0},
+        adds=lambda order, _, end_ms: {"ends_at_ms": whole_second(max(order.ends_at_ms, end_ms)), "by_post_id": 0},
     ),
     "void": OrderKind(VoidAuction, "end the day without a winner", "--why 'the lot was sold elsewhere'", UNLESS_BEGUN),
     "name-result": OrderKind(
@@ -141,8 +141,8 @@ ORDERS = {
         {},
         BidderBarred,
         BIDDER,
-        changes=lambda order, controls, _: not controls.barred(order.bidder_id, order.from_ms),
-        changes_house=lambda order, bars, _: all(bar.bidder_id != order.bidder_id for bar in bars),
+        changes=lambda order, controls, _: not controls.banned(order.bidder_id, order.from_ms),
+        changes_house=lambda order, bans, _: all(ban.bidder_id != order.bidder_id for ban in bans),
         fixed={"reason": Refusal.BANNED},
         takes_out=True,
     ),
@@ -153,10 +153,10 @@ ORDERS = {
         {},
         BidderUnbarred,
         BIDDER,
-        changes=lambda order, controls, _: bool(controls.barred(order.bidder_id, order.from_ms)),
-        # As an auction sees it: a bar that begins later is not lifted.
-        changes_house=lambda order, bars, _: any(
-            bar.bidder_id == order.bidder_id and bar.from_ms <= order.from_ms for bar in bars
+        changes=lambda order, controls, _: bool(controls.banned(order.bidder_id, order.from_ms)),
+        # As an auction sees it: a ban that begins later is not lifted.
+        changes_house=lambda order, bans, _: any(
+            ban.bidder_id == order.bidder_id and ban.from_ms <= order.from_ms for ban in bans
         ),
     ),
     "skip": OrderKind(
@@ -191,10 +191,10 @@ def has_effect(order: OperatorCommand, controls: Controls, phase: Phase, ends_at
     return moment not in kind.refused and moment not in kind.idle and kind.changes(order, controls, ends_at_ms)
 
 
-def changes_house(order: OperatorCommand, bars: Collection[BarBidder], to_come: Collection[int]) -> bool:
-    """Whether the order changes what the house knows: who is barred, and the numbers of the days to come."""
+def changes_house(order: OperatorCommand, bans: Collection[BarBidder], to_come: Collection[int]) -> bool:
+    """Whether the order changes what the house knows: who is banned, and the numbers of the days to come."""
     kind = KIND_OF.get(type(order))
-    return bool(kind and kind.changes_house and kind.changes_house(order, bars, to_come))
+    return bool(kind and kind.changes_house and kind.changes_house(order, bans, to_come))
 
 
 def order_event(order: OperatorCommand, controls: Controls, ends_at_ms: int, now_ms: int) -> AuctionEvent:
@@ -263,10 +263,10 @@ def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int 
             controls.release(event.post_id)
             return event.post_id
         case BidderBarred():
-            controls.bar(event.bidder_id, event.from_ms, event.reason)
+            controls.ban(event.bidder_id, event.from_ms, event.reason)
             return first_id_at(event.from_ms)
         case BidderUnbarred():
-            controls.unbar(event.bidder_id, event.from_ms)
+            controls.unban(event.bidder_id, event.from_ms)
             return first_id_at(event.from_ms)
         case _:
             return None

@@ -92,7 +92,7 @@ def _dry_run(settings: Settings, args: argparse.Namespace, fields: dict[str, Any
             print(_skipped(client, keys, command.day, args.json))
             return 0
         if auction_id == HOUSE:
-            auction_id = stage  # who is barred or not is told to the auction on stage too
+            auction_id = stage  # who is banned or not is told to the auction on stage too
         found = audit(client, keys, auction_id)
     if found.difference:
         raise CommandError(f"the log does not add up, so nothing can be foretold: {found.difference}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from actors.listener import VERDICTS, LogListener
 from actors.ports import Clock, StoreAccess, XTime
-from actors.scheduler.bans import bar_for_strikes, unbar_for_lifted
+from actors.scheduler.bans import ban_for_strikes, unban_for_lifted
 from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan, void_unopened
 from actors.scheduler.house_state import X, begun_state
 from actors.scheduler.outages import made_up_for, noticed
@@ -121,10 +121,10 @@ class Scheduler(LogListener):
             case PostRefused() if event.job.startswith(OPENING):
                 self._void_unopened(event)
             case StrikeGiven():
-                if order := bar_for_strikes(event, self._state, self._strikes):
-                    self._bar(order)
+                if order := ban_for_strikes(event, self._state, self._strikes):
+                    self._ban(order)
             case StrikeLifted():
-                if lift := unbar_for_lifted(event, self._state, self._strikes):
+                if lift := unban_for_lifted(event, self._state, self._strikes):
                     self._unbar(lift)
 
     def handle(self, message: object) -> object:
@@ -181,7 +181,7 @@ class Scheduler(LogListener):
         if closes_at_ms > window.closes_at_ms:
             events.append(plan.delay(now_ms, closes_at_ms))
         # One commit logs the start and queues the order to open, and after it the bans.
-        batch = pack_batch([plan.opening(closes_at_ms), *self._state.bars])
+        batch = pack_batch([plan.opening(closes_at_ms), *self._state.bans])
         self._commit(events, [Append(self._store.keys.queue(auction_id), batch)])
         self._start_auction(auction_id)
         self._at_work.add(day)
@@ -260,10 +260,10 @@ class Scheduler(LogListener):
         """One order; told a second time after a crash between two of its commits, it changes nothing more."""
         now_ms = self._clock()
         match order:
-            case BarBidder() | UnbarBidder() | SkipDay() if not changes_house(order, self._state.bars, self._to_come()):
+            case BarBidder() | UnbarBidder() | SkipDay() if not changes_house(order, self._state.bans, self._to_come()):
                 pass
             case BarBidder():
-                self._bar(order)
+                self._ban(order)
             case UnbarBidder():
                 self._unbar(order)
             case SkipDay():
@@ -275,13 +275,13 @@ class Scheduler(LogListener):
             case DiscardLetter():  # stands alone in its entry, and nothing else shows that it was told before
                 self._commit([letter_discarded(order, now_ms)], [taken])
 
-    def _bar(self, order: BarBidder) -> None:
-        self._state.bars.append(order)
+    def _ban(self, order: BarBidder) -> None:
+        self._state.bans.append(order)
         self._commit([event_of(order, self._clock())], self._to_open_auctions(order))
 
     def _unbar(self, order: UnbarBidder) -> None:
         now_ms = self._clock()
-        self._state.unbar(order.bidder_id, now_ms)
+        self._state.unban(order.bidder_id, now_ms)
         self._commit([event_of(order, now_ms)], self._to_open_auctions(order))
 
     def _to_open_auctions(self, order: AuctionCommand) -> list[Write]:

@@ -11,7 +11,7 @@ from messages.commands import BarBidder, UnbarBidder
 from messages.events import StrikeGiven, StrikeLifted
 
 
-def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBidder | None:
+def ban_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBidder | None:
     """Count the strike. Returns the order that bans the bidder, where the strike is his last of `limit`; what he bid
     before it stands.
 
@@ -23,7 +23,7 @@ def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBi
     state.strikes[strike.bidder_id] = count = state.strikes.get(strike.bidder_id, 0) + 1
     if count < limit:
         return None
-    bar = BarBidder(
+    ban = BarBidder(
         message_id=f"{_ban_id(strike.bidder_id)}{strike.post_id}",
         by=HOUSE,
         why=f"{count} strikes, the last: {strike.cause}",
@@ -32,17 +32,17 @@ def bar_for_strikes(strike: StrikeGiven, state: HouseState, limit: int) -> BarBi
         from_ms=strike.at_ms,
         reason=Refusal.NOT_ELIGIBLE,
     )
-    return bar if changes_house(bar, state.bars, ()) else None
+    return ban if changes_house(ban, state.bans, ()) else None
 
 
-def unbar_for_lifted(lifted: StrikeLifted, state: HouseState, limit: int) -> UnbarBidder | None:
+def unban_for_lifted(lifted: StrikeLifted, state: HouseState, limit: int) -> UnbarBidder | None:
     """Take the strike back. Returns the order that lifts the ban for strikes, from its beginning on, where fewer
     than `limit` are left."""
     bidder_id = lifted.bidder_id
     if lifted.at_ms <= state.lifted.get(bidder_id, 0):
         return None
     state.strikes[bidder_id] = count = max(0, state.strikes.get(bidder_id, 0) - 1)
-    ban = next((ban for ban in state.bars if ban.message_id.startswith(_ban_id(bidder_id))), None)
+    ban = next((ban for ban in state.bans if ban.message_id.startswith(_ban_id(bidder_id))), None)
     if count >= limit or ban is None:
         return None
     return UnbarBidder(

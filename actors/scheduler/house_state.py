@@ -40,7 +40,7 @@ class HouseState(msgspec.Struct, array_like=True):
     started: list[int] = []
     finished: list[int] = []
     ended: bool = False
-    bars: list[BarBidder] = []
+    bans: list[BarBidder] = []
     strikes: dict[int, int] = {}
     lifted: dict[int, int] = {}  # when (UTC ms) a bidder's ban was lifted: strikes from before do not count
     unheld: list[int] = []
@@ -79,11 +79,11 @@ class HouseState(msgspec.Struct, array_like=True):
             case OutageNoticed(what=what) if what == X:
                 self.x_known_to_ms = event.to_ms
             case BidderBarred():
-                bar = order_of(event)
-                assert isinstance(bar, BarBidder), "a bar was ordered"
-                self.bars.append(bar)
+                ban = order_of(event)
+                assert isinstance(ban, BarBidder), "a ban was ordered"
+                self.bans.append(ban)
             case BidderUnbarred():
-                self.unbar(event.bidder_id, event.at_ms)
+                self.unban(event.bidder_id, event.at_ms)
             case MarathonEnded():
                 self.ended = True
 
@@ -114,9 +114,9 @@ class HouseState(msgspec.Struct, array_like=True):
             total_wei=Wei(sum(self.sold.values())),
         )
 
-    def unbar(self, bidder_id: int, at_ms: int) -> None:
+    def unban(self, bidder_id: int, at_ms: int) -> None:
         """Lift the bidder's ban, and forget his strikes up to `at_ms` (UTC ms)."""
-        self.bars = [ban for ban in self.bars if ban.bidder_id != bidder_id]
+        self.bans = [ban for ban in self.bans if ban.bidder_id != bidder_id]
         self.strikes.pop(bidder_id, None)
         self.lifted[bidder_id] = at_ms
 

@@ -82,7 +82,7 @@ def verdicts(
             verdict = worth
         elif bid.author_created_at_ms is not None and at - bid.author_created_at_ms < rules.minimum_account_age_ms:
             verdict = "ACCOUNT_TOO_YOUNG"
-        elif barred(log, bid.author_id, at):
+        elif banned(log, bid.author_id, at):
             verdict = "BANNED"
         elif rules.rate_limit_posts and rules.rate_limit_posts <= len(
             [
@@ -220,8 +220,8 @@ def latest_end(rules: Rules, log: Sequence[AnyEvent], opened: AuctionOpened) -> 
     return opened.ends_at_ms + rules.soft_close_cap_ms + paused
 
 
-def barred(log: Sequence[AnyEvent], bidder: int, at: int) -> bool:
-    """Each bar lasts until the next unbarring after it was said."""
+def banned(log: Sequence[AnyEvent], bidder: int, at: int) -> bool:
+    """Each ban lasts until the next unban after it was said."""
     intervals: list[list[int]] = []
     for event in log:
         if isinstance(event, BidderBarred) and event.bidder_id == bidder:

@@ -45,13 +45,13 @@ CELLS = [
 
 
 def day_in(phase: str) -> AuctionDay:
-    """A day that got there. Eve is barred in it; bob leads, once there are bids."""
-    barred = read("05:00 ban eve")
+    """A day that got there. Eve is banned in it; bob leads, once there are bids."""
+    banned = read("05:00 ban eve")
     if phase in REACHED:
         return Played().play(f"05:00 ban eve\n10:00 bob bids 0.5\n{REACHED[phase]}").day
     day = AuctionDay(AUCTION)
     if phase == "pending":
-        day.decide([OPENING[0], barred], OPENS_MS)
+        day.decide([OPENING[0], banned], OPENS_MS)
     return day
 
 

@@ -34,7 +34,7 @@ from tests.harness.stage import Clock, Stage, day_plan
 from tests.harness.staged import serving
 from tests.harness.store import Store
 
-AUCTION, BARRED, WHY = "m-01", 7, "because"
+AUCTION, BANNED, WHY = "m-01", 7, "because"
 LATER_MS = CLOSES_MS + 600_000
 
 # no: it may not be given, and changes nothing. idle: it may be given, and changes nothing; noted: people are told so.
@@ -64,7 +64,7 @@ CELLS = [
 
 @dataclass
 class Marathon:
-    """A store in which day 1 has come so far, as its house and its auction have left it. One bidder is barred."""
+    """A store in which day 1 has come so far, as its house and its auction have left it. One bidder is banned."""
 
     store: Store
     day: AuctionDay
@@ -77,14 +77,14 @@ def marathon_in(moment: str, store: Store) -> Marathon:
     store.client.set(store.keys.config, to_json([day_plan(1), day_plan(2, LATER_MS), day_plan(3, 2 * LATER_MS)]))
     house, journal, day = store.journal(HOUSE), store.journal(AUCTION), made.day
     said: Any = {"by": "alice", "why": WHY, "said_at_ms": OPENS_MS - 90_000}
-    bar = BarBidder(message_id="bar", bidder_id=BARRED, from_ms=OPENS_MS - 90_000, reason=Refusal.BANNED, **said)
+    ban = BarBidder(message_id="ban", bidder_id=BANNED, from_ms=OPENS_MS - 90_000, reason=Refusal.BANNED, **said)
     house.begin()
-    house.commit([event_of(bar, OPENS_MS - 90_000)])
+    house.commit([event_of(ban, OPENS_MS - 90_000)])
     if moment == "to-come":
         return made
     house.commit([DayStarted(message_id="start", at_ms=OPENS_MS, auction_id=AUCTION, day=1)])
     said["said_at_ms"] = OPENS_MS + 30_000
-    batches = [day.decide([OPENING[0], bar], OPENS_MS)]
+    batches = [day.decide([OPENING[0], ban], OPENS_MS)]
     if moment != "pending":
         batches.append(day.decide([OPENING[1]], OPENS_MS))
     if moment == "paused":

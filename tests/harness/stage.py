@@ -61,10 +61,10 @@ class MakeClient(Protocol):
 
 
 class Clock:
-    """UTC ms; time passes only when a test says so."""
+    """UTC ms, from a whole second on; time passes only when a test says so."""
 
     def __init__(self, now_ms: int | None = None) -> None:
-        self.now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+        self.now_ms = int(time.time()) * 1000 if now_ms is None else now_ms
 
     def __call__(self) -> int:
         return self.now_ms

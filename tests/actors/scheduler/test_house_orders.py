@@ -81,9 +81,9 @@ def test_a_ban_reaches_the_open_auction_and_stands_behind_the_opening_of_each_la
     assert (told.by, told.why, told.correlation_id) == ("alice", "because", banned.message_id)
     assert people(stage, "m-01") == [banned]
     goes_on_to(stage, house, "m-02")
-    opening, barred = stage.queued("m-02")
+    opening, kept = stage.queued("m-02")
     assert isinstance(opening, OpenAuction)
-    assert barred == banned
+    assert kept == banned
 
 
 @pytest.mark.requirement("BID-6")
@@ -115,7 +115,7 @@ def test_an_order_given_twice_is_done_once_and_one_about_nobody_changes_nothing(
 
 
 @pytest.mark.requirement("BID-6", "LIFE-8")
-def test_the_house_and_an_open_auction_agree_on_which_bar_an_order_lifts(stage: Stage, house: Scheduler) -> None:
+def test_the_house_and_an_open_auction_agree_on_which_ban_an_order_lifts(stage: Stage, house: Scheduler) -> None:
     banned = ban(stage)
     earlier = said(stage, UnbarBidder, bidder_id=SHILL, from_ms=banned.from_ms - 1)
     day = AuctionDay("m-01")
@@ -229,7 +229,7 @@ class Strikes:
 
 
 @pytest.mark.requirement("BID-6", "BID-8")
-def test_the_second_strike_bars_from_then_on_and_what_was_bid_before_stands(stage: Stage, house: Scheduler) -> None:
+def test_the_second_strike_bans_from_then_on_and_what_was_bid_before_stands(stage: Stage, house: Scheduler) -> None:
     strike = Strikes(stage)
     strike(SHILL), strike(FRIEND)
     stage.step(house)
@@ -239,9 +239,9 @@ def test_the_second_strike_bars_from_then_on_and_what_was_bid_before_stands(stag
     [told] = stage.logged(BidderBarred)
     assert (told.bidder_id, told.from_ms, told.reason) == (SHILL, second.at_ms, Refusal.NOT_ELIGIBLE)
     assert (told.by, "2 strikes" in told.why) == ("house", True)
-    [barred] = people(stage, "m-01")
+    [banned] = people(stage, "m-01")
     goes_on_to(stage, house, "m-02")
-    assert people(stage, "m-02") == [barred]
+    assert people(stage, "m-02") == [banned]
 
 
 @pytest.mark.requirement("BID-6", "RED-4", "SUP-3")
@@ -281,7 +281,7 @@ def test_strikes_are_counted_once_whoever_restarts(
 
 
 @pytest.mark.requirement("BID-6")
-def test_a_strike_of_who_is_banned_bars_him_no_second_time(stage: Stage, house: Scheduler) -> None:
+def test_a_strike_of_who_is_banned_bans_him_no_second_time(stage: Stage, house: Scheduler) -> None:
     strike = Strikes(stage)
     order(stage, house, ban(stage))
     strike(), strike()
@@ -291,7 +291,7 @@ def test_a_strike_of_who_is_banned_bars_him_no_second_time(stage: Stage, house: 
 
 @pytest.mark.requirement("BID-6", "BID-8", "RED-4")
 @pytest.mark.parametrize("lost", ["nothing", "both checkpoints"])
-def test_a_strike_that_is_lifted_counts_no_more_and_lifts_the_bar_that_rests_on_it(
+def test_a_strike_that_is_lifted_counts_no_more_and_lifts_the_ban_that_rests_on_it(
     lost: str, stage: Stage, house: Scheduler, plan: list[DayPlan], asked: list[str]
 ) -> None:
     strike = Strikes(stage)
@@ -302,12 +302,12 @@ def test_a_strike_that_is_lifted_counts_no_more_and_lifts_the_bar_that_rests_on_
     strike(), strike(FRIEND)
     wrong = strike()
     stage.step(house, house)
-    [barred] = stage.logged(BidderBarred)
+    [banned] = stage.logged(BidderBarred)
     strike.lift(wrong)
     stage.step(house, house)
-    [unbarred] = stage.logged(BidderUnbarred)
-    # From the same time on: it is as if he had never been barred.
-    assert (unbarred.bidder_id, unbarred.from_ms, unbarred.by) == (SHILL, barred.from_ms, "house")
+    [unbanned] = stage.logged(BidderUnbarred)
+    # From the same time on: it is as if he had never been banned.
+    assert (unbanned.bidder_id, unbanned.from_ms, unbanned.by) == (SHILL, banned.from_ms, "house")
     if lost != "nothing":
         stage.lose_checkpoints(HOUSE, both=True)
     for _ in range(2):

@@ -445,7 +445,7 @@ RUNNERS_UP = {
         "eve",
         "ann",
     ),
-    "who was barred in the day is not asked for what he bid then": (
+    "who was banned in the day is not asked for what he bid then": (
         "10:00 ann bids 0.5\n20:00 bob bids 0.6\n30:00 eve bids 0.7\n31:00 ban bob 15:00",
         "eve",
         "ann",

@@ -19,10 +19,10 @@ ORDER: dict[str, Any] = {"by": "scheduler", "why": "strikes", "said_at_ms": OPEN
 @pytest.mark.requirement("RED-4", "BID-6")
 def test_a_replay_does_not_take_a_bar_for_a_flaw_of_the_bid() -> None:
     day, recovered = AuctionDay(AUCTION), AuctionDay(AUCTION)
-    bar = BarBidder(message_id="bar", from_ms=OPENS_MS + 1_000, reason=Refusal.NOT_ELIGIBLE, **ORDER)
-    unbar = UnbarBidder(message_id="unbar", from_ms=OPENS_MS + 5_000, **ORDER)
+    ban = BarBidder(message_id="ban", from_ms=OPENS_MS + 1_000, reason=Refusal.NOT_ELIGIBLE, **ORDER)
+    unban = UnbarBidder(message_id="unban", from_ms=OPENS_MS + 5_000, **ORDER)
     events = list[AuctionEvent]()
-    for commands in (OPENING, [bar], [reply(2_000, 7, "0.5")], [unbar], [reply(6_000, 7, "0.6")]):
+    for commands in (OPENING, [ban], [reply(2_000, 7, "0.5")], [unban], [reply(6_000, 7, "0.6")]):
         events += day.decide(commands, OPENS_MS + 7_000)
     recovered.replay(events)
     assert recovered.state() == day.state()

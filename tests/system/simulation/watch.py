@@ -403,9 +403,9 @@ class Watch:
         if post.deleted_ms is not None:
             deleted_at_ms = START_MS + post.deleted_ms if post.id in its.decided else posted_at_ms(post.id)
         meaning = post.meaning
-        barred = its.day.controls.barred(post.author_id, posted_at_ms(post.id)) if its.day.controls else None
-        if barred and meaning and "amount_wei" in meaning:
-            meaning = {"refusal": barred}  # the oracle knows nothing of strikes
+        banned = its.day.controls.banned(post.author_id, posted_at_ms(post.id)) if its.day.controls else None
+        if banned and meaning and "amount_wei" in meaning:
+            meaning = {"refusal": banned}  # the oracle knows nothing of strikes
         return {
             "id": post.id,
             "meaning": meaning,
