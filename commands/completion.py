@@ -6,7 +6,7 @@ from pathlib import Path
 
 import shtab
 
-from cli import COMMANDS, parser
+from commands.table import COMMANDS, parser
 
 EXAMPLE = 'eval "$(auction-manager completion bash)"'
 

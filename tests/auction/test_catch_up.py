@@ -24,7 +24,7 @@ TABLE = [
     ("with exactly half of the window left", 30 * MINUTE_MS, 60, 30 * MINUTE_MS),
     ("with less than half of it left", 30 * MINUTE_MS + 1, 60, None),
     ("in the last ms", 60 * MINUTE_MS - 1, 60, None),
-    ("after the window", 60 * MINUTE_MS, 60, None),
+    ("after the window", 9999, 60, None),
     ("a day after", 24 * 60 * MINUTE_MS, 60, None),
 ]
 
@@ -83,6 +83,26 @@ def test_an_outage_moves_the_end_by_what_it_cost(
     controls.outages = [Outage(from_ms=at(first), to_ms=at(last)) for first, last in earlier]
     outage = Outage(from_ms=at(down[0]), to_ms=at(down[1]), allowed_ms=ALLOWED_MIN * MINUTE_MS)
     assert made_up_end(outage, controls, at(before)) == at(after)
+
+
+@pytest.mark.requirement("LIFE-6")
+@pytest.mark.parametrize(
+    ("lost_ms", "latest_ms", "moves_ms"),
+    [
+        (1, 9999, 1000),
+        (999, 9999, 1000),
+        (1001, 9999, 2000),
+        (0, 9999, 0),
+        (1001, 1999, 1000),
+        (1, 999, 0),
+    ],
+)
+def test_an_outage_moves_the_end_by_whole_seconds_because_posts_show_no_less(
+    lost_ms: int, latest_ms: int, moves_ms: int
+) -> None:
+    outage = Outage(from_ms=OPENS_MS + 1000, to_ms=OPENS_MS + 2000 + lost_ms, allowed_ms=1000)
+    controls = Controls(OPENS_MS, CLOSES_MS, CLOSES_MS + latest_ms)
+    assert made_up_end(outage, controls, CLOSES_MS) - CLOSES_MS == moves_ms
 
 
 def open_day(posted_min: int, prepared_min: int = 0) -> tuple[AuctionDay, Auditor, list[object]]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import cli
 from auction.orders import ORDERS
+from commands.table import COMMANDS, parser
 from tests.harness import ROOT
 
 POST = "1801234567890123456"
@@ -56,7 +57,7 @@ def cases(folder: Path) -> Iterator[Case]:
     bad = files_in(folder)
     good = folder / "windows.toml"
     good.write_bytes(b"\xef\xbb\xbf" + (ROOT / "config.toml").read_bytes().replace(b"\n", b"\r\n"))
-    for command in cli.COMMANDS:
+    for command in COMMANDS:
         plain = [command, *ARGUMENTS[command], *([] if command in WITHOUT_DATA else ["--data-dir", "nowhere"])]
         if command in ORDERS and command != "pause":  # they are one module
             yield Case(f"{command}: latin-1", plain, streams="latin-1")
@@ -138,7 +139,7 @@ def set_streams(streams: str) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    cli.parser()  # imports every command once
+    parser()  # imports every command once
     os.chdir(folder)
     os.environ["AUCTION_MANAGER__DATA_DIR"] = str(folder / "nowhere")
     print(json.dumps([play(case, folder / "out", folder / "err") for case in list(cases(folder))]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import COMMANDS
+from commands.table import COMMANDS
 from tests.commands.line import Line, process
 from tests.harness import ROOT
 
