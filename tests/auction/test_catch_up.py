@@ -24,7 +24,7 @@ TABLE = [
     ("with exactly half of the window left", 30 * MINUTE_MS, 60, 30 * MINUTE_MS),
     ("with less than half of it left", 30 * MINUTE_MS + 1, 60, None),
     ("in the last ms", 60 * MINUTE_MS - 1, 60, None),
-    ("after the window", 9999, 60, None),
+    ("after the window", 60 * MINUTE_MS, 60, None),
     ("a day after", 24 * 60 * MINUTE_MS, 60, None),
 ]
 
