@@ -9,7 +9,10 @@ from auction.day import AuctionDay
 from auction.fold import Verdict
 from auction.orders import order_of
 from messages.commands import (
+    AdvanceSettlement,
+    AskNextBidder,
     AuctionCommand,
+    BeginSettlement,
     ConfirmAuctionPost,
     MarkSwept,
     OpenAuction,
@@ -32,8 +35,13 @@ from messages.events import (
     EndFrozen,
     Observed,
     ResultNamed,
+    SettlementAdvanced,
+    SettlementBegun,
+    SettlementFactRefused,
+    WalletRefused,
     WatermarkMoved,
 )
+from messages.settlement import Declined, NextChosen, WalletNamed
 
 
 class Auditor:
@@ -140,6 +148,12 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
             )
         case AuctionOpened():
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
+        case SettlementBegun():
+            return BeginSettlement(message_id=event.correlation_id, terms=event.terms)
+        case SettlementAdvanced() | SettlementFactRefused():
+            return _told(event)
+        case WalletRefused():
+            return _buyers_reply(event.correlation_id, event.bidder_id, event.post_id, event.text)
         case BidWithdrawn():
             return WithdrawBid(
                 message_id=event.message_id,
@@ -157,3 +171,31 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
             )
         case _:
             return order_of(event)
+
+
+def _told(event: SettlementAdvanced | SettlementFactRefused) -> AuctionCommand:
+    """The command that has told the fact of the event."""
+    fact = event.fact
+    match fact:
+        case WalletNamed() | Declined():
+            return _buyers_reply(event.correlation_id, fact.bidder_id, fact.post_id, fact.text)
+        case NextChosen():
+            return AskNextBidder(message_id=event.correlation_id, banned=fact.banned, at_ms=fact.at_ms)
+        case _:
+            return AdvanceSettlement(message_id=event.correlation_id, fact=fact)
+
+
+def _buyers_reply(message_id: str, bidder_id: int, post_id: int, text: str) -> PlaceBid:
+    """The reply of a buyer, as far as a settlement looks at it."""
+    return PlaceBid(
+        message_id=message_id,
+        post_id=post_id,
+        author_id=bidder_id,
+        author_handle="",
+        author_created_at_ms=None,
+        replied_to_id=None,
+        text=text,
+        hashtags=None,
+        source="",
+        found_at_ms=0,
+    )

@@ -2,7 +2,7 @@
 
 `decide` and `tick` return what has to be logged, and have applied it (`record`). The caller commits these events before
 anyone hears of them, and throws the day away when it could not: the log brings the same state again. What bids, and
-posts that are gone, make of a day is `bidding`.
+posts that are gone, make of a day is `bidding`; what comes after a sold day is `settling`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,14 +10,17 @@ from copy import deepcopy
 
 from msgspec.structs import replace
 
-from auction.bidding import Bidding
 from auction.downtime_policy import HOUSE, close_when_opened
 from auction.orders import TAKING_OUT, has_effect, order_event
 from auction.replies import leader_of
 from auction.rules import rules_hash
+from auction.settling import Settling
 from messages.base import Outcome, Phase
 from messages.commands import (
+    AdvanceSettlement,
+    AskNextBidder,
     AuctionCommand,
+    BeginSettlement,
     ConfirmAuctionPost,
     MarkSwept,
     NameResult,
@@ -44,7 +47,7 @@ from messages.events import (
 from messages.x_ids import posted_at_ms
 
 
-class AuctionDay(Bidding):
+class AuctionDay(Settling):
     """A day that is being held."""
 
     # ---- commands in, events out
@@ -56,7 +59,7 @@ class AuctionDay(Bidding):
         gone: list[WithdrawBid] = []
         for command in commands:
             match command:
-                case PlaceBid():
+                case PlaceBid() if self.settlement is None or not self._is_about_settlement(command):
                     replies.append(command)
                     continue
                 case WithdrawBid():
@@ -77,6 +80,14 @@ class AuctionDay(Bidding):
                     events.append(self._decide_renamed(command, now_ms))
                 case MarkSwept():
                     events += self._decide_watermark(command, now_ms)
+                case PlaceBid():
+                    events += self._decide_buyers_reply(command, now_ms)
+                case BeginSettlement():
+                    events += self._decide_settlement(command, now_ms)
+                case AdvanceSettlement():
+                    events += self._decide_fact(command.fact, command.message_id, now_ms)
+                case AskNextBidder():
+                    events += self._decide_next_bidder(command, now_ms)
                 case VoidAuction():
                     events.append(self._result(Outcome.VOID, now_ms, command))
                 case NameResult():
@@ -119,6 +130,10 @@ class AuctionDay(Bidding):
             case MarkSwept():
                 known_ms = self.looked_again_ms if command.looked_again else self.watermark_ms
                 return self.standings is not None and command.swept_to_ms > known_ms
+            case BeginSettlement():
+                return self.settlement is None and self.is_to_be_settled
+            case AdvanceSettlement() | AskNextBidder():
+                return self.settlement is not None
             case OperatorCommand():
                 return self.controls is not None and has_effect(command, self.controls, self.phase, self.ends_at_ms)
             case _:

@@ -11,12 +11,14 @@ from operator import attrgetter
 import msgspec
 
 from auction.controls import Controls
+from auction.day_state import DayState
 from auction.eligibility import AuthorFacts
-from auction.fold import Bid, Lead, Verdict
+from auction.fold import Bid, Verdict
 from auction.lifecycle import advance
 from auction.orders import take_order
 from auction.replies import recall
 from auction.segments import Segment
+from auction.settlement.ladder import begin, take
 from auction.standings import Standings
 from messages.base import Phase, Refusal
 from messages.events import (
@@ -33,35 +35,15 @@ from messages.events import (
     EndExtended,
     EndFrozen,
     ResultNamed,
+    SettlementAdvanced,
+    SettlementBegun,
+    SettlementFactRefused,
     StrikeGiven,
     StrikeLifted,
+    WalletRefused,
     WatermarkMoved,
 )
-
-
-class DayState(msgspec.Struct, array_like=True):
-    """All that a day needs to go on: what a checkpoint holds."""
-
-    phase: Phase = Phase.PENDING
-    prepared: AuctionPrepared | None = None
-    post_id: int | None = None
-    controls: Controls | None = None
-    segments: list[bytes] = []  # the digests of the bids that were packed away
-    bids: list[Bid] = []  # the others, in order
-    lead_history: list[Lead] = []  # those among the others that led
-    held: list[int] = []
-    tombstones: list[int] = []
-    watermark_ms: int = 0
-    looked_again_ms: int = 0
-    overdue: bool = False
-    result: ResultNamed | None = None
-    unranked: list[Verdict] = []  # decided before the opening or after the result: never part of the standing
-    facts: dict[int, AuthorFacts] = {}
-    closing_told_ms: int | None = None
-    struck: dict[int, int] = {}  # posts whose withdrawal cost a strike, and whose they are
-    bound: list[int] = []
-    renamed: dict[int, str] = {}  # bidder ids, and the handles that these have by now
-    injected: list[int] = []
+from messages.settlement import BuyersReply, SettlementFact
 
 
 class Posts(msgspec.Struct):
@@ -98,6 +80,8 @@ class DayRecord:
         self.closing_told_ms = state.closing_told_ms
         self.struck = dict(state.struck)
         self.renamed = dict(state.renamed)
+        self.settlement = state.settlement
+        self.answered = set(state.answered)
         self.controls = state.controls
         self.standings: Standings | None = None
         if state.prepared and state.controls and state.phase is not Phase.PENDING:
@@ -128,6 +112,8 @@ class DayRecord:
             sorted(self.bound),
             self.renamed,
             sorted(self.injected),
+            self.settlement,
+            sorted(self.answered),
         )
 
     # ---- what changes the day
@@ -217,6 +203,18 @@ class DayRecord:
             case ResultNamed():
                 if self._advance(Phase.COMPLETED):
                     self.result = event
+            case SettlementBegun():
+                assert self.result is not None, "only a sold day is settled"
+                assert self.result.winner is not None, "only a sold day is settled"
+                self.settlement = begin(event.terms, self.result.winner)
+            case SettlementAdvanced():
+                assert self.settlement is not None, "facts are told of a settlement that has begun"
+                self.settlement = take(self.settlement, event.fact)
+                self._answer(event.fact)
+            case SettlementFactRefused():
+                self._answer(event.fact)
+            case WalletRefused():
+                self.answered.add(event.post_id)
             case EndExtended() if self.controls and not event.is_ordered:
                 self.controls.ends_at_ms = event.ends_at_ms
             case _:
@@ -235,6 +233,10 @@ class DayRecord:
             self.post_id = opened.post_id
             self.controls.opened_at_ms, self.controls.ends_at_ms = opened.opened_at_ms, opened.ends_at_ms
             self.standings = Standings(self.prepared.rules, self.controls)
+
+    def _answer(self, fact: SettlementFact) -> None:
+        if isinstance(fact, BuyersReply):
+            self.answered.add(fact.post_id)
 
     def _advance(self, wanted: Phase) -> bool:
         """Go to this phase. Whether the day was not there yet. Raises IllegalTransition."""

@@ -53,6 +53,16 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
 
 
+class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of the lead history: a bid that led."""
+
+    post_id: int
+    bidder_id: int
+    bidder_handle: str
+    amount_wei: Wei
+    injected: bool = False
+
+
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
     """A time (UTC ms) in which this system, the store or X was down; `allowed_ms` of it move no end (LIFE-6)."""
 

@@ -4,6 +4,7 @@ Only commands change an auction's standing: its actor reads nothing else.
 """
 
 from messages.base import Command, Lot, Outage, Refusal, Rules
+from messages.settlement import SettlementFact, Terms
 
 EDITED = "edited"  # the cause of a withdrawal without a strike: a later version of the post has replaced it
 
@@ -167,6 +168,26 @@ class DiscardLetter(OperatorCommand, frozen=True, kw_only=True):
     size: int
 
 
+class BeginSettlement(Command, frozen=True, kw_only=True):
+    """Begin the settlement of the sold lot, at these terms."""
+
+    terms: Terms
+
+
+class AdvanceSettlement(Command, frozen=True, kw_only=True):
+    """Take in a fact about the settlement of the lot."""
+
+    fact: SettlementFact
+
+
+class AskNextBidder(Command, frozen=True, kw_only=True):
+    """Ask the next bidder, where the one before has not paid. `banned` are the bidders who are banned by now; `at_ms`
+    (UTC ms) is when they were."""
+
+    banned: tuple[int, ...]
+    at_ms: int
+
+
 Order = (
     PauseAuction
     | ResumeAuction
@@ -183,5 +204,15 @@ Order = (
     | DiscardLetter
 )
 AuctionCommand = (
-    OpenAuction | ConfirmAuctionPost | PlaceBid | WithdrawBid | RestoreBid | RenameBidder | MarkSwept | Order
+    OpenAuction
+    | ConfirmAuctionPost
+    | PlaceBid
+    | WithdrawBid
+    | RestoreBid
+    | RenameBidder
+    | MarkSwept
+    | BeginSettlement
+    | AdvanceSettlement
+    | AskNextBidder
+    | Order
 )

@@ -3,9 +3,9 @@
 A verdict is true as of its place in the log; `StandingsRevised` records what a late find changes.
 """
 
-import msgspec
-
 from messages.base import Event, Lot, Outage, Outcome, Refusal, Rules, Wei
+from messages.base import Leader as Leader
+from messages.settlement import SettlementFact, Stage, Terms
 
 # ---- written by the scheduler
 
@@ -174,16 +174,6 @@ class BidderRenamed(Event, frozen=True, kw_only=True):
     handle: str
 
 
-class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of the lead history: a bid that led."""
-
-    post_id: int
-    bidder_id: int
-    bidder_handle: str
-    amount_wei: Wei
-    injected: bool = False
-
-
 class StandingsRevised(Event, frozen=True, kw_only=True):
     """A late find or a withdrawal has changed who led: the lead history from `from_post_id` on is now `leaders`.
 
@@ -291,7 +281,7 @@ class BidderUnbarred(Event, frozen=True, kw_only=True):
 
 
 class StrikeGiven(Event, frozen=True, kw_only=True):
-    """The bidder got a strike for taking back (`cause`) a bid that led."""
+    """The bidder of the bid `post_id`, which led, got a strike (`cause`): it was taken back, or not paid."""
 
     bidder_id: int
     post_id: int
@@ -333,6 +323,35 @@ class ResultNamed(Event, frozen=True, kw_only=True):
     def is_of_a_test(self) -> bool:
         """Whether an injected bid has won: then nothing is sold."""
         return self.winner is not None and self.winner.injected
+
+
+class SettlementBegun(Event, frozen=True, kw_only=True):
+    """The settlement of the sold lot has begun: its winner is the first to be asked, at these terms."""
+
+    terms: Terms
+
+
+class SettlementAdvanced(Event, frozen=True, kw_only=True):
+    """A fact has changed the settlement, which is at `stage` now."""
+
+    fact: SettlementFact
+    stage: Stage
+
+
+class SettlementFactRefused(Event, frozen=True, kw_only=True):
+    """A fact did not fit the settlement and changes nothing (`why`): above all a payment that nobody was asked for."""
+
+    fact: SettlementFact
+    why: str
+
+
+class WalletRefused(Event, frozen=True, kw_only=True):
+    """A reply of the buyer names no wallet, for the reason `fault`; it is answered with what to post."""
+
+    bidder_id: int
+    post_id: int
+    text: str
+    fault: str
 
 
 # ---- written by the announcer, the ElizaOS bridge and the chain watcher
@@ -406,5 +425,9 @@ AuctionEvent = (
     | EndFrozen
     | CloseOverdue
     | ResultNamed
+    | SettlementBegun
+    | SettlementAdvanced
+    | SettlementFactRefused
+    | WalletRefused
 )
 AnyEvent = HouseEvent | AuctionEvent | PostAttempted | PostMade | PostRefused | CharacterSpoke | ChainLogSeen

@@ -13,7 +13,8 @@ import redis
 from adapters.redis.checkpoint import newest_sound
 from adapters.redis.client import execute
 from adapters.redis.keys import Keys
-from auction.record import DayRecord, DayState
+from auction.day_state import DayState
+from auction.record import DayRecord
 from auction.segments import Opened, Packed, Segment
 from ledger.hash_chain import Head
 from messages.codec import UnreadableMessage, unpack

@@ -11,7 +11,7 @@ from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
 from adapters.redis.writes import Set, Write
 from auction.day import AuctionDay
-from auction.record import DayState
+from auction.day_state import DayState
 from auction.segments import Opened, Segment
 from messages.codec import UnreadableMessage, pack, unpack
 

@@ -5,28 +5,29 @@ bid. The ladder takes facts as values, in the order in which they happened. The 
 an unsold lot up again; `runner_up` finds the next bidder, `wallets` reads a wallet from a text.
 """
 
-from enum import IntEnum, StrEnum
 from typing import Any
 
 import msgspec
 
-from messages.base import Wei
-from messages.events import Leader
-
-
-class Stage(StrEnum):
-    """The stages of a settlement. All but NEXT_BIDDER and UNSOLD concern the bidder who is asked now, the buyer."""
-
-    AWAITING_WALLET = "AWAITING_WALLET"
-    WALLET_NAMED = "WALLET_NAMED"
-    OFFERED = "OFFERED"
-    PAID = "PAID"
-    FINAL = "FINAL"
-    EXPIRED = "EXPIRED"  # the buyer's time has passed; an offer may still be open on chain
-    DECLINED = "DECLINED"  # the buyer has declined; an offer may still be open on chain
-    NEXT_BIDDER = "NEXT_BIDDER"  # no offer is open any more; the next bidder is to be asked
-    UNSOLD = "UNSOLD"
-
+from messages.base import Leader
+from messages.settlement import (
+    Announced,
+    BuyerFact,
+    CameBack,
+    Declined,
+    Fact,
+    Level,
+    NextChosen,
+    OfferGone,
+    OfferMade,
+    OfferSent,
+    PaymentReorged,
+    PaymentSeen,
+    Stage,
+    Terms,
+    WalletNamed,
+    WentDown,
+)
 
 TRANSITIONS: dict[Stage, frozenset[Stage]] = {
     Stage.AWAITING_WALLET: frozenset({Stage.WALLET_NAMED, Stage.EXPIRED, Stage.DECLINED}),
@@ -44,31 +45,13 @@ TRANSITIONS: dict[Stage, frozenset[Stage]] = {
 _TIMED = frozenset({Stage.AWAITING_WALLET, Stage.WALLET_NAMED, Stage.OFFERED})
 
 
-class Level(IntEnum):
-    """How far the chain has confirmed a payment. Steps that cannot be undone wait for FINALIZED (CHN-2)."""
-
-    UNSAFE = 1
-    SAFE = 2
-    FINALIZED = 3
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """The terms of a settlement. From the announcement on, the winner has `payment_ms` and a runner-up `acceptance_ms`
-    to name a wallet and to pay. At most `runners_up` bidders are asked after the winner; each must have bid at least
-    the share `runner_up_basis_points` of the price that the bidder before did not pay."""
-
-    reserve_wei: Wei
-    payment_ms: int
-    acceptance_ms: int
-    runners_up: int
-    runner_up_basis_points: int
-
-
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a settlement. `asked` are the winner and the runners-up asked so far; the last one is the buyer.
 
     `left_ms` is the buyer's time that was left at `runs_since_ms` (UTC ms; None while that time stands still). The time
     stands still while any system is down: `down` names these. `level` is how far a payment is confirmed, None without.
+    `named_at_ms` (UTC ms) is when the buyer posted the `wallet`. `sent` says that an offer to it is on its way or made,
+    and `offer` is its number on chain, or 0.
     """
 
     terms: Terms
@@ -79,6 +62,9 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     runs_since_ms: int | None = None
     level: Level | None = None
     down: frozenset[str] = frozenset()
+    named_at_ms: int = 0
+    sent: bool = False
+    offer: int = 0
 
     @property
     def buyer(self) -> Leader:
@@ -91,76 +77,17 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.runs_since_ms is None or self.left_ms is None else self.runs_since_ms + self.left_ms
 
     @property
+    def offer_from_ms(self) -> int | None:
+        """When the offer is to be sent (UTC ms); None where there is none to send."""
+        if self.stage is not Stage.WALLET_NAMED or self.sent or self.down:
+            return None
+        return self.named_at_ms + self.terms.wallet_wait_ms
+
+    @property
     def struck(self) -> Leader | None:
         """The winner, for a strike, once it is certain that the winner has not paid (BID-6); never a runner-up."""
         is_over = len(self.asked) > 1 or self.stage in (Stage.NEXT_BIDDER, Stage.UNSOLD)
         return self.asked[0] if is_over else None
-
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact that changes a settlement. `at_ms` (UTC ms) is when it was posted or mined, not when it was found."""
-
-    at_ms: int
-
-
-class TimePassed(Fact, frozen=True, kw_only=True):
-    """Everything posted and mined before `at_ms` is known, as with the watermark of an auction."""
-
-
-class WentDown(Fact, frozen=True, kw_only=True):
-    """The chain, X or this system (`what`) went down: the buyer's time stands still."""
-
-    what: str
-
-
-class CameBack(Fact, frozen=True, kw_only=True):
-    """The system `what` is up again after a WentDown."""
-
-    what: str
-
-
-class BuyerFact(Fact, frozen=True, kw_only=True):
-    """A fact about the bidder with this account id on X, who has to be the buyer."""
-
-    bidder_id: int
-
-
-class Announced(BuyerFact, frozen=True, kw_only=True):
-    """The offer to the buyer was announced in public: the buyer's time begins."""
-
-
-class WalletNamed(BuyerFact, frozen=True, kw_only=True):
-    """The buyer has replied with a wallet. The first wallet that a buyer names holds."""
-
-    wallet: str
-
-
-class Declined(BuyerFact, frozen=True, kw_only=True):
-    """The buyer does not want the lot."""
-
-
-class OfferMade(BuyerFact, frozen=True, kw_only=True):
-    """The lot is offered on chain to the buyer's wallet, at the price of the buyer's bid."""
-
-
-class OfferGone(BuyerFact, frozen=True, kw_only=True):
-    """No offer to the buyer is open on chain, and none can open later: its end is finalized, or it was never sent."""
-
-
-class PaymentSeen(BuyerFact, frozen=True, kw_only=True):
-    """The buyer has paid: the verified payment is in a block with this level of confirmation."""
-
-    level: Level
-
-
-class PaymentReorged(BuyerFact, frozen=True, kw_only=True):
-    """A reorganisation has removed the payment from the chain; the payment may be seen again."""
-
-
-class NextChosen(Fact, frozen=True, kw_only=True):
-    """The bidder to be asked next, as `runner_up` found it; None if there is none."""
-
-    bidder: Leader | None
 
 
 class IllegalStep(Exception):
@@ -214,17 +141,26 @@ def _applied(settlement: Settlement, fact: Fact) -> Settlement:
             return _with(
                 settlement, left_ms=settlement.terms.payment_ms if is_winner else settlement.terms.acceptance_ms
             )
-        case WalletNamed():
-            if settlement.wallet and settlement.wallet != fact.wallet:
-                raise UnfitFact(f"bidder {fact.bidder_id} has named the wallet {settlement.wallet} before, which holds")
-            return settlement if settlement.wallet else _moved(settlement, Stage.WALLET_NAMED, wallet=fact.wallet)
+        case WalletNamed() if not settlement.wallet or fact.at_ms > settlement.named_at_ms:
+            if settlement.sent and fact.wallet == settlement.wallet:
+                return settlement
+            if settlement.sent:
+                raise UnfitFact(f"the offer to {fact.bidder_id} was sent to the wallet {settlement.wallet} before")
+            return _moved(settlement, Stage.WALLET_NAMED, wallet=fact.wallet, named_at_ms=fact.at_ms)
         case Declined():
             return _moved(settlement, Stage.DECLINED)
-        case OfferMade() if stage not in (Stage.EXPIRED, Stage.DECLINED):  # in these the offer came too late
-            return settlement if stage is Stage.PAID else _moved(settlement, Stage.OFFERED)
-        case OfferGone() if stage not in (Stage.AWAITING_WALLET, Stage.NEXT_BIDDER, Stage.UNSOLD):
+        case OfferSent() if stage is Stage.WALLET_NAMED:
+            return _with(settlement, sent=True)
+        case OfferMade():
+            made = _with(settlement, sent=True, offer=fact.offer)
+            # Once the buyer's time is over the offer came too late; it is to be revoked.
+            return made if stage in (Stage.EXPIRED, Stage.DECLINED, Stage.PAID) else _moved(made, Stage.OFFERED)
+        case OfferGone() if fact.offer == settlement.offer and stage is not Stage.AWAITING_WALLET:
+            gone = _with(settlement, sent=False, offer=0)
+            if stage in (Stage.NEXT_BIDDER, Stage.UNSOLD):
+                return gone
             is_over = stage in (Stage.EXPIRED, Stage.DECLINED)
-            return _moved(settlement, Stage.NEXT_BIDDER if is_over else Stage.WALLET_NAMED)
+            return _moved(gone, Stage.NEXT_BIDDER if is_over else Stage.WALLET_NAMED)
         case PaymentSeen():
             if not settlement.wallet:
                 raise UnfitFact(f"bidder {fact.bidder_id} has paid, though nothing was offered to him")
@@ -249,7 +185,8 @@ def _asked_next(settlement: Settlement, bidder: Leader | None) -> Settlement:
         raise UnfitFact(f"bidder {bidder.bidder_id} was asked before")
     if _is_far_below(settlement, bidder):
         return _moved(settlement, Stage.UNSOLD)
-    return _moved(settlement, Stage.AWAITING_WALLET, asked=(*settlement.asked, bidder), wallet="", left_ms=None)
+    asked = (*settlement.asked, bidder)
+    return _moved(settlement, Stage.AWAITING_WALLET, asked=asked, wallet="", named_at_ms=0, left_ms=None)
 
 
 def _is_far_below(settlement: Settlement, bidder: Leader) -> bool:
@@ -282,7 +219,8 @@ def _clocked(settlement: Settlement, at_ms: int) -> Settlement:
 
 
 def _moved(settlement: Settlement, wanted: Stage, **changes: Any) -> Settlement:
-    return _with(settlement, stage=wanted, **changes) if advance(settlement.stage, wanted) else settlement
+    advance(settlement.stage, wanted)
+    return _with(settlement, stage=wanted, **changes)
 
 
 def _with(settlement: Settlement, **changes: Any) -> Settlement:

@@ -30,6 +30,7 @@ _other_chain = re.compile(
     re.IGNORECASE,
 )
 _denied = re.compile(r"\b(?:not|never|don'?t|isn'?t|wasn'?t|no longer|instead of|wrong|ignore|except)\b", re.IGNORECASE)
+_declined = re.compile(r"(?<![\w@#$])decline[ds]?(?!\w)", re.IGNORECASE)
 
 # Addresses that many contracts of every chain share, and those that stand for no account: nobody holds a token there.
 _NOBODYS = frozenset(
@@ -91,6 +92,11 @@ def read_wallet(text: str, ours: Collection[str] = ()) -> str | WalletFault:
     if _other_chain.search(text):
         return WalletFault.OTHER_CHAIN
     return WalletFault.DENIED if _denied.search(text) else wallet
+
+
+def declines(text: str) -> bool:
+    """Whether the text says nothing but that its author declines: without an address, and without a "not"."""
+    return _declined.search(text) is not None and _denied.search(text) is None and _meant.search(text) is None
 
 
 def with_checksum(address: str) -> str:

@@ -40,12 +40,25 @@ from messages.events import (
     PostMade,
     PostRefused,
     ResultNamed,
+    SettlementAdvanced,
+    SettlementBegun,
+    SettlementFactRefused,
     StandingsRevised,
     StrikeGiven,
     StrikeLifted,
+    WalletRefused,
     WatermarkMoved,
 )
 from messages.money import format_eth
+from messages.settlement import (
+    CameBack,
+    NextChosen,
+    PaymentSeen,
+    SettlementFact,
+    TimePassed,
+    WalletNamed,
+    WentDown,
+)
 
 
 def host_line(event: AnyEvent) -> str | None:
@@ -153,6 +166,14 @@ def _line_of(event: AnyEvent) -> str:
             named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
             mark = injected_mark(winner) if winner else ""
             return f"result    {named}{mark}{_ordered(event.by, event.why) if event.by else ''}"
+        case SettlementBegun():
+            return f"{what}: {event.terms.payment_ms // 60_000} min to pay"
+        case SettlementAdvanced():
+            return f"{what} to {event.stage}: {_fact_in_words(event.fact)}"
+        case SettlementFactRefused():
+            return f"{what}: {_fact_in_words(event.fact)}: {event.why}"
+        case WalletRefused():
+            return f"{what}: post {event.post_id} of {event.bidder_id} names none: {event.fault}"
         case CharacterSpoke():
             return f"host      {event.text}"
         case DayStarted():
@@ -232,3 +253,21 @@ def leader_in_words(standings: Standings | None) -> str:
 
 def _ordered(by: str, why: str) -> str:
     return f" (ordered by {by}: {why})"
+
+
+def _fact_in_words(fact: SettlementFact) -> str:
+    what = type(fact).__name__
+    match fact:
+        case WalletNamed():
+            return f"{what} {fact.wallet} by {fact.bidder_id}"
+        case NextChosen():
+            bidder = fact.bidder
+            return f"{what} @{bidder.bidder_handle}, {format_eth(bidder.amount_wei)}" if bidder else f"{what} nobody"
+        case PaymentSeen():
+            return f"{what} of {fact.bidder_id}, {fact.level.name.lower()} ({fact.transaction_hash})"
+        case WentDown() | CameBack():
+            return f"{what}: {fact.what}"
+        case TimePassed():
+            return f"{what} to {utc(fact.at_ms)}"
+        case _:
+            return f"{what} of {fact.bidder_id}"

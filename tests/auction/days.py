@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from auction.audit import Auditor
 from auction.day import AuctionDay
-from auction.record import DayState
+from auction.day_state import DayState
 from auction.standings import Standings
 from messages.base import Outcome, Refusal, Rules
 from messages.codec import pack, unpack

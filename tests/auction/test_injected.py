@@ -7,7 +7,7 @@ import pytest
 
 from auction.audit import Auditor
 from auction.day import AuctionDay
-from auction.record import DayState
+from auction.day_state import DayState
 from auction.settlement.runner_up import runner_up
 from auction.wording.lines import host_line
 from messages.base import Outcome

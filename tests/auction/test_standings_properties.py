@@ -13,8 +13,8 @@ from auction import standings
 from auction.audit import Auditor
 from auction.controls import Controls
 from auction.day import AuctionDay
+from auction.day_state import DayState
 from auction.fold import fold
-from auction.record import DayState
 from auction.segments import Opened, Segment
 from auction.standings import Standings
 from messages.base import Refusal

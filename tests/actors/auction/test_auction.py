@@ -15,7 +15,7 @@ from adapters.redis.queue import START
 from auction import standings
 from auction.audit import Auditor
 from auction.day import AuctionDay
-from auction.record import DayState
+from auction.day_state import DayState
 from auction.standings import Standings
 from messages.base import Outcome, Phase, Refusal
 from messages.codec import pack, pack_batch, unpack

@@ -1,7 +1,7 @@
 """Settlements told as text, so that a case reads as what happened. Ann won with 3 ETH; times are hours after that.
 
-    0h announced                    to whoever is asked; then: named [another], declined, offered, gone, unpaid (a
-    1h named                            payment reorganised away), paid unsafe, safe, finalized
+    0h announced                    to whoever is asked; then: named [another], declined, sent, offered, gone [offer],
+    1h named                            unpaid (a payment reorganised away), paid unsafe, safe, finalized
     2h bob named                    the same, of somebody in particular
     24h                             everything until then is known
     5h X down, 7h X back
@@ -9,35 +9,36 @@
     then ann is OFFERED until 24h   her time runs until then; without "until", it does not run
     then ann is PAID at SAFE
     then it is UNSOLD
+    then ann's wallet is 0xann
+    then the offer goes out from 3.5h   or: then nothing is to be offered
     then strikes: ann
     then refused: a reason          the fact before it, and nothing has changed; else every fact must be fit
 
 Each fact is told twice: a repetition changes nothing.
 """
 
-from auction.settlement.ladder import (
+from typing import Any
+
+from auction.settlement.ladder import IllegalStep, Settlement, UnfitFact, begin, take
+from messages.base import Wei
+from messages.events import Leader
+from messages.settlement import (
     Announced,
     CameBack,
     Declined,
-    Fact,
-    IllegalStep,
     Level,
     NextChosen,
     OfferGone,
     OfferMade,
+    OfferSent,
     PaymentReorged,
     PaymentSeen,
-    Settlement,
+    SettlementFact,
     Terms,
     TimePassed,
-    UnfitFact,
     WalletNamed,
     WentDown,
-    begin,
-    take,
 )
-from messages.base import Wei
-from messages.events import Leader
 from tests.harness.builders import ETH
 
 HOUR_MS = 3_600_000
@@ -48,6 +49,7 @@ TERMS = Terms(
     acceptance_ms=12 * HOUR_MS,
     runners_up=2,
     runner_up_basis_points=8_000,
+    wallet_wait_ms=HOUR_MS // 2,
 )
 
 
@@ -58,7 +60,7 @@ def bidder(name: str, eth: str) -> Leader:
     )
 
 
-def read(line: str, asked: str) -> Fact:
+def read(line: str, settlement: Settlement) -> SettlementFact:
     """The fact that a line means; it is about who is asked unless it names somebody."""
     time, *words = line.split()
     at_ms = int(float(time.removesuffix("h")) * HOUR_MS)
@@ -73,8 +75,8 @@ def read(line: str, asked: str) -> Fact:
             return NextChosen(at_ms=at_ms, bidder=None)
         case ["next", name, eth]:
             return NextChosen(at_ms=at_ms, bidder=bidder(name, eth))
-    name = words.pop(0) if words[0] in BIDDERS else asked
-    about = {"at_ms": at_ms, "bidder_id": BIDDERS[name]}
+    name = words.pop(0) if words[0] in BIDDERS else settlement.buyer.bidder_handle
+    about: Any = {"at_ms": at_ms, "bidder_id": BIDDERS[name]}
     match words:
         case ["announced"]:
             return Announced(**about)
@@ -82,10 +84,12 @@ def read(line: str, asked: str) -> Fact:
             return WalletNamed(**about, wallet=f"0x{name}{''.join(another)}")
         case ["declined"]:
             return Declined(**about)
+        case ["sent"]:
+            return OfferSent(**about)
         case ["offered"]:
-            return OfferMade(**about)
-        case ["gone"]:
-            return OfferGone(**about)
+            return OfferMade(**about, offer=len(settlement.asked))
+        case ["gone", *number]:
+            return OfferGone(**about, offer=int(number[0]) if number else settlement.offer)
         case ["paid", level]:
             return PaymentSeen(**about, level=Level[level.upper()])
         case ["unpaid"]:
@@ -104,7 +108,7 @@ def play(script: str, terms: Terms = TERMS) -> Settlement:
             assert holds(settlement, line.split()[1:]), f"not so: {line}; but {settlement}"
         else:
             assert not refused, refused
-            fact = read(line, settlement.buyer.bidder_handle)
+            fact = read(line, settlement)
             try:
                 settlement = take(settlement, fact)
             except (IllegalStep, UnfitFact) as error:
@@ -119,6 +123,12 @@ def holds(settlement: Settlement, claim: list[str]) -> bool:
     match claim:
         case ["strikes:", *names]:
             return [settlement.struck.bidder_handle] == names if settlement.struck else not names
+        case [name, "wallet", "is", wallet]:
+            return (f"{settlement.buyer.bidder_handle}'s", settlement.wallet) == (name, wallet)
+        case ["nothing", "is", "to", "be", "offered"]:
+            return settlement.offer_from_ms is None
+        case ["the", "offer", "goes", "out", "from", time]:
+            return settlement.offer_from_ms == int(float(time.removesuffix("h")) * HOUR_MS)
         case ["it", "is", stage]:
             return settlement.stage == stage
         case [name, "is", "PAID", "at", level]:

@@ -8,33 +8,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auction.settlement.ladder import (
-    TRANSITIONS,
+from auction.settlement.ladder import TRANSITIONS, IllegalStep, Settlement, UnfitFact, advance, begin, take
+from auction.settlement.runner_up import runner_up
+from messages.base import Wei
+from messages.codec import pack, unpack
+from messages.events import Leader
+from messages.settlement import (
     Announced,
     CameBack,
     Declined,
     Fact,
-    IllegalStep,
     Level,
     NextChosen,
     OfferGone,
     OfferMade,
     PaymentReorged,
     PaymentSeen,
-    Settlement,
     Stage,
     TimePassed,
-    UnfitFact,
     WalletNamed,
     WentDown,
-    advance,
-    begin,
-    take,
 )
-from auction.settlement.runner_up import runner_up
-from messages.base import Wei
-from messages.codec import pack, unpack
-from messages.events import Leader
 from tests.auction.script import Played
 from tests.auction.settlement.settlement_script import HOUR_MS, TERMS, bidder, play
 from tests.harness.builders import ETH
@@ -285,11 +279,54 @@ LADDERS = {
         then refused: bidder 2 is not the buyer, bidder 1
         then ann is AWAITING_WALLET until 24h
     """,
-    "the wallet that he names first holds": """
-        1h named
+    "a later wallet replaces an earlier one, whichever is found first, until the offer is sent": """
         2h named another
-        then refused: bidder 1 has named the wallet 0xann before, which holds
+        1h named
+        then ann's wallet is 0xannanother
+        3h named
+        then ann's wallet is 0xann
+        then the offer goes out from 3.5h
+        4h sent
+        then nothing is to be offered
+        5h named another
+        then refused: the offer to 1 was sent to the wallet 0xann before
+        5h named
         then ann is WALLET_NAMED
+        6h offered
+        7h named
+        then ann is OFFERED
+    """,
+    "after the end of an offer another wallet can be named, and no earlier end is taken for a later offer's": """
+        1h named
+        2h sent
+        3h offered
+        4h gone
+        then ann is WALLET_NAMED
+        5h named another
+        6h sent
+        then ann's wallet is 0xannanother
+        4h gone 1
+        then nothing is to be offered
+    """,
+    "no offer goes out while something is down": """
+        1h named
+        1h chain down
+        then nothing is to be offered
+        5h chain back
+        then the offer goes out from 1.5h
+    """,
+    "an offer that is made too late has to end before the next bidder is asked": """
+        0h announced
+        1h named
+        23h sent
+        24h
+        then ann is EXPIRED
+        25h offered
+        then ann is EXPIRED
+        25h gone 0
+        then ann is EXPIRED
+        26h gone
+        then it is NEXT_BIDDER
     """,
     "a wallet that comes when his time is over comes too late": """
         0h announced

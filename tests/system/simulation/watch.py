@@ -17,9 +17,9 @@ from adapters.redis.log import LogReader
 from adapters.redis.view import sealed
 from auction.audit import Auditor
 from auction.day import AuctionDay
+from auction.day_state import DayState
 from auction.day_view import day_view
 from auction.fold import Lead
-from auction.record import DayState
 from auction.wording.posts import auction_post, result_post
 from ledger.entry import LogEntry
 from ledger.hash_chain import Head, first_hash, next_hash
