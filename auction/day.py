@@ -44,6 +44,7 @@ from messages.events import (
     ResultNamed,
     WatermarkMoved,
 )
+from messages.settlement import Stage
 from messages.x_ids import posted_at_ms
 
 
@@ -132,8 +133,10 @@ class AuctionDay(Settling):
                 return self.standings is not None and command.swept_to_ms > known_ms
             case BeginSettlement():
                 return self.settlement is None and self.is_to_be_settled
-            case AdvanceSettlement() | AskNextBidder():
+            case AdvanceSettlement():
                 return self.settlement is not None
+            case AskNextBidder():
+                return self.settlement is not None and self.settlement.stage is Stage.NEXT_BIDDER
             case OperatorCommand():
                 return self.controls is not None and has_effect(command, self.controls, self.phase, self.ends_at_ms)
             case _:

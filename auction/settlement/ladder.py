@@ -185,6 +185,8 @@ def _asked_next(settlement: Settlement, bidder: Leader | None) -> Settlement:
         raise UnfitFact(f"bidder {bidder.bidder_id} was asked before")
     if _is_far_below(settlement, bidder):
         return _moved(settlement, Stage.UNSOLD)
+    if settlement.stage is not Stage.NEXT_BIDDER:
+        raise IllegalStep(settlement.stage, Stage.AWAITING_WALLET)
     asked = (*settlement.asked, bidder)
     return _moved(settlement, Stage.AWAITING_WALLET, asked=asked, wallet="", named_at_ms=0, left_ms=None)
 
