@@ -26,7 +26,7 @@ from messages.base import Phase
 from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew
-from tests.harness.staged import House, now_ms, serving
+from tests.harness.shown_auction import House, now_ms, serving
 from tests.harness.store import Store
 from tests.harness.waiting import until
 from tests.harness.webhook_fuzz import SECRET, bodies, genuine, signatures

@@ -22,7 +22,7 @@ from adapters.http.views import Reads
 from adapters.livestream.hub import FeedLimits
 from adapters.metrics import REGISTRY
 from tests.harness.asking import ask
-from tests.harness.staged import House, nothing, serving
+from tests.harness.shown_auction import House, nothing, serving
 from tests.harness.strangers import HANDSHAKE, MALFORMED
 from tests.harness.waiting import until
 

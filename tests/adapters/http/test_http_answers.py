@@ -15,7 +15,7 @@ from adapters.http.views import Reads, Views
 from adapters.livestream.hub import FeedHub
 from tests.harness import ROOT
 from tests.harness.asking import PLACE_BID, TOKENS, Injected, ask
-from tests.harness.staged import NO_READS, House, nothing, serving
+from tests.harness.shown_auction import NO_READS, House, nothing, serving
 
 PAGES = ROOT / "adapters" / "http" / "pages"
 

@@ -14,7 +14,7 @@ from adapters.http.server import SHUTDOWN_S
 from adapters.livestream import hub, viewers
 from adapters.livestream.hub import FeedLimits
 from adapters.livestream.viewers import MESSAGE_BYTES, MESSAGES_FORGIVEN
-from tests.harness.staged import House, accepted, frozen, named, opened, prepared, refused, serving
+from tests.harness.shown_auction import House, accepted, frozen, named, opened, prepared, refused, serving
 from tests.harness.waiting import until
 
 WAIT_S = 30.0

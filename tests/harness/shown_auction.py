@@ -1,4 +1,4 @@
-"""A small auction for tests of what is shown: its events, and a server that shows them on free ports."""
+"""A small auction for tests of what viewers are shown: its events, and a server that shows them on free ports."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
