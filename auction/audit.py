@@ -40,7 +40,7 @@ class Auditor:
     """Follows one auction's log from its beginning, one committed batch after the other."""
 
     def __init__(self, auction_id: str) -> None:
-        self.day = _FollowedDay(auction_id)
+        self.day: AuctionDay = _FollowedDay(auction_id)
 
     def check(self, logged: list[AuctionEvent]) -> str | None:
         """Decide the batch again; None if the log says the same, else the first difference in words."""

@@ -136,7 +136,7 @@ class AuctionDay(Bidding):
         could_be = self.phase is Phase.ACTIVE and self.controls and not self.controls.paused
         if not (could_be and replies and isinstance(command, PauseAuction)):
             return False
-        trial = deepcopy(self)
+        trial: AuctionDay = deepcopy(self)
         trial._decide_bids(replies, gone, 0)
         return trial._is_news(command)
 

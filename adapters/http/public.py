@@ -18,7 +18,7 @@ KEPT_SEATS = 16
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
 
-_PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parent / "pages"
 _PAGE_FILES = {"/": "stage.html", "/stage.js": "stage.js", "/feed.js": "feed.js", "/stage.css": "stage.css"}
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?:png|jpe?g|webp|gif|avif|svg)")
@@ -34,7 +34,7 @@ def public_app(
     seats = Places("viewers", hub.limits.viewers, SEATS_EACH, KEPT_SEATS)
 
     def page(name: str) -> web.Response:
-        path = _PAGES / name
+        path = PAGES / name
         return web.Response(
             body=path.read_bytes(),
             content_type=_PAGE_TYPES[path.suffix],

@@ -47,7 +47,8 @@ class _Greeting:
         self._run_id = ""
 
     def __call__(self, connection: Any) -> None:
-        with failed_before(), connection._parser.all_within(self._timeout_s):
+        parser = connection._parser  # noqa: SLF001  # redis-py has no other way to the parser that it was given
+        with failed_before(), parser.all_within(self._timeout_s):
             connection.on_connect()
             if self._one_server:
                 self._check_server(connection)

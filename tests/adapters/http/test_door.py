@@ -22,6 +22,7 @@ from adapters.http.views import Reads
 from adapters.livestream.hub import FeedLimits
 from adapters.metrics import REGISTRY
 from tests.harness.asking import ask
+from tests.harness.privates import is_given_up
 from tests.harness.shown_auction import House, nothing, serving
 from tests.harness.strangers import HANDSHAKE, MALFORMED
 from tests.harness.waiting import until
@@ -183,7 +184,7 @@ def test_an_answer_that_is_ready_in_the_turn_in_which_a_stop_gives_it_up_leaves_
 
     async def status() -> dict[str, Any]:
         asked.set()
-        while not ((waiter := made[0]._handler_waiter) and waiter.cancelled()):
+        while not is_given_up(made[0]):
             await asyncio.sleep(0)
         return {}
 

@@ -45,7 +45,9 @@ MADE: dict[str, Callable[[str], str]] = {
         DayVoided(message_id="v", at_ms=0, auction_id="m-01", day=1, why=text, by="op")
     ),
     "delayed": lambda text: posts.delayed_post(
-        DayDelayed(message_id="d", at_ms=0, auction_id="m-01", day=1, lost_ms=60_000, closes_at_ms=shown_auction.ENDS_MS),
+        DayDelayed(
+            message_id="d", at_ms=0, auction_id="m-01", day=1, lost_ms=60_000, closes_at_ms=shown_auction.ENDS_MS
+        ),
         "UTC",
     ),
     "added": lambda text: posts.added_post(

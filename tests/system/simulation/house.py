@@ -28,6 +28,7 @@ from settings import Settings
 from supervision import Actor, Backoff, ChildSpec, Context, Delivery, Exit, Group, Ready
 from supervision.context import Crash
 from supervision.table import ChildTable
+from tests.harness.privates import send_through
 from tests.system.simulation.faults import Faults
 from tests.system.simulation.model import ModelStore
 from tests.system.simulation.watch import Watch
@@ -162,7 +163,7 @@ class Tree:
         def factory(context: Context) -> Any:
             context.clock = lambda: self._world.now_ms / 1000
             context.launch = self._launch
-            context._send = self.send
+            send_through(context, self.send)
             return spec.factory(context)
 
         return dataclasses.replace(spec, factory=factory)
