@@ -9,11 +9,12 @@ import threading
 
 from ledger.entry import LogEntry
 
-BYTES_KEPT = 2**24  # packed; decoded they take some four times as much
-
 
 class Recent:
     """The recent entries by the seq of their first event. All methods may be called from any thread."""
+
+    bytes_kept = 2**24
+    """The bytes of entries that are kept, as packed; decoded they take some four times as much."""
 
     def __init__(self) -> None:
         self._entries: dict[int, LogEntry] = {}
@@ -25,14 +26,14 @@ class Recent:
         """What the store has lost of what it had acknowledged, in words; empty where it has lost nothing."""
 
     def remember(self, entry: LogEntry) -> None:
-        """Keep this entry, and forget the oldest ones beyond BYTES_KEPT; its events must not be changed any more."""
+        """Keep this entry, and forget the oldest ones beyond `bytes_kept`; its events must not be changed any more."""
         with self._adding:
             known = self._entries.pop(entry.first_seq, None)
             self._entries[entry.first_seq] = entry
             self._heads[entry.writer] = (entry.first_writer_sequence + entry.count - 1, entry.chain_hash)
             self.newest_seq = max(self.newest_seq, entry.last_seq)
             self._bytes += len(entry.data) - (len(known.data) if known else 0)
-            while self._bytes > BYTES_KEPT:
+            while self._bytes > self.bytes_kept:
                 self._bytes -= len(self._entries.pop(next(iter(self._entries))).data)
 
     def compare(self, writer: str, sequence: int, chain_hash: str) -> None:
