@@ -28,18 +28,20 @@ SNAPSHOT_KEPT_S = 0.02
 # all viewers together leave the loop most of its time. And a burst of more sendings than these becomes a snapshot.
 REST_S_PER_FRAME_AND_VIEWER = 0.00005
 BURST_SENDINGS = 8_000
-FRAMES_A_SECOND = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class FeedLimits:
-    """Bounds and intervals of the feed. A viewer that takes nothing for `stuck_ms` is dropped."""
+    """Bounds and intervals of the feed. A viewer that takes nothing for `stuck_ms` is dropped; how many messages it may
+    send is counted for `minute_s` at a time."""
 
     viewers: int = 5_000
     frames_kept: int = 512
     timer_ms: int = 1_000
     heartbeat_ms: int = 10_000
     stuck_ms: int = 10_000
+    frames_a_second: int = 1_500
+    minute_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class FeedHub:
         # Used by the publisher's thread; locked, since a hung publisher and its successor may publish at the same time.
         self._folding = threading.Lock()
         self._stage = Stage()
-        self._saved, self._saved_at_s = float(FRAMES_A_SECOND), time.monotonic()
+        self._saved, self._saved_at_s = float(self.limits.frames_a_second), time.monotonic()
         # Used on the event loop only.
         self._caught_up = asyncio.Event()
         if not known_seq:
@@ -145,10 +147,10 @@ class FeedHub:
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
 
     def _afford(self, frames: int) -> int:
-        """How many of so many frames are made: no more than FRAMES_A_SECOND, so that making them never takes most of
-        the process's time."""
-        now_s = time.monotonic()
-        saved = min(FRAMES_A_SECOND, self._saved + (now_s - self._saved_at_s) * FRAMES_A_SECOND)
+        """How many of so many frames are made: no more than `frames_a_second`, so that making them never takes most
+        of the process's time."""
+        now_s, rate = time.monotonic(), self.limits.frames_a_second
+        saved = min(rate, self._saved + (now_s - self._saved_at_s) * rate)
         afforded = min(frames, self.limits.frames_kept, int(saved))
         self._saved, self._saved_at_s = saved - afforded, now_s
         return afforded
