@@ -17,7 +17,15 @@ from actors.twitter.following import commands_for, followed_posts_async, is_whol
 from adapters import metrics
 from adapters.http.views import Refused
 from adapters.redis.keys import Keys
-from adapters.redis.queue import DeadLetter, append_async, append_packed_async, dead_letter_async, is_full_async
+from adapters.redis.queue import (
+    LIMITS,
+    DeadLetter,
+    QueueLimits,
+    append_async,
+    append_packed_async,
+    dead_letter_async,
+    is_full_async,
+)
 from adapters.x.errors import UnreadablePost
 from adapters.x.payload import FoundPost
 from adapters.x.webhook import read_push
@@ -37,9 +45,16 @@ class Pushes:
     """Takes the pushes for one marathon that may have `days` days. For one event loop."""
 
     def __init__(
-        self, client: Redis, keys: Keys, days: int, clock: Clock, tell: Callable[[str, QueueGrew], object]
+        self,
+        client: Redis,
+        keys: Keys,
+        days: int,
+        clock: Clock,
+        tell: Callable[[str, QueueGrew], object],
+        limits: QueueLimits = LIMITS,
     ) -> None:
         self._client, self._keys, self._days, self._clock, self._tell = client, keys, days, clock, tell
+        self._limits = limits
         self._open: dict[int, str] = {}
         self._looked_at_s = -VIEW_S
 
@@ -118,6 +133,6 @@ class Pushes:
         await dead_letter_async(self._client, self._keys, letter)
 
     async def _check_room(self, key: str) -> None:
-        if await is_full_async(self._client, key):
+        if await is_full_async(self._client, key, self._limits):
             metrics.webhook_pushes.labels("refused").inc()
             raise Refused("too much waits to be decided; push again later", "QUEUE_FULL", 429)

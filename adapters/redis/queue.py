@@ -7,7 +7,7 @@ so they become a dead letter.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import redis
@@ -24,11 +24,18 @@ from messages.codec import UnreadableMessage, pack, pack_batch, unpack
 
 START = "0-0"  # the cursor before the first entry
 
-# The bytes that may wait for one auction before its sources are slowed: twice the posts of X's busiest second, and no
-# more than a server can spare.
-QUEUE_BYTES = 2**27
-# A larger batch is appended as several entries, since an entry is read and decided as one.
-ENTRY_BYTES = 2**20
+
+class QueueLimits(NamedTuple):
+    """Bounds of a queue, in bytes."""
+
+    queue: int = 2**27
+    """What may wait for one auction before its sources are slowed: twice the posts of X's busiest second, and no more
+    than a server can spare."""
+    entry: int = 2**20
+    """A larger batch is appended as several entries, since an entry is read and decided as one."""
+
+
+LIMITS = QueueLimits()
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,15 +54,14 @@ class Queue:
     """The input queues of one marathon. All methods raise StoreUnavailable and OutcomeUnknown; after the latter the
     same commands may be appended again, since a repeated command is known by its id."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
+    def __init__(self, client: redis.Redis, keys: Keys, limits: QueueLimits = LIMITS) -> None:
+        self._client, self._keys, self._limits = client, keys, limits
 
     def append(self, auction_id: str, commands: Sequence[Command]) -> str:
-        """Append the commands, in order, as one packed batch or, beyond ENTRY_BYTES, as several; they are on disk
+        """Append the commands, in order, as one packed batch or, beyond its limit, as several; they are on disk
         when this returns. Answers the (last) entry's id."""
         data = pack_batch(commands)
-        if len(data) > ENTRY_BYTES and len(commands) > 1:
+        if len(data) > self._limits.entry and len(commands) > 1:
             half = len(commands) // 2
             self.append(auction_id, commands[:half])
             return self.append(auction_id, commands[half:])
@@ -80,9 +86,9 @@ class Queue:
             execute(self._client, "XDEL", self._keys.queue(auction_id), *entry_ids)
 
     def is_full(self, auction_id: str) -> bool:
-        """Whether the queue holds more than QUEUE_BYTES, by the server's estimate: its sources should wait."""
+        """Whether the queue holds more than its limit, by the server's estimate: its sources should wait."""
         size: int | None = execute(self._client, "MEMORY", "USAGE", self._keys.queue(auction_id))
-        return (size or 0) > QUEUE_BYTES
+        return (size or 0) > self._limits.queue
 
     # ---- dead letters
 
@@ -135,11 +141,11 @@ async def append_packed_async(client: redis.asyncio.Redis, keys: Keys, auction_i
     return await _append_async(client, keys.queue(auction_id), data)
 
 
-async def is_full_async(client: redis.asyncio.Redis, key: str) -> bool:
+async def is_full_async(client: redis.asyncio.Redis, key: str, limits: QueueLimits = LIMITS) -> bool:
     """`Queue.is_full` for an asyncio loop, and for the dead letters as well."""
     with translated():
         size = await client.memory_usage(key)
-    return (size or 0) > QUEUE_BYTES
+    return (size or 0) > limits.queue
 
 
 async def dead_letter_async(client: redis.asyncio.Redis, keys: Keys, letter: DeadLetter) -> str:
