@@ -17,7 +17,7 @@ from adapters.x.budget import Budget
 from adapters.x.budgeted_requests import BudgetedRequests, Refusal, json_object, next_token, refuse
 from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
-from adapters.x.endpoint import Endpoint
+from adapters.x.endpoint import BODY_BYTES, Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
 from adapters.x.fields import EDIT_HISTORY, POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
@@ -47,6 +47,7 @@ class XClient:
         budget: Budget | None = None,
         *,
         clock: XClock | None = None,
+        body_bytes: int = BODY_BYTES,
     ) -> None:
         self.clock = clock or XClock()
         self._client = tweepy.Client(
@@ -59,8 +60,9 @@ class XClient:
         )
         # tweepy has the rules on the stream's client only; this one never streams.
         self._rules = tweepy.StreamingClient(credentials.bearer_token, return_type=requests.Response)
-        self._endpoint = Endpoint(base_url, timeout_s)
-        for client, endpoint in ((self._client, self._endpoint), (self._rules, Endpoint(base_url, timeout_s))):
+        self._endpoint = Endpoint(base_url, timeout_s, body_bytes)
+        of_rules = Endpoint(base_url, timeout_s, body_bytes)
+        for client, endpoint in ((self._client, self._endpoint), (self._rules, of_rules)):
             client.session = endpoint.session()
             client.session.hooks["response"].append(refuse)
         self._requests = BudgetedRequests(budget or Budget(), self.clock)
