@@ -13,8 +13,12 @@ import pytest
 import rich.console
 
 from adapters import alarms
-from adapters.x import Budget, HeldBack, Lookup, Page, PostOutcomeUnknown, PostRefused, TooMuch, XClient, XUnavailable
+from adapters.x.answers import Lookup
+from adapters.x.budget import Budget
+from adapters.x.client import XClient
 from adapters.x.clock import XClock
+from adapters.x.errors import HeldBack, PostOutcomeUnknown, PostRefused, TooMuch, XUnavailable
+from adapters.x.payload import Page
 from commands.simulated import CREDENTIALS
 from tests.adapters.x.bad_server import BadServer, answer, chunked, free_port
 from tests.harness.waiting import until

@@ -14,7 +14,7 @@ from oauthlib.common import Request
 from oauthlib.oauth1 import rfc5849
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from adapters.x import XClient
+from adapters.x.client import XClient
 from adapters.x.endpoint import BODY_BYTES, TWEEPY_HOST, Endpoint
 from commands.simulated import CREDENTIALS
 from tests.adapters.x.bad_server import BadServer, answer, chunked
