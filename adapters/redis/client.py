@@ -108,12 +108,13 @@ def execute(client: redis.Redis, *command: str | bytes | int) -> Any:
 
 
 class Sent:
-    """A command on its way to the server, whose answer is waited for later. Made by `send`; for one thread.
+    """A command on its way to the server, sent once, whose answer is waited for later. For one thread.
 
-    An answer that nobody waits for is given up with the client.
+    An answer that nobody waits for is given up with the client. Raises StoreUnavailable where the command was certainly
+    not sent, OutcomeUnknown.
     """
 
-    def __init__(self, client: Any, command: tuple[str | bytes | int, ...]) -> None:
+    def __init__(self, client: Any, *command: str | bytes | int) -> None:
         with translated():
             self._client, self._name = client, command[0]
             self._pool = client.connection_pool
@@ -131,9 +132,3 @@ class Sent:
                 return self._client.parse_response(self._connection, self._name)
         finally:
             self._pool.release(self._connection)
-
-
-def send(client: redis.Redis, *command: str | bytes | int) -> Sent:
-    """Send one command, once, without waiting for its answer. Raises StoreUnavailable where it was certainly not
-    sent, OutcomeUnknown."""
-    return Sent(client, command)

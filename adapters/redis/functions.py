@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from adapters.redis.client import Sent, execute, send
+from adapters.redis.client import Sent, execute
 from adapters.redis.errors import LibraryMissing
 
 _SOURCE = Path(__file__).with_name("library.lua").read_text(encoding="utf-8")
@@ -21,8 +21,7 @@ Value = str | bytes | int
 
 
 def load(client: redis.Redis, version: str = VERSION) -> None:
-    """Load the library onto the server, unless it is there already; it survives the server's restarts. Raises as
-    `execute`."""
+    """Load the library, which survives restarts, onto the server, unless it is there. Raises as `execute`."""
     try:
         execute(client, "FUNCTION LOAD", _SOURCE.replace("VERSION", version))
     except redis.ResponseError as fault:
@@ -40,9 +39,8 @@ def call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence
 
 
 def begin_call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence[Value]) -> Sent:
-    """Call one function without waiting for its answer, which is LibraryMissing on a server without the library.
-    Raises as `send`."""
-    return send(client, *_called(function, keys, args))
+    """Call one function without waiting for its answer, LibraryMissing on a server without it. Raises as `Sent`."""
+    return Sent(client, *_called(function, keys, args))
 
 
 def name(function: str, version: str = VERSION) -> str:

@@ -1,9 +1,8 @@
-"""The input queues: commands for an auction, on disk before their sender is told that they were received; and the dead
-letters.
+"""The input queues: commands for an auction, on disk before their sender is told of it; and the dead letters.
 
 Each queue has one reader, with a cursor of its own, which takes entries out by a `Trim` in the commit that decides
-them. What cannot be decided is kept as a dead letter. A damaged entry reads as its packed fields: these are no batch,
-so they become a dead letter.
+them. What cannot be decided is kept as a dead letter. A damaged entry reads as its packed fields: no batch, but a dead
+letter.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import redis
 import redis.asyncio
 
 from adapters.redis import functions
-from adapters.redis.client import Sent, execute, send
+from adapters.redis.client import Sent, execute
 from adapters.redis.functions import Value
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
@@ -78,7 +77,7 @@ class Queue:
 
     def begin_read(self, auction_id: str, after: str, count: int) -> "Reading":
         """`read` without waiting for the answer."""
-        return Reading(send(self._client, *_range(self._keys.queue(auction_id), after, count)))
+        return Reading(Sent(self._client, *_range(self._keys.queue(auction_id), after, count)))
 
     def remove(self, auction_id: str, entry_ids: Sequence[str]) -> None:
         """Take these entries out; those that are gone already are no error."""
@@ -131,14 +130,11 @@ class Reading:
         return _entries(self._sent.answer())
 
 
-async def append_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, commands: Sequence[Command]) -> str:
-    """`Queue.append` for an asyncio loop: the same entry, the same errors."""
-    return await _append_async(client, keys.queue(auction_id), pack_batch(commands))
-
-
-async def append_packed_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, data: bytes) -> str:
-    """`Queue.append_packed` for an asyncio loop."""
-    return await _append_async(client, keys.queue(auction_id), data)
+async def append_async(client: redis.asyncio.Redis, key: str, data: bytes) -> None:
+    """Append what is packed already to a queue, or to the dead letters, on an asyncio loop. Raises as `Queue`."""
+    untyped: Any = client
+    with translated():
+        await untyped.execute_command(*_append(key, data))
 
 
 async def is_full_async(client: redis.asyncio.Redis, key: str, limits: QueueLimits = LIMITS) -> bool:
@@ -146,19 +142,6 @@ async def is_full_async(client: redis.asyncio.Redis, key: str, limits: QueueLimi
     with translated():
         size = await client.memory_usage(key)
     return (size or 0) > limits.queue
-
-
-async def dead_letter_async(client: redis.asyncio.Redis, keys: Keys, letter: DeadLetter) -> str:
-    """`Queue.dead_letter` for an asyncio loop."""
-    return await _append_async(client, keys.dead, pack(letter))
-
-
-async def _append_async(client: redis.asyncio.Redis, key: str, data: bytes) -> str:
-    untyped: Any = client
-    with translated():
-        answer = await untyped.execute_command(*_append(key, data))
-    entry_id: bytes = answer
-    return entry_id.decode()
 
 
 def _range(key: str, after: str, count: int) -> tuple[Value, ...]:

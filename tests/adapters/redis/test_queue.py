@@ -10,7 +10,7 @@ from adapters.redis.client import connect_async
 from adapters.redis.errors import DamagedState, StoreUnavailable
 from adapters.redis.queue import START, DeadLetter, Queue, QueueLimits, append_async
 from adapters.redis.writes import Set, Trim
-from messages.codec import unpack_commands
+from messages.codec import pack_batch, unpack_commands
 from messages.commands import PlaceBid
 from tests.adapters.redis.conftest import MakeBid, MakeEvent
 from tests.harness.store import Store, full_memory
@@ -130,7 +130,9 @@ def test_an_event_loop_appends_the_same_entries_and_gets_the_same_errors(store: 
     async def append(url: str) -> None:
         client = connect_async(url, timeout_s=2)
         try:
-            await asyncio.gather(*(append_async(client, store.keys, "m-01", [bid(n)]) for n in range(20)))
+            await asyncio.gather(
+                *(append_async(client, store.keys.queue("m-01"), pack_batch([bid(n)])) for n in range(20))
+            )
         finally:
             await client.aclose()
 
