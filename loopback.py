@@ -20,16 +20,19 @@ class NoAnswer(Exception):
     """Raised where an answer is missing, late, too large or not JSON; the text says which."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the host is an address or a name that only this machine itself can reach."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that this is, as IPv4 where IPv6 maps one; None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is an address or a name that only this machine itself can reach."""
+    address = address_of(host)
+    return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
 
 
 def exchange(
@@ -43,8 +46,8 @@ def exchange(
 class Connection:
     """One connection for several requests to the same process, as a context. For one thread.
 
-    `within_s` bounds connecting and all requests together, `answer_bytes` each answer. A lost
-    connection is not made again, so that all requests reach the process that has proven its identity on it.
+    `within_s` bounds connecting and all requests together, `answer_bytes` each answer. A lost connection is not made
+    again, so that all requests reach the process that has proven its identity on it.
     """
 
     def __init__(self, port: int, within_s: float, host: str = "127.0.0.1", answer_bytes: int = ANSWER_BYTES) -> None:
