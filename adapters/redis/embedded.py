@@ -69,16 +69,13 @@ class EmbeddedServer:
 
     def __init__(self, data_dir: Path, patience: Patience = PATIENCE) -> None:
         self._dir, self._patience = data_dir.resolve(), patience
+        self.log_file = self._dir / "valkey.log"  # the server's own
+        self._way_out = f"`auction-manager repair --dry-run --data-dir {self._dir}` says what can be done"
         self._process: subprocess.Popen[bytes] | None = None
         self._supervisor_lock: int | None = None
         # Open from the first `ensure` on: a process without a free descriptor must still see that its server runs.
         self._server_lock: int | None = None
         self._client: redis.Redis | None = None
-
-    @property
-    def log_file(self) -> Path:
-        """The path of the server's own log."""
-        return self._dir / "valkey.log"
 
     @property
     def socket(self) -> Path:
@@ -105,8 +102,7 @@ class EmbeddedServer:
         return socket_url(str(self.socket))
 
     def ensure(self, within_s: float = START_S) -> bool:
-        """Make sure that a server answers within `within_s`: start one, or adopt the one that runs here. True where it
-        has started one.
+        """Make sure that a server answers within `within_s`: adopt the one that runs here, or start one (then True).
 
         Raises DirectoryInUse when another supervisor works here, ServerFailed when no server comes up, OSError; one
         that still reads its files may be asked for again.
@@ -160,9 +156,8 @@ class EmbeddedServer:
             self._let_go()
 
     def mend_files(self, is_trial: bool) -> list[str]:
-        """Mend the server's files, unless this is a trial. Returns a line for each damage. The files of a running
-        server are sound, since it has read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be
-        mended."""
+        """Mend the server's files, unless this is a trial; returns a line for each damage. Those of a running server
+        are sound. Raises DirectoryInUse, OSError, ServerFailed where they cannot be mended."""
         self._take_directory()
         return append_only.mend(self._dir, _binary(), is_trial) if self._server_has_ended() else []
 
@@ -212,18 +207,13 @@ class EmbeddedServer:
         return True
 
     def _server_has_ended(self) -> bool:
-        """Whether no server runs here. Only for the holder of the directory: it tries the server's lock for a
-        moment."""
+        """Whether no server runs here. Only for the holder of the directory: it tries the lock."""
         if self._server_lock is None:
             self._server_lock = own_files.lock_file(self._dir / "server.lock")
         if not own_files.try_lock(self._server_lock):
             return False
         own_files.unlock(self._server_lock)
         return True
-
-    @property
-    def _way_out(self) -> str:
-        return f"`auction-manager repair --dry-run --data-dir {self._dir}` says what can be done"
 
     def _start(self) -> None:
         if append_only.lacks_manifest(self._dir):

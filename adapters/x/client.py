@@ -33,8 +33,7 @@ for _talkative in ("tweepy", "requests_oauthlib", "oauthlib"):
 
 
 class XClient:
-    """A client of X's REST API. For one thread at a time; every request blocks for `timeout_s` at most (more, while it
-    connects).
+    """A client of X's REST API. For one thread at a time. A request blocks for `timeout_s`, or while it connects.
 
     The clients of a process share one `budget`, and one `clock`, which takes X's time from each answer.
     """
@@ -74,8 +73,7 @@ class XClient:
         self._rules.session.close()
 
     def check_keys(self) -> None:
-        """Make a request with each kind of keys, so that wrong ones are known before an auction, and X's clock is
-        read. Raises XUnavailable."""
+        """Make a request with each kind of keys: finds wrong ones, and reads X's clock. Raises XUnavailable."""
         try:
             self._requests.ask("rules", self._rules.get_rules)
         finally:  # where that endpoint alone fails, the other one's answer still shows X's time
@@ -145,14 +143,11 @@ class XClient:
 
     def users(self, user_ids: Iterable[int]) -> Users:
         """These accounts, BATCH of them at most. Raises XUnavailable."""
-        asked = sorted(set(user_ids))
-        return read_users(
-            self._requests.ask_object("users", partial(self._client.get_users, ids=asked, user_fields=USER_FIELDS))
-        )
+        ask = partial(self._client.get_users, ids=sorted(set(user_ids)), user_fields=USER_FIELDS)
+        return read_users(self._requests.ask_object("users", ask))
 
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
-        """Make the post, in one try. Returns its id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post
-        was never sent)."""
+        """Post in one try. Returns the post's id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (never sent)."""
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
         sent_s, begun = self.clock.steady_s(), self._endpoint.begun
         try:
