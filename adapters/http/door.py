@@ -1,5 +1,4 @@
-"""The door of a listener: lets in as many connections as there are places, and ends those whose other side is too slow
-or sends too much.
+"""The door of a listener: lets in as many connections as have a place, and ends those too slow or too talkative.
 
 aiohttp accepts without end, and waits without end for requests that strangers do not send and answers that they do not
 take. Here a connection has a place before anything is made for it, or is closed at once. It is ended by a head that
@@ -145,8 +144,7 @@ class Door:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, server: web.Server, host: str, port: int) -> int:
-        """Listen at this address. Returns the port. Raises OSError where the address cannot be had; then nothing
-        listens."""
+        """Listen at this address. Returns the port. Raises OSError, and then nothing listens."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         with ExitStack() as opened:

@@ -1,6 +1,4 @@
-"""The two listeners of the HTTP server: a public one, and a private one for operators and machines, on loopback
-unless configured otherwise.
-"""
+"""The two listeners of the HTTP server: a public one, and one for operators and machines, usually on loopback."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -37,10 +35,9 @@ PRIVATE_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen (port 0: the port in `before`, or any where that is taken), who may act, the folder of the
-    lots' images, how many public connections there are for all, the proxies whose word for an address is believed
-    and the addresses for which places are kept (`clients`), the identity of this process, and bounds of the other
-    side."""
+    """Where to listen (port 0: the port in `before`, or any where that is taken), who may act, the folder of the lots'
+    images, how many public connections there are for all, which clients are proxies or have places kept, the identity
+    of this process, and what bounds the other side."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 0

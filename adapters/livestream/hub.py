@@ -32,8 +32,7 @@ BURST_SENDINGS = 8_000
 
 @dataclass(frozen=True, slots=True)
 class FeedLimits:
-    """Bounds and intervals of the feed. A viewer that takes nothing for `stuck_ms` is dropped; how many messages it may
-    send is counted for `minute_s` at a time."""
+    """Bounds of the feed. Who takes nothing for `stuck_ms` is dropped; messages are counted anew each `minute_s`."""
 
     viewers: int = 5_000
     frames_kept: int = 512
@@ -53,15 +52,13 @@ class Position:
 
 
 class FeedState(msgspec.Struct, array_like=True):
-    """The feed's checkpoint. The upcoming days are not part of it: each process knows them, and they may have
-    changed."""
+    """The feed's checkpoint. Without the upcoming days: each process knows them, and they may change."""
 
     stage: StageState
 
 
 class Viewer:
-    """One viewer's place in the feed. `send` waits until the frame has gone; `drop` cuts the connection and never
-    waits."""
+    """One viewer's place in the feed. `send` waits until the frame has gone; `drop` cuts the connection at once."""
 
     def __init__(
         self, send: Callable[[bytes], Awaitable[None]], drop: Callable[[], None], after: Position | None = None
@@ -147,8 +144,7 @@ class FeedHub:
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
 
     def _afford(self, frames: int) -> int:
-        """How many of so many frames are made: no more than `frames_a_second`, so that making them never takes most
-        of the process's time."""
+        """How many of so many frames are made: `frames_a_second` at most, which leaves most of the process's time."""
         now_s, rate = time.monotonic(), self.limits.frames_a_second
         saved = min(rate, self._saved + (now_s - self._saved_at_s) * rate)
         afforded = min(frames, self.limits.frames_kept, int(saved))
@@ -158,8 +154,7 @@ class FeedHub:
     # ---- the loop's side
 
     def begin_anew(self, generation: str) -> None:
-        """Show another generation of the log from its beginning, since this one has lost its end; all viewers are
-        disconnected, to come again."""
+        """Show another generation of the log from its beginning. Disconnects all viewers, to come again."""
         with self._folding:
             self.generation, self._stage = generation, Stage()
         self._frames.begin_anew()

@@ -54,8 +54,7 @@ class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a varia
 
 
 class AsyncBoundedParser(AsyncParser):  # type: ignore[misc, valid-type]  # a variable of redis-py
-    """`BoundedParser` for an asyncio loop. It bounds the size only: redis-py itself bounds the time of a whole
-    answer there."""
+    """`BoundedParser` for an asyncio loop. It bounds only the size: there redis-py itself bounds the time."""
 
     _reader: Any
 

@@ -37,15 +37,13 @@ class Recent:
                 self._bytes -= len(self._entries.pop(next(iter(self._entries))).data)
 
     def compare(self, writer: str, sequence: int, chain_hash: str) -> None:
-        """Set `lost` where the head of a writer's chain in the store is behind the remembered one, or has another
-        hash."""
+        """Set `lost` where a writer's head in the store is behind the remembered one, or has another hash."""
         had, had_hash = self._heads.get(writer, (0, ""))
         if sequence < had or (sequence == had and had and chain_hash != had_hash):
             self.lost = f"{writer} is at event {sequence} in the store, which had acknowledged event {had}"
 
     def compare_seq(self, seq: int, newest_seq: int) -> None:
-        """Set `lost` where the log in the store ends at `seq`, before `newest_seq`, which was read here before the
-        store was asked."""
+        """Set `lost` where the store's log ends at `seq`, before the `newest_seq` that was read here earlier."""
         if seq < newest_seq:
             self.lost = f"the log ends at {seq} in the store, which had acknowledged {newest_seq}"
 
