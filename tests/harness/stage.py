@@ -22,7 +22,8 @@ from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect, execute
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
-from adapters.x import Credentials, XClient
+from adapters.x.client import XClient
+from adapters.x.credentials import Credentials
 from auction.calendar import Window
 from messages.base import Lot, Outcome, Rules
 from messages.codec import unpack_commands

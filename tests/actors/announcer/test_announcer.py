@@ -11,7 +11,7 @@ from actors import listener
 from actors.twitter.following import REPLIES_FOLLOWED_MS
 from adapters.redis.client import execute
 from adapters.redis.errors import DamagedState, StoreUnavailable
-from adapters.x import XClient
+from adapters.x.client import XClient
 from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.twitter.ingest import TwitterIngest
-from adapters.x import PostStream
+from adapters.x.stream import PostStream
 from messages.hints import SweepNow
 from simulator.x import settings
 from tests.harness.privates import lines_unread

@@ -14,8 +14,10 @@ from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.client import execute
 from adapters.redis.queue import START
-from adapters.x import FoundPost, Users, XClient, XUnavailable
-from adapters.x.answers import Author
+from adapters.x.answers import Author, Users
+from adapters.x.client import XClient
+from adapters.x.errors import XUnavailable
+from adapters.x.payload import FoundPost
 from messages.codec import pack, unpack
 from messages.commands import PlaceBid
 from messages.events import ResultNamed

@@ -4,15 +4,18 @@ nothing is lost.
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import pytest
 
 import actors.auction.actor
 from actors.twitter import ingest as twitter_ingest
+from actors.twitter import reconciler as twitter_reconciler
 from actors.twitter.ingest import RawPosts
 from adapters.redis.client import execute
 from adapters.redis.errors import QueueFull
+from adapters.redis.queue import Queue, QueueLimits
 from messages.events import BidAccepted, BidRefused
 from supervisor import CONDITIONS
 from tests.actors.twitter.entrance import Entrance, line
@@ -29,7 +32,8 @@ QUEUE_BYTES, WAITING_BYTES, LINES_A_MESSAGE = 100_000, 50_000, 8
 @pytest.fixture
 def entrance(stage: Stage, x: SimulatedX, x_client: Any, monkeypatch: pytest.MonkeyPatch) -> Entrance:
     """The stream's way in, with little room."""
-    monkeypatch.setattr("adapters.redis.queue.QUEUE_BYTES", QUEUE_BYTES)
+    for module in (twitter_ingest, twitter_reconciler):
+        monkeypatch.setattr(module, "Queue", partial(Queue, limits=QueueLimits(QUEUE_BYTES)))
     monkeypatch.setattr(twitter_ingest, "WAITING_BYTES", WAITING_BYTES)
     monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", LINES_A_MESSAGE)
     return Entrance(stage, x, x_client)

@@ -10,9 +10,10 @@ from actors.twitter.conversation import Timing
 from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.queue import START
-from adapters.x import Page, UnreadablePost, XClient
 from adapters.x.answers import Lookup, Users
-from adapters.x.errors import XUnavailable
+from adapters.x.client import XClient
+from adapters.x.errors import UnreadablePost, XUnavailable
+from adapters.x.payload import Page
 from auction.record import DayRecord
 from messages.base import Phase, Refusal
 from messages.commands import ExtendAuction, HoldBid, PauseAuction, ReleaseBid, ResumeAuction, WithdrawBid

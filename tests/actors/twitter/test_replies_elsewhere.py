@@ -5,7 +5,7 @@ import pytest
 from actors.announcer.actor import Announcer
 from actors.twitter.following import REPLIES_FOLLOWED_MS
 from actors.twitter.reconciler import TwitterReconciler
-from adapters.x import XClient
+from adapters.x.client import XClient
 from auction.wording.lines import log_line
 from messages.base import Phase, Refusal
 from messages.events import BidAccepted, BidRefused, ClosingSoon, PostMade, ResultNamed

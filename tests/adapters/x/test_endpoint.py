@@ -14,24 +14,24 @@ from oauthlib.common import Request
 from oauthlib.oauth1 import rfc5849
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from adapters.x import XClient, endpoint
-from adapters.x.endpoint import TWEEPY_HOST, Endpoint
+from adapters.x.client import XClient
+from adapters.x.endpoint import BODY_BYTES, TWEEPY_HOST, Endpoint
 from commands.simulated import CREDENTIALS
 from tests.adapters.x.bad_server import BadServer, answer, chunked
 from tests.harness.privates import loop_of_tweepys_streams
 from tests.harness.waiting import until
 
-Way = Callable[[str, float], requests.Session]
+Way = Callable[..., requests.Session]
 Serve = Callable[[Callable[[socket.socket], None]], BadServer]
 
 
 @pytest.fixture
 def way() -> Iterator[Way]:
-    """Makes sessions that lead to a base URL, with a time-out in seconds."""
+    """Makes sessions that lead to a base URL, with a time-out in seconds, and a bound for bodies."""
     sessions: list[requests.Session] = []
 
-    def make(base_url: str, timeout_s: float) -> requests.Session:
-        sessions.append(Endpoint(base_url, timeout_s).session())
+    def make(base_url: str, timeout_s: float, body_bytes: int = BODY_BYTES) -> requests.Session:
+        sessions.append(Endpoint(base_url, timeout_s, body_bytes).session())
         return sessions[-1]
 
     yield make
@@ -131,11 +131,10 @@ def test_nothing_goes_anywhere_else(bad_server: Serve, way: Way) -> None:
 
 
 @pytest.mark.requirement("X-1")
-def test_a_body_without_end_is_not_collected(bad_server: Serve, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "BODY_BYTES", 100_000)
-    session = way(bad_server(chunked(b"a" * 100_000)).base_url, 5)
+def test_a_body_without_end_is_not_collected(bad_server: Serve, way: Way) -> None:
+    session = way(bad_server(chunked(b"a" * 100_000)).base_url, 5, 100_000)
     assert len(session.get(f"{TWEEPY_HOST}/2").content) == 100_000
-    session = way(bad_server(chunked(b"a" * 100_001)).base_url, 5)
+    session = way(bad_server(chunked(b"a" * 100_001)).base_url, 5, 100_000)
     with pytest.raises(requests.ConnectionError, match="a body of more than"):
         session.get(f"{TWEEPY_HOST}/2")
 
