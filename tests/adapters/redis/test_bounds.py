@@ -14,7 +14,7 @@ from adapters.redis import parsers
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import OutcomeUnknown, StoreError, StoreUnavailable
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("RED-3")
