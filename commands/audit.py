@@ -7,7 +7,6 @@ the state in the store with the log. It prints the first difference and exits wi
 import argparse
 import gc
 import json
-import os
 import sys
 import time
 from collections import defaultdict
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         if args.file:
             found = audit_file(args.file, args.auction, shown)
         else:
-            with store_of(settings_of(args, dict(os.environ))) as (client, keys):
+            with store_of(settings_of(args)) as (client, keys):
                 found = audit(client, keys, args.auction, shown)
     if args.auction and args.auction not in found.days and found.difference is None:
         raise CommandError(f"there is no auction {args.auction} in the log")

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -40,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.auction and not args.export:
         raise CommandError("--auction needs --export")
-    with store_of(settings_of(args, dict(os.environ)), must_run=args.follow) as (client, keys):
+    with store_of(settings_of(args), must_run=args.follow) as (client, keys):
         if args.export:
             export(client, keys, args.export, args.auction or "")
             return 0

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import logging
-import os
 import sys
 
 import bootstrap
@@ -30,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     process_log.begin(logging.INFO)
-    settings = settings_of(args, dict(os.environ))
+    settings = settings_of(args)
     dependencies = dataclasses.replace(
         dependencies_of(settings), begin_anew=args.begin_anew, begin_late=args.begin_late
     )
