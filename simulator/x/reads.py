@@ -10,7 +10,7 @@ from messages.x_ids import first_id_at, posted_at_ms
 from simulator.x.auth import Authentication
 from simulator.x.clock import now_ms
 from simulator.x.faults import Faults, Kind
-from simulator.x.parameters import Range, count, id_range, moment, page_token, post_id, refuse_unknown
+from simulator.x.parameters import count, id_range, moment, page_token, post_id, refuse_unknown
 from simulator.x.problems import Problem, invalid, not_found, not_visible
 from simulator.x.query import BadQuery, Matches, parse
 from simulator.x.render import View, gone_error, page, user_object
@@ -54,9 +54,7 @@ class Reads:
         # The index lacks posts younger than its lag and posts older than a week.
         slow = self._faults.strikes(Kind.INDEX_LAG, request.method, request.path)
         lag_ms = self._settings.index_lag_ms + (slow.ms if slow else 0)
-        wanted = Range(
-            max(wanted.from_id, first_id_at(now - _WEEK_MS)), min(wanted.below_id, first_id_at(now - lag_ms + 1))
-        )
+        wanted = range(max(wanted.start, first_id_at(now - _WEEK_MS)), min(wanted.stop, first_id_at(now - lag_ms + 1)))
         return self._answer(request, wanted, matches, limit)
 
     def _check_times(self, query: Any, now: int) -> None:
@@ -157,8 +155,8 @@ class Reads:
         wanted = id_range(request.query, now_ms() - lag_ms + 1, "pagination_token")
         return self._answer(request, wanted, matches, count(request.query, "max_results", 5, 100, 10))
 
-    def _answer(self, request: web.Request, wanted: Range, matches: Matches, limit: int) -> web.Response:
-        hits: Iterator[Post] = filter(matches, self._world.newest_first(wanted.below_id, wanted.from_id))
+    def _answer(self, request: web.Request, ids: range, matches: Matches, limit: int) -> web.Response:
+        hits: Iterator[Post] = filter(matches, self._world.newest_first(ids))
         found = list(islice(hits, limit))
         meta: dict[str, Any] = {"result_count": len(found)}
         if found:
