@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 
 from messages.x_ids import first_id_at, posted_at_ms
-from simulator.x.auth import Authentication
 from simulator.x.clock import now_ms
 from simulator.x.faults import Faults, Kind
 from simulator.x.parameters import count, id_range, moment, page_token, post_id, refuse_unknown
@@ -29,16 +28,14 @@ _PAGING = f"{_VIEW} since_id until_id start_time end_time max_results pagination
 class Reads:
     """The endpoints that return posts and users."""
 
-    def __init__(self, world: World, settings: Settings, authentication: Authentication, faults: Faults) -> None:
+    def __init__(self, world: World, settings: Settings, faults: Faults) -> None:
         self._world = world
         self._settings = settings
-        self._authentication = authentication
         self._faults = faults
         self._missed: set[int] = set()  # posts that a fault has hidden once; later look-ups find them
 
     async def search(self, request: web.Request) -> web.Response:
         """GET /2/tweets/search/recent: the last seven days, newest first, behind the index's lag."""
-        self._authentication.any(request)
         query = request.query
         refuse_unknown(query, f"{_PAGING} query next_token sort_order")
         asked = query.get("query", "")
@@ -74,13 +71,11 @@ class Reads:
 
     async def lookup(self, request: web.Request) -> web.Response:
         """GET /2/tweets?ids=: `data` has the found posts, `errors` the others."""
-        self._authentication.any(request)
         refuse_unknown(request.query, f"{_VIEW} ids")
         return web.json_response(self._found(request, _ids(request), "ids"))
 
     async def one(self, request: web.Request) -> web.Response:
         """GET /2/tweets/:id: `data` has the post, or `errors` the reason why it is not shown."""
-        self._authentication.any(request)
         refuse_unknown(request.query, _VIEW)
         answer = self._found(request, [request.match_info["id"]], "id")
         if "data" in answer:
@@ -108,7 +103,6 @@ class Reads:
 
     async def users(self, request: web.Request) -> web.Response:
         """GET /2/users?ids=: `data` has the found users, `errors` the others."""
-        self._authentication.any(request)
         refuse_unknown(request.query, f"{_VIEW} ids")
         fields = View.asked(request.query).user_fields
         answer: dict[str, list[Any]] = {"data": [], "errors": []}
@@ -124,7 +118,6 @@ class Reads:
 
     async def me(self, request: web.Request) -> web.Response:
         """GET /2/users/me: the auction account."""
-        self._authentication.user(request)
         refuse_unknown(request.query, _VIEW)
         user = self._world.users_by_id[ACCOUNT_ID]
         return web.json_response({"data": user_object(user, View.asked(request.query).user_fields)})
@@ -142,7 +135,6 @@ class Reads:
         return self._timeline(request, lambda post: handle in (name.casefold() for name in mentions(post.text)))
 
     def _user(self, request: web.Request) -> User:
-        self._authentication.any(request)
         value = request.match_info["id"]
         user = self._world.users_by_id.get(post_id("id", value))
         if user is None or user.suspended_at_ms is not None:
