@@ -18,7 +18,6 @@ from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from ledger.export import write_export
 from messages.codec import to_json
-from messages.events import AnyEvent
 
 EXAMPLE = "auction-manager log --follow --data-dir build/demo"
 FOLLOW_S = 0.05  # short, so that the last events of a process are read before its server is gone
@@ -74,14 +73,9 @@ def show(client: redis.Redis, keys: Keys, after: int, as_json: bool) -> int:
     """Prints every event after this seq; returns the seq of the last one."""
     for entry in LogReader(client, keys).entries(after):
         for seq, event in entry.events_after(after):
-            print(_json_line(entry.writer, seq, event) if as_json else _line(entry.writer, seq, event))
+            if as_json:
+                print(f'{{"seq":{seq},"writer":"{entry.writer}","event":{to_json(event).decode()}}}')
+            else:
+                print(f"{seq:>8}  {utc(event.at_ms)}  {entry.writer:<14} {log_line(event)}")
         after = entry.last_seq
     return after
-
-
-def _line(writer: str, seq: int, event: AnyEvent) -> str:
-    return f"{seq:>8}  {utc(event.at_ms)}  {writer:<14} {log_line(event)}"
-
-
-def _json_line(writer: str, seq: int, event: AnyEvent) -> str:
-    return f'{{"seq":{seq},"writer":"{writer}","event":{to_json(event).decode()}}}'
