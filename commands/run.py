@@ -11,8 +11,9 @@ from adapters import process_log
 from adapters.x.credentials import Credentials
 from commands.common import add_config, settings_of
 from commands.simulated import CREDENTIALS, base_url, simulated_x
+from config import Secret
 from process import Process
-from settings import Secret, Settings, SettingsError
+from settings import Settings, SettingsError
 
 EXAMPLE = "auction-manager run --config staging.toml"
 
