@@ -8,7 +8,7 @@ import asyncio
 import base64
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from simulator.x.auth import Authentication, behind
 from simulator.x.clock import Snowflakes, now_ms, timestamp
 from simulator.x.faults import Faults, Kind
 from simulator.x.problems import Problem, invalid, not_found
-from simulator.x.render import View, page
+from simulator.x.render import View, one
 from simulator.x.rules import Rules
 from simulator.x.settings import CONSUMER_SECRET, Settings
 from simulator.x.world import Post, World
@@ -132,7 +132,7 @@ class Webhooks:
         """DELETE /2/webhooks/:id: deletes a webhook and its subscriptions."""
         webhook = self._find(request.match_info["id"])
         del self._webhooks[webhook.id]
-        self._subscriptions = [one for one in self._subscriptions if one.webhook_id != webhook.id]
+        self._subscriptions = [each for each in self._subscriptions if each.webhook_id != webhook.id]
         return web.json_response({"data": {"deleted": True}})
 
     async def link(self, request: web.Request) -> web.Response:
@@ -174,10 +174,10 @@ class Webhooks:
 
     def _posted(self, post: Post) -> None:
         if post.parent:
-            self._tell("post.reply.create", post.parent.author.id, lambda: _one(post, _EVERYTHING))
+            self._tell("post.reply.create", post.parent.author.id, lambda: one(post, _EVERYTHING))
         for webhook in self._webhooks.values():
             if webhook.stream_view and (matching := self._rules.matching(post)):
-                body = _one(post, webhook.stream_view) | {"matching_rules": matching}
+                body = one(post, webhook.stream_view) | {"matching_rules": matching}
                 self._push(webhook, body)
 
     def _deleted(self, post: Post) -> None:
@@ -199,25 +199,17 @@ class Webhooks:
                 self._push(self._webhooks[subscription.webhook_id], {"data": event})
 
     def _push(self, webhook: _Webhook, body: dict[str, Any]) -> None:
-        if not webhook.valid or self._strikes(Kind.LOST) or len(self._pushing) >= MAX_WAITING:
+        if not webhook.valid or len(self._pushing) >= MAX_WAITING:
             return
-        late, twice = self._strikes(Kind.LATE), self._strikes(Kind.DUPLICATE)
-        delay_ms = self._settings.stream_latency_ms + (late.ms if late else 0)
+        delays = self._faults.delays((self._settings.stream_latency_ms,), FAULTS_PATH)
         raw = msgspec.json.encode(body)
         signed = signature(raw)
-        if self._strikes(Kind.BAD_SIGNATURE):
+        if delays and self._faults.strikes(Kind.BAD_SIGNATURE, path=FAULTS_PATH):
             signed = signature(raw + b" ")
-        self._start(_deliver(webhook.url, raw, signed, delay_ms))
-        if twice:
-            self._start(_deliver(webhook.url, raw, signed, delay_ms + twice.ms))
-
-    def _strikes(self, kind: Kind) -> Any:
-        return self._faults.strikes(kind, path=FAULTS_PATH)
-
-    def _start(self, delivery: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(delivery)
-        self._pushing.add(task)
-        task.add_done_callback(self._pushing.discard)
+        for delay_ms in delays:
+            task = asyncio.create_task(_deliver(webhook.url, raw, signed, delay_ms))
+            self._pushing.add(task)
+            task.add_done_callback(self._pushing.discard)
 
 
 def signature(data: bytes) -> str:
@@ -242,8 +234,3 @@ async def _deliver(url: str, raw: bytes, signed: str, delay_ms: int) -> None:
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
-
-
-def _one(post: Post, view: View) -> dict[str, Any]:
-    shown = page([post], view)
-    return shown | {"data": shown["data"][0]}
