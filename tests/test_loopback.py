@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from loopback import Connection, NoAnswer, exchange, is_loopback
-from simulator.hostile import Hostile, Mood
 from simulator.launch import SimulatorFailed, ask_x
+from tests.harness.hostile import Hostile, Mood
 
 BODY = b" " * 1_000 + b'"yes"'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY

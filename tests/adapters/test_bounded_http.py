@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from adapters.bounded_http import BoundedAdapter
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.waiting import until
 
 MOST_BYTES = 2**20

@@ -17,12 +17,12 @@ from adapters.chain.node import Node, NodeUnavailable
 from adapters.redis.errors import NotOwner
 from bootstrap import NODE_S
 from settings import load
-from simulator.hostile import Hostile, Mood
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
 from tests.actors.chain_watcher.watch import NOW_MS, Watch, access, seen, tokens, watched
 from tests.harness import ROOT
 from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, SAFE_LAG, Anvil
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.store import Store
 from tests.harness.waiting import PATIENCE_S, until
 

@@ -13,7 +13,7 @@ from redis.connection import DefaultParser
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import OutcomeUnknown, StoreError, StoreUnavailable
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("RED-3")

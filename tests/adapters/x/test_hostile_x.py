@@ -10,7 +10,7 @@ import pytest
 from adapters.x.client import XClient
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from commands.simulated import CREDENTIALS
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 
 REQUEST_S = 0.5
 # Alone, it answers to everything with JSON that is none of X's, dripped for a minute.
