@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.listener import LEADS, LogListener
+from actors.listener import LEADS, LIMITS, Limits, LogListener
 from actors.ports import Clock, StoreAccess
 from auction.wording.lines import host_line
 from messages.codec import pack, reader_of
@@ -43,8 +43,10 @@ class ElizaBridge(LogListener):
 
     ignores = frozenset({BidRefused})
 
-    def __init__(self, context: Context, store: StoreAccess, clock: Clock, listeners: Sequence[str]) -> None:
-        super().__init__(context, store)
+    def __init__(
+        self, context: Context, store: StoreAccess, clock: Clock, listeners: Sequence[str], limits: Limits = LIMITS
+    ) -> None:
+        super().__init__(context, store, limits)
         self._store, self._clock, self._listeners = store, clock, listeners
         self._lines: list[CharacterSpoke] = []
         self._lead: tuple[int, BidAccepted | StandingsRevised] | None = None  # the newest of the batch, with its seq

@@ -4,6 +4,7 @@ A `LogGrew` only makes the next read come sooner; each tick reads too. Subclasse
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import redis
 
@@ -14,14 +15,23 @@ from messages.events import AnyEvent, BidAccepted, BidRefused, StandingsRevised
 from messages.hints import LogGrew
 from supervision import Actor, Context
 
-ENTRIES_A_READ = 64
-READS_A_TURN = 16
-
 LEADS = BidAccepted | StandingsRevised
 """The events that say who leads."""
 
 VERDICTS = frozenset({BidAccepted, BidRefused})
 """The events about single bids: nearly all of a log, and ignored by listeners that follow days only."""
+
+
+class Limits(NamedTuple):
+    """How much a listener does at once."""
+
+    entries_a_read: int = 64
+    reads_a_turn: int = 16
+    events_between_checkpoints: int = 10_000
+    """After so many events a listener without other reasons to commit writes a checkpoint."""
+
+
+LIMITS = Limits()
 
 
 class LogListener(Actor):
@@ -32,9 +42,9 @@ class LogListener(Actor):
 
     ignores: frozenset[type] = frozenset()
 
-    def __init__(self, context: Context, store: StoreAccess) -> None:
+    def __init__(self, context: Context, store: StoreAccess, limits: Limits = LIMITS) -> None:
         super().__init__(context)
-        self.keys, self._recent = store.keys, store.recent
+        self.keys, self._recent, self._limits = store.keys, store.recent, limits
         self.position = 0
         self._kept_up = False  # whether a hint has brought something since the last tick
 
@@ -48,16 +58,12 @@ class LogListener(Actor):
         return self._log.last_seq()
 
     def handle_batch(self, messages: list[object]) -> None:
-        # One of several LogGrew is enough: each says the same.
-        others = [message for message in messages if not isinstance(message, LogGrew)]
-        if len(others) < len(messages):
-            self.handle(LogGrew())
-        super().handle_batch(others)
+        super().handle_batch(list(dict.fromkeys(messages)))  # equal hints that have come together say the same
 
     def handle(self, message: object) -> object:
         if not isinstance(message, LogGrew):
             return NotImplemented
-        self._kept_up |= self._take_in(self._log.recent(self.position, ENTRIES_A_READ))
+        self._kept_up |= self._take_in(self._log.recent(self.position, self._limits.entries_a_read))
         return None
 
     def tick(self) -> None:
@@ -73,9 +79,9 @@ class LogListener(Actor):
         self._kept_up = False
 
     def catch_up(self) -> None:
-        """Take in the log's events beyond `position`, by READS_A_TURN reads at most; the next tick goes on."""
-        for _ in range(READS_A_TURN):
-            if not self._take_in(self._log.read(self.position, ENTRIES_A_READ)):
+        """Take in the log's events beyond `position`, by `reads_a_turn` reads at most; the next tick goes on."""
+        for _ in range(self._limits.reads_a_turn):
+            if not self._take_in(self._log.read(self.position, self._limits.entries_a_read)):
                 return
 
     def _take_in(self, entries: Sequence[LogEntry]) -> bool:

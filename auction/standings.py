@@ -14,7 +14,7 @@ import msgspec
 from auction.controls import Controls
 from auction.fold import Bid, Lead, Verdict, effective_end, fold, judge, lead_after
 from auction.own_posts import OwnPosts
-from auction.segments import BIDS_A_SEGMENT, Segment, last_id, lead_before, sealed
+from auction.segments import Segment, last_id, lead_before, sealed
 from messages.base import Refusal, Rules, Wei
 
 
@@ -157,11 +157,11 @@ class Standings:
 
     # ---- packing away and unpacking
 
-    def seal(self, most: int | None = None) -> None:
-        """Pack away what lies so far behind that it hardly matters any more, in at most so many segments."""
+    def seal(self, bids_a_segment: int, most: int | None = None) -> None:
+        """Pack away what lies so far behind that it hardly matters any more, in at most `most` segments."""
         packed = len(self.segments)
-        while len(self._order) >= 2 * BIDS_A_SEGMENT and (most is None or len(self.segments) < packed + most):
-            gone, self._order = self._order[:BIDS_A_SEGMENT], self._order[BIDS_A_SEGMENT:]
+        while len(self._order) >= 2 * bids_a_segment and (most is None or len(self.segments) < packed + most):
+            gone, self._order = self._order[:bids_a_segment], self._order[bids_a_segment:]
             cut = self._links_before(self._order[0])
             leads, self.lead_history = self.lead_history[:cut], self.lead_history[cut:]
             self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], leads))

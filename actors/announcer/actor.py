@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from actors.announcer.notices import Notice
 from actors.announcer.outbox import DEFAULTS, Job, Outbox, Posting
-from actors.listener import VERDICTS, LogListener
+from actors.listener import LIMITS, VERDICTS, Limits, LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.following import forget_posts
 from adapters.redis.writes import Append, HashSet, Write
@@ -30,7 +30,6 @@ from supervision import Context
 log = logging.getLogger(__name__)
 
 WRITER = "announcer"
-EVENTS_BETWEEN_CHECKPOINTS = 10_000
 LOOK_UPS = 2
 
 # How often X may call a text a duplicate that the timeline does not show, before the job is given up: it would hold up
@@ -59,8 +58,9 @@ class Announcer(LogListener):
         settle_ms: int,
         listeners: Sequence[str],
         posting: Posting = DEFAULTS,
+        limits: Limits = LIMITS,
     ) -> None:
-        super().__init__(context, store)
+        super().__init__(context, store, limits)
         self._store, self._clock, self._x = store, clock, x
         self._time_zone, self._settle_ms, self._listeners = time_zone, settle_ms, listeners
         self._posting = posting
@@ -94,7 +94,7 @@ class Announcer(LogListener):
             self._changed = False
             self._commit()
             self._work()
-        elif self.position - self._state.position >= EVENTS_BETWEEN_CHECKPOINTS:
+        elif self.position - self._state.position >= self._limits.events_between_checkpoints:
             self._commit()  # nothing was to be posted for long: a successor need not read all of that again
 
     def tick(self) -> None:

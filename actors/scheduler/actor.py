@@ -9,7 +9,7 @@ import gc
 import logging
 from collections.abc import Callable, Sequence
 
-from actors.listener import VERDICTS, LogListener
+from actors.listener import LIMITS, VERDICTS, Limits, LogListener
 from actors.ports import Clock, StoreAccess, XTime
 from actors.scheduler.bans import ban_for_strikes, unban_for_lifted
 from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan, void_unopened
@@ -77,8 +77,9 @@ class Scheduler(LogListener):
         allowed_ms: int = 120_000,
         end: Callable[[], None] = lambda: None,
         x_time: XTime | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
-        super().__init__(context, store)
+        super().__init__(context, store, limits)
         self._strikes = strikes
         self._plan = Plan(plan, further)
         self._store, self._clock, self._start_auction = store, clock, start_auction
