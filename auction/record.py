@@ -66,8 +66,7 @@ class DayState(msgspec.Struct, array_like=True):
 
 class Posts(msgspec.Struct):
     """What one batch of a log has seen of posts: the bids in them, which of these are injected, what was known of
-    authors who had no bid before, and which posts are gone. The withdrawals of a batch stand before its verdicts.
-    """
+    authors who had no bid before, and which posts are gone. The withdrawals of a batch stand before its verdicts."""
 
     bids: list[Bid] = []
     injected: list[int] = []
@@ -160,8 +159,7 @@ class DayRecord:
 
     def apply_posts(self, posts: Posts) -> tuple[list[Verdict], int | None]:
         """Change the day by what a batch has brought of posts. The verdicts on its bids in canonical order, and the
-        post id from which the chain of leaders that was told before no longer holds, or None.
-        """
+        post id from which the chain of leaders that was told before no longer holds, or None."""
         for bidder_id, facts in posts.facts.items():
             self.facts.setdefault(bidder_id, facts)
         self.injected.update(posts.injected)

@@ -51,8 +51,7 @@ class _End(msgspec.Struct, frozen=True):
 @dataclass
 class Export:
     """An export that is being read. After the last of its entries, `heads` holds the ends of the hash chains, and
-    `is_whole` says whether the checksum fits. The checksum covers the seqs of the log too, which the chains do not.
-    """
+    `is_whole` says whether the checksum fits. The checksum covers the seqs of the log too, which the chains do not."""
 
     title: Title
     entries: Iterator[LogEntry]

@@ -293,9 +293,8 @@ class TwitterIngest(Actor):
             self.context.send(auction_id, QueueGrew())
 
     def _wait_for_room(self, auction_id: str) -> None:
-        """Wait until the auction's queue has room; meanwhile the mailbox fills, and X is slowed. Raises QueueFull
-        after `back_pressure_s`: the stream ends with this actor until there is room, and a sweep finds what was
-        missed."""
+        """Wait until the auction's queue has room; meanwhile the mailbox fills, and X is slowed. Raises QueueFull after
+        `back_pressure_s`: the stream ends with this actor until there is room, and a sweep finds what was missed."""
         deadline = time.monotonic() + self._limits.back_pressure_s
         while self._queue.is_full(auction_id):
             if time.monotonic() > deadline:
