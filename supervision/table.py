@@ -178,18 +178,13 @@ class ChildTable:
             return
         reason = exit_.reason
         child.record_exit(exit_, expected=isinstance(reason, (*self._conditions, *self._fatal)))
-        if (
-            child.state is State.READY
-            and child.ready_at_s is not None
-            and now_s - child.ready_at_s >= self._backoff.stable_s
-        ):
+        if child.ready_at_s is not None and now_s - child.ready_at_s >= self._backoff.stable_s:
             child.crashes = child.waits = 0
         condition = next((text for kind, text in self._conditions.items() if isinstance(reason, kind)), "")
         if isinstance(reason, self._fatal):
             self._retire(child)
-            self._finish(
-                getattr(reason, "exit_code", GAVE_UP), f"{exit_.name} died of a fatal error: {child.last_error}"
-            )
+            code: int = getattr(reason, "exit_code", GAVE_UP)
+            self._finish(code, f"{exit_.name} died of a fatal error: {child.last_error}")
         elif self._ending is not None or (child.spec.restart is Restart.TRANSIENT and reason is None):
             self._retire(child)
         elif condition:
