@@ -142,10 +142,7 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
         case BidWithdrawn():
             return WithdrawBid(
-                message_id=event.message_id,
-                post_id=event.post_id,
-                cause=event.cause,
-                missed_at_ms=event.missed_at_ms,
+                message_id=event.message_id, post_id=event.post_id, cause=event.cause, missed_at_ms=event.missed_at_ms
             )
         case BidRestored():
             return RestoreBid(message_id=event.message_id, post_id=event.post_id)

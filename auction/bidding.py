@@ -60,7 +60,14 @@ class Bidding(DayRecord):
             # Who edits his bid has made another one, and has taken nothing back; nobody has made an injected one.
             is_taken_back = taken_back.cause != EDITED or (self.prepared and self.prepared.rules.is_first_version)
             if is_taken_back and leader.post_id not in self.injected:
-                events.append(self._decide_strike(leader, now_ms))
+                strike = StrikeGiven(
+                    message_id=f"strike:{leader.post_id}",
+                    at_ms=now_ms,
+                    bidder_id=leader.bidder_id,
+                    post_id=leader.post_id,
+                    cause="took back a leading bid",
+                )
+                events.append(self._applied(strike))
             if extended := self._after_loss(leader, now_ms, max(taken_back.missed_at_ms, now_ms)):
                 # What is told is also how it is found again: first the withdrawals, then the end, then the bids.
                 revised += [self.apply_posts(Posts(withdrawn=posts.withdrawn))[1], self.apply(extended)]
@@ -95,14 +102,20 @@ class Bidding(DayRecord):
         post_id, leader = command.post_id, self._leading()
         restored = BidRestored(message_id=f"restored:{post_id}", at_ms=now_ms, post_id=post_id)
         events: list[AuctionEvent] = [restored]
-        revised = [self.apply(restored)]
+        revised_from = self.apply(restored)
         if bidder_id := self.struck.get(post_id):
-            lifted = StrikeLifted(
-                message_id=f"strike-lifted:{post_id}", at_ms=now_ms, bidder_id=bidder_id, post_id=post_id
-            )
-            self.apply(lifted)
-            events.append(lifted)
-        if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
+            message_id = f"strike-lifted:{post_id}"
+            lifted = StrikeLifted(message_id=message_id, at_ms=now_ms, bidder_id=bidder_id, post_id=post_id)
+            events.append(self._applied(lifted))
+        return events + self._decide_change(leader, revised_from, now_ms)
+
+    def _decide_change(self, led: Bid | None, revised_from: int | None, now_ms: int) -> list[AuctionEvent]:
+        """What follows from an event that has revised the chain of leaders from this post on (None: not at all), before
+        which `led` has led; None for a leader whose loss moves no end."""
+        events: list[AuctionEvent] = []
+        revised, leads = [revised_from], self._leading()
+        is_lost = led is not None and (leads is None or leads.post_id != led.post_id)
+        if led and is_lost and (extended := self._after_loss(led, now_ms, now_ms)):
             revised.append(self.apply(extended))
             events.append(extended)
         return events + self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
@@ -129,15 +142,15 @@ class Bidding(DayRecord):
         ends_at_ms, by_post_id = standings.ends_at_ms, standings.leader.bid.post_id
         message_id = self._id(f"extended:{ends_at_ms}")
         extended = EndExtended(message_id=message_id, at_ms=now_ms, ends_at_ms=ends_at_ms, by_post_id=by_post_id)
-        self.apply(extended)  # what was shown holds: from now on no withdrawal takes this end back
-        return [extended]
+        return [self._applied(extended)]  # what was shown holds: from now on no withdrawal takes this end back
 
     def _leading(self) -> Bid | None:
         return self.standings.leader.bid if self.standings and self.standings.leader else None
 
-    def _has_lost(self, leader: Bid) -> bool:
-        leads = self._leading()
-        return leads is None or leads.post_id != leader.post_id
+    def _applied(self, event: AuctionEvent) -> AuctionEvent:
+        """The event, which has changed the day."""
+        self.apply(event)
+        return event
 
     def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
         """What the reply bids, whatever others do."""
@@ -147,26 +160,14 @@ class Bidding(DayRecord):
         """The verdict on the reply as the log has it."""
         return verdict_event(reply, verdict, self.standings, now_ms)
 
-    def _decide_strike(self, leader: Bid, now_ms: int) -> StrikeGiven:
-        strike = StrikeGiven(
-            message_id=f"strike:{leader.post_id}",
-            at_ms=now_ms,
-            bidder_id=leader.bidder_id,
-            post_id=leader.post_id,
-            cause="took back a leading bid",
-        )
-        self.apply(strike)
-        return strike
-
     def _decide_revision(self, revised: Sequence[int | None], now_ms: int) -> list[AuctionEvent]:
         """What tells of the chain of leaders where it was revised from these posts on (None: not at all)."""
         from_post_id = min((post_id for post_id in revised if post_id is not None), default=None)
-        return [] if from_post_id is None else [self._revision(from_post_id, now_ms)]
-
-    def _revision(self, from_post_id: int, now_ms: int) -> StandingsRevised:
+        if from_post_id is None:
+            return []
         assert self.standings is not None, "only an opened auction has standings to revise"
         chain = [lead for lead in self.standings.lead_history if lead.bid.post_id >= from_post_id]
-        return StandingsRevised(
+        told = StandingsRevised(
             message_id=self._id(f"revised:{from_post_id}:{now_ms}"),
             at_ms=now_ms,
             from_post_id=from_post_id,
@@ -174,6 +175,7 @@ class Bidding(DayRecord):
             leader=leader_of(self.standings.leader, self.injected) if self.standings.leader else None,
             minimum_wei=self.standings.minimum_wei,
         )
+        return [told]
 
     def _id(self, what: str) -> str:
         return f"{self.auction_id}:{what}"

@@ -187,7 +187,9 @@ class DayRecord:
         """
         match event:
             case AuctionPrepared():
-                self._prepare(event)
+                self.prepared = event
+                latest_end_ms = event.latest_end_ms or event.closes_at_ms + event.rules.soft_close_cap_ms
+                self.controls = Controls(event.opens_at_ms, event.closes_at_ms, latest_end_ms)
             case AuctionOpened():
                 self._open(event)
             case BidRestored():
@@ -220,11 +222,6 @@ class DayRecord:
             case _:
                 return self._apply_order(event)
         return None
-
-    def _prepare(self, prepared: AuctionPrepared) -> None:
-        self.prepared = prepared
-        latest_end_ms = prepared.latest_end_ms or prepared.closes_at_ms + prepared.rules.soft_close_cap_ms
-        self.controls = Controls(prepared.opens_at_ms, prepared.closes_at_ms, latest_end_ms)
 
     def _open(self, opened: AuctionOpened) -> None:
         assert self.prepared is not None, "an auction opens after it was prepared"
