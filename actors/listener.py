@@ -4,9 +4,7 @@ A `LogGrew` only makes the next read come sooner; each tick reads too. Subclasse
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-
-import redis
+from typing import ClassVar, NamedTuple
 
 from actors.ports import StoreAccess
 from adapters.redis.log import LogReader
@@ -35,27 +33,28 @@ LIMITS = Limits()
 
 
 class LogListener(Actor):
-    """An actor that takes in every event of the log after `position` (a marathon-wide seq), in order.
+    """An actor that takes in every event of the log after `position` (a marathon-wide seq), in order. It writes events
+    itself as `writer`; the `setup` of a subclass finds out the position.
 
     Events of the types in `ignores` are passed over.
     """
 
+    writer: ClassVar[str]
     ignores: frozenset[type] = frozenset()
 
     def __init__(self, context: Context, store: StoreAccess, limits: Limits = LIMITS) -> None:
         super().__init__(context)
-        self.keys, self._recent, self._limits = store.keys, store.recent, limits
+        self.keys, self._store, self._limits = store.keys, store, limits
         self.position = 0
         self._kept_up = False  # whether a hint has brought something since the last tick
 
-    def listen(self, client: redis.Redis) -> None:
-        """Begin to listen; to be called from `setup`, once `position` is known."""
-        self._log = LogReader(client, self.keys, self._recent)
+    def setup(self) -> None:
+        self._client = self._store.connect()
+        self._journal = self._store.journal(self._client, self.writer)
+        self._log = LogReader(self._client, self.keys, self._store.recent)
 
-    def last_seq(self) -> int:
-        """The seq of the log's newest event: the first position of a listener that reads the present state instead of
-        the past."""
-        return self._log.last_seq()
+    def teardown(self) -> None:
+        self._client.close()
 
     def handle_batch(self, messages: list[object]) -> None:
         super().handle_batch(list(dict.fromkeys(messages)))  # equal hints that have come together say the same
@@ -67,13 +66,7 @@ class LogListener(Actor):
         return None
 
     def tick(self) -> None:
-        self.keep_up()
-
-    def keep_up(self) -> None:
-        """Read from the server, at a tick, unless a `LogGrew` has brought events since the last tick.
-
-        In a flood each `LogGrew` brings its entries out of this process's memory: the server would send them once more.
-        """
+        # In a flood each `LogGrew` brings its entries out of this process's memory: the server would send them again.
         if not self._kept_up:
             self.catch_up()
         self._kept_up = False

@@ -12,30 +12,25 @@ from messages.codec import pack, reader_of
 from messages.events import AnyEvent, AuctionEvent, AuctionPrepared
 from supervision import Context
 
-WRITER = "livestream_publisher"
-
 
 class LivestreamPublisher(LogListener):
     """Reads the log from where the feed is, which outlives this actor; in a new process from the checkpoint on."""
 
+    writer = "livestream_publisher"
+
     def __init__(self, context: Context, store: StoreAccess, feed: FeedHub, limits: Limits = LIMITS) -> None:
         super().__init__(context, store, limits)
-        self._store, self._feed = store, feed
+        self._feed = feed
         self._events: list[tuple[int, AnyEvent]] = []
         self._passing: list[int] = []  # the seqs of leads that another one of the same commit follows
 
     def setup(self) -> None:
-        self._client = self._store.connect()
-        self._journal = self._store.journal(self._client, WRITER)
+        super().setup()
         begun = self._journal.begin(reader_of(FeedState))
         if begun.checkpoint and not self._feed.seq:
             self._feed.resume(begun.checkpoint)
         self.position = self._checkpointed = self._feed.seq
         self._on_stage = self._feed.on_stage
-        self.listen(self._client)
-
-    def teardown(self) -> None:
-        self._client.close()
 
     def on_entry(self, entry: LogEntry) -> None:
         if AuctionPrepared in entry.kinds:

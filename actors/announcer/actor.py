@@ -29,7 +29,6 @@ from supervision import Context
 
 log = logging.getLogger(__name__)
 
-WRITER = "announcer"
 LOOK_UPS = 2
 
 # How often X may call a text a duplicate that the timeline does not show, before the job is given up: it would hold up
@@ -48,6 +47,8 @@ class Announcer(LogListener):
     the timeline.
     """
 
+    writer = "announcer"
+
     def __init__(
         self,
         context: Context,
@@ -61,16 +62,14 @@ class Announcer(LogListener):
         limits: Limits = LIMITS,
     ) -> None:
         super().__init__(context, store, limits)
-        self._store, self._clock, self._x = store, clock, x
+        self._clock, self._x, self._posting = clock, x, posting
         self._time_zone, self._settle_ms, self._listeners = time_zone, settle_ms, listeners
-        self._posting = posting
         if not posting.receipts:
             self.ignores = VERDICTS
         self._not_before_ms = 0
 
     def setup(self) -> None:
-        self._client = self._store.connect()
-        self._journal = self._store.journal(self._client, WRITER)
+        super().setup()
         begun = self._journal.begin(reader_of(Outbox))
         self._state = begun.checkpoint or Outbox()
         if not self._posting.receipts:
@@ -78,11 +77,10 @@ class Announcer(LogListener):
         self.position, self._known_seq = self._state.position, begun.seq
         self._changed = False
         self._next_page: str | None = None  # the timeline's next page, while a search of it is under way
-        self.listen(self._client)
 
     def teardown(self) -> None:
         self._x.close()
-        self._client.close()
+        super().teardown()
 
     def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
         has_job = self._state.on_event(writer, event, self._posting, self._time_zone)
@@ -98,7 +96,7 @@ class Announcer(LogListener):
             self._commit()  # nothing was to be posted for long: a successor need not read all of that again
 
     def tick(self) -> None:
-        self.keep_up()
+        super().tick()
         self._work()
 
     def _work(self) -> None:
@@ -193,7 +191,7 @@ class Announcer(LogListener):
         writes: list[Write] = []
         if job.opens:
             confirm = ConfirmAuctionPost(message_id=f"tweet:{post_id}", post_id=post_id)
-            writes.append(Append(self._store.keys.queue(job.opens), pack_batch([confirm])))
+            writes.append(Append(self.keys.queue(job.opens), pack_batch([confirm])))
         if job.tells_of:  # that auction decides the replies to the post
             writes.append(HashSet(self.keys.own_posts, {str(post_id): job.tells_of}))
         made = PostMade(message_id=f"made:{job.name}", at_ms=self._clock(), job=job.name, post_id=post_id)

@@ -11,23 +11,13 @@ from messages.commands import MakeUpFor
 from messages.events import OutageNoticed
 
 
-def noticed(outage: Outage, what: str, now_ms: int) -> OutageNoticed:
-    """The event of an outage of `what`, the auction house or X (`now_ms`: UTC ms)."""
-    return OutageNoticed(
-        message_id=f"outage:{what}:{outage.from_ms}",
-        at_ms=now_ms,
-        from_ms=outage.from_ms,
-        to_ms=outage.to_ms,
-        what=what,
-    )
-
-
-def made_up_for(event: OutageNoticed, outage: Outage, allowed_ms: int) -> MakeUpFor:
-    """The order that auctions make up for the outage that the event tells of, beyond the first `allowed_ms`."""
-    return MakeUpFor(
-        message_id=event.message_id,
-        by=HOUSE,
-        why=f"{event.what} was down for {(outage.to_ms - outage.from_ms) // 1000} s",
-        said_at_ms=event.at_ms,
-        outage=msgspec.structs.replace(outage, allowed_ms=allowed_ms),
+def made_up_for(outage: Outage, what: str, allowed_ms: int, now_ms: int) -> tuple[OutageNoticed, MakeUpFor]:
+    """The event of an outage of `what`, the auction house or X, and the order that auctions make up for it beyond the
+    first `allowed_ms`, both given at `now_ms` (UTC ms)."""
+    message_id = f"outage:{what}:{outage.from_ms}"
+    why = f"{what} was down for {(outage.to_ms - outage.from_ms) // 1000} s"
+    allowing = msgspec.structs.replace(outage, allowed_ms=allowed_ms)
+    return (
+        OutageNoticed(message_id=message_id, at_ms=now_ms, from_ms=outage.from_ms, to_ms=outage.to_ms, what=what),
+        MakeUpFor(message_id=message_id, by=HOUSE, why=why, said_at_ms=now_ms, outage=allowing),
     )
