@@ -14,13 +14,12 @@ from actors.ports import Clock, StoreAccess, XTime
 from actors.scheduler.bans import ban_for_strikes, unban_for_lifted
 from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan, void_unopened
 from actors.scheduler.house_state import X, begun_state
-from actors.scheduler.outages import made_up_for
 from actors.twitter.dead_letters import letter_discarded
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.view import sealed
 from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
-from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close
+from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close, made_up_for
 from auction.orders import changes_house, event_of
 from messages.base import Outage, Outcome
 from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack_commands
