@@ -84,7 +84,6 @@ class DayNotices(msgspec.Struct, array_like=True):
     # ---- what happens
 
     def on_event(self, event: AuctionEvent) -> None:
-        """Take in an event of this day."""
         match event:
             case AuctionOpened():
                 self.post_id, self.ends_at_ms = event.post_id, event.ends_at_ms

@@ -275,7 +275,6 @@ class TwitterIngest(Actor):
         return auctions.get(found.bid.replied_to_id or 0) or auctions.get(found.conversation_id or 0) or ""
 
     def _queue_named(self) -> None:
-        """Queue the posts whose authors are known by now."""
         found_for: dict[str, list[PlaceBid | WithdrawBid]] = defaultdict(list)
         for auction_id, post in self._awaiting_author.named():
             found_for[auction_id] += commands_for(post)
