@@ -237,16 +237,11 @@ class Auction(Actor):
             raise
 
     def _dead_letter(self, entry_id: str, data: bytes, error: str, attempts: int) -> Write:
-        log.error("%s: from queue entry %s to the dead letters: %s", self.auction_id, entry_id, error)
-        letter = DeadLetter(
-            auction_id=self.auction_id,
-            entry_id=entry_id,
-            data=data,
-            error=error,
-            attempts=attempts,
-            at_ms=self._clock(),
+        auction_id, at_ms = self.auction_id, self._clock()
+        log.error("%s: from queue entry %s to the dead letters: %s", auction_id, entry_id, error)
+        return self._queue.dead_letter_write(
+            DeadLetter(auction_id=auction_id, entry_id=entry_id, data=data, error=error, attempts=attempts, at_ms=at_ms)
         )
-        return self._queue.dead_letter_write(letter)
 
     def _commit(self, events: Sequence[AuctionEvent], taken: Sequence[Write] = ()) -> None:
         self._send(events, taken)

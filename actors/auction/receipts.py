@@ -90,12 +90,8 @@ class ReceiptReader:
 
     def bidder(self, auction_id: str, post_id: int) -> int | None:
         """The id of the account that made this post; None where the post has no verdict. Raises StillReading too."""
-
-        def read(record: DayRecord) -> int | None:
-            verdict = record.verdict(post_id)
-            return verdict.bid.bidder_id if verdict else None
-
-        return self._read_day(auction_id, read)
+        verdict = self._read_day(auction_id, lambda day: day.verdict(post_id))
+        return verdict.bid.bidder_id if verdict else None
 
     def possible_winners(self, auction_id: str, most: int) -> dict[int, str]:
         """The bidders that a result may name as of now, with their known handles: those of the last `most` bids that
