@@ -37,6 +37,7 @@ class Bidding(DayRecord):
         posts = Posts(withdrawn=self._decide_withdrawals(gone, now_ms))
         events: list[AuctionEvent] = [*posts.withdrawn]
         found: dict[int, PlaceBid] = {}
+        rules = self.prepared.rules if self.prepared else None
         # In the order in which the log will have them, so that who was seen first is the same in a replay.
         for reply in sorted(replies, key=attrgetter("post_id")):
             post_id = reply.post_id
@@ -45,7 +46,7 @@ class Bidding(DayRecord):
             found[post_id] = reply
             known = self.facts.get(reply.author_id) or posts.facts.get(reply.author_id)
             facts = known or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
-            bid = self.read(reply, facts)
+            bid = read_reply(reply, rules, self.post_id, facts)
             if bid.flaw is Refusal.NO_HASHTAG:
                 self.untagged += 1
                 continue
@@ -58,7 +59,7 @@ class Bidding(DayRecord):
         taken_back = next((gone for gone in posts.withdrawn if leader and gone.post_id == leader.post_id), None)
         if leader and taken_back and not taken_back.binds and self.result is None:
             # Who edits his bid has made another one, and has taken nothing back; nobody has made an injected one.
-            is_taken_back = taken_back.cause != EDITED or (self.prepared and self.prepared.rules.is_first_version)
+            is_taken_back = taken_back.cause != EDITED or (rules and rules.is_first_version)
             if is_taken_back and leader.post_id not in self.injected:
                 strike = StrikeGiven(
                     message_id=f"strike:{leader.post_id}",
@@ -148,13 +149,8 @@ class Bidding(DayRecord):
         return self.standings.leader.bid if self.standings and self.standings.leader else None
 
     def _applied(self, event: AuctionEvent) -> AuctionEvent:
-        """The event, which has changed the day."""
         self.apply(event)
         return event
-
-    def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
-        """What the reply bids, whatever others do."""
-        return read_reply(reply, self.prepared.rules if self.prepared else None, self.post_id, facts)
 
     def tell(self, reply: PlaceBid, verdict: Verdict, now_ms: int) -> BidAccepted | BidRefused:
         """The verdict on the reply as the log has it."""

@@ -15,9 +15,7 @@ def binds(rules: Rules, controls: Controls, missed_at_ms: int, known_at_ms: int)
     if not rules.bids_bind:
         return False
     is_over = missed_at_ms >= controls.ends_at_ms and not controls.paused
-    latest_end_ms = max(
-        controls.ends_at_ms, controls.latest_end_ms
-    )  # an operator may have set an end beyond the cap
+    latest_end_ms = max(controls.ends_at_ms, controls.latest_end_ms)  # an operator may have set an end beyond the cap
     return controls.frozen or is_over or _answered_ms(rules, controls, known_at_ms) > latest_end_ms
 
 

@@ -191,7 +191,12 @@ class DayRecord:
                 latest_end_ms = event.latest_end_ms or event.closes_at_ms + event.rules.soft_close_cap_ms
                 self.controls = Controls(event.opens_at_ms, event.closes_at_ms, latest_end_ms)
             case AuctionOpened():
-                self._open(event)
+                assert self.prepared is not None, "an auction opens after it was prepared"
+                assert self.controls is not None, "a prepared day has controls"
+                if self._advance(Phase.ACTIVE):
+                    self.post_id = event.post_id
+                    self.controls.opened_at_ms, self.controls.ends_at_ms = event.opened_at_ms, event.ends_at_ms
+                    self.standings = Standings(self.prepared.rules, self.controls)
             case BidRestored():
                 self.tombstones.discard(event.post_id)
                 self.bound.discard(event.post_id)
@@ -220,27 +225,16 @@ class DayRecord:
             case EndExtended() if self.controls and not event.is_ordered:
                 self.controls.ends_at_ms = event.ends_at_ms
             case _:
-                return self._apply_order(event)
+                from_id = take_order(event, self.controls, self.ends_at_ms) if self.controls else None
+                if from_id is not None and self.standings:
+                    return self.standings.update((), (), [from_id])[1]
         return None
-
-    def _open(self, opened: AuctionOpened) -> None:
-        assert self.prepared is not None, "an auction opens after it was prepared"
-        assert self.controls is not None, "a prepared day has controls"
-        if self._advance(Phase.ACTIVE):
-            self.post_id = opened.post_id
-            self.controls.opened_at_ms, self.controls.ends_at_ms = opened.opened_at_ms, opened.ends_at_ms
-            self.standings = Standings(self.prepared.rules, self.controls)
 
     def _advance(self, wanted: Phase) -> bool:
         """Go to this phase. Whether the day was not there yet. Raises IllegalTransition."""
         moves = advance(self.phase, wanted)
         self.phase = wanted
         return moves
-
-    def _apply_order(self, event: AuctionEvent) -> int | None:
-        if self.controls is None or (from_id := take_order(event, self.controls, self.ends_at_ms)) is None:
-            return None
-        return self.standings.update((), (), [from_id])[1] if self.standings else None
 
     # ---- what is true of the day
 
