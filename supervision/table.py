@@ -47,9 +47,7 @@ class ChildTable:
         backoff: Backoff,
         report: Callable[[Ready | Exit], None],
     ) -> None:
-        self.groups = tuple(
-            RunningGroup(group, tuple(Child(spec, group.name) for spec in group.children)) for group in groups
-        )
+        self.groups = tuple(map(RunningGroup, groups))
         self.code: int | None = None
         self._by_name = {child.spec.name: child for child in self.children()}
         if len(self._by_name) < len(self.children()) or len({group.name for group in groups}) < len(groups):
