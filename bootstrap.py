@@ -80,7 +80,6 @@ class Dependencies:
 
 
 def plan_of(settings: Settings) -> list[DayPlan]:
-    """The plan of every day, as the settings have it."""
     return [
         DayPlan(auction_id(settings, window.day), window, settings.lot_for(window.day), settings.rules_for(window.day))
         for window in settings.windows()
@@ -93,7 +92,6 @@ def further_of(settings: Settings) -> list[FurtherDay]:
 
 
 def auction_id(settings: Settings, day: int) -> str:
-    """The id of a day's auction."""
     return f"{settings.marathon.id}-{day:02d}"
 
 

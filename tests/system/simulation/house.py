@@ -270,7 +270,7 @@ class House(Host):
         table = supervisor.child_table(
             actors,
             self.settings.supervision,
-            lambda: self.supervisor,
+            lambda: self.supervisor,  # type: ignore[arg-type, return-value]
             _no_history_is_lost,
         )
         self.supervisor = Tree(self, table)
