@@ -111,8 +111,8 @@ class Bidding(DayRecord):
         return events + self._decide_change(leader, revised_from, now_ms)
 
     def _decide_change(self, led: Bid | None, revised_from: int | None, now_ms: int) -> list[AuctionEvent]:
-        """What follows from an event that has revised the chain of leaders from this post on (None: not at all), before
-        which `led` has led; None for a leader whose loss moves no end."""
+        """What follows from an event that was just applied. The chain of leaders is revised from the post
+        `revised_from` on (None: not at all). `led` is the bid that led before, None where its loss moves no end."""
         events: list[AuctionEvent] = []
         revised, leads = [revised_from], self._leading()
         is_lost = led is not None and (leads is None or leads.post_id != led.post_id)
