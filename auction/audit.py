@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from auction.day import AuctionDay
 from auction.fold import Verdict
 from auction.orders import order_of
+from messages.base import in_common
 from messages.commands import (
     AuctionCommand,
     ConfirmAuctionPost,
@@ -128,25 +129,11 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
     """The command that an event answers; None for what only follows from others."""
     match event:
         case AuctionPrepared():
-            return OpenAuction(
-                message_id=event.correlation_id,
-                auction_id=event.auction_id,
-                day=event.day,
-                lot=event.lot,
-                rules=event.rules,
-                opens_at_ms=event.opens_at_ms,
-                closes_at_ms=event.closes_at_ms,
-                latest_end_ms=event.latest_end_ms,
-            )
+            return OpenAuction(message_id=event.correlation_id, **in_common(event, OpenAuction))
         case AuctionOpened():
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
         case BidWithdrawn():
-            return WithdrawBid(
-                message_id=event.message_id,
-                post_id=event.post_id,
-                cause=event.cause,
-                missed_at_ms=event.missed_at_ms,
-            )
+            return WithdrawBid(message_id=event.message_id, **in_common(event, WithdrawBid))
         case BidRestored():
             return RestoreBid(message_id=event.message_id, post_id=event.post_id)
         case BidderRenamed():

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors import listener, livestream_publisher
 from actors.eliza_bridge import ElizaBridge
+from actors.listener import LIMITS, Limits
 from actors.livestream_publisher import LivestreamPublisher
 from adapters.livestream.hub import FeedState
 from adapters.redis.checkpoint import unseal
@@ -47,8 +47,10 @@ def happens(stage: Stage, *told: tuple[str, AnyEvent]) -> None:
         stage.commit(writer, event)
 
 
-def bridge(stage: Stage) -> ElizaBridge:
-    return stage.enter("eliza_bridge", lambda context: ElizaBridge(context, stage.access, stage.clock, ["publisher"]))
+def bridge(stage: Stage, limits: Limits = LIMITS) -> ElizaBridge:
+    return stage.enter(
+        "eliza_bridge", lambda context: ElizaBridge(context, stage.access, stage.clock, ["publisher"], limits)
+    )
 
 
 def said(stage: Stage) -> list[str]:
@@ -106,11 +108,9 @@ def test_of_bids_that_come_together_the_last_is_worth_a_line(stage: Stage) -> No
 
 
 @pytest.mark.requirement("ELZ-3")
-def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "ENTRIES_A_READ", 2)
-    monkeypatch.setattr(listener, "READS_A_TURN", 1)
+def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage) -> None:
     happens(stage, *STORY)
-    actor = bridge(stage)
+    actor = bridge(stage, Limits(entries_a_read=2, reads_a_turn=1))
     stage.step(actor)
     assert actor.position == 2
     for _ in range(len(STORY)):
@@ -184,8 +184,8 @@ def shown() -> Iterator[Shown]:
     feed.close()
 
 
-def publisher(stage: Stage, shown: Shown) -> LivestreamPublisher:
-    return stage.enter("publisher", lambda context: LivestreamPublisher(context, stage.access, shown))
+def publisher(stage: Stage, shown: Shown, limits: Limits = LIMITS) -> LivestreamPublisher:
+    return stage.enter("publisher", lambda context: LivestreamPublisher(context, stage.access, shown, limits))
 
 
 @pytest.mark.requirement("LIV-1")
@@ -199,14 +199,11 @@ def test_viewers_get_the_whole_log_in_order_from_whoever_publishes(stage: Stage,
 
 
 @pytest.mark.requirement("LIV-1", "RED-4")
-def test_a_new_process_shows_what_was_shown_without_hearing_it_all_again(
-    stage: Stage, shown: Shown, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(livestream_publisher, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+def test_a_new_process_shows_what_was_shown_without_hearing_it_all_again(stage: Stage, shown: Shown) -> None:
     for told in STORY:
         happens(stage, told)
         if told is STORY[0]:
-            actor = publisher(stage, shown)
+            actor = publisher(stage, shown, Limits(events_between_checkpoints=3))
         stage.step(actor)
     successor = Shown()
     stage.step(publisher(stage, successor))

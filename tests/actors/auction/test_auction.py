@@ -5,15 +5,13 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-import actors.auction.actor
-from actors.auction.actor import Auction
+from actors.auction.actor import Auction, Limits
 from actors.auction.poison import Suspects
 from adapters.redis.checkpoint import unseal
 from adapters.redis.client import execute
 from adapters.redis.errors import DamagedState, NotOwner
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START
-from auction import standings
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.record import DayState
@@ -119,12 +117,12 @@ def test_a_bid_is_decided_once_however_often_it_comes(stage: Stage, opened: Auct
 
 
 @pytest.mark.requirement("LIFE-3", "BID-5")
-@pytest.mark.parametrize(("name", "most", "commits"), [("COMMITS_A_TURN", 2, 2), ("TURN_S", -1.0, 1)])
+@pytest.mark.parametrize(("limits", "commits"), [(Limits(1, commits_a_turn=2), 2), (Limits(1, turn_s=-1.0), 1)])
 def test_the_end_is_frozen_only_when_all_that_had_come_is_decided_however_short_a_turn_is(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, name: str, most: float, commits: int
+    stage: Stage, limits: Limits, commits: int
 ) -> None:
-    monkeypatch.setattr(actors.auction.actor, "BIDS_A_COMMIT", 1)
-    monkeypatch.setattr(actors.auction.actor, name, most)
+    stage.auction_limits = limits
+    opened = stage.opened()
     for amount in range(2, 7):
         stage.queues.append("m-01", [reply(amount * 1000, amount, f"0.{amount}")])
     stage.clock.now_ms = CLOSES_MS + HOUR_MS
@@ -276,10 +274,8 @@ A_DAY: Sequence[tuple[int, Sequence[AuctionCommand]]] = (
 @pytest.mark.requirement("RED-4", "SUP-3", "BID-9")
 @pytest.mark.parametrize("interval", [1, 4, 10_000])
 @pytest.mark.parametrize("lost", ["nothing", "newest checkpoint", "both checkpoints"])
-def test_a_successor_knows_after_any_batch_what_was_known_before(
-    interval: int, lost: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", interval)
+def test_a_successor_knows_after_any_batch_what_was_known_before(interval: int, lost: str, stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=interval)
     never_crashed = AuctionDay("m-01")
     auction = stage.auction()
     for after_ms, commands in A_DAY:
@@ -309,11 +305,9 @@ def test_a_successor_knows_after_any_batch_what_was_known_before(
 
 
 @pytest.mark.requirement("RED-4")
-def test_checkpoints_are_written_also_by_one_who_never_lives_long(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 5)
-    auction = stage.auction()
+def test_checkpoints_are_written_also_by_one_who_never_lives_long(stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=5)
+    auction = stage.opened()
     for number in range(1, 13):
         stage.tell(auction, reply(number * 1000, number, f"{number}"))
         auction = stage.auction()
@@ -326,18 +320,11 @@ def checkpointed(stage: Stage) -> DayState:
     return unpack(unseal(execute(stage.client, "GET", stage.keys.checkpoint("m-01"))).payload, DayState)
 
 
-def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
-    monkeypatch.setattr(actors.auction.actor, "BIDS_A_SEGMENT", 2)
-
-
 @pytest.mark.requirement("RED-4", "BID-4")
 @pytest.mark.parametrize("lost", ["nothing", "a segment", "newest checkpoint", "both checkpoints"])
-def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
-    lost: str, stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
-    small_segments(monkeypatch)
+def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(lost: str, stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=3, bids_a_segment=2)
+    opened = stage.opened()
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 12)]
     for bid in bids:
         stage.tell(opened, bid)
@@ -357,10 +344,10 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
 
 @pytest.mark.requirement("RED-4", "BID-4")
 def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_stays(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 10)
-    small_segments(monkeypatch)
+    stage.auction_limits = Limits(events_between_checkpoints=10, bids_a_segment=2)
+    opened = stage.opened()
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 15)]
     for bid in bids:
         stage.tell(opened, bid)
@@ -376,11 +363,9 @@ def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_st
 
 
 @pytest.mark.requirement("RED-4")
-def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 21)
-    small_segments(monkeypatch)
+def test_a_late_find_right_before_a_checkpoint_leaves_it_small(stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=21, bids_a_segment=2)
+    opened = stage.opened()
     for number in range(1, 19):
         stage.tell(opened, reply(number * 100_000, number, f"{number}"))
     assert standings_of(day_of(opened)).segments

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from actors.twitter.ingest import TwitterIngest
+from actors.twitter.ingest import LIMITS, TwitterIngest
 from adapters.x.stream import PostStream
 from messages.hints import SweepNow
 from simulator.x import settings
@@ -21,12 +21,13 @@ class Entrance:
         self.stage, self.x, self.x_client = stage, x, x_client
         self.streams: list[PostStream] = []
         self.on_raw: Callable[[bytes], None] = lambda _: None
+        self.limits = LIMITS
 
     def enter(self, mailbox_size: int = 1_000) -> TwitterIngest:
         def make(context: Any) -> TwitterIngest:
             stage = self.stage
             return TwitterIngest(
-                context, stage.access, stage.clock, self.x_client(), self._make_stream, 3, "reconciler"
+                context, stage.access, stage.clock, self.x_client(), self._make_stream, 3, "reconciler", self.limits
             )
 
         self.actor = self.stage.enter("ingest", make, mailbox_size)

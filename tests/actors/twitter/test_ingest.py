@@ -6,7 +6,7 @@ import pytest
 
 from actors.twitter import ingest as twitter_ingest
 from actors.twitter.following import open_conversations
-from actors.twitter.ingest import RawPosts, StreamEnded
+from actors.twitter.ingest import Limits, RawPosts, StreamEnded
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START
@@ -115,9 +115,9 @@ def test_lines_that_cannot_be_read_are_kept_with_their_bytes_and_the_stream_goes
 
 @pytest.mark.requirement("SUP-3", "QUE-4", "X-1")
 def test_a_full_mailbox_makes_the_stream_wait_and_loses_nothing(
-    stage: Stage, x: SimulatedX, entrance: Entrance, open_on_x: OpenOnX, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, x: SimulatedX, entrance: Entrance, open_on_x: OpenOnX
 ) -> None:
-    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", 1)
+    entrance.limits = Limits(lines_a_message=1)
     _, post = open_on_x()
     actor = entrance.enter(mailbox_size=4)
     entrance.connected()
@@ -136,11 +136,9 @@ def test_what_finds_no_room_for_too_long_is_given_up_and_said_so(
     x: SimulatedX,
     entrance: Entrance,
     open_on_x: OpenOnX,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(twitter_ingest, "BACK_PRESSURE_S", 0.02)
-    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", 1)
+    entrance.limits = Limits(back_pressure_s=0.02, lines_a_message=1)
     _, post = open_on_x()
     actor = entrance.enter(mailbox_size=2)
     entrance.connected()
