@@ -13,9 +13,10 @@ import msgspec
 import redis
 
 import ingest_process
+from actors import listener
 from actors.announcer.actor import Announcer
 from actors.announcer.outbox import Posting
-from actors.auction.actor import Auction
+from actors.auction.actor import LIMITS, Auction, Limits
 from actors.auction.poison import Suspects
 from actors.chain_watcher import ChainWatcher, Watched
 from actors.eliza_bridge import ElizaBridge
@@ -79,7 +80,6 @@ class Dependencies:
 
 
 def plan_of(settings: Settings) -> list[DayPlan]:
-    """The plan of every day, as the settings have it."""
     return [
         DayPlan(auction_id(settings, window.day), window, settings.lot_for(window.day), settings.rules_for(window.day))
         for window in settings.windows()
@@ -92,18 +92,20 @@ def further_of(settings: Settings) -> list[FurtherDay]:
 
 
 def auction_id(settings: Settings, day: int) -> str:
-    """The id of a day's auction."""
     return f"{settings.marathon.id}-{day:02d}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Ports:
-    """The constructors of the clients through which actors reach the outside; the defaults are those of production."""
+    """The constructors of the clients through which actors reach the outside, and how much actors do at once. The
+    defaults are those of production."""
 
     connect: Callable[..., redis.Redis] = connect
     x_client: Callable[..., XClient] = XClient
     post_stream: Callable[..., Stream] = PostStream
     ingest_command: Sequence[str] = (sys.executable, ingest_process.__file__)
+    auction_limits: Limits = LIMITS
+    listener_limits: listener.Limits = listener.LIMITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,17 +142,18 @@ class Actors:
         )
 
     def livestream_publisher(self, context: Context) -> Any:
-        return LivestreamPublisher.start(context, self.store.access, self.hub)
+        return LivestreamPublisher.start(context, self.store.access, self.hub, self.ports.listener_limits)
 
     def eliza_bridge(self, context: Context) -> Any:
-        return ElizaBridge.start(context, self.store.access, self.clock.now_ms, (PUBLISHER,))
+        limits = self.ports.listener_limits
+        return ElizaBridge.start(context, self.store.access, self.clock.now_ms, (PUBLISHER,), limits)
 
     def announcer(self, context: Context) -> Any:
         zone, x = self.settings.marathon.time_zone, self.settings.x
         posting = Posting(x.receipts, x.posts_a_day, x.standing_interval_ms)
-        settle_ms = x.request_timeout_ms
+        settle_ms, limits = x.request_timeout_ms, self.ports.listener_limits
         return Announcer.start(
-            context, self.store.access, self.clock.now_ms, self._x(), zone, settle_ms, (PUBLISHER,), posting
+            context, self.store.access, self.clock.now_ms, self._x(), zone, settle_ms, (PUBLISHER,), posting, limits
         )
 
     def chain_watcher(self, context: Context) -> Any:
@@ -193,12 +196,13 @@ class Actors:
             rules.downtime_allowance_ms,
             end,
             self.clock.reached_ms,
+            self.ports.listener_limits,
         )
 
     def auction(self, auction_id: str) -> Factory:
-        suspects, clock = Suspects(), self.clock
+        suspects, clock, limits = Suspects(), self.clock, self.ports.auction_limits
         return lambda context: Auction.start(
-            context, auction_id, self.store.access, clock.now_ms, LISTENERS, suspects, clock.reached_ms
+            context, auction_id, self.store.access, clock.now_ms, LISTENERS, suspects, clock.reached_ms, limits
         )
 
     def _x(self) -> XClient:

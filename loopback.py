@@ -20,32 +20,38 @@ class NoAnswer(Exception):
     """Raised where an answer is missing, late, too large or not JSON; the text says which."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the host is an address or a name that only this machine itself can reach."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that this is, as IPv4 where IPv6 maps one; None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
 
 
-def exchange(port: int, method: str, path: str, body: Any = None, *, within_s: float) -> tuple[int, Any]:
+def is_loopback(host: str) -> bool:
+    """Whether the host is an address or a name that only this machine itself can reach."""
+    address = address_of(host)
+    return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
+
+
+def exchange(
+    port: int, method: str, path: str, body: Any = None, *, within_s: float, answer_bytes: int = ANSWER_BYTES
+) -> tuple[int, Any]:
     """Makes one request on a connection of its own; returns status and JSON of the answer. Raises NoAnswer."""
-    with Connection(port, within_s) as connection:
+    with Connection(port, within_s, answer_bytes=answer_bytes) as connection:
         return connection.exchange(method, path, body)
 
 
 class Connection:
     """One connection for several requests to the same process, as a context. For one thread.
 
-    `within_s` bounds connecting and all requests together. A lost connection is not made again, so that all requests
-    reach the process that has proven its identity on it.
+    `within_s` bounds connecting and all requests together, `answer_bytes` each answer. A lost connection is not made
+    again, so that all requests reach the process that has proven its identity on it.
     """
 
-    def __init__(self, port: int, within_s: float, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, within_s: float, host: str = "127.0.0.1", answer_bytes: int = ANSWER_BYTES) -> None:
+        self._answer_bytes = answer_bytes
         self._http = http.client.HTTPConnection(host, port)
         self._until_s = time.monotonic() + within_s
 
@@ -72,9 +78,9 @@ class Connection:
         try:
             self._http.request(method, path, sent, {"Content-Type": "application/json", **(headers or {})})
             answer = self._http.getresponse()
-            content = answer.read(ANSWER_BYTES + 1)
-            if len(content) > ANSWER_BYTES:
-                raise NoAnswer(f"an answer of more than {ANSWER_BYTES} bytes")
+            content = answer.read(self._answer_bytes + 1)
+            if len(content) > self._answer_bytes:
+                raise NoAnswer(f"an answer of more than {self._answer_bytes} bytes")
             return answer.status, json.loads(content)
         except (OSError, http.client.HTTPException, ValueError, RecursionError) as fault:
             raise _no_answer(fault) from None

@@ -68,8 +68,7 @@ def private(path: str, flags: int) -> int:
 
 
 def lock_file(path: Path) -> int:
-    """Opens the file for `try_lock`; returns its descriptor. Closing it, or the process's end, unlocks it. Raises
-    OSError."""
+    """Opens the file for `try_lock`; returns its descriptor, whose closing unlocks it. Raises OSError."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
 
 

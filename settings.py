@@ -21,12 +21,10 @@ import msgspec
 from auction.calendar import Window, marathon_calendar
 from auction.rules import RULES_VERSION
 from auction.units import format_duration, format_percentage, parse_duration, parse_percentage
-from config import Form, ListOf, Reading, Secret, Section, forms, masked_toml, read_toml
+from config import Form, ListOf, Reading, Secret, Section, forms, read_toml
 from loopback import is_loopback
 from messages.base import Lot, Rules, Wei
 from messages.money import format_eth, parse_eth
-
-__all__ = ["Secret", "Settings", "SettingsError", "load", "masked"]
 
 SHIPPED = Path(__file__).with_name("config.toml")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -348,11 +346,6 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if reading.faults:
         raise SettingsError(reading.faults)
     return settings
-
-
-def masked(settings: Settings) -> str:
-    """The effective settings as TOML that `load` can read again; of secrets the text says only which are set."""
-    return masked_toml(settings)
 
 
 def _completed(settings: Settings, path: Path, reading: Reading) -> Settings:

@@ -19,7 +19,6 @@ if __name__ == "__main__":  # before the imports, which take a second: a signal 
 import gc
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 import end_signals
 from actors.auction.poison import DiedIsolated
@@ -67,20 +66,10 @@ SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, RECONCILER, INGEST)
 AUCTIONS = "auctions"
 
 
-class Supervising(Protocol):
-    """What the actors of the table ask of their supervisor."""
-
-    def start_child(self, group_name: str, spec: ChildSpec) -> None: ...
-
-    def hurry(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
 def child_table(
     actors: Actors,
     limits: SupervisionSettings,
-    supervisor: Callable[[], Supervising],
+    supervisor: Callable[[], Supervisor],
     history_lost: Callable[[str], None],
 ) -> list[Group]:
     """The groups of actors, in the order in which they are started; they are stopped in the reverse order. Auctions are

@@ -119,17 +119,8 @@ class ChainWatcher(Actor):
             )
         now_ms = self._clock()
         seen = [
-            ChainLogSeen(
-                message_id=f"chain:{found.transaction_hash}:{found.log_index}",
-                at_ms=now_ms,
-                block_number=found.block_number,
-                block_hash=found.block_hash,
-                transaction_hash=found.transaction_hash,
-                log_index=found.log_index,
-                topics=found.topics,
-                data=found.data,
-            )
-            for found in node.logs(self._watched.contract, blocks)
+            ChainLogSeen(message_id=f"chain:{each.transaction_hash}:{each.log_index}", at_ms=now_ms, **each._asdict())
+            for each in node.logs(self._watched.contract, blocks)
         ]
         self._commit(blocks[-1], seen)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.listener import LEADS, LogListener
+from actors.listener import LEADS, LIMITS, Limits, LogListener
 from actors.ports import Clock, StoreAccess
 from auction.wording.lines import host_line
 from messages.codec import pack, reader_of
@@ -25,8 +25,6 @@ from messages.events import (
 from messages.hints import LogGrew
 from supervision import Context
 
-WRITER = "eliza_bridge"
-
 
 class BridgeState(msgspec.Struct, array_like=True):
     """The bridge's checkpoint: the position in the log, the auction on stage, and the post that a line called its
@@ -41,27 +39,24 @@ class ElizaBridge(LogListener):
     """Makes at most one line of an event. Of the leads in one batch of the log only the last gets a line, and only
     events of the auction on stage do."""
 
+    writer = "eliza_bridge"
     ignores = frozenset({BidRefused})
 
-    def __init__(self, context: Context, store: StoreAccess, clock: Clock, listeners: Sequence[str]) -> None:
-        super().__init__(context, store)
-        self._store, self._clock, self._listeners = store, clock, listeners
+    def __init__(
+        self, context: Context, store: StoreAccess, clock: Clock, listeners: Sequence[str], limits: Limits = LIMITS
+    ) -> None:
+        super().__init__(context, store, limits)
+        self._clock, self._listeners = clock, listeners
         self._lines: list[CharacterSpoke] = []
         self._lead: tuple[int, BidAccepted | StandingsRevised] | None = None  # the newest of the batch, with its seq
 
     def setup(self) -> None:
-        self._client = self._store.connect()
-        self._journal = self._store.journal(self._client, WRITER)
-        begun = self._journal.begin(reader_of(BridgeState))
-        self._state = begun.checkpoint or BridgeState()
+        super().setup()
+        self._state = self._journal.begin(reader_of(BridgeState)).checkpoint or BridgeState()
         self.position = self._state.position
         for _, line in self._journal.tail():  # empty unless a checkpoint is damaged
             if isinstance(line, CharacterSpoke):
                 self.position = max(self.position, line.about_seq)
-        self.listen(self._client)
-
-    def teardown(self) -> None:
-        self._client.close()
 
     def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
         if isinstance(event, AuctionPrepared):

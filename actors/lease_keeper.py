@@ -18,10 +18,9 @@ ALARM = "store"
 
 class LeaseKeeper(Actor):
     """The actor that holds the lease on the marathon, without which this process may write nothing, and renews it for
-    `lease_ms` at a time. `ensure_server` starts the embedded server if it is
-    not alive; with an external store it does nothing. `trouble` says in words what keeps the store from working,
-    where that is known. `on_well` is called when the store works again, `on_lost_history` with a sentence about what
-    the store has lost."""
+    `lease_ms` at a time. `ensure_server` starts the embedded server if it is not alive; with an external store it does
+    nothing. `trouble` says in words what keeps the store from working, where that is known. `on_well` is called when
+    the store works again, `on_lost_history` with a sentence about what the store has lost."""
 
     def __init__(
         self,

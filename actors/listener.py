@@ -4,8 +4,7 @@ A `LogGrew` only makes the next read come sooner; each tick reads too. Subclasse
 """
 
 from collections.abc import Iterable, Sequence
-
-import redis
+from typing import ClassVar, NamedTuple
 
 from actors.ports import StoreAccess
 from adapters.redis.log import LogReader
@@ -14,9 +13,6 @@ from messages.events import AnyEvent, BidAccepted, BidRefused, StandingsRevised
 from messages.hints import LogGrew
 from supervision import Actor, Context
 
-ENTRIES_A_READ = 64
-READS_A_TURN = 16
-
 LEADS = BidAccepted | StandingsRevised
 """The events that say who leads."""
 
@@ -24,58 +20,61 @@ VERDICTS = frozenset({BidAccepted, BidRefused})
 """The events about single bids: nearly all of a log, and ignored by listeners that follow days only."""
 
 
+class Limits(NamedTuple):
+    """How much a listener does at once."""
+
+    entries_a_read: int = 64
+    reads_a_turn: int = 16
+    events_between_checkpoints: int = 10_000
+    """After so many events a listener without other reasons to commit writes a checkpoint."""
+
+
+LIMITS = Limits()
+
+
 class LogListener(Actor):
-    """An actor that takes in every event of the log after `position` (a marathon-wide seq), in order.
+    """An actor that takes in every event of the log after `position` (a marathon-wide seq), in order. It writes events
+    itself as `writer`; the `setup` of a subclass finds out the position.
 
     Events of the types in `ignores` are passed over.
     """
 
+    writer: ClassVar[str]
     ignores: frozenset[type] = frozenset()
 
-    def __init__(self, context: Context, store: StoreAccess) -> None:
+    def __init__(self, context: Context, store: StoreAccess, limits: Limits = LIMITS) -> None:
         super().__init__(context)
-        self.keys, self._recent = store.keys, store.recent
+        self.keys, self._store, self._limits = store.keys, store, limits
         self.position = 0
         self._kept_up = False  # whether a hint has brought something since the last tick
 
-    def listen(self, client: redis.Redis) -> None:
-        """Begin to listen; to be called from `setup`, once `position` is known."""
-        self._log = LogReader(client, self.keys, self._recent)
+    def setup(self) -> None:
+        self._client = self._store.connect()
+        self._journal = self._store.journal(self._client, self.writer)
+        self._log = LogReader(self._client, self.keys, self._store.recent)
 
-    def last_seq(self) -> int:
-        """The seq of the log's newest event: the first position of a listener that reads the present state instead of
-        the past."""
-        return self._log.last_seq()
+    def teardown(self) -> None:
+        self._client.close()
 
     def handle_batch(self, messages: list[object]) -> None:
-        # One of several LogGrew is enough: each says the same.
-        others = [message for message in messages if not isinstance(message, LogGrew)]
-        if len(others) < len(messages):
-            self.handle(LogGrew())
-        super().handle_batch(others)
+        super().handle_batch(list(dict.fromkeys(messages)))  # equal hints that have come together say the same
 
     def handle(self, message: object) -> object:
         if not isinstance(message, LogGrew):
             return NotImplemented
-        self._kept_up |= self._take_in(self._log.recent(self.position, ENTRIES_A_READ))
+        self._kept_up |= self._take_in(self._log.recent(self.position, self._limits.entries_a_read))
         return None
 
     def tick(self) -> None:
-        self.keep_up()
-
-    def keep_up(self) -> None:
-        """Read from the server, at a tick, unless a `LogGrew` has brought events since the last tick.
-
-        In a flood each `LogGrew` brings its entries out of this process's memory: the server would send them once more.
-        """
+        # In a flood each `LogGrew` brings its entries out of this process's memory: the server would send them again.
         if not self._kept_up:
             self.catch_up()
         self._kept_up = False
 
     def catch_up(self) -> None:
-        """Take in the log's events beyond `position`, by READS_A_TURN reads at most; the next tick goes on."""
-        for _ in range(READS_A_TURN):
-            if not self._take_in(self._log.read(self.position, ENTRIES_A_READ)):
+        """Take in the log's events beyond `position`, by `reads_a_turn` reads at most; the next tick goes on."""
+        for _ in range(self._limits.reads_a_turn):
+            if not self._take_in(self._log.read(self.position, self._limits.entries_a_read)):
                 return
 
     def _take_in(self, entries: Sequence[LogEntry]) -> bool:

@@ -4,7 +4,7 @@ Viewers remember their own place in the feed. The checkpoint holds what a joinin
 restarted process need not read the whole log again.
 """
 
-from actors.listener import LogListener, passing
+from actors.listener import LIMITS, Limits, LogListener, passing
 from actors.ports import StoreAccess
 from adapters.livestream.hub import FeedHub, FeedState
 from ledger.entry import LogEntry
@@ -12,31 +12,25 @@ from messages.codec import pack, reader_of
 from messages.events import AnyEvent, AuctionEvent, AuctionPrepared
 from supervision import Context
 
-WRITER = "livestream_publisher"
-EVENTS_BETWEEN_CHECKPOINTS = 10_000
-
 
 class LivestreamPublisher(LogListener):
     """Reads the log from where the feed is, which outlives this actor; in a new process from the checkpoint on."""
 
-    def __init__(self, context: Context, store: StoreAccess, feed: FeedHub) -> None:
-        super().__init__(context, store)
-        self._store, self._feed = store, feed
+    writer = "livestream_publisher"
+
+    def __init__(self, context: Context, store: StoreAccess, feed: FeedHub, limits: Limits = LIMITS) -> None:
+        super().__init__(context, store, limits)
+        self._feed = feed
         self._events: list[tuple[int, AnyEvent]] = []
         self._passing: list[int] = []  # the seqs of leads that another one of the same commit follows
 
     def setup(self) -> None:
-        self._client = self._store.connect()
-        self._journal = self._store.journal(self._client, WRITER)
+        super().setup()
         begun = self._journal.begin(reader_of(FeedState))
         if begun.checkpoint and not self._feed.seq:
             self._feed.resume(begun.checkpoint)
         self.position = self._checkpointed = self._feed.seq
         self._on_stage = self._feed.on_stage
-        self.listen(self._client)
-
-    def teardown(self) -> None:
-        self._client.close()
 
     def on_entry(self, entry: LogEntry) -> None:
         if AuctionPrepared in entry.kinds:
@@ -52,6 +46,6 @@ class LivestreamPublisher(LogListener):
     def on_batch_end(self) -> None:
         events, passed, self._events, self._passing = self._events, self._passing, [], []
         self._feed.publish(events, frozenset(passed))
-        if self.position - self._checkpointed >= EVENTS_BETWEEN_CHECKPOINTS:
+        if self.position - self._checkpointed >= self._limits.events_between_checkpoints:
             self._journal.commit([], checkpoint=pack(self._feed.state()))
             self._checkpointed = self.position

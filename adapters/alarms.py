@@ -16,8 +16,7 @@ _sounding: dict[str, str] = {}
 
 
 def sound(name: str, what: str) -> None:
-    """Begin an alarm, or change its sentence `what`, which says what is wrong and what to do. A sentence is logged
-    once, however often it is given.
+    """Begin an alarm, or change its sentence `what`, which says what is wrong and what to do. It is logged once.
 
     `name` begins with a word of a small closed set, which the metric shows; a part after a colon tells cases apart.
     """

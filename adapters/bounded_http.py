@@ -110,10 +110,10 @@ class BoundedAdapter(HTTPAdapter):
             plain = pool.ConnectionCls
 
             def dial(connection: Any) -> socket.socket:
-                return self._dial(lambda: plain._new_conn(connection))
+                return self._dial(lambda: plain._new_conn(connection))  # noqa: SLF001  # urllib3 has no public hook
 
             def tunnel(connection: Any) -> None:
-                plain._tunnel(connection)
+                plain._tunnel(connection)  # noqa: SLF001  # urllib3 has no public hook
                 if self._deadline.has_passed:  # a proxy's answer that was cut off may look complete
                     raise urllib3.exceptions.ConnectTimeoutError("no whole answer of the proxy in time")
 

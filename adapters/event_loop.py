@@ -44,13 +44,11 @@ class LoopThread:
         self.loop.call_soon_threadsafe(lambda: function(*args, **kwargs))
 
     def beat_age_ms(self) -> int:
-        """How long ago (ms) the loop last noted that it is not blocked: far above BEAT_S means that something blocks
-        it."""
+        """How long ago (ms) the loop last noted that it is not blocked: far above BEAT_S, something blocks it."""
         return int((time.monotonic() - self._beat_at_s) * 1000)
 
     def fault(self, hang_s: float) -> str:
-        """Why nothing on the loop runs any more, in words: its thread has ended, or was blocked for `hang_s`. Empty
-        where it runs."""
+        """Why the loop does not run any more, in words: it has ended, or was blocked for `hang_s`. Empty: it runs."""
         if not self._thread.is_alive():
             return f"the thread of the {self._thread.name} has ended"
         if self.beat_age_ms() > hang_s * 1000:
@@ -58,8 +56,7 @@ class LoopThread:
         return ""
 
     def stop(self, deadline_s: float = 5.0) -> bool:
-        """Cancel what runs, close the loop and wait for its thread. Returns False where that took longer than the
-        deadline."""
+        """Cancel what runs, close the loop and wait for its thread. Returns False where that took longer."""
         if not self._thread.ident:
             self.loop.close()
             return True

@@ -5,11 +5,6 @@ the store) are handed to `render`; nothing here looks them up. Labels come from 
 route): never a bidder or a post.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
-
-from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -20,10 +15,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-
-__all__ = ["CONTENT_TYPE", "render"]
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
@@ -81,112 +73,9 @@ http_malformed = _counter("http_malformed_total", "Requests of strangers that ar
 webhook_pushes = _counter("webhook_pushes_total", "Pushes of X, by what became of them.", "outcome")
 
 
-class ActorNumbers(Protocol):
-    """The numbers of an actor that are shown; times in ms, counters over all its incarnations in this process."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def incarnation(self) -> int: ...
-    @property
-    def restarts(self) -> int: ...
-    @property
-    def hangs(self) -> int: ...
-    @property
-    def mailbox_depth(self) -> int: ...
-    @property
-    def mailbox_high_water(self) -> int: ...
-    @property
-    def mailbox_refused(self) -> int: ...
-    @property
-    def mailbox_oldest_ms(self) -> int: ...
-    @property
-    def dropped(self) -> int: ...
-    @property
-    def busy_ms(self) -> int: ...
-    @property
-    def worked_ms(self) -> int: ...
-    @property
-    def last_error(self) -> str: ...
-
-
-_OF_AN_ACTOR: tuple[tuple[type[Metric], str, str, Callable[[ActorNumbers], float]], ...] = (
-    (GaugeMetricFamily, "up", "1 while the actor is ready for messages.", lambda a: a.state == "READY"),
-    (GaugeMetricFamily, "incarnation", "How often the actor was started.", lambda a: a.incarnation),
-    (CounterMetricFamily, "restarts", "Restarts by the supervisor.", lambda a: a.restarts),
-    (CounterMetricFamily, "hangs", "Threads of the actor that were given up.", lambda a: a.hangs),
-    (GaugeMetricFamily, "busy_seconds", "Time spent on the present message.", lambda a: a.busy_ms / 1000),
-    (CounterMetricFamily, "handle_seconds", "Time spent on messages, in all.", lambda a: a.worked_ms / 1000),
-    (GaugeMetricFamily, "inbox_messages", "Messages waiting for the actor.", lambda a: a.mailbox_depth),
-    (GaugeMetricFamily, "inbox_high_water", "The most messages that ever waited.", lambda a: a.mailbox_high_water),
-    (
-        GaugeMetricFamily,
-        "inbox_oldest_seconds",
-        "Age of the oldest message that waits.",
-        lambda a: a.mailbox_oldest_ms / 1000,
-    ),
-    (
-        CounterMetricFamily,
-        "inbox_refused",
-        "Messages refused: mailbox full, or actor restarting.",
-        lambda a: a.mailbox_refused,
-    ),
-    (CounterMetricFamily, "messages_dropped", "Messages dropped unread.", lambda a: a.dropped),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreNumbers:
-    """The present numbers of the store. The queue, the phase and the watermark are those of the auction on stage."""
-
-    log_seq: int
-    dead_letters: int
-    queue_entries: int = 0
-    queue_oldest_ms: int = 0
-    phase: str = ""
-    watermark_lag_ms: int | None = None
-
-
-class _Shown(Collector):
-    """Makes metrics of these numbers."""
-
-    def __init__(self, actors: Iterable[ActorNumbers], store: StoreNumbers | None) -> None:
-        self._actors, self._store = list(actors), store
-
-    def collect(self) -> Iterator[Metric]:
-        for kind, name, meaning, value in _OF_AN_ACTOR:
-            family = kind(f"auction_actor_{name}", meaning, labels=["actor"])  # type: ignore[call-arg]
-            for actor in self._actors:
-                family.add_metric([actor.name], value(actor))  # type: ignore[attr-defined]
-            yield family
-        store = self._store
-        yield _one("store_up", "1 while the store answers.", 0 if store is None else 1)
-        if store is None:
-            return
-        yield _one("log_seq", "The seq of the last event in the log.", store.log_seq)
-        yield _one("dead_letters", "Dead letters waiting for an operator.", store.dead_letters)
-        yield _one("queue_entries", "Entries not yet decided in the queue on stage.", store.queue_entries)
-        yield _one(
-            "queue_oldest_seconds", "Age of the oldest entry in the queue on stage.", store.queue_oldest_ms / 1000
-        )
-        if store.phase:
-            phase = GaugeMetricFamily("auction_phase", "1 for the phase of the auction on stage.", labels=["phase"])
-            phase.add_metric([store.phase], 1)
-            yield phase
-        if store.watermark_lag_ms is not None:
-            lag_s = store.watermark_lag_ms / 1000
-            yield _one("watermark_lag_seconds", "How far the watermark is behind now, on stage.", lag_s)
-
-
-def _one(name: str, meaning: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"auction_{name}", meaning, value)
-
-
-def render(actors: Iterable[ActorNumbers] = (), store: StoreNumbers | None = None) -> bytes:
-    """All metrics in Prometheus's text format: the counters, and these numbers. `store` is None while the store is
-    away."""
+def render(*present: Collector) -> bytes:
+    """All metrics in Prometheus's text format: the counters, and present numbers that are kept elsewhere."""
     shown = CollectorRegistry()
-    shown.register(_Shown(actors, store))
+    for numbers in present:
+        shown.register(numbers)
     return generate_latest(REGISTRY) + generate_latest(shown)

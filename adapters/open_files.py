@@ -1,6 +1,4 @@
-"""The limit of open files: how many files and connections this process may have open, and how many of them strangers
-get.
-"""
+"""The limit of open files: how many this process may have open, and how many connections of strangers that allows."""
 
 import contextlib
 import logging
@@ -26,8 +24,7 @@ class Room:
 
 
 def room_for(seats: int) -> Room:
-    """Raise the limit of open files as far as this process may. Returns the connections that it leaves for so many
-    viewers (`seats`).
+    """Raise the limit of open files as far as this process may; returns the room for so many viewers (`seats`).
 
     Fewer seats than wished are a warning. Raises OSError where the limit is too low for the house itself.
     """
@@ -40,8 +37,7 @@ def room_for(seats: int) -> Room:
 
 
 def room_within(limit: int, seats: int) -> Room:
-    """How many connections fit into a limit of so many open files. Raises OSError where they are fewer than
-    LEAST_CONNECTIONS."""
+    """The room within a limit of so many open files. Raises OSError for fewer connections than LEAST_CONNECTIONS."""
     connections = min(_connections_for(seats), limit - OWN_FILES)
     if connections < LEAST_CONNECTIONS:
         least = OWN_FILES + LEAST_CONNECTIONS

@@ -12,8 +12,7 @@ NAME = "process.json"
 
 
 class ProcessFile(msgspec.Struct, frozen=True):
-    """The content of the file, which stays when the process is gone: the marathon's name is true then, the ports are
-    not."""
+    """The content of the file, which outlives the process: then the marathon's name is true, the ports are not."""
 
     marathon_id: str
     public_port: int
@@ -29,8 +28,7 @@ class ProcessFile(msgspec.Struct, frozen=True):
 
 
 def proof(secret: str, nonce: str, marathon_id: str, port: int) -> str:
-    """The HMAC-SHA256, in hex, of this question (`nonce`), marathon and port: only a holder of the process's secret
-    can make it."""
+    """The HMAC-SHA256, in hex, of this question (`nonce`), marathon and port: only who holds the secret can make it."""
     said = f"{nonce} {marathon_id} {port}".encode()
     return hmac.new(secret.encode(), said, hashlib.sha256).hexdigest()
 

@@ -26,8 +26,7 @@ def begin(level: int) -> None:
 
 
 class OneLine(logging.Formatter):
-    """Formats a record as one line, and a traceback indented below it; characters that are not printable are
-    escaped."""
+    """Formats a record as one line, a traceback indented below it; escapes characters that are not printable."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -56,8 +55,7 @@ class _Minute:
 
 
 class FewOfAKind(logging.Filter):
-    """Lets one line of code write `LINES_A_MINUTE` records; its first record after that minute says how many were
-    left out."""
+    """Lets one line of code write `LINES_A_MINUTE` records, and says after that minute how many were left out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

@@ -20,8 +20,7 @@ class OwnProcess:
     with each line of the worker's output."""
 
     def __init__(self, command: Sequence[str], order: bytes, on_line: Callable[[str], object]) -> None:
-        """`order` is the worker's first line of input, which other users cannot see as they can a command line.
-        Raises OSError."""
+        """`order` is the first line of input, which others do not see as they do a command line. Raises OSError."""
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
         assert self._process.stdin is not None, "its input is a pipe"
         try:

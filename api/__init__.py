@@ -1,3 +1,1 @@
-"""The functions that HTTP and the command line call in the process: status, orders, injection, webhook, health,
-repair.
-"""
+"""What HTTP and the command line call in the process: status, orders, injection, webhook, health, repair."""

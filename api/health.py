@@ -1,11 +1,10 @@
-"""The health alarms: sounded by numbers of queues and actors whenever the status or the metrics are asked for, which
-Prometheus does all the time.
-"""
+"""The health alarms: set by numbers of queues and actors whenever Prometheus or somebody else asks for them."""
 
 from collections.abc import Sequence
 
 from adapters import alarms
-from adapters.metrics import ActorNumbers, StoreNumbers
+from api.numbers import StoreNumbers
+from supervision.status import ChildStatus
 
 # The age of the oldest queue entry from which the auction is late; normally it decides within milliseconds.
 LATE_MS = 10_000
@@ -16,18 +15,15 @@ RESTARTS = 3
 AT_EASE = ("READY", "STOPPING", "STOPPED")
 
 
-def watch(actors: Sequence[ActorNumbers], store: StoreNumbers | None) -> None:
+def watch(actors: Sequence[ChildStatus], store: StoreNumbers | None) -> None:
     """Sound the alarms that these numbers call for, and clear the others; `store` is None while the store is away."""
-    failing = {
-        f"actor:{actor.name}": f"{actor.name} is restarted again and again: {actor.state}"
-        for actor in actors
-        if actor.state not in AT_EASE and actor.restarts >= RESTARTS
-    } | {
-        f"actor:{actor.name}": f"{actor.name} is parked ({actor.last_error}); "
-        "the auctions go on without it, and it is tried again by itself"
-        for actor in actors
-        if actor.state == "PARKED"
-    }
+    failing = dict[str, str]()
+    for actor in actors:
+        if actor.state == "PARKED":
+            what = f"is parked ({actor.last_error}); the auctions go on without it, and it is tried again by itself"
+            failing[f"actor:{actor.name}"] = f"{actor.name} {what}"
+        elif actor.state not in AT_EASE and actor.restarts >= RESTARTS:
+            failing[f"actor:{actor.name}"] = f"{actor.name} is restarted again and again: {actor.state}"
     for name in {name for name in alarms.sounding() if name.startswith("actor:")} | failing.keys():
         _alarm(name in failing, name, failing.get(name, ""))
     if store is None:

@@ -1,7 +1,6 @@
 """Injection: makes the command that X would have caused of given fields, and marks it as injected.
 
-It exists for scenarios and tests. Only commands of an input queue can be injected, and the source of an injected bid
-names who injected it.
+It exists for scenarios and tests. Only commands of an input queue can be injected; a bid's source names who did it.
 """
 
 from collections.abc import Mapping

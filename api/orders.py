@@ -1,8 +1,7 @@
 """What an operator's request becomes: the order for the queue that it concerns.
 
 Which orders there are is the table of `auction/orders`. Those about a bid or a day that has begun go to the auction's
-queue, those about people and days to come to the house's: the scheduler passes them on to every auction that they
-concern.
+queue, those about people and days to come to the house's: the scheduler passes them on.
 """
 
 from collections.abc import Mapping
@@ -23,8 +22,7 @@ FURTHEST_END_MS = DAY_MS
 def ordered(name: str, fields: Mapping[str, Any], by: str, now_ms: int, on_stage: str) -> tuple[str, Order]:
     """Which queue the order `name` goes to, and the command. `on_stage` is the auction where none is named.
 
-    `fields` are the command's own, and `why`; a ban counts from now unless `from_ms` says otherwise. Raises
-    UnreadableMessage.
+    `fields` are the command's own, and `why`; a ban counts from `from_ms`, or from now. Raises UnreadableMessage.
     """
     kind = ORDERS.get(name)
     if kind is None:

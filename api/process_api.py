@@ -20,19 +20,20 @@ from actors.scheduler.day_plan import stored_plan
 from adapters import alarms
 from adapters.http.reads import StoreReads
 from adapters.http.views import NotFound, Refused, Views, Webhook
-from adapters.metrics import StoreNumbers, render
+from adapters.metrics import render
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.queue import append_async
 from api.health import watch
 from api.injection import INJECTABLE, injected
+from api.numbers import Numbers, StoreNumbers
 from api.orders import ordered
 from api.webhook import Pushes
 from auction.order_kind import BIDDER, TO_COME, moment_in
 from auction.orders import ORDERS
 from auction.receipts import receipt_json
-from messages.base import Phase
-from messages.codec import UnreadableMessage
+from messages.base import Command, Phase
+from messages.codec import pack_batch
 from messages.hints import QueueGrew
 from messages.known_words import there_is_no
 from supervision import Delivery, State, Supervisor
@@ -53,8 +54,7 @@ class Seen:
 
 
 class ProcessApi:
-    """The functions of one process that HTTP calls. `auctions` are the ids of its days, `integrations` has a line
-    about each external system."""
+    """What HTTP calls in a process. `auctions` are its days' ids, `integrations` a line on each outside system."""
 
     def __init__(
         self,
@@ -75,12 +75,11 @@ class ProcessApi:
         self._seen, self._looking, self._asking = Seen(), asyncio.Lock(), asyncio.Lock()
 
     def views(self, inject_enabled: bool, consumer_secret: str) -> Views:
-        """The functions in the form that the HTTP server takes. Without `consumer_secret`, with which X signs, X
-        cannot push."""
+        """The functions in the form that the HTTP server takes. Without X's `consumer_secret` it cannot push."""
         inject = self.inject if inject_enabled else None
         pushes = Pushes(self._client, self._keys, len(self._auctions), self._clock, self._supervisor.send)
         webhook = Webhook(consumer_secret, pushes.take) if consumer_secret else None
-        return Views(self._reads.reads(), self.status, self.ready, inject, self.metrics, self.operate, webhook)
+        return Views(self._reads.reads(), self.status, self.ready, self.metrics, inject, self.operate, webhook)
 
     def ready(self) -> tuple[bool, list[str]]:
         """Whether the auctions go on, and a line for each actor that is not ready and for trouble with the store.
@@ -113,11 +112,10 @@ class ProcessApi:
         }
 
     async def metrics(self) -> bytes:
-        """All metrics in Prometheus's text format: the counters, the numbers of the actors, and those of the store
-        if it answers."""
+        """All metrics in Prometheus's text format, those of the store only if it answers."""
         store = self._seen.numbers if await self._look() else None
         watch(self._supervisor.tree(), store)
-        return render(self._supervisor.tree(), store)
+        return render(Numbers(self._supervisor.tree(), store))
 
     async def _look(self) -> bool:
         """Ask the store for the status. Returns whether it has answered within LOOK_S."""
@@ -172,12 +170,9 @@ class ProcessApi:
         return [receipt and receipt_json(receipt, self._time_zone) for receipt in found]
 
     async def operate(self, name: str, fields: dict[str, Any], by: str) -> dict[str, Any]:
-        """Queue an operator's order, which is on disk when this returns. Raises Refused."""
+        """Queue an operator's order, which is on disk when this returns. Raises Refused, UnreadableMessage."""
         on_stage: Any = await self._client.hget(self._keys.current, "auction_id")
-        try:
-            queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
-        except UnreadableMessage as fault:
-            raise Refused(str(fault), "UNREADABLE") from None
+        queue, command = ordered(name, fields, by, self._clock(), on_stage.decode() if on_stage else "")
         kind, moment = ORDERS[name], TO_COME
         if kind.argument is not BIDDER:
             number, auction_id = await self._planned(getattr(command, "day", queue))
@@ -185,10 +180,7 @@ class ProcessApi:
             moment = moment_in({name.decode(): value.decode() for name, value in stored.items()})
             if reason := kind.why_not(auction_id, moment):
                 raise Refused(reason, "NOT_NOW", 409)
-        try:
-            await append_async(self._client, self._keys, queue, [command])
-        except StoreError as fault:
-            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
+        await self._append(queue, command)
         self._supervisor.send("scheduler" if queue == HOUSE else queue, QueueGrew())
         log.warning("%s orders %s in %s: %s", by, name, queue, command.why)
         answer = {"ordered": name, "of": queue, "message_id": command.message_id}
@@ -204,7 +196,7 @@ class ProcessApi:
         raise NotFound(f"this marathon has no {what}")
 
     async def inject(self, fields: dict[str, Any], by: str) -> dict[str, Any]:
-        """Inject a crash, or a command, which is on disk when this returns. Raises Refused."""
+        """Inject a crash, or a command, which is on disk when this returns. Raises Refused, UnreadableMessage."""
         if fields["type"] == "crash":
             if fields.keys() != {"type", "actor"}:
                 raise Refused("a crash says actor=NAME and nothing else", "UNREADABLE")
@@ -213,19 +205,19 @@ class ProcessApi:
             raise Refused(there_is_no("injection", fields["type"], ("crash", *INJECTABLE)), "UNREADABLE")
         stored: Any = await self._client.hgetall(self._keys.current)
         stage = {name.decode(): value.decode() for name, value in stored.items()}
-        try:
-            auction_id, command = injected(fields, by, self._clock(), next(self._serials), stage)
-        except UnreadableMessage as fault:
-            raise Refused(str(fault), "UNREADABLE") from None
+        auction_id, command = injected(fields, by, self._clock(), next(self._serials), stage)
         if auction_id not in self._auctions:
             raise NotFound(f"this marathon has no auction {auction_id!r:.60}")
-        try:
-            await append_async(self._client, self._keys, auction_id, [command])
-        except StoreError as fault:
-            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
+        await self._append(auction_id, command)
         self._supervisor.send(auction_id, QueueGrew())
         log.warning("%s has injected a %s into %s", by, type(command).__name__, auction_id)
         return {"injected": type(command).__name__, "auction_id": auction_id, "message_id": command.message_id}
+
+    async def _append(self, queue: str, command: Command) -> None:
+        try:
+            await append_async(self._client, self._keys.queue(queue), pack_batch([command]))
+        except StoreError as fault:
+            raise Refused(str(fault), "STORE_UNAVAILABLE", 503) from None
 
     def _crash(self, name: str, by: str) -> dict[str, Any]:
         delivery = self._supervisor.crash(name)

@@ -2,8 +2,7 @@
 
 Views of days and bid histories are made from the log. What cannot be made again, such as the entries of a lost queue,
 is reported. A key of another type than it should have is renamed, with `aside:` before its name. Checkpoints, segments
-and queue entries are checked by their readers, users' bids only by a thorough repair, since there may be millions of
-lists.
+and queue entries are checked by their readers, users' bids, maybe millions of lists, only by a thorough repair.
 """
 
 from collections import defaultdict
@@ -30,8 +29,7 @@ BIDS_A_WRITE = 2_000
 
 
 class Mending:
-    """The repair of one marathon, whose lease the caller holds. With `is_trial` it reports what is wrong and changes
-    nothing.
+    """The repair of one marathon, whose lease the caller holds. With `is_trial` it only reports what is wrong.
 
     All methods answer with a line for each thing found and done, and raise LogDamaged where the log itself cannot be
     trusted, StoreUnavailable, OutcomeUnknown.
@@ -86,10 +84,8 @@ class Mending:
 
     def _ends(self) -> tuple[dict[str, Head], bytes]:
         """The end of each chain of the log, and the log's last seq. Raises LogDamaged where a hash does not fit."""
-        if damage := verify_chain(self._log.entries()):
-            raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
         ends, last = dict[str, Head](), 0
-        for entry in self._log.entries():
+        for entry in self._sound_log():
             ends[entry.writer] = Head(entry.first_writer_sequence + entry.count - 1, entry.chain_hash)
             last = entry.last_seq
         return ends, b"%d" % last
@@ -108,10 +104,9 @@ class Mending:
 
     def _put_aside_users_lists(self) -> Iterator[str]:
         for kind in ("string", "hash", "set", "zset", "stream"):
+            why = f"held a {kind} instead of a list; other bids of the user are there"
             for key in list(self._client.scan_iter("users:*:bids", count=1_000, _type=kind)):
-                yield self._put_aside(
-                    key.decode(), f"held a {kind} instead of a list; other bids of the user are there"
-                )
+                yield self._put_aside(key.decode(), why)
 
     def _put_aside(self, key: str, why: str) -> str:
         self._do("RENAME", key, f"aside:{key}")
@@ -119,8 +114,7 @@ class Mending:
         return f"{key} {why}, and is put aside as aside:{key}"
 
     def _queues(self, auctions: Iterable[str]) -> Iterator[str]:
-        """Make lost queues anew. An empty queue keeps its key: where the key is gone, the entries that waited are
-        lost."""
+        """Make lost queues anew. An empty queue keeps its key: without a key, entries are lost."""
         for reader in sorted({*auctions, HOUSE, self._keys.awaiting_author}):
             key = self._keys.queue(reader)
             if not self._ask("EXISTS", key):
@@ -134,8 +128,7 @@ class Mending:
                 yield f"{key} was gone: posts that waited in it are found again, orders have to be given again"
 
     def _signs_of_life(self) -> Iterator[str]:
-        """Replace a damaged sign of life by the time of the log's last event: an outage may count as too long, but
-        is not lost."""
+        """Replace a damaged sign of life by the time of the log's last event: an outage counts, maybe as too long."""
         alive, away = self._ask("GET", self._keys.alive), self._ask("GET", self._keys.x_away)
         if (seq := self._log.last_seq()) and not (alive or b"").isdigit():
             alive = str(self._log.read(seq - 1, 1)[-1].events()[-1].at_ms)
@@ -146,8 +139,7 @@ class Mending:
             yield f"{self._keys.x_away} was {away!r:.40}; X counts as away since the house was last alive"
 
     def _progress_of_searches(self, auctions: Iterable[str]) -> Iterator[str]:
-        """Delete damaged notes of how far an auction was searched, which a search makes again, and of posts whose
-        replies are read."""
+        """Delete damaged notes of how far an auction was searched, and of posts whose replies are read."""
         for key in map(self._keys.searched, auctions):
             searched = self._ask("GET", key)
             if searched is not None and not searched.isdigit():
@@ -170,7 +162,7 @@ class Mending:
     def _make_anew(self, auction_ids: set[str], on_stage: str) -> Iterator[str]:
         days = {name: AuctionDay(name) for name in auction_ids}
         histories: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for entry in self._sound_log():
+        for entry in self._sound_log(self._log.heads()):
             if day := days.get(entry.writer):
                 events = [event for event in entry.events() if isinstance(event, AuctionEvent)]
                 day.replay(events)
@@ -185,9 +177,9 @@ class Mending:
             self._write_view(self._keys.current, days[on_stage])
             yield f"{self._keys.current} was made anew: {on_stage} is on stage"
 
-    def _sound_log(self) -> Iterator[LogEntry]:
-        """The whole log. Raises LogDamaged where a hash or a head does not fit."""
-        if damage := verify_chain(self._log.entries(), self._log.heads()):
+    def _sound_log(self, heads: Mapping[str, Head] | None = None) -> Iterator[LogEntry]:
+        """The whole log. Raises LogDamaged where a hash, or one of these heads, does not fit."""
+        if damage := verify_chain(self._log.entries(), heads):
             raise LogDamaged(f"seq {damage.seq} ({damage.writer}): {damage.what}")
         return self._log.entries()
 

@@ -1,5 +1,4 @@
-"""The pushes of X: puts each into the queue of the auction that it belongs to, on the event loop, as the ingest does
-for the stream.
+"""The pushes of X: puts each into the queue of its auction, on the event loop, as the ingest does for the stream.
 
 A push is on disk before X is answered 200, since X does not push it again after that. Repeated pushes are queued too:
 the auction knows a post by its id. A reply without its author waits on disk for `awaiting_author`.
@@ -17,11 +16,11 @@ from actors.twitter.following import commands_for, followed_posts_async, is_whol
 from adapters import metrics
 from adapters.http.views import Refused
 from adapters.redis.keys import Keys
-from adapters.redis.queue import DeadLetter, append_async, append_packed_async, dead_letter_async, is_full_async
+from adapters.redis.queue import LIMITS, DeadLetter, QueueLimits, append_async, is_full_async
 from adapters.x.errors import UnreadablePost
 from adapters.x.payload import FoundPost
 from adapters.x.webhook import read_push
-from messages.codec import pack
+from messages.codec import pack, pack_batch
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew
 
@@ -37,9 +36,16 @@ class Pushes:
     """Takes the pushes for one marathon that may have `days` days. For one event loop."""
 
     def __init__(
-        self, client: Redis, keys: Keys, days: int, clock: Clock, tell: Callable[[str, QueueGrew], object]
+        self,
+        client: Redis,
+        keys: Keys,
+        days: int,
+        clock: Clock,
+        tell: Callable[[str, QueueGrew], object],
+        limits: QueueLimits = LIMITS,
     ) -> None:
         self._client, self._keys, self._days, self._clock, self._tell = client, keys, days, clock, tell
+        self._limits = limits
         self._open: dict[int, str] = {}
         self._looked_at_s = -VIEW_S
 
@@ -74,20 +80,18 @@ class Pushes:
         if not is_whole(found, self._open):
             return "incomplete"  # a sweep asks for what this push has left out
         if lacks_author(found):
-            await self._check_room(self._keys.queue(self._keys.awaiting_author))
-            await append_packed_async(self._client, self._keys, self._keys.awaiting_author, pack(found))
+            await self._append(self._keys.queue(self._keys.awaiting_author), pack(found))
             return "nameless"
-        await self._append(auction_id, commands_for(found))
+        await self._queue(auction_id, commands_for(found))
         return "queued"
 
     async def _queue_withdrawal(self, gone: WithdrawBid) -> str:
-        """Queue a deletion for every open auction that is older than the post, since X does not say what the post
-        replied to."""
+        """Queue a deletion for every open auction that is older: X does not say what the post replied to."""
         if self._is_old:
             await self._find_followed()
         concerned = {auction_id: None for post_id, auction_id in self._open.items() if post_id < gone.post_id}
         for auction_id in concerned:
-            await self._append(auction_id, [gone])
+            await self._queue(auction_id, [gone])
         return "queued" if concerned else "not_ours"
 
     def _auction_of(self, found: FoundPost) -> str | None:
@@ -103,21 +107,21 @@ class Pushes:
         self._open = await followed_posts_async(self._client, self._keys, days, self._clock())
         self._looked_at_s = began_s
 
-    async def _append(self, auction_id: str, commands: Sequence[PlaceBid | WithdrawBid]) -> None:
-        await self._check_room(self._keys.queue(auction_id))
-        await append_async(self._client, self._keys, auction_id, commands)
+    async def _queue(self, auction_id: str, commands: Sequence[PlaceBid | WithdrawBid]) -> None:
+        await self._append(self._keys.queue(auction_id), pack_batch(commands))
         self._tell(auction_id, QueueGrew())
 
     async def _keep_unreadable(self, fault: UnreadablePost) -> None:
         """Make an unreadable push a dead letter, for an operator: X would push a refused one again for ever."""
         log.warning("a push of X is not readable: %s", fault)
-        await self._check_room(self._keys.dead)
         letter = DeadLetter(
             auction_id="", entry_id="", data=fault.raw, error=str(fault), attempts=1, at_ms=self._clock()
         )
-        await dead_letter_async(self._client, self._keys, letter)
+        await self._append(self._keys.dead, pack(letter))
 
-    async def _check_room(self, key: str) -> None:
-        if await is_full_async(self._client, key):
+    async def _append(self, key: str, data: bytes) -> None:
+        """Append what is packed already. Raises Refused (429) where too much waits."""
+        if await is_full_async(self._client, key, self._limits):
             metrics.webhook_pushes.labels("refused").inc()
             raise Refused("too much waits to be decided; push again later", "QUEUE_FULL", 429)
+        await append_async(self._client, key, data)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from auction.day import AuctionDay
 from auction.fold import Verdict
 from auction.orders import order_of
+from messages.base import in_common
 from messages.commands import (
     AdvanceSettlement,
     AskNextBidder,
@@ -48,7 +49,7 @@ class Auditor:
     """Follows one auction's log from its beginning, one committed batch after the other."""
 
     def __init__(self, auction_id: str) -> None:
-        self.day = _FollowedDay(auction_id)
+        self.day: AuctionDay = _FollowedDay(auction_id)
 
     def check(self, logged: list[AuctionEvent]) -> str | None:
         """Decide the batch again; None if the log says the same, else the first difference in words."""
@@ -136,16 +137,7 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
     """The command that an event answers; None for what only follows from others."""
     match event:
         case AuctionPrepared():
-            return OpenAuction(
-                message_id=event.correlation_id,
-                auction_id=event.auction_id,
-                day=event.day,
-                lot=event.lot,
-                rules=event.rules,
-                opens_at_ms=event.opens_at_ms,
-                closes_at_ms=event.closes_at_ms,
-                latest_end_ms=event.latest_end_ms,
-            )
+            return OpenAuction(message_id=event.correlation_id, **in_common(event, OpenAuction))
         case AuctionOpened():
             return ConfirmAuctionPost(message_id=event.correlation_id, post_id=event.post_id)
         case SettlementBegun():
@@ -155,12 +147,7 @@ def _cause(event: AuctionEvent) -> AuctionCommand | None:
         case WalletRefused():
             return _buyers_reply(event.correlation_id, event.bidder_id, event.post_id, event.text)
         case BidWithdrawn():
-            return WithdrawBid(
-                message_id=event.message_id,
-                post_id=event.post_id,
-                cause=event.cause,
-                missed_at_ms=event.missed_at_ms,
-            )
+            return WithdrawBid(message_id=event.message_id, **in_common(event, WithdrawBid))
         case BidRestored():
             return RestoreBid(message_id=event.message_id, post_id=event.post_id)
         case BidderRenamed():

@@ -37,6 +37,7 @@ class Bidding(DayRecord):
         posts = Posts(withdrawn=self._decide_withdrawals(gone, now_ms))
         events: list[AuctionEvent] = [*posts.withdrawn]
         found: dict[int, PlaceBid] = {}
+        rules = self.prepared.rules if self.prepared else None
         # In the order in which the log will have them, so that who was seen first is the same in a replay.
         for reply in sorted(replies, key=attrgetter("post_id")):
             post_id = reply.post_id
@@ -45,7 +46,7 @@ class Bidding(DayRecord):
             found[post_id] = reply
             known = self.facts.get(reply.author_id) or posts.facts.get(reply.author_id)
             facts = known or AuthorFacts(reply.author_created_at_ms, reply.author_followers)
-            bid = self.read(reply, facts)
+            bid = read_reply(reply, rules, self.post_id, facts)
             if bid.flaw is Refusal.NO_HASHTAG:
                 self.untagged += 1
                 continue
@@ -58,9 +59,16 @@ class Bidding(DayRecord):
         taken_back = next((gone for gone in posts.withdrawn if leader and gone.post_id == leader.post_id), None)
         if leader and taken_back and not taken_back.binds and self.result is None:
             # Who edits his bid has made another one, and has taken nothing back; nobody has made an injected one.
-            is_taken_back = taken_back.cause != EDITED or (self.prepared and self.prepared.rules.is_first_version)
+            is_taken_back = taken_back.cause != EDITED or (rules and rules.is_first_version)
             if is_taken_back and leader.post_id not in self.injected:
-                events.append(self._decide_strike(leader, now_ms))
+                strike = StrikeGiven(
+                    message_id=f"strike:{leader.post_id}",
+                    at_ms=now_ms,
+                    bidder_id=leader.bidder_id,
+                    post_id=leader.post_id,
+                    cause="took back a leading bid",
+                )
+                events.append(self._applied(strike))
             if extended := self._after_loss(leader, now_ms, max(taken_back.missed_at_ms, now_ms)):
                 # What is told is also how it is found again: first the withdrawals, then the end, then the bids.
                 revised += [self.apply_posts(Posts(withdrawn=posts.withdrawn))[1], self.apply(extended)]
@@ -95,14 +103,20 @@ class Bidding(DayRecord):
         post_id, leader = command.post_id, self._leading()
         restored = BidRestored(message_id=f"restored:{post_id}", at_ms=now_ms, post_id=post_id)
         events: list[AuctionEvent] = [restored]
-        revised = [self.apply(restored)]
+        revised_from = self.apply(restored)
         if bidder_id := self.struck.get(post_id):
-            lifted = StrikeLifted(
-                message_id=f"strike-lifted:{post_id}", at_ms=now_ms, bidder_id=bidder_id, post_id=post_id
-            )
-            self.apply(lifted)
-            events.append(lifted)
-        if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
+            message_id = f"strike-lifted:{post_id}"
+            lifted = StrikeLifted(message_id=message_id, at_ms=now_ms, bidder_id=bidder_id, post_id=post_id)
+            events.append(self._applied(lifted))
+        return events + self._decide_change(leader, revised_from, now_ms)
+
+    def _decide_change(self, led: Bid | None, revised_from: int | None, now_ms: int) -> list[AuctionEvent]:
+        """What follows from an event that was just applied. The chain of leaders is revised from the post
+        `revised_from` on (None: not at all). `led` is the bid that led before, None where its loss moves no end."""
+        events: list[AuctionEvent] = []
+        revised, leads = [revised_from], self._leading()
+        is_lost = led is not None and (leads is None or leads.post_id != led.post_id)
+        if led and is_lost and (extended := self._after_loss(led, now_ms, now_ms)):
             revised.append(self.apply(extended))
             events.append(extended)
         return events + self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
@@ -129,44 +143,27 @@ class Bidding(DayRecord):
         ends_at_ms, by_post_id = standings.ends_at_ms, standings.leader.bid.post_id
         message_id = self._id(f"extended:{ends_at_ms}")
         extended = EndExtended(message_id=message_id, at_ms=now_ms, ends_at_ms=ends_at_ms, by_post_id=by_post_id)
-        self.apply(extended)  # what was shown holds: from now on no withdrawal takes this end back
-        return [extended]
+        return [self._applied(extended)]  # what was shown holds: from now on no withdrawal takes this end back
 
     def _leading(self) -> Bid | None:
         return self.standings.leader.bid if self.standings and self.standings.leader else None
 
-    def _has_lost(self, leader: Bid) -> bool:
-        leads = self._leading()
-        return leads is None or leads.post_id != leader.post_id
-
-    def read(self, reply: PlaceBid, facts: AuthorFacts) -> Bid:
-        """What the reply bids, whatever others do."""
-        return read_reply(reply, self.prepared.rules if self.prepared else None, self.post_id, facts)
+    def _applied(self, event: AuctionEvent) -> AuctionEvent:
+        self.apply(event)
+        return event
 
     def tell(self, reply: PlaceBid, verdict: Verdict, now_ms: int) -> BidAccepted | BidRefused:
         """The verdict on the reply as the log has it."""
         return verdict_event(reply, verdict, self.standings, now_ms)
 
-    def _decide_strike(self, leader: Bid, now_ms: int) -> StrikeGiven:
-        strike = StrikeGiven(
-            message_id=f"strike:{leader.post_id}",
-            at_ms=now_ms,
-            bidder_id=leader.bidder_id,
-            post_id=leader.post_id,
-            cause="took back a leading bid",
-        )
-        self.apply(strike)
-        return strike
-
     def _decide_revision(self, revised: Sequence[int | None], now_ms: int) -> list[AuctionEvent]:
         """What tells of the chain of leaders where it was revised from these posts on (None: not at all)."""
         from_post_id = min((post_id for post_id in revised if post_id is not None), default=None)
-        return [] if from_post_id is None else [self._revision(from_post_id, now_ms)]
-
-    def _revision(self, from_post_id: int, now_ms: int) -> StandingsRevised:
+        if from_post_id is None:
+            return []
         assert self.standings is not None, "only an opened auction has standings to revise"
         chain = [lead for lead in self.standings.lead_history if lead.bid.post_id >= from_post_id]
-        return StandingsRevised(
+        told = StandingsRevised(
             message_id=self._id(f"revised:{from_post_id}:{now_ms}"),
             at_ms=now_ms,
             from_post_id=from_post_id,
@@ -174,6 +171,7 @@ class Bidding(DayRecord):
             leader=leader_of(self.standings.leader, self.injected) if self.standings.leader else None,
             minimum_wei=self.standings.minimum_wei,
         )
+        return [told]
 
     def _id(self, what: str) -> str:
         return f"{self.auction_id}:{what}"

@@ -52,7 +52,6 @@ class Controls(msgspec.Struct, array_like=True):
 
     @property
     def paused(self) -> bool:
-        """Whether a pause lasts."""
         return bool(self.pauses) and self.pauses[-1].until_ms is None
 
     def in_pause(self, at_ms: int) -> bool:

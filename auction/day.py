@@ -72,13 +72,14 @@ class AuctionDay(Settling):
             replies, gone = [], []
             match command:
                 case OpenAuction():
-                    events += self._decide_preparation(command, now_ms)
+                    events.append(self._decide_preparation(command, now_ms))
                 case ConfirmAuctionPost():
-                    events += self._decide_opening(command, now_ms)
+                    events.append(self._decide_opening(command, now_ms))
                 case RestoreBid():
                     events += self._decide_restored(command, now_ms)
-                case RenameBidder():
-                    events.append(self._decide_renamed(command, now_ms))
+                case RenameBidder(message_id=message_id, bidder_id=bidder_id, handle=handle):
+                    renamed = BidderRenamed(message_id=message_id, at_ms=now_ms, bidder_id=bidder_id, handle=handle)
+                    events.append(self._applied(renamed))
                 case MarkSwept():
                     events += self._decide_watermark(command, now_ms)
                 case PlaceBid():
@@ -106,15 +107,14 @@ class AuctionDay(Settling):
         if self.phase is Phase.ACTIVE and not self.standings.controls.paused:
             events += self._decide_closing_soon(now_ms)
             if now_ms >= ends_at_ms + rules.delivery_allowance_ms:
-                events.append(EndFrozen(message_id=self._id("frozen"), at_ms=now_ms, ends_at_ms=ends_at_ms))
-                self.apply(events[-1])
+                frozen = EndFrozen(message_id=self._id("frozen"), at_ms=now_ms, ends_at_ms=ends_at_ms)
+                events.append(self._applied(frozen))
         events += self._decide_result(now_ms, bound_ms=now_ms)
         if self.phase is Phase.PROCESSING and not self.overdue and now_ms >= ends_at_ms + rules.close_bound_ms:
             overdue = CloseOverdue(
                 message_id=self._id("overdue"), at_ms=now_ms, watermark_ms=self.watermark_ms, ends_at_ms=ends_at_ms
             )
-            self.apply(overdue)
-            events.append(overdue)
+            events.append(self._applied(overdue))
         return events
 
     def _is_news(self, command: AuctionCommand) -> bool:
@@ -154,11 +154,11 @@ class AuctionDay(Settling):
         could_be = self.phase is Phase.ACTIVE and self.controls and not self.controls.paused
         if not (could_be and replies and isinstance(command, PauseAuction)):
             return False
-        trial = deepcopy(self)
+        trial: AuctionDay = deepcopy(self)
         trial._decide_bids(replies, gone, 0)
         return trial._is_news(command)
 
-    def _decide_preparation(self, command: OpenAuction, now_ms: int) -> list[AuctionEvent]:
+    def _decide_preparation(self, command: OpenAuction, now_ms: int) -> AuctionEvent:
         prepared = AuctionPrepared(
             message_id=self._id("prepared"),
             correlation_id=command.message_id,
@@ -172,17 +172,16 @@ class AuctionDay(Settling):
             closes_at_ms=command.closes_at_ms,
             latest_end_ms=command.latest_end_ms,
         )
-        self.apply(prepared)
-        return [prepared]
+        return self._applied(prepared)
 
-    def _decide_opening(self, command: ConfirmAuctionPost, now_ms: int) -> list[AuctionEvent]:
+    def _decide_opening(self, command: ConfirmAuctionPost, now_ms: int) -> AuctionEvent:
         assert self.prepared is not None, "only a prepared day is opened"
         opened_at_ms = max(self.prepared.opens_at_ms, posted_at_ms(command.post_id))
         closes_at_ms = close_when_opened(self.prepared, opened_at_ms)
         if closes_at_ms is None:
             why = "less than half of its window was left when its auction post was made"
             order = VoidAuction(message_id=command.message_id, by=HOUSE, why=why, said_at_ms=now_ms)
-            return [self._result(Outcome.VOID, now_ms, order)]
+            return self._result(Outcome.VOID, now_ms, order)
         opened = AuctionOpened(
             message_id=self._id("opened"),
             correlation_id=command.message_id,
@@ -192,15 +191,7 @@ class AuctionDay(Settling):
             opened_at_ms=opened_at_ms,
             ends_at_ms=closes_at_ms,
         )
-        self.apply(opened)
-        return [opened]
-
-    def _decide_renamed(self, command: RenameBidder, now_ms: int) -> BidderRenamed:
-        renamed = BidderRenamed(
-            message_id=command.message_id, at_ms=now_ms, bidder_id=command.bidder_id, handle=command.handle
-        )
-        self.apply(renamed)
-        return renamed
+        return self._applied(opened)
 
     def _decide_watermark(self, command: MarkSwept, now_ms: int) -> list[AuctionEvent]:
         moved = WatermarkMoved(
@@ -209,8 +200,7 @@ class AuctionDay(Settling):
             watermark_ms=command.swept_to_ms,
             looked_again=command.looked_again,
         )
-        self.apply(moved)
-        return [moved, *self._decide_result(now_ms)]
+        return [self._applied(moved), *self._decide_result(now_ms)]
 
     def _decide_order(self, command: OperatorCommand, now_ms: int) -> list[AuctionEvent]:
         assert self.controls is not None, "an order to a day that is not prepared was left out before"
@@ -218,11 +208,7 @@ class AuctionDay(Settling):
         takes_out = isinstance(command, TAKING_OUT) and now_ms < self.ends_at_ms
         leader = self._leading() if takes_out else None
         ordered = order_event(command, self.controls, self.ends_at_ms, now_ms)
-        events, revised = [ordered], [self.apply(ordered)]
-        if leader and self._has_lost(leader) and (extended := self._after_loss(leader, now_ms, now_ms)):
-            revised.append(self.apply(extended))
-            events.append(extended)
-        events += self._decide_revision(revised, now_ms) + self._decide_extension(now_ms)
+        events = [ordered, *self._decide_change(leader, self.apply(ordered), now_ms)]
         return events + self._decide_result(now_ms)
 
     def _decide_closing_soon(self, now_ms: int) -> list[AuctionEvent]:
@@ -234,8 +220,7 @@ class AuctionDay(Settling):
             return []
         message_id = self._id(f"closing:{min(due)}")
         told = ClosingSoon(message_id=message_id, at_ms=now_ms, left_ms=min(due), ends_at_ms=self.ends_at_ms)
-        self.apply(told)
-        return [told]
+        return [self._applied(told)]
 
     def _decide_result(
         self, now_ms: int, order: NameResult | None = None, bound_ms: int | None = None
@@ -252,7 +237,7 @@ class AuctionDay(Settling):
             return []
         return [self._result(Outcome.SOLD if self.standings.leader else Outcome.UNSOLD, now_ms, order)]
 
-    def _result(self, outcome: Outcome, now_ms: int, order: OperatorCommand | None) -> ResultNamed:
+    def _result(self, outcome: Outcome, now_ms: int, order: OperatorCommand | None) -> AuctionEvent:
         assert self.prepared is not None, "only a prepared day has a result"
         leader = self.standings.leader if self.standings and outcome is Outcome.SOLD else None
         winner = replace(leader_of(leader, self.injected), bidder_handle=self.handle_of(leader.bid)) if leader else None
@@ -267,5 +252,4 @@ class AuctionDay(Settling):
             by=order.by if order else "",
             why=order.why if order else "",
         )
-        self.apply(result)
-        return result
+        return self._applied(result)

@@ -5,9 +5,12 @@ the end moves by the part of the outage that exceeds the downtime allowance. An 
 already past: no bidder could have known of it.
 """
 
+from msgspec.structs import replace
+
 from auction.controls import Controls
 from messages.base import Outage, Rules
-from messages.events import AuctionPrepared
+from messages.commands import MakeUpFor
+from messages.events import AuctionPrepared, OutageNoticed
 
 # The name of the scheduler as a writer of the log, and the `by` of orders that the system itself gives.
 HOUSE = "house"
@@ -64,6 +67,18 @@ def made_up_end(outage: Outage, controls: Controls, ends_at_ms: int) -> int:
     latest_end_ms = controls.latest_end_ms // 1000 * 1000
     moved_ms = min(whole_second(ends_at_ms + lost_ms - outage.allowed_ms), latest_end_ms)
     return max(moved_ms, ends_at_ms) if moved_ms > outage.to_ms else ends_at_ms
+
+
+def made_up_for(outage: Outage, what: str, allowed_ms: int, now_ms: int) -> tuple[OutageNoticed, MakeUpFor]:
+    """The event of an outage of `what`, the auction house or X, and the order that auctions make up for it beyond the
+    first `allowed_ms`, both given at `now_ms` (UTC ms)."""
+    message_id = f"outage:{what}:{outage.from_ms}"
+    why = f"{what} was down for {(outage.to_ms - outage.from_ms) // 1000} s"
+    beyond = replace(outage, allowed_ms=allowed_ms)
+    return (
+        OutageNoticed(message_id=message_id, at_ms=now_ms, from_ms=outage.from_ms, to_ms=outage.to_ms, what=what),
+        MakeUpFor(message_id=message_id, by=HOUSE, why=why, said_at_ms=now_ms, outage=beyond),
+    )
 
 
 def whole_second(at_ms: int) -> int:

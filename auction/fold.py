@@ -109,13 +109,9 @@ def effective_end(controls: Controls, leader: Lead | None) -> int:
 
 def lead_after(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid) -> Lead:
     """The next entry of the lead history: `bid`, accepted after `leader`."""
-    return Lead(bid, end_after(rules, controls, leader, bid), minimum_bid(rules, bid.amount_wei))
-
-
-def end_after(rules: Rules, controls: Controls, leader: Lead | None, bid: Bid) -> int:
-    """The end (UTC ms) once `bid` leads: only a change of leader extends it, and never past the cap (LIFE-5)."""
     ends_at_ms = effective_end(controls, leader)
-    if controls.frozen or (leader and leader.bid.bidder_id == bid.bidder_id):
-        return ends_at_ms
-    extended_ms = controls.after(posted_at_ms(bid.post_id), rules.soft_close_ms)
-    return max(ends_at_ms, min(extended_ms, controls.latest_end_ms))
+    # Only a change of leader extends the end, and never past the cap (LIFE-5).
+    if not controls.frozen and (leader is None or leader.bid.bidder_id != bid.bidder_id):
+        extended_ms = controls.after(posted_at_ms(bid.post_id), rules.soft_close_ms)
+        ends_at_ms = max(ends_at_ms, min(extended_ms, controls.latest_end_ms))
+    return Lead(bid, ends_at_ms, minimum_bid(rules, bid.amount_wei))

@@ -14,11 +14,7 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 
 
 class IllegalTransition(Exception):
-    """Raised where no transition leads from the day's phase, `current`, to the phase `wanted`."""
-
-    def __init__(self, current: Phase, wanted: Phase) -> None:
-        super().__init__(f"a day that is {current} cannot become {wanted}")
-        self.current, self.wanted = current, wanted
+    """Raised where no transition leads from the day's phase to the wanted one."""
 
 
 def advance(current: Phase, wanted: Phase) -> bool:
@@ -26,5 +22,5 @@ def advance(current: Phase, wanted: Phase) -> bool:
     if wanted is current:
         return False
     if wanted not in TRANSITIONS[current]:
-        raise IllegalTransition(current, wanted)
+        raise IllegalTransition(f"a day that is {current} cannot become {wanted}")
     return True

@@ -15,7 +15,8 @@ def binds(rules: Rules, controls: Controls, missed_at_ms: int, known_at_ms: int)
     if not rules.bids_bind:
         return False
     is_over = missed_at_ms >= controls.ends_at_ms and not controls.paused
-    return controls.frozen or is_over or _answered_ms(rules, controls, known_at_ms) > _latest_ms(controls)
+    latest_end_ms = max(controls.ends_at_ms, controls.latest_end_ms)  # an operator may have set an end beyond the cap
+    return controls.frozen or is_over or _answered_ms(rules, controls, known_at_ms) > latest_end_ms
 
 
 def end_after_loss(rules: Rules, controls: Controls, at_ms: int) -> int:
@@ -28,8 +29,3 @@ def end_after_loss(rules: Rules, controls: Controls, at_ms: int) -> int:
 def _answered_ms(rules: Rules, controls: Controls, at_ms: int) -> int:
     """When all bidders have had a whole soft close to answer what became known at `at_ms` (UTC ms)."""
     return controls.after(controls.stood_at(at_ms), rules.soft_close_ms)
-
-
-def _latest_ms(controls: Controls) -> int:
-    """The latest end that is possible (UTC ms): the cap of the soft close, or a later end that an operator has set."""
-    return max(controls.ends_at_ms, controls.latest_end_ms)

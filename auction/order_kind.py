@@ -14,10 +14,7 @@ TO_COME, PAUSED = "TO_COME", "PAUSED"
 _OVER = {Phase.COMPLETED: "is over: nothing changes its result any more"}
 UNLESS_TO_COME = dict.fromkeys((*Phase, PAUSED), "has begun: it can be voided, but not skipped") | _OVER
 UNLESS_BEGUN = {TO_COME: "has not begun: a day to come can only be skipped"} | _OVER
-UNLESS_OPEN = UNLESS_BEGUN | {
-    Phase.PENDING: "is not open yet",
-    Phase.PROCESSING: "has closed: its end is final",
-}
+UNLESS_OPEN = UNLESS_BEGUN | {Phase.PENDING: "is not open yet", Phase.PROCESSING: "has closed: its end is final"}
 UNLESS_PROCESSING = UNLESS_BEGUN | dict.fromkeys(
     (Phase.PENDING, Phase.ACTIVE, PAUSED), "has not closed: there is no result to name yet"
 )

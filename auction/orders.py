@@ -12,7 +12,6 @@ of these, and `actors/scheduler/house_state`.
 """
 
 from collections.abc import Collection
-from typing import Any
 
 from auction.controls import Controls
 from auction.downtime_policy import HOUSE, made_up_end, whole_second
@@ -29,7 +28,7 @@ from auction.order_kind import (
     OrderKind,
     moment_of,
 )
-from messages.base import Message, Outcome, Phase, Refusal
+from messages.base import Outcome, Phase, Refusal, in_common
 from messages.commands import (
     BarBidder,
     ExtendAuction,
@@ -207,7 +206,7 @@ def event_of(order: OperatorCommand, now_ms: int, **added: int) -> AuctionEvent:
     kind = KIND_OF[type(order)].event
     assert kind is not None, f"what comes of {type(order).__name__} does not follow from the order alone"
     ids = {"message_id": f"ordered:{order.message_id}", "correlation_id": order.message_id}
-    event: AuctionEvent = kind(**_common(order, kind) | ids | added, at_ms=now_ms)
+    event: AuctionEvent = kind(**in_common(order, kind) | ids | added, at_ms=now_ms)
     return event
 
 
@@ -225,13 +224,7 @@ def order_of(event: AuctionEvent) -> Order | None:
             kind = VoidAuction if event.outcome is Outcome.VOID else NameResult
     if kind is None:
         return None
-    return kind(**_common(event, kind) | {"message_id": event.correlation_id, "said_at_ms": said_at_ms})
-
-
-def _common(message: Message, kind: type[Message]) -> dict[str, Any]:
-    """What a message and one of another kind both say."""
-    names = set(message.__struct_fields__) & set(kind.__struct_fields__) - {"message_id", "correlation_id"}
-    return {name: getattr(message, name) for name in names}
+    return kind(**in_common(event, kind) | {"message_id": event.correlation_id, "said_at_ms": said_at_ms})
 
 
 def take_order(event: AuctionEvent, controls: Controls, ends_at_ms: int) -> int | None:

@@ -22,9 +22,8 @@ class OwnPosts:
         self.from_id = 0
 
     def up_to(self, bid: Bid, segments: Sequence[Segment], at_hand_from: int) -> list[int]:
-        """The bidder's own posts as far back as the rate limit looks, this bid the last.
-        Those before `at_hand_from` are looked up in the segments.
-        """
+        """The bidder's own posts as far back as the rate limit looks, this bid the last. Those before `at_hand_from`
+        are looked up in the segments."""
         from_id, to_id = bid.post_id - self.window, bid.post_id + 1
         packed = segments[bisect_left(segments, from_id, key=last_id) :] if self.window else []
         near = [segment for segment in packed if segment.first_id < to_id]

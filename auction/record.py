@@ -48,8 +48,7 @@ from messages.settlement import BuyersReply, SettlementFact
 
 class Posts(msgspec.Struct):
     """What one batch of a log has seen of posts: the bids in them, which of these are injected, what was known of
-    authors who had no bid before, and which posts are gone. The withdrawals of a batch stand before its verdicts.
-    """
+    authors who had no bid before, and which posts are gone. The withdrawals of a batch stand before its verdicts."""
 
     bids: list[Bid] = []
     injected: list[int] = []
@@ -146,8 +145,7 @@ class DayRecord:
 
     def apply_posts(self, posts: Posts) -> tuple[list[Verdict], int | None]:
         """Change the day by what a batch has brought of posts. The verdicts on its bids in canonical order, and the
-        post id from which the chain of leaders that was told before no longer holds, or None.
-        """
+        post id from which the chain of leaders that was told before no longer holds, or None."""
         for bidder_id, facts in posts.facts.items():
             self.facts.setdefault(bidder_id, facts)
         self.injected.update(posts.injected)
@@ -175,9 +173,16 @@ class DayRecord:
         """
         match event:
             case AuctionPrepared():
-                self._prepare(event)
+                self.prepared = event
+                latest_end_ms = event.latest_end_ms or event.closes_at_ms + event.rules.soft_close_cap_ms
+                self.controls = Controls(event.opens_at_ms, event.closes_at_ms, latest_end_ms)
             case AuctionOpened():
-                self._open(event)
+                assert self.prepared is not None, "an auction opens after it was prepared"
+                assert self.controls is not None, "a prepared day has controls"
+                if self._advance(Phase.ACTIVE):
+                    self.post_id = event.post_id
+                    self.controls.opened_at_ms, self.controls.ends_at_ms = event.opened_at_ms, event.ends_at_ms
+                    self.standings = Standings(self.prepared.rules, self.controls)
             case BidRestored():
                 self.tombstones.discard(event.post_id)
                 self.bound.discard(event.post_id)
@@ -218,21 +223,10 @@ class DayRecord:
             case EndExtended() if self.controls and not event.is_ordered:
                 self.controls.ends_at_ms = event.ends_at_ms
             case _:
-                return self._apply_order(event)
+                from_id = take_order(event, self.controls, self.ends_at_ms) if self.controls else None
+                if from_id is not None and self.standings:
+                    return self.standings.update((), (), [from_id])[1]
         return None
-
-    def _prepare(self, prepared: AuctionPrepared) -> None:
-        self.prepared = prepared
-        latest_end_ms = prepared.latest_end_ms or prepared.closes_at_ms + prepared.rules.soft_close_cap_ms
-        self.controls = Controls(prepared.opens_at_ms, prepared.closes_at_ms, latest_end_ms)
-
-    def _open(self, opened: AuctionOpened) -> None:
-        assert self.prepared is not None, "an auction opens after it was prepared"
-        assert self.controls is not None, "a prepared day has controls"
-        if self._advance(Phase.ACTIVE):
-            self.post_id = opened.post_id
-            self.controls.opened_at_ms, self.controls.ends_at_ms = opened.opened_at_ms, opened.ends_at_ms
-            self.standings = Standings(self.prepared.rules, self.controls)
 
     def _answer(self, fact: SettlementFact) -> None:
         if isinstance(fact, BuyersReply):
@@ -243,11 +237,6 @@ class DayRecord:
         moves = advance(self.phase, wanted)
         self.phase = wanted
         return moves
-
-    def _apply_order(self, event: AuctionEvent) -> int | None:
-        if self.controls is None or (from_id := take_order(event, self.controls, self.ends_at_ms)) is None:
-            return None
-        return self.standings.update((), (), [from_id])[1] if self.standings else None
 
     # ---- what is true of the day
 

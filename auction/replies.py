@@ -39,16 +39,10 @@ def read_reply(reply: PlaceBid, rules: Rules | None, auction_post_id: int | None
 
     Without rules (the day is not prepared) the text is not read: the bid has neither amount nor flaw.
     """
-    if rules is None:
-        return Bid(reply.post_id, reply.author_id, reply.author_handle, None, None)
-    return bid_of(reply, read_bid(reply.text, rules.hashtag, reply.hashtags), rules, auction_post_id, facts)
-
-
-def bid_of(
-    reply: PlaceBid, amount: Wei | Refusal, rules: Rules, auction_post_id: int | None, facts: AuthorFacts
-) -> Bid:
-    """The bid that a reply makes when `read_bid` has read its text as `amount`; otherwise like `read_reply`."""
     post_id, bidder_id, handle = reply.post_id, reply.author_id, reply.author_handle
+    if rules is None:
+        return Bid(post_id, bidder_id, handle, None, None)
+    amount = read_bid(reply.text, rules.hashtag, reply.hashtags)
     if amount is Refusal.NO_HASHTAG:
         return Bid(post_id, bidder_id, handle, None, amount)
     flaw = None if reply.replied_to_id == auction_post_id else Refusal.NOT_A_REPLY

@@ -27,9 +27,6 @@ def minimum_bid(rules: Rules, leading_wei: int | None) -> Wei:
 
 def rules_hash(rules: Rules) -> str:
     """SHA-256, in hex, of the rules as JSON with sorted keys: anyone can compute it from published rules (LIFE-7)."""
-    return hashlib.sha256(msgspec.json.format(_sorted_json(rules), indent=-1)).hexdigest()
-
-
-def _sorted_json(rules: Rules) -> bytes:
     fields: dict[str, object] = msgspec.json.decode(to_json(rules))
-    return msgspec.json.encode(dict(sorted(fields.items())))
+    as_sorted = msgspec.json.encode(dict(sorted(fields.items())))
+    return hashlib.sha256(msgspec.json.format(as_sorted, indent=-1)).hexdigest()

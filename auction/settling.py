@@ -4,6 +4,8 @@ What follows from a fact is `settlement/ladder`, which wallet a reply names `set
 `settlement/runner_up`. That a fact is true (a payment above all) has been proven by whoever tells it.
 """
 
+from html import unescape
+
 from auction.bidding import Bidding
 from auction.settlement.ladder import IllegalStep, UnfitFact, take
 from auction.settlement.runner_up import runner_up
@@ -33,11 +35,8 @@ class Settling(Bidding):
         return self.result is not None and self.result.outcome is Outcome.SOLD and not self.result.is_of_a_test
 
     def _decide_settlement(self, command: BeginSettlement, now_ms: int) -> list[AuctionEvent]:
-        begun = SettlementBegun(
-            message_id=self._id("settlement"), correlation_id=command.message_id, at_ms=now_ms, terms=command.terms
-        )
-        self.apply(begun)
-        return [begun]
+        ids = {"message_id": self._id("settlement"), "correlation_id": command.message_id}
+        return [self._applied(SettlementBegun(**ids, at_ms=now_ms, terms=command.terms))]
 
     def _decide_next_bidder(self, command: AskNextBidder, now_ms: int) -> list[AuctionEvent]:
         assert self.settlement is not None, "only a settlement that has begun has a next bidder"
@@ -46,11 +45,10 @@ class Settling(Bidding):
         return self._decide_fact(fact, command.message_id, now_ms)
 
     def _is_about_settlement(self, reply: PlaceBid) -> bool:
-        """Whether the reply is one of the buyer, made after the result: it may name a wallet, and is no bid."""
-        if self.settlement is None or self.result is None or reply.injected:
+        """Whether the reply is one of the buyer, made after the end: it may name a wallet, and is no bid."""
+        if self.settlement is None or reply.injected or reply.author_id != self.settlement.buyer.bidder_id:
             return False
-        is_later = posted_at_ms(reply.post_id) >= self.result.at_ms
-        return is_later and reply.author_id == self.settlement.buyer.bidder_id
+        return posted_at_ms(reply.post_id) >= self.ends_at_ms
 
     def _decide_buyers_reply(self, reply: PlaceBid, now_ms: int) -> list[AuctionEvent]:
         """What the buyer's reply says: a wallet, that the buyer declines, or nothing that can be taken for either."""
@@ -58,10 +56,11 @@ class Settling(Bidding):
         if reply.post_id in self.answered:
             return []
         at_ms, post_id, text = posted_at_ms(reply.post_id), reply.post_id, reply.text
-        if declines(text):
+        shown = unescape(text)
+        if declines(shown):
             declined = Declined(at_ms=at_ms, bidder_id=reply.author_id, post_id=post_id, text=text)
             return self._decide_fact(declined, reply.message_id, now_ms)
-        wallet = read_wallet(text, self.settlement.terms.own_addresses)
+        wallet = read_wallet(shown, self.settlement.terms.own_addresses)
         if not isinstance(wallet, WalletFault):
             named = WalletNamed(at_ms=at_ms, bidder_id=reply.author_id, post_id=post_id, text=text, wallet=wallet)
             return self._decide_fact(named, reply.message_id, now_ms)
@@ -76,8 +75,7 @@ class Settling(Bidding):
             text=text,
             fault=wallet,
         )
-        self.apply(refused)
-        return [refused]
+        return [self._applied(refused)]
 
     def _decide_fact(self, fact: SettlementFact, cause_id: str, now_ms: int) -> list[AuctionEvent]:
         before = self.settlement
@@ -86,9 +84,7 @@ class Settling(Bidding):
         try:
             after = take(before, fact)
         except (IllegalStep, UnfitFact) as why:
-            refused = SettlementFactRefused(**ids, at_ms=now_ms, fact=fact, why=str(why))
-            self.apply(refused)
-            return [refused]
+            return [self._applied(SettlementFactRefused(**ids, at_ms=now_ms, fact=fact, why=str(why)))]
         if after == before:
             return []
         events: list[AuctionEvent] = [SettlementAdvanced(**ids, at_ms=now_ms, fact=fact, stage=after.stage)]
@@ -102,6 +98,4 @@ class Settling(Bidding):
                     cause=NOT_PAID,
                 )
             )
-        for event in events:
-            self.apply(event)
-        return events
+        return [self._applied(event) for event in events]

@@ -14,14 +14,14 @@ import msgspec
 from auction.controls import Controls
 from auction.fold import Bid, Lead, Verdict, effective_end, fold, judge, lead_after
 from auction.own_posts import OwnPosts
-from auction.segments import BIDS_A_SEGMENT, Segment, last_id, lead_before, sealed
+from auction.segments import Segment, last_id, lead_before, sealed
 from messages.base import Refusal, Rules, Wei
 
 
 class Standings:
     """The chain of leaders of one auction, kept equal to `fold` over all bids found so far."""
 
-    def __init__(self, rules: Rules, controls: Controls, bids: Iterable[Bid] = ()) -> None:
+    def __init__(self, rules: Rules, controls: Controls) -> None:
         self.rules, self.controls = rules, controls
         self.bids: dict[int, Bid] = {}  # without those in segments, which are all earlier
         self.segments: list[Segment] = []
@@ -32,7 +32,6 @@ class Standings:
         self._withdrawn: set[int] = set()
         self._order: list[int] = []
         self._own_posts = OwnPosts(rules)
-        self.update(list(bids))
 
     def resume(
         self,
@@ -71,7 +70,6 @@ class Standings:
 
     @property
     def found(self) -> int:
-        """How many bids were found so far."""
         return len(self._order) + sum(map(len, self.segments))
 
     @property
@@ -89,13 +87,10 @@ class Standings:
     def _would_lead(self, post_id: int) -> bool:
         """Whether a withdrawn bid would have led, or waited for an operator, were it there."""
         bid = self._bid(post_id)
-        if bid is None:
-            return False
-        there = msgspec.structs.replace(bid, withdrawn=False)
-        return self._judged(there).refusal in (None, Refusal.HELD)
+        there = bid and msgspec.structs.replace(bid, withdrawn=False)
+        return there is not None and self._judged(there).refusal in (None, Refusal.HELD)
 
     def knows(self, post_id: int) -> bool:
-        """Whether this bid was found before."""
         if post_id >= self._at_hand_from:  # nearly always
             return post_id in self.bids
         place = bisect_left(self.segments, post_id, key=last_id)
@@ -114,7 +109,9 @@ class Standings:
 
     def _judged(self, bid: Bid) -> Verdict:
         own_posts = self._own_posts.up_to(bid, self.segments, self._at_hand_from)
-        return judge(self.rules, self.controls, self._lead_before(bid.post_id), bid, own_posts)
+        place = self._links_before(bid.post_id)
+        leader = self.lead_history[place - 1] if place else lead_before(bid.post_id, self.segments)
+        return judge(self.rules, self.controls, leader, bid, own_posts)
 
     def update(
         self, found: Sequence[Bid], withdrawn: Sequence[int] = (), changed: Sequence[int] = ()
@@ -157,11 +154,11 @@ class Standings:
 
     # ---- packing away and unpacking
 
-    def seal(self, most: int | None = None) -> None:
-        """Pack away what lies so far behind that it hardly matters any more, in at most so many segments."""
+    def seal(self, bids_a_segment: int, most: int | None = None) -> None:
+        """Pack away what lies so far behind that it hardly matters any more, in at most `most` segments."""
         packed = len(self.segments)
-        while len(self._order) >= 2 * BIDS_A_SEGMENT and (most is None or len(self.segments) < packed + most):
-            gone, self._order = self._order[:BIDS_A_SEGMENT], self._order[BIDS_A_SEGMENT:]
+        while len(self._order) >= 2 * bids_a_segment and (most is None or len(self.segments) < packed + most):
+            gone, self._order = self._order[:bids_a_segment], self._order[bids_a_segment:]
             cut = self._links_before(self._order[0])
             leads, self.lead_history = self.lead_history[:cut], self.lead_history[cut:]
             self.segments.append(sealed([self.bids.pop(post_id) for post_id in gone], leads))
@@ -196,11 +193,6 @@ class Standings:
         if bid:
             bid.withdrawn = bid.withdrawn or post_id in self._withdrawn
         return bid
-
-    def _lead_before(self, post_id: int) -> Lead | None:
-        """Who leads where this post comes."""
-        place = self._links_before(post_id)
-        return self.lead_history[place - 1] if place else lead_before(post_id, self.segments)
 
     def _on_bids_at_hand(self, leads: Iterable[Lead]) -> list[Lead]:
         """These leads, but of the bids that are at hand and may change."""

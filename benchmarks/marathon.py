@@ -21,8 +21,8 @@ from rich.progress import track
 
 import bootstrap
 import supervisor
-from adapters.redis import recent
 from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.recent import Recent
 from adapters.wall_clock import wall_clock_ms
 from benchmarks.measuring import BUILD, resident_mb
 from benchmarks.picture import draw_series
@@ -70,7 +70,7 @@ def main() -> int:
 def play(data_dir: Path, days: int, day_seconds: float) -> int:
     """Be the process: a demo of these days, as `demo --once` plays one; the report goes to standard output."""
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    recent.BYTES_KEPT = RECENT_BYTES
+    Recent.bytes_kept = RECENT_BYTES
     opens_at_ms = wall_clock_ms() + START_MS
     plan = DemoPlan(seed=1, days=days, day_seconds=day_seconds, bidders=BIDDERS, first_opens_at_ms=opens_at_ms)
     settings = demo_settings(load(None, {}), plan, data_dir, 0)

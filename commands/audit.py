@@ -7,9 +7,7 @@ the state in the store with the log. It prints the first difference and exits wi
 import argparse
 import gc
 import json
-import os
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +33,6 @@ from ledger.hash_chain import Head, first_hash, verify_chain
 from messages.events import DayStarted, DayVoided, Observed
 
 EXAMPLE = "auction-manager audit --auction marathon-07"
-REFRESH_S = 0.1
 
 
 @dataclass
@@ -59,12 +56,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     is_shown = sys.stderr.isatty() and not args.json
-    bar = Progress(console=Console(stderr=True), transient=True, disable=not is_shown, auto_refresh=False)
+    bar = Progress(console=Console(stderr=True), transient=True, disable=not is_shown)
     with bar as shown, without_garbage():
         if args.file:
             found = audit_file(args.file, args.auction, shown)
         else:
-            with store_of(settings_of(args, dict(os.environ))) as (client, keys):
+            with store_of(settings_of(args)) as (client, keys):
                 found = audit(client, keys, args.auction, shown)
     if args.auction and args.auction not in found.days and found.difference is None:
         raise CommandError(f"there is no auction {args.auction} in the log")
@@ -200,16 +197,7 @@ def _shown(progress: Progress | None, total: int) -> Callable[[int], None]:
     if progress is None or progress.disable:
         return lambda completed: None
     task = progress.add_task("replaying the log", total=total)
-    refreshed_s = 0.0
-
-    def show(completed: int) -> None:
-        nonlocal refreshed_s
-        progress.update(task, completed=completed)
-        if (now_s := time.monotonic()) >= refreshed_s + REFRESH_S:
-            refreshed_s = now_s
-            progress.refresh()
-
-    return show
+    return lambda completed: progress.update(task, completed=completed)
 
 
 @contextmanager

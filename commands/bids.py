@@ -4,7 +4,6 @@ each verdict is the current one, also where a late find or a withdrawal has chan
 
 import argparse
 import json
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -55,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with store_of(settings_of(args, dict(os.environ))) as (client, keys):
+    with store_of(settings_of(args)) as (client, keys):
         found = history(client, keys, args.auction)
     if args.user:
         found = [bid for bid in found if args.user in (str(bid.seen.bidder_id), f"@{bid.seen.bidder_handle}")]

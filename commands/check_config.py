@@ -24,8 +24,9 @@ from auction.rules import rules_hash
 from commands.day_posts import DayPost, posts_of
 from commands.tables import console, table_on
 from commands.x_costs import PRICES_OF, Costs, Plan, costs, most_replies
+from config import masked_toml
 from messages.base import Lot
-from settings import Settings, SettingsError, begins_late, load, masked
+from settings import Settings, SettingsError, begins_late, load
 
 EXAMPLE = "auction-manager check-config --config staging.toml"
 REPLIES = (100, 10_000)  # a quiet day and a bid war
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         return _refused(error.faults, args.json)
     if args.effective:
-        effective = masked(settings)
+        effective = masked_toml(settings)
         print(json.dumps(tomllib.loads(effective), indent=2) if args.json else effective.rstrip())
         return 0
     windows = settings.windows()

@@ -5,6 +5,7 @@ The module imports nothing slow; commands that read the store import `commands.s
 
 import argparse
 import hmac
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -48,9 +49,9 @@ def bounded(kind: type[float], least: float, most: float) -> Callable[[str], flo
     return read
 
 
-def settings_of(args: argparse.Namespace, environ: dict[str, str]) -> Settings:
+def settings_of(args: argparse.Namespace) -> Settings:
     """Loads the settings; --data-dir replaces their data directory. Raises SettingsError."""
-    settings = load(args.config, environ)
+    settings = load(args.config, os.environ)
     return msgspec.structs.replace(settings, data_dir=args.data_dir) if args.data_dir else settings
 
 

@@ -8,6 +8,7 @@ import shtab
 
 from commands.table import COMMANDS, parser
 
+SubCommands = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public name for it
 EXAMPLE = 'eval "$(auction-manager completion bash)"'
 
 
@@ -18,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     whole = parser()
     for action in _actions(whole):
-        if isinstance(action, argparse._SubParsersAction):
+        if isinstance(action, SubCommands):
             for name, command in action.choices.items():
                 command.description = COMMANDS.get(name, command.description)  # the shell shows one line
         if action.type is Path:
@@ -29,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    for action in parser._actions:
+    for action in parser._actions:  # noqa: SLF001  # argparse tells of its options in no other way
         yield action
-        if isinstance(action, argparse._SubParsersAction):
+        if isinstance(action, SubCommands):
             for command in action.choices.values():
                 yield from _actions(command)

@@ -7,7 +7,6 @@ an order with the reason, which the next running process logs. Neither needs a r
 
 import argparse
 import json
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -64,7 +63,7 @@ def _why(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = settings_of(args, dict(os.environ))
+    settings = settings_of(args)
     by = next(iter(settings.http.operator_tokens), "local")
     with store_of(settings) as (client, keys):
         queue = Queue(client, keys)

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         args.report.parent.mkdir(parents=True, exist_ok=True)  # an impossible path is refused before playing
     process_log.begin(logging.WARNING)
     plan = _plan(args)
-    settings = demo_settings(load(None, dict(os.environ)), plan, args.data_dir, args.port)
+    settings = demo_settings(load(None, os.environ), plan, args.data_dir, args.port)
     port, abandon = simulated_x(args.data_dir, x_options(settings, plan))
     days = days_of(settings, plan), further_of(settings, plan)
     dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, *days, abandon=abandon)

@@ -6,7 +6,6 @@ A file holds one JSON object a line, as POST /inject takes it: {"type": "PlaceBi
 
 import argparse
 import json
-import os
 import sys
 from codecs import BOM_UTF8
 from pathlib import Path
@@ -28,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = settings_of(args, dict(os.environ))
+    settings = settings_of(args)
     worst, token = 0, token_of(settings, args.operator)
     for body in _bodies(args):
         code, answer = ask(settings, "POST", "/inject", body, token)

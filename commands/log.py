@@ -4,7 +4,6 @@
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,6 @@ from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from ledger.export import write_export
 from messages.codec import to_json
-from messages.events import AnyEvent
 
 EXAMPLE = "auction-manager log --follow --data-dir build/demo"
 FOLLOW_S = 0.05  # short, so that the last events of a process are read before its server is gone
@@ -40,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.auction and not args.export:
         raise CommandError("--auction needs --export")
-    with store_of(settings_of(args, dict(os.environ)), must_run=args.follow) as (client, keys):
+    with store_of(settings_of(args), must_run=args.follow) as (client, keys):
         if args.export:
             export(client, keys, args.export, args.auction or "")
             return 0
@@ -75,14 +73,9 @@ def show(client: redis.Redis, keys: Keys, after: int, as_json: bool) -> int:
     """Prints every event after this seq; returns the seq of the last one."""
     for entry in LogReader(client, keys).entries(after):
         for seq, event in entry.events_after(after):
-            print(_json_line(entry.writer, seq, event) if as_json else _line(entry.writer, seq, event))
+            if as_json:
+                print(f'{{"seq":{seq},"writer":"{entry.writer}","event":{to_json(event).decode()}}}')
+            else:
+                print(f"{seq:>8}  {utc(event.at_ms)}  {entry.writer:<14} {log_line(event)}")
         after = entry.last_seq
     return after
-
-
-def _line(writer: str, seq: int, event: AnyEvent) -> str:
-    return f"{seq:>8}  {utc(event.at_ms)}  {writer:<14} {log_line(event)}"
-
-
-def _json_line(writer: str, seq: int, event: AnyEvent) -> str:
-    return f'{{"seq":{seq},"writer":"{writer}","event":{to_json(event).decode()}}}'

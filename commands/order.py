@@ -4,7 +4,6 @@ what it would change, from the log, and orders nothing.
 
 import argparse
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = settings_of(args, dict(os.environ))
+    settings = settings_of(args)
     fields: dict[str, Any] = {"why": args.why}
     if (needs := ORDERS[args.command].argument) is not None:
         given = getattr(args, needs.field)

@@ -7,7 +7,6 @@ copy of the data directory.
 
 import argparse
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -38,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = settings_of(args, dict(os.environ))
+    settings = settings_of(args)
     process = process_of(settings)
     keys = Keys(process.marathon_id)
     found = [] if settings.redis.url else _mend_files(settings.data_dir, args.dry_run)

@@ -58,13 +58,13 @@ class Report(msgspec.Struct, frozen=True):
 
 def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any]) -> Report:
     """Replays the whole log and compares it with the ground truth, as /_sim/truth lists it."""
-    found, ends = audit(client, keys), _published_ends(client, keys)
+    found, (ends, sent) = audit(client, keys), _logged(client, keys)
     begun = [day for day in found.days.values() if day.prepared is not None]
     days = [_day_report(day, truth["posts"], ends.get(day.auction_id, 0)) for day in begun]
     days += [_voided(day) for day in found.voided]
     days.sort(key=lambda day: day.day)
     audited = found.difference or "ok"
-    posts = _posts_made(list(found.days.values()), truth, _texts_sent(client, keys))
+    posts = _posts_made(list(found.days.values()), truth, sent)
     right = audited == "ok" and posts == "ok" and len(begun) == len(found.days) and all(day.right for day in days)
     return Report(seed, days, audited, posts, right)
 
@@ -109,16 +109,19 @@ def _voided(day: int) -> DayReport:
     return DayReport(day=day, **nothing, expected=nothing)
 
 
-def _published_ends(client: redis.Redis, keys: Keys) -> dict[str, int]:
-    """Returns the end (UTC ms) of each auction as its opening, orders and outages set it, without the soft close."""
+def _logged(client: redis.Redis, keys: Keys) -> tuple[dict[str, int], dict[str, str]]:
+    """Returns the end (UTC ms) of each auction as its opening, orders and outages set it, without the soft close; and
+    the text of each announcement as it was sent, which an earlier version of the program may have worded."""
     ends: dict[str, int] = {}
+    sent: dict[str, str] = {}
     for entry in LogReader(client, keys).entries():
         for event in entry.events():
-            if isinstance(event, AuctionOpened | AuctionResumed) or (
-                isinstance(event, EndExtended) and event.is_ordered
-            ):
-                ends[entry.writer] = event.ends_at_ms
-    return ends
+            match event:
+                case AuctionOpened() | AuctionResumed() | EndExtended(is_ordered=True):
+                    ends[entry.writer] = event.ends_at_ms
+                case PostAttempted():
+                    sent[event.job] = event.text
+    return ends, sent
 
 
 def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int) -> bool:
@@ -128,12 +131,6 @@ def _end_is_explained(day: AuctionDay, posts: list[dict[str, Any]], published_ms
     latest_ms, ends_at_ms = day.standings.controls.latest_end_ms, day.standings.ends_at_ms
     moved = {min(post["posted_at_ms"] + day.prepared.rules.soft_close_ms, latest_ms) for post in posts}
     return published_ms <= ends_at_ms <= max(latest_ms, published_ms) and ends_at_ms in {published_ms, *moved}
-
-
-def _texts_sent(client: redis.Redis, keys: Keys) -> dict[str, str]:
-    """Returns the text of each announcement as it was sent: an earlier version of the program may have worded it."""
-    events = (event for entry in LogReader(client, keys).entries() for event in entry.events())
-    return {event.job: event.text for event in events if isinstance(event, PostAttempted)}
 
 
 def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], sent: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import logging
-import os
 import sys
 
 import bootstrap
@@ -12,8 +11,9 @@ from adapters import process_log
 from adapters.x.credentials import Credentials
 from commands.common import add_config, settings_of
 from commands.simulated import CREDENTIALS, base_url, simulated_x
+from config import Secret
 from process import Process
-from settings import Secret, Settings, SettingsError
+from settings import Settings, SettingsError
 
 EXAMPLE = "auction-manager run --config staging.toml"
 
@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     process_log.begin(logging.INFO)
-    settings = settings_of(args, dict(os.environ))
+    settings = settings_of(args)
     dependencies = dataclasses.replace(
         dependencies_of(settings), begin_anew=args.begin_anew, begin_late=args.begin_late
     )

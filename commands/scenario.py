@@ -123,7 +123,7 @@ def _play(scenario: Scenario, data_dir: Path) -> ScenarioReport:
     plan = DemoPlan(
         seed=demo.seed, days=demo.days, day_seconds=demo.day_seconds, bidders=demo.bidders, first_opens_at_ms=0
     )
-    settings = demo_settings(load(None, dict(os.environ)), plan, data_dir, 0)
+    settings = demo_settings(load(None, os.environ), plan, data_dir, 0)
     x_port, _ = simulated_x(data_dir, x_options(settings, plan) | {"bids": demo.bids, "rush": demo.rush})
     try:
         seen = _play_on(scenario, settings, plan, x_port)

@@ -143,7 +143,6 @@ class Scenario(msgspec.Struct, frozen=True):
 
     file: Path
     title: str
-    description: str
     demo: Demo
     steps: tuple[Step, ...]
     expect: Expect
@@ -174,7 +173,7 @@ def read_scenario(file: Path) -> Scenario:
         raise SettingsError([f"{file}: {fault}" for fault in reading.faults])
     steps = [again for first, step in zip(steps, document.step, strict=True) for again in _repeated(first, step)]
     steps.sort(key=lambda step: (step.at_ms is not None, step.day, step.at_ms))
-    return Scenario(file, document.title, document.description, document.demo, tuple(steps), document.expect)
+    return Scenario(file, document.title, document.demo, tuple(steps), document.expect)
 
 
 def _repeated(first: Step, step: _Step) -> list[Step]:

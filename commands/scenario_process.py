@@ -31,7 +31,6 @@ class MarathonProcess:
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def start(self) -> None:
-        """Starts the process."""
         self._process = _FORKING.Process(target=_be, args=self._arguments)
         self._process.start()
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from typing import Any
 
 from rich.text import Text
@@ -22,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    code, status = ask(settings_of(args, dict(os.environ)), "GET", "/status")
+    code, status = ask(settings_of(args), "GET", "/status")
     if code != 200:
         raise CommandError(status.get("reason") or f"the answer is {code}")
     if args.json:

@@ -168,10 +168,6 @@ def _read_time(value: str) -> time:
     return time.fromisoformat(value)
 
 
-def _write_time(value: time) -> str:
-    return quoted(f"{value:%H:%M}")
-
-
 def _read_zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -221,13 +217,9 @@ def _read_tokens(value: str) -> dict[str, Secret]:
     return tokens
 
 
-def _write_tokens(tokens: dict[str, Secret]) -> str:
-    return ", ".join(f"{name}=***" for name in tokens)
-
-
 FLAG = Form(bool, "true or false, without quotes", lambda value: value, lambda value: str(value).lower())
 DATE = Form(str, 'a date, in quotes, such as "2027-03-01"', _read_date, quoted)
-TIME = Form(str, 'a local time, in quotes, such as "15:00"', _read_time, _write_time)
+TIME = Form(str, 'a local time, in quotes, such as "15:00"', _read_time, lambda value: quoted(f"{value:%H:%M}"))
 ZONE = Form(str, 'a time zone, in quotes, such as "America/New_York"', _read_zone, quoted)
 HASHTAG = Form(str, "a hashtag, in quotes, without the #", _read_hashtag, quoted)
 FOLDER = Form(str, "the path of a folder, in quotes", _read_folder, quoted)
@@ -235,4 +227,4 @@ HOST = text(r"[A-Za-z0-9.:_-]{1,253}", "a host name or an address")
 PORT = whole(0, 65535)
 CREDENTIAL = Form(Secret, "a secret", _read_credential, repr, shown=False)
 # Named tokens such as `alice=…`, separated by line breaks, spaces or commas.
-TOKENS = Form(Secret, "named secrets", _read_tokens, _write_tokens, False)
+TOKENS = Form(Secret, "named secrets", _read_tokens, lambda tokens: ", ".join(f"{name}=***" for name in tokens), False)

@@ -5,7 +5,7 @@ from config.reading import fields_of
 
 
 def masked_toml(section: Section) -> str:
-    """The configuration as TOML; secrets are comments that say only whether they are set."""
+    """The configuration as TOML that can be read again; secrets are comments that say only whether they are set."""
     head: list[str] = []
     tables: list[str] = []
     for path, field, form in fields_of(type(section)):

@@ -24,8 +24,7 @@ class LogDamaged(Exception):
 class LogEntry:
     """An entry: the `count` events of one commit of one writer. They are numbered from `first_seq` on in the log and
     from `first_writer_sequence` on among the writer's own events; both numbers begin at 1. `chain_hash` is the hash of
-    the writer's chain after this entry, `data` the packed events.
-    """
+    the writer's chain after this entry, `data` the packed events."""
 
     first_seq: int
     count: int

@@ -6,6 +6,7 @@ byte; `hash_chain` verifies the chains.
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
@@ -51,8 +52,7 @@ class _End(msgspec.Struct, frozen=True):
 @dataclass
 class Export:
     """An export that is being read. After the last of its entries, `heads` holds the ends of the hash chains, and
-    `is_whole` says whether the checksum fits. The checksum covers the seqs of the log too, which the chains do not.
-    """
+    `is_whole` says whether the checksum fits. The checksum covers the seqs of the log too, which the chains do not."""
 
     title: Title
     entries: Iterator[LogEntry]
@@ -91,13 +91,12 @@ def read_export(file: BinaryIO) -> Export:
 
 
 def _entries(unpacker: Any, export: Export, digest: Any) -> Iterator[LogEntry]:
-    number = 2
-    where = f"record {number}, at byte {unpacker.tell()}"
-    while not isinstance(record := _next(unpacker, where), dict):
+    for number in itertools.count(2):
+        where = f"record {number}, at byte {unpacker.tell()}"
+        if isinstance(record := _next(unpacker, where), dict):
+            break
         yield LogEntry(*msgspec.structs.astuple(_convert(record, _Entry, where)))
         digest.update(msgpack.packb(record))
-        number += 1
-        where = f"record {number}, at byte {unpacker.tell()}"
     end, behind = _convert(record, _End, where), unpacker.tell()
     if unpacker.read_bytes(1):
         raise DamagedExport(f"there is more behind its last record, at byte {behind}")

@@ -43,8 +43,7 @@ def verify_chain(
 ) -> Difference | None:
     """Verifies a log from its beginning; returns the first difference, or None. `heads` are the ends that the chains
     must have; they are read after the last entry. `every_writer` is False for the entries of one writer, whose seqs
-    have gaps.
-    """
+    have gaps."""
     ends: dict[str, Head] = {}
     seq = 0
     for entry in entries:

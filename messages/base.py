@@ -4,6 +4,7 @@
 """
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -43,6 +44,12 @@ class Event(Message, frozen=True, kw_only=True):
 
 class Hint(msgspec.Struct, frozen=True):
     """A hint tells another actor that something may be waiting for it; a lost hint costs a moment, never a fact."""
+
+
+def in_common(message: msgspec.Struct, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """What a message and one of another kind both say, by their fields' names; the ids of messages are left out."""
+    names = set(message.__struct_fields__) & set(kind.__struct_fields__) - {"message_id", "correlation_id"}
+    return {name: getattr(message, name) for name in names}
 
 
 class Lot(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,8 +89,7 @@ def from_json(data: bytes, kind: type[T]) -> T:
 
 def command_from_fields(fields: dict[str, Any]) -> AuctionCommand:
     """A command from the untyped fields of an injection. A field that the command does not have is refused, since it
-    may be misspelt, and so is a value that cannot be encoded. Raises UnreadableMessage.
-    """
+    may be misspelt, and so is a value that cannot be encoded. Raises UnreadableMessage."""
     convert: Callable[[Any], AuctionCommand] = functools.partial(
         msgspec.convert, type=AuctionCommand, dec_hook=_decode_wei
     )

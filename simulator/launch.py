@@ -78,10 +78,10 @@ def _start_alone(data_dir: Path, options: Sequence[str]) -> "subprocess.Popen[by
         os.close(lock)
 
 
-def ask_x(port: int, method: str, path: str, body: Any = None) -> Any:
+def ask_x(port: int, method: str, path: str, body: Any = None, within_s: float = ANSWER_S) -> Any:
     """Sends a request to the simulator's control plane and returns its JSON answer. Raises SimulatorFailed."""
     try:
-        status, content = loopback.exchange(port, method, path, body, within_s=ANSWER_S)
+        status, content = loopback.exchange(port, method, path, body, within_s=within_s)
     except NoAnswer as fault:
         raise SimulatorFailed(f"the simulated X on port {port} does not answer: {fault}") from None
     if status != HTTPStatus.OK:

@@ -13,13 +13,8 @@ from supervision.status import ChildStatus, State
 from supervision.supervisor import Supervisor
 from supervision.table import GAVE_UP
 
-PERMANENT = Restart.PERMANENT
-TRANSIENT = Restart.TRANSIENT
-
 __all__ = [
     "GAVE_UP",
-    "PERMANENT",
-    "TRANSIENT",
     "Abandoned",
     "Actor",
     "Backoff",

@@ -195,8 +195,8 @@ class Actor(pykka.ThreadingActor):
             if self.context.launch is not None:
                 self.context.launch(self)
             else:
-                name = f"{self.context}"
-                threading.Thread(target=self._actor_loop, name=name, daemon=self.use_daemon_thread).start()
+                daemon = self.use_daemon_thread
+                threading.Thread(target=self._actor_loop, name=str(self.context), daemon=daemon).start()
         except BaseException:  # the thread could not be started: pykka's registry must not keep this actor
             pykka.ActorRegistry.unregister(self.actor_ref)
             self.actor_stopped.set()

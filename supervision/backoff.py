@@ -26,8 +26,7 @@ class Backoff:
         """Seconds to wait after the given number of failures in a row (1 is the first)."""
         if failures <= 1:
             return 0.0
-        # The exponent is bounded because a float overflows near 2.0 ** 1024 and a store may be away for
-        # weeks.
+        # The exponent is bounded because a float overflows near 2.0 ** 1024 and a store may be away for weeks.
         doubled = self.first_s * 2.0 ** min(failures - 2, 64)
         return min(doubled, self.longest_s) * (1.0 - self.jitter * self.random())
 

@@ -6,7 +6,7 @@ something happens to a child.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -164,7 +164,6 @@ class Child:
         return 0.0 if since_s is None else now_s - since_s
 
     def status(self, now_s: float) -> ChildStatus:
-        """The status of the child now."""
         state: str = self.state
         if self.state is State.READY and self.mailbox.closed:
             state = State.RESTARTING  # the actor has ended and is in its teardown
@@ -194,13 +193,10 @@ class Child:
         )
 
 
-@dataclass(slots=True)
 class RunningGroup:
     """A group at run time. `children` is replaced, never changed in place, so that any thread may iterate over it."""
 
-    group: Group
-    children: tuple[Child, ...]
-    intensity: Intensity = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.intensity = Intensity(self.group.max_restarts, self.group.window_s)
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.children = tuple(Child(spec, group.name) for spec in group.children)
+        self.intensity = Intensity(group.max_restarts, group.window_s)

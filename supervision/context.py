@@ -65,20 +65,6 @@ class Context:
     loop: a thread by default, a stepper in a simulation, which also brings its own `clock` (seconds).
     """
 
-    __slots__ = (
-        "_send",
-        "abandoned",
-        "busy_since_s",
-        "clock",
-        "incarnation",
-        "launch",
-        "mailbox",
-        "name",
-        "report",
-        "thread_id",
-        "worked_s",
-    )
-
     def __init__(
         self,
         name: str,
@@ -89,12 +75,8 @@ class Context:
         clock: Callable[[], float] = time.monotonic,
         launch: Callable[[Any], None] | None = None,
     ) -> None:
-        self.name = name
-        self.incarnation = incarnation
-        self.mailbox = mailbox
-        self.report = report
-        self.clock = clock
-        self.launch = launch
+        self.name, self.incarnation, self.mailbox = name, incarnation, mailbox
+        self.report, self.clock, self.launch = report, clock, launch
         self.abandoned = False
         self.busy_since_s: float | None = None
         self.worked_s = 0.0

@@ -15,13 +15,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pykka
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
-
-if TYPE_CHECKING:
-    from pykka._envelope import Envelope as PykkaEnvelope
 
 CONTROL_SIZE = 64
 """The size of the control lane, in envelopes: a ping and a stop of the supervisor, the rest for injected crashes."""
@@ -74,7 +71,7 @@ class Mailbox:
         """Puts a message into the control lane, which is read before any data, however much of it waits."""
         return self._put(self._control, CONTROL_SIZE, message, reply_to)
 
-    def put(self, envelope: "PykkaEnvelope[Any]") -> None:
+    def put(self, envelope: Any) -> None:
         """Puts an envelope of pykka's `ref.tell`, `ref.ask` or `ref.stop` into the lane that it belongs to.
 
         Raises `MailboxFull`, and `ActorDeadError` when closed. Proxy calls raise `TypeError`: they would bypass

@@ -12,12 +12,12 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from supervision.backoff import Backoff
-from supervision.child import ChildSpec, Group, RunningGroup
+from supervision.child import ChildSpec, Group
 from supervision.context import Crash, Exit, Ready
 from supervision.mailbox import Delivery
 from supervision.status import ChildStatus
@@ -29,20 +29,8 @@ logger = logging.getLogger(__name__)
 LONGEST_TURN_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class _StartChild:
-    group: RunningGroup
-    spec: ChildSpec
-
-
-@dataclass(frozen=True, slots=True)
-class _Hurry:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _StopAll:
-    pass
+Step = Callable[[float], None]
+"""A step of the table that the supervisor was told to take. Its argument is the time (s, monotonic)."""
 
 
 class Supervisor:
@@ -67,8 +55,8 @@ class Supervisor:
     ) -> None:
         # A SimpleQueue, because its `put` is reentrant and `stop` is called from signal handlers. Its length is bounded
         # by the number of children: each incarnation reports twice.
-        self._said: queue.SimpleQueue[Ready | Exit | _StartChild | _Hurry | _StopAll] = queue.SimpleQueue()
-        self._table = ChildTable(groups, conditions or {}, fatal, backoff or Backoff(), self._said.put)
+        self._told: queue.SimpleQueue[Step] = queue.SimpleQueue()
+        self._table = ChildTable(groups, conditions or {}, fatal, backoff or Backoff(), self._report)
         self._last_resort = LastResort(last_resort_s)
         self._turned_s = time.monotonic()
         self._code: int | None = None
@@ -92,7 +80,7 @@ class Supervisor:
         `KeyError` when there is no such group.
         """
         group = {group.group.name: group for group in self._table.groups}[group_name]
-        self._said.put(_StartChild(group, spec))
+        self._told.put(partial(self._table.on_start_child, group, spec))
 
     def send(self, name: str, message: Any) -> Delivery:
         """Puts `message` into the mailbox of the child that is called `name` now; never blocks, never raises."""
@@ -104,11 +92,11 @@ class Supervisor:
 
     def hurry(self) -> None:
         """Starts all children that wait on a condition now, since the condition has passed. Does not block."""
-        self._said.put(_Hurry())
+        self._told.put(self._table.hurry)
 
     def stop(self) -> None:
         """Begins to stop all children in reverse order, each within its `shutdown_s`. Does not block."""
-        self._said.put(_StopAll())
+        self._told.put(lambda now_s: self._table.end(0, "stopped as asked"))
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Waits for the end of all children; returns the exit code, or None after `timeout_s`. The code is 0 where they
@@ -130,6 +118,12 @@ class Supervisor:
         """The status of every child, in start order."""
         now_s = time.monotonic()
         return [child.status(now_s) for child in self._table.children()]
+
+    def _report(self, said: Ready | Exit) -> None:
+        if isinstance(said, Ready):
+            self._told.put(partial(self._table.on_ready, said))
+        else:
+            self._told.put(partial(self._table.on_exit, said))
 
     # From here on everything runs in the supervisor's own thread.
 
@@ -155,26 +149,16 @@ class Supervisor:
             self._started.set()
         if self._table.code is not None:
             return
-        for said in self._listen():
-            match said:
-                case Ready():
-                    self._table.on_ready(said, time.monotonic())
-                case Exit():
-                    self._table.on_exit(said, time.monotonic())
-                case _StartChild():
-                    self._table.on_start_child(said.group, said.spec, time.monotonic())
-                case _Hurry():
-                    self._table.hurry(time.monotonic())
-                case _StopAll():
-                    self._table.end(0, "stopped as asked")
+        for step in self._listen():
+            step(time.monotonic())
             if self._table.code is not None:
                 return
 
-    def _listen(self) -> Iterator[Ready | Exit | _StartChild | _Hurry | _StopAll]:
-        """Yields the messages to the supervisor; waits for the first one no longer than until the next step is due."""
+    def _listen(self) -> Iterator[Step]:
+        """Yields the steps that were told; waits for the first no longer than until the table's next step is due."""
         try:
-            yield self._said.get(timeout=self._table.pause_s(time.monotonic(), LONGEST_TURN_S))
+            yield self._told.get(timeout=self._table.pause_s(time.monotonic(), LONGEST_TURN_S))
             while True:
-                yield self._said.get_nowait()
+                yield self._told.get_nowait()
         except queue.Empty:
             return

@@ -47,9 +47,7 @@ class ChildTable:
         backoff: Backoff,
         report: Callable[[Ready | Exit], None],
     ) -> None:
-        self.groups = tuple(
-            RunningGroup(group, tuple(Child(spec, group.name) for spec in group.children)) for group in groups
-        )
+        self.groups = tuple(map(RunningGroup, groups))
         self.code: int | None = None
         self._by_name = {child.spec.name: child for child in self.children()}
         if len(self._by_name) < len(self.children()) or len({group.name for group in groups}) < len(groups):
@@ -178,18 +176,13 @@ class ChildTable:
             return
         reason = exit_.reason
         child.record_exit(exit_, expected=isinstance(reason, (*self._conditions, *self._fatal)))
-        if (
-            child.state is State.READY
-            and child.ready_at_s is not None
-            and now_s - child.ready_at_s >= self._backoff.stable_s
-        ):
+        if child.ready_at_s is not None and now_s - child.ready_at_s >= self._backoff.stable_s:
             child.crashes = child.waits = 0
         condition = next((text for kind, text in self._conditions.items() if isinstance(reason, kind)), "")
         if isinstance(reason, self._fatal):
             self._retire(child)
-            self._finish(
-                getattr(reason, "exit_code", GAVE_UP), f"{exit_.name} died of a fatal error: {child.last_error}"
-            )
+            code: int = getattr(reason, "exit_code", GAVE_UP)
+            self._finish(code, f"{exit_.name} died of a fatal error: {child.last_error}")
         elif self._ending is not None or (child.spec.restart is Restart.TRANSIENT and reason is None):
             self._retire(child)
         elif condition:

@@ -41,5 +41,5 @@ class LastResort:
 
 def stack_of(thread_id: int | None) -> str:
     """The current stack of a thread as text, for the log; empty when the thread has ended."""
-    frame = sys._current_frames().get(thread_id) if thread_id is not None else None
+    frame = sys._current_frames().get(thread_id) if thread_id is not None else None  # noqa: SLF001  # it is documented
     return "".join(traceback.format_stack(frame)) if frame is not None else ""

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-import loopback
 from loopback import Connection, NoAnswer, exchange, is_loopback
-from simulator.hostile import Hostile, Mood
 from simulator.launch import SimulatorFailed, ask_x
+from tests.harness.hostile import Hostile, Mood
 
 BODY = b" " * 1_000 + b'"yes"'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
@@ -39,12 +38,10 @@ def test_all_that_is_asked_on_a_connection_has_one_deadline(hostile: Hostile) ->
                 connection.exchange("POST", "/", {"a": 1})
 
 
-def test_an_answer_larger_than_any_of_ours_is_not_collected(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loopback, "ANSWER_BYTES", len(BODY))
-    assert exchange(hostile.port, "GET", "/", within_s=10) == (200, "yes")
-    monkeypatch.setattr(loopback, "ANSWER_BYTES", len(BODY) - 1)
+def test_an_answer_larger_than_any_of_ours_is_not_collected(hostile: Hostile) -> None:
+    assert exchange(hostile.port, "GET", "/", within_s=10, answer_bytes=len(BODY)) == (200, "yes")
     with pytest.raises(NoAnswer, match="more than 1004 bytes"):
-        exchange(hostile.port, "GET", "/", within_s=10)
+        exchange(hostile.port, "GET", "/", within_s=10, answer_bytes=len(BODY) - 1)
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
@@ -61,12 +58,11 @@ def test_what_is_no_port_is_no_answer(port: int) -> None:
         exchange(port, "GET", "/", within_s=10)
 
 
-def test_a_simulated_x_that_drips_has_failed_in_time(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.launch.ANSWER_S", 0.5)
+def test_a_simulated_x_that_drips_has_failed_in_time(hostile: Hostile) -> None:
     hostile.turn(Mood.DRIP)
     begun_s = time.monotonic()
     with pytest.raises(SimulatorFailed, match="does not answer"):
-        ask_x(hostile.port, "GET", "/_sim/health")
+        ask_x(hostile.port, "GET", "/_sim/health", within_s=0.5)
     assert time.monotonic() - begun_s < 20
 
 

@@ -144,6 +144,19 @@ def test_no_test_is_imported_so_what_tests_share_lies_in_a_module_of_its_own() -
     assert wrong == []
 
 
+def test_no_private_member_is_reached_by_its_name_as_text_where_ruff_does_not_see_it() -> None:
+    reached = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {argument.value!r}"
+        for folder in ("tests", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("setattr", "getattr", "delattr"))
+        for argument in node.args
+        if isinstance(argument, ast.Constant) and re.search(r"(^|\.)_[a-zA-Z]", str(argument.value))
+    ]
+    assert reached == []
+
+
 def test_nothing_imports_tests_or_benchmarks_but_tests_and_benchmarks_themselves() -> None:
     product = [path for name in OURS for path in (ROOT / f"{name}.py", *(ROOT / name).rglob("*.py")) if path.exists()]
     wrong = [

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from actors.announcer.notices import Notice
 from actors.announcer.outbox import DEFAULTS, Job, Outbox, Posting
-from actors.listener import VERDICTS, LogListener
+from actors.listener import LIMITS, VERDICTS, Limits, LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.following import forget_posts
 from adapters.redis.writes import Append, HashSet, Write
@@ -29,8 +29,6 @@ from supervision import Context
 
 log = logging.getLogger(__name__)
 
-WRITER = "announcer"
-EVENTS_BETWEEN_CHECKPOINTS = 10_000
 LOOK_UPS = 2
 
 # How often X may call a text a duplicate that the timeline does not show, before the job is given up: it would hold up
@@ -49,6 +47,8 @@ class Announcer(LogListener):
     the timeline.
     """
 
+    writer = "announcer"
+
     def __init__(
         self,
         context: Context,
@@ -59,18 +59,17 @@ class Announcer(LogListener):
         settle_ms: int,
         listeners: Sequence[str],
         posting: Posting = DEFAULTS,
+        limits: Limits = LIMITS,
     ) -> None:
-        super().__init__(context, store)
-        self._store, self._clock, self._x = store, clock, x
+        super().__init__(context, store, limits)
+        self._clock, self._x, self._posting = clock, x, posting
         self._time_zone, self._settle_ms, self._listeners = time_zone, settle_ms, listeners
-        self._posting = posting
         if not posting.receipts:
             self.ignores = VERDICTS
         self._not_before_ms = 0
 
     def setup(self) -> None:
-        self._client = self._store.connect()
-        self._journal = self._store.journal(self._client, WRITER)
+        super().setup()
         begun = self._journal.begin(reader_of(Outbox))
         self._state = begun.checkpoint or Outbox()
         if not self._posting.receipts:
@@ -78,11 +77,10 @@ class Announcer(LogListener):
         self.position, self._known_seq = self._state.position, begun.seq
         self._changed = False
         self._next_page: str | None = None  # the timeline's next page, while a search of it is under way
-        self.listen(self._client)
 
     def teardown(self) -> None:
         self._x.close()
-        self._client.close()
+        super().teardown()
 
     def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
         has_job = self._state.on_event(writer, event, self._posting, self._time_zone)
@@ -94,11 +92,11 @@ class Announcer(LogListener):
             self._changed = False
             self._commit()
             self._work()
-        elif self.position - self._state.position >= EVENTS_BETWEEN_CHECKPOINTS:
+        elif self.position - self._state.position >= self._limits.events_between_checkpoints:
             self._commit()  # nothing was to be posted for long: a successor need not read all of that again
 
     def tick(self) -> None:
-        self.keep_up()
+        super().tick()
         self._work()
 
     def _work(self) -> None:
@@ -193,7 +191,7 @@ class Announcer(LogListener):
         writes: list[Write] = []
         if job.opens:
             confirm = ConfirmAuctionPost(message_id=f"tweet:{post_id}", post_id=post_id)
-            writes.append(Append(self._store.keys.queue(job.opens), pack_batch([confirm])))
+            writes.append(Append(self.keys.queue(job.opens), pack_batch([confirm])))
         if job.tells_of:  # that auction decides the replies to the post
             writes.append(HashSet(self.keys.own_posts, {str(post_id): job.tells_of}))
         made = PostMade(message_id=f"made:{job.name}", at_ms=self._clock(), job=job.name, post_id=post_id)

@@ -12,7 +12,7 @@ import msgspec
 
 from auction.receipts import Receipt, accepted, refused
 from auction.wording.posts import receipt_post, standing_post
-from messages.base import Refusal, Wei
+from messages.base import Refusal, Wei, in_common
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
@@ -84,21 +84,13 @@ class DayNotices(msgspec.Struct, array_like=True):
     # ---- what happens
 
     def on_event(self, event: AuctionEvent) -> None:
-        """Take in an event of this day."""
         match event:
             case AuctionOpened():
                 self.post_id, self.ends_at_ms = event.post_id, event.ends_at_ms
             case BidAccepted():
-                leader = Leader(
-                    post_id=event.post_id,
-                    bidder_id=event.bidder_id,
-                    bidder_handle=event.bidder_handle,
-                    amount_wei=event.amount_wei,
-                    injected=event.injected,
-                )
                 # A late find is accepted too: the StandingsRevised that follows says who leads after it.
                 if self.leader is None or event.post_id > self.leader.post_id:
-                    self._lead(leader, event.minimum_wei, event.at_ms)
+                    self._lead(Leader(**in_common(event, Leader)), event.minimum_wei, event.at_ms)
                 if not event.injected:
                     self._queue_receipt(accepted(event, self.auction_id), event.at_ms)
             case BidRefused() if event.reason not in UNANSWERED and not event.injected:

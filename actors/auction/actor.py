@@ -8,6 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from actors.auction.day_store import DayStore
 from actors.auction.metrics import count
@@ -31,16 +32,27 @@ from supervision import Actor, Context
 
 log = logging.getLogger(__name__)
 
-# A commit holds what waits, up to about so many bids: a lone one at once, a flood in hundreds. More would not be
-# quicker, and who looks at the store meanwhile would have to wait for it.
-BIDS_A_COMMIT = 1_024
-COMMITS_A_TURN = 16
-TURN_S = 1.0  # and no further commit after so long: late finds far back may take a while each
-ENTRIES_A_READ = 16  # of 1 MiB at most
-# A checkpoint holds the bids that are not packed away yet, up to two segments: often enough for a quick recovery, and
-# not so often that it is most of what is written. Packing away goes on in between, since bids wait for it too.
-EVENTS_BETWEEN_CHECKPOINTS = 32_768
 OPENINGS = frozenset({AuctionPrepared, AuctionOpened})
+
+
+class Limits(NamedTuple):
+    """How much an auction does at once."""
+
+    bids_a_commit: int = 1_024
+    """A commit holds what waits, up to about so many bids: a lone one at once, a flood in hundreds. More would not be
+    quicker, and who looks at the store meanwhile would have to wait for it."""
+    commits_a_turn: int = 16
+    turn_s: float = 1.0
+    """After so long no further commit begins: late finds far back may take a while each."""
+    entries_a_read: int = 16
+    """Entries of the queue, of 1 MiB at most."""
+    events_between_checkpoints: int = 32_768
+    """A checkpoint holds the bids that are not packed away yet, up to two segments: often enough for a quick recovery,
+    and not so often that it is most of what is written. Packing away goes on in between, since bids wait for it too."""
+    bids_a_segment: int = BIDS_A_SEGMENT
+
+
+LIMITS = Limits()
 
 
 class Auction(Actor):
@@ -61,17 +73,18 @@ class Auction(Actor):
         listeners: Sequence[str],
         suspects: Suspects | None = None,
         x_time: XTime | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         super().__init__(context)
         self.auction_id, self._store, self._clock, self._listeners = auction_id, store, clock, listeners
         self._suspects = Suspects() if suspects is None else suspects
-        self._x_time = x_time or clock
+        self._x_time, self._limits = x_time or clock, limits
 
     def setup(self) -> None:
         self._client = self._store.connect()
         self._queue = Queue(self._client, self._store.keys)
         self._journal = self._store.journal(self._client, self.auction_id)
-        self._day_store = DayStore(self._client, self._store.keys, self.auction_id)
+        self._day_store = DayStore(self._client, self._store.keys, self.auction_id, self._limits.bids_a_segment)
         self._day = self._day_store.begin(self._journal)
         self._since_checkpoint = 0
         self._day.replay(self._tail())
@@ -92,10 +105,7 @@ class Auction(Actor):
         self._client.close()
 
     def handle_batch(self, messages: list[object]) -> None:
-        # Hints that have come together say the same.
-        if any(isinstance(message, QueueGrew) for message in messages):
-            self._work()
-        super().handle_batch([message for message in messages if not isinstance(message, QueueGrew)])
+        super().handle_batch(list(dict.fromkeys(messages)))  # equal hints that have come together say the same
 
     def handle(self, message: object) -> object:
         match message:
@@ -129,8 +139,8 @@ class Auction(Actor):
 
     def _works_off(self) -> bool:
         """Work for a turn; whether the queue was read to its end."""
-        until_s = time.monotonic() + TURN_S
-        for _ in range(COMMITS_A_TURN):
+        until_s = time.monotonic() + self._limits.turn_s
+        for _ in range(self._limits.commits_a_turn):
             if not self._work_off():
                 return True
             if time.monotonic() > until_s:
@@ -189,7 +199,7 @@ class Auction(Actor):
         if not self._at_hand:
             self._reading = self._reading or self._begin_read()
             self._take_read()
-        while self._at_hand and len(commands) < BIDS_A_COMMIT:
+        while self._at_hand and len(commands) < self._limits.bids_a_commit:
             entry_id, data = self._at_hand.popleft()
             self._cursor = entry_id
             try:
@@ -213,7 +223,7 @@ class Auction(Actor):
             self._at_hand.extend(reading.entries())
 
     def _begin_read(self) -> Reading:
-        return self._queue.begin_read(self.auction_id, self._cursor, ENTRIES_A_READ)
+        return self._queue.begin_read(self.auction_id, self._cursor, self._limits.entries_a_read)
 
     def _decide(self, commands: list[AuctionCommand]) -> list[AuctionEvent]:
         """The events that follow. Whatever is raised here has left the day half changed, and ends this incarnation."""
@@ -227,16 +237,11 @@ class Auction(Actor):
             raise
 
     def _dead_letter(self, entry_id: str, data: bytes, error: str, attempts: int) -> Write:
-        log.error("%s: from queue entry %s to the dead letters: %s", self.auction_id, entry_id, error)
-        letter = DeadLetter(
-            auction_id=self.auction_id,
-            entry_id=entry_id,
-            data=data,
-            error=error,
-            attempts=attempts,
-            at_ms=self._clock(),
+        auction_id, at_ms = self.auction_id, self._clock()
+        log.error("%s: from queue entry %s to the dead letters: %s", auction_id, entry_id, error)
+        return self._queue.dead_letter_write(
+            DeadLetter(auction_id=auction_id, entry_id=entry_id, data=data, error=error, attempts=attempts, at_ms=at_ms)
         )
-        return self._queue.dead_letter_write(letter)
 
     def _commit(self, events: Sequence[AuctionEvent], taken: Sequence[Write] = ()) -> None:
         self._send(events, taken)
@@ -246,11 +251,11 @@ class Auction(Actor):
         self._since_checkpoint += len(events)
         checkpoint, writes = None, [*taken, *self._writes(events)]
         self._since_packing += len(events)
-        if self._since_packing >= BIDS_A_SEGMENT:
+        if self._since_packing >= self._limits.bids_a_segment:
             writes += self._day_store.pack_away(self._day)
             self._since_packing = 0
         # A day that is over leaves a checkpoint, so that who reads it later does not have to go through its log.
-        if self._since_checkpoint >= EVENTS_BETWEEN_CHECKPOINTS or ResultNamed in map(type, events):
+        if self._since_checkpoint >= self._limits.events_between_checkpoints or ResultNamed in map(type, events):
             (checkpoint, segments), self._since_checkpoint = self._day_store.checkpoint(self._day), 0
             writes += segments
         self._journal.send(events, writes, checkpoint)
@@ -272,8 +277,9 @@ class Auction(Actor):
     def _writes(self, events: Sequence[AuctionEvent]) -> list[Write]:
         keys = self._store.keys
         writes: list[Write] = []
-        if verdicts := [event for event in events if isinstance(event, Observed)]:
-            writes.append(self._history(verdicts))
+        verdicts = [event for event in events if isinstance(event, Observed)]
+        if bids := [(posted_at_ms(event.post_id), event.post_id, event.bidder_id) for event in verdicts]:
+            writes.append(BidHistories(keys.bids(self.auction_id), keys.own_bids, f"{self.auction_id}:", bids))
         if events and self._day.prepared:
             view = sealed(day_view(self._day))
             writes.append(HashSet(keys.day(self._day.prepared.day), view))
@@ -283,9 +289,3 @@ class Auction(Actor):
                 HashSet(keys.current, view) if opening else HashSetIf(keys.current, "auction_id", self.auction_id, view)
             )
         return writes
-
-    def _history(self, verdicts: Sequence[Observed]) -> BidHistories:
-        """The bids in the history of the auction, and in that of each bidder."""
-        bids = [(posted_at_ms(event.post_id), event.post_id, event.bidder_id) for event in verdicts]
-        keys = self._store.keys
-        return BidHistories(keys.bids(self.auction_id), keys.own_bids, f"{self.auction_id}:", bids)

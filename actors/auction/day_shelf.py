@@ -19,8 +19,6 @@ from auction.segments import Opened, Packed, Segment
 from ledger.hash_chain import Head
 from messages.codec import UnreadableMessage, unpack
 
-SEGMENTS_PACKED = 4  # segments whose bids are kept, some 1.5 MB each
-SEGMENTS_OPEN = 64  # segments whose columns are kept, some 130 kB each
 SEGMENTS_KNOWN = 4_096  # segments whose ends are kept, some 500 bytes each
 
 
@@ -29,12 +27,16 @@ class NotAsWritten(UnreadableMessage):
 
 
 class DayShelf:
-    """The stored days of one marathon; for one thread at a time. All methods raise StoreUnavailable, OutcomeUnknown."""
+    """The stored days of one marathon; for one thread at a time. All methods raise StoreUnavailable, OutcomeUnknown.
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    The bids of `segments_packed` segments are kept, some 1.5 MB each, and the columns of `segments_open`, some 130 kB
+    each.
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys, segments_packed: int, segments_open: int) -> None:
         self._client, self._keys = client, keys
-        self._packed = lru_cache(SEGMENTS_PACKED)(self._fetch)
-        self._opened = lru_cache(SEGMENTS_OPEN)(self._open)
+        self._packed = lru_cache(segments_packed)(self._fetch)
+        self._opened = lru_cache(segments_open)(self._open)
         self._segment = lru_cache(SEGMENTS_KNOWN)(self._know)
 
     def day(self, auction_id: str, head: Head) -> tuple[DayRecord, int, int] | None:

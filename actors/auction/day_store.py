@@ -23,8 +23,8 @@ SEGMENTS_AT_ONCE = 2
 class DayStore:
     """The checkpoints and segments of one auction, as its actor writes them."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, auction_id: str) -> None:
-        self._client, self._keys, self._auction_id = client, keys, auction_id
+    def __init__(self, client: redis.Redis, keys: Keys, auction_id: str, bids_a_segment: int) -> None:
+        self._client, self._keys, self._auction_id, self._bids_a_segment = client, keys, auction_id, bids_a_segment
         self._named: list[bytes] = []  # digests of the segments that the stored checkpoint names
         self._written: dict[int, bytes] = {}  # the digest of the stored segment of each number
 
@@ -60,13 +60,13 @@ class DayStore:
         it then.
         """
         if day.standings:
-            day.standings.seal(SEGMENTS_AT_ONCE)
+            day.standings.seal(self._bids_a_segment, SEGMENTS_AT_ONCE)
         return self._unstored(day, len(self._named))
 
     def checkpoint(self, day: AuctionDay) -> tuple[bytes, list[Write]]:
         """The packed checkpoint of this day, and the writes of segments that belong into the same commit."""
         if day.standings:
-            day.standings.seal()
+            day.standings.seal(self._bids_a_segment)
         state = day.state()
         self._named = state.segments
         return pack(state), self._unstored(day, 0)

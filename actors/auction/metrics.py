@@ -16,7 +16,7 @@ from messages.events import (
     StandingsRevised,
 )
 
-ENTERED = {
+ENTERED: dict[type, Phase] = {
     AuctionPrepared: Phase.PENDING,
     AuctionOpened: Phase.ACTIVE,
     EndFrozen: Phase.PROCESSING,
@@ -25,20 +25,12 @@ ENTERED = {
 
 
 def count(events: Sequence[AuctionEvent]) -> None:
-    """Count the events of one commit."""
-    verdicts: Counter[tuple[str, str]] = Counter(
-        [(event.source, event.reason) for event in events if isinstance(event, BidRefused)]
-    )
-    for event in events:
-        match event:
-            case BidRefused():
-                continue  # refusals are nearly all events, and counted above
-            case BidAccepted():
-                verdicts[event.source, "ACCEPTED"] += 1
-            case StandingsRevised():
-                metrics.revisions.inc()
-            case AuctionPrepared() | AuctionOpened() | EndFrozen() | ResultNamed():
-                metrics.phase_transitions.labels(ENTERED[type(event)]).inc()
+    kinds = Counter[type](map(type, events))
+    metrics.revisions.inc(kinds[StandingsRevised])
+    for kind in kinds.keys() & ENTERED.keys():
+        metrics.phase_transitions.labels(ENTERED[kind]).inc(kinds[kind])
+    verdicts = Counter[tuple[str, str]]([(event.source, event.reason) for event in events if type(event) is BidRefused])
+    verdicts.update([(event.source, "ACCEPTED") for event in events if type(event) is BidAccepted])
     for (source, outcome), number in verdicts.items():
         # The name after the colon, of the one who injected the bid, would make a label with no end of values.
         metrics.bids.labels(source.partition(":")[0], outcome).inc(number)

@@ -9,7 +9,7 @@ they have (a day whose checkpoints are damaged is kept packed, 90 bytes a bid).
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import redis
 
@@ -23,15 +23,28 @@ from ledger.hash_chain import Head, first_hash
 from messages.events import AuctionEvent
 
 DAYS_KEPT = 2
-# Where closes overlap, the reconciler asks for each open day at each of its turns, and a day that was forgotten is read
-# again from the log: so more days are kept as long as they have no more bids than this.
-MORE_DAYS_KEPT = 64
-BIDS_KEPT = 4 * BIDS_A_SEGMENT
-ENTRIES_A_READ = 16
-LONGEST_S = 2.0  # how long a question may take, and may wait for others; asked again, it goes on from there
-# Events read after a checkpoint before a newer one is looked for: twice as many as lie between two checkpoints.
-TAIL_MOST = 65_536
+LONGEST_S = 2.0
 T = TypeVar("T")
+
+
+class Limits(NamedTuple):
+    """How much a reader keeps, and does for one question."""
+
+    more_days_kept: int = 64
+    """More than DAYS_KEPT days are kept as long as they have no more than `bids_kept` bids: where closes overlap, the
+    reconciler asks for each open day at each of its turns, and a day that was forgotten is read again from the log."""
+    bids_kept: int = 4 * BIDS_A_SEGMENT
+    segments_packed: int = 4
+    segments_open: int = 64
+    bids_a_segment: int = BIDS_A_SEGMENT
+    entries_a_read: int = 16
+    longest_s: float = LONGEST_S
+    """How long a question may take, and may wait for others; asked again, it goes on from there."""
+    tail_most: int = 65_536
+    """Events read after a checkpoint before a newer one is looked for: twice as many as lie between two checkpoints."""
+
+
+LIMITS = Limits()
 
 
 class StillReading(Exception):
@@ -42,9 +55,9 @@ class ReceiptReader:
     """Answers questions about the bids of one marathon; from any thread, one at a time. All methods raise
     StoreError."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, bids_kept: int = BIDS_KEPT) -> None:
-        self._bids_kept = bids_kept
-        self._log, self._shelf = LogReader(client, keys), DayShelf(client, keys)
+    def __init__(self, client: redis.Redis, keys: Keys, limits: Limits = LIMITS) -> None:
+        self._limits, self._log = limits, LogReader(client, keys)
+        self._shelf = DayShelf(client, keys, limits.segments_packed, limits.segments_open)
         self._asking = threading.Lock()
         self._days: dict[str, _Day] = {}
         self._begins: dict[str, int] = {}  # the seq before each auction's first entry, as far as the log was read
@@ -77,12 +90,8 @@ class ReceiptReader:
 
     def bidder(self, auction_id: str, post_id: int) -> int | None:
         """The id of the account that made this post; None where the post has no verdict. Raises StillReading too."""
-
-        def read(record: DayRecord) -> int | None:
-            verdict = record.verdict(post_id)
-            return verdict.bid.bidder_id if verdict else None
-
-        return self._read_day(auction_id, read)
+        verdict = self._read_day(auction_id, lambda day: day.verdict(post_id))
+        return verdict.bid.bidder_id if verdict else None
 
     def possible_winners(self, auction_id: str, most: int) -> dict[int, str]:
         """The bidders that a result may name as of now, with their known handles: those of the last `most` bids that
@@ -100,10 +109,10 @@ class ReceiptReader:
         return self._read_day(auction_id, read)
 
     def _read_day(self, auction_id: str, read: Callable[[DayRecord], T]) -> T:
-        if not self._asking.acquire(timeout=LONGEST_S):
+        if not self._asking.acquire(timeout=self._limits.longest_s):
             raise StillReading("other questions are being answered: please ask again")
         try:
-            give_up_s = time.monotonic() + LONGEST_S
+            give_up_s = time.monotonic() + self._limits.longest_s
             for _ in ("as remembered", "read anew"):
                 try:
                     return read(self._day(auction_id, give_up_s).record)
@@ -128,26 +137,26 @@ class ReceiptReader:
         if day is None or day.sequence > head.sequence:
             begin = self._begins.get(auction_id, self._read_to)
             day = self._stored(auction_id, head) or _Day(DayRecord(auction_id), begin, 0)
-        elif day.tail > TAIL_MOST:
+        elif day.tail > self._limits.tail_most:
             stored = self._stored(auction_id, head)
             day, day.tail = stored if stored and stored.sequence > day.sequence - day.tail else day, 0
         self._days[auction_id] = day  # the day that was asked about last is forgotten last
         self._forget_days()
         try:
             while day.sequence < head.sequence:
-                if time.monotonic() > give_up_s:
-                    raise StillReading(f"the log of {auction_id} is being read: please ask again")
                 self._read(day)
+                if day.sequence < head.sequence and time.monotonic() > give_up_s:
+                    raise StillReading(f"the log of {auction_id} is being read: please ask again")
         finally:
             self._forget_days()  # of a day that is read there may be more bids by now, also where reading failed
         return day
 
     def _forget_days(self) -> None:
-        while len(self._days) > DAYS_KEPT and (len(self._days) > MORE_DAYS_KEPT or self._keeps() > self._bids_kept):
-            del self._days[next(iter(self._days))]
-
-    def _keeps(self) -> int:
-        return sum(day.bids for day in self._days.values())
+        days, limits = self._days, self._limits
+        while len(days) > DAYS_KEPT and (
+            len(days) > limits.more_days_kept or sum(day.bids for day in days.values()) > limits.bids_kept
+        ):
+            del days[next(iter(days))]
 
     def _stored(self, auction_id: str, head: Head) -> "_Day | None":
         stored = self._shelf.day(auction_id, head)
@@ -156,14 +165,14 @@ class ReceiptReader:
     def _read(self, day: "_Day") -> None:
         # Taken in together: a late find unpacks all segments after its place, and would do so again for each entry.
         events: list[AuctionEvent] = []
-        for entry in self._log.read(day.position, ENTRIES_A_READ):
+        for entry in self._log.read(day.position, self._limits.entries_a_read):
             if day.position <= self._read_to:
                 self._begins.setdefault(entry.writer, entry.first_seq - 1)
                 self._read_to = max(self._read_to, entry.last_seq)
             day.position = entry.last_seq
             if entry.writer == day.record.auction_id and entry.first_writer_sequence > day.sequence:
                 events += [event for event in entry.events() if isinstance(event, AuctionEvent)]
-        day.take_in(events)
+        day.take_in(events, self._limits.bids_a_segment)
 
 
 class _Day:
@@ -178,10 +187,10 @@ class _Day:
         """How many bids were found in it, in segments too."""
         return len(self.record.unranked) + (self.record.standings.found if self.record.standings else 0)
 
-    def take_in(self, events: Sequence[AuctionEvent]) -> None:
+    def take_in(self, events: Sequence[AuctionEvent], bids_a_segment: int) -> None:
         self.record.replay(events)
         self.record.facts.clear()
         if self.record.standings:
-            self.record.standings.seal()
+            self.record.standings.seal(bids_a_segment)
         self.sequence += len(events)
         self.tail += len(events)

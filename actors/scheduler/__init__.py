@@ -1,1 +1,1 @@
-"""The scheduler actor with its helpers: the plan of the days, the house's state, bans and outages."""
+"""The scheduler actor with its helpers: the plan of the days, the house's state, and bans."""

@@ -9,18 +9,17 @@ import gc
 import logging
 from collections.abc import Callable, Sequence
 
-from actors.listener import VERDICTS, LogListener
+from actors.listener import LIMITS, VERDICTS, Limits, LogListener
 from actors.ports import Clock, StoreAccess, XTime
 from actors.scheduler.bans import ban_for_strikes, unban_for_lifted
 from actors.scheduler.day_plan import DayPlan, FurtherDay, Plan, void_unopened
 from actors.scheduler.house_state import X, begun_state
-from actors.scheduler.outages import made_up_for, noticed
 from actors.twitter.dead_letters import letter_discarded
 from adapters.redis.client import execute
 from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.redis.view import sealed
 from adapters.redis.writes import Append, Delete, HashSet, Set, Trim, Write
-from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close
+from auction.downtime_policy import HOUSE, LEAST_OUTAGE_MS, late_close, made_up_for
 from auction.orders import changes_house, event_of
 from messages.base import Outage, Outcome
 from messages.codec import UnreadableMessage, pack, pack_batch, to_json, unpack_commands
@@ -62,6 +61,7 @@ class Scheduler(LogListener):
     that is unknown.
     """
 
+    writer = HOUSE
     ignores = VERDICTS
 
     def __init__(
@@ -77,28 +77,24 @@ class Scheduler(LogListener):
         allowed_ms: int = 120_000,
         end: Callable[[], None] = lambda: None,
         x_time: XTime | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
-        super().__init__(context, store)
-        self._strikes = strikes
-        self._plan = Plan(plan, further)
-        self._store, self._clock, self._start_auction = store, clock, start_auction
-        self._listeners = listeners
-        self._allowed_ms, self._end = allowed_ms, end
-        self._x_time = x_time or clock
+        super().__init__(context, store, limits)
+        self._plan, self._strikes, self._allowed_ms = Plan(plan, further), strikes, allowed_ms
+        self._clock, self._x_time = clock, x_time or clock
+        self._start_auction, self._listeners, self._end = start_auction, listeners, end
 
     def setup(self) -> None:
-        self._client = self._store.connect()
-        self._journal = self._store.journal(self._client, HOUSE)
+        super().setup()
         self._state = begun_state(self._journal)
         self.position = self._state.position
-        self.listen(self._client)
-        self._queue = Queue(self._client, self._store.keys)
+        self._queue = Queue(self._client, self.keys)
         self._heard_ms = now_ms = self._clock()
-        first = [] if self._state.announced else [self._announcement(now_ms)]
+        begun = MarathonStarted(message_id="marathon:started", at_ms=now_ms, days=len(self._plan))
+        was_announced, self._state.announced = self._state.announced, True
         self._plan.restore(self._state.added)
-        self._commit(first, [self._plan_write()])
-        alive = execute(self._client, "GET", self.keys.alive)
-        self._alive_ms = int(alive) if alive else 0
+        self._commit([] if was_announced else [begun], [self._plan_write()])
+        self._alive_ms = int(execute(self._client, "GET", self.keys.alive) or 0)
         self.catch_up()
         # Before the auctions start: the order to make up for an outage must be queued before one freezes its end.
         self._show_life()
@@ -107,9 +103,6 @@ class Scheduler(LogListener):
         for day in self._at_work:
             if self._state.is_worth_reading(day):
                 self._start_auction(self._plan[day].auction_id)
-
-    def teardown(self) -> None:
-        self._client.close()
 
     def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
         self._heard_ms = self._clock()
@@ -135,7 +128,7 @@ class Scheduler(LogListener):
 
     def tick(self) -> None:
         self._show_life()
-        self.keep_up()
+        super().tick()
         self._read_orders()
         self._end_auctions()
         self._start_days()
@@ -155,10 +148,6 @@ class Scheduler(LogListener):
 
     def _to_come(self) -> set[int]:
         return self._plan.keys() - set(self._state.started)
-
-    def _announcement(self, now_ms: int) -> MarathonStarted:
-        self._state.announced = True
-        return MarathonStarted(message_id="marathon:started", at_ms=now_ms, days=len(self._plan))
 
     def _end_auctions(self) -> None:
         """Tell auctions that are over to end, until they have: a day that is over holds no thread or connection."""
@@ -182,7 +171,7 @@ class Scheduler(LogListener):
             events.append(plan.delay(now_ms, closes_at_ms))
         # One commit logs the start and queues the order to open, and after it the bans.
         batch = pack_batch([plan.opening(closes_at_ms), *self._state.bans])
-        self._commit(events, [Append(self._store.keys.queue(auction_id), batch)])
+        self._commit(events, [Append(self.keys.queue(auction_id), batch)])
         self._start_auction(auction_id)
         self._at_work.add(day)
         self.context.send(auction_id, QueueGrew())
@@ -227,22 +216,23 @@ class Scheduler(LogListener):
         if now_ms is None or now_ms - self._alive_ms < BEAT_MS:
             return
         before_ms, silent_ms = self._alive_ms, now_ms - self._alive_ms
-        told: tuple[list[HouseEvent], list[Write]] = ([], [])
+        alive = Set(self.keys.alive, str(now_ms))
         if before_ms and silent_ms >= LEAST_OUTAGE_MS:
-            told = self._outage(Outage(from_ms=before_ms, to_ms=now_ms), "the auction house")
-        self._commit(told[0], [*told[1], Set(self.keys.alive, str(now_ms))])
+            self._make_up_for(Outage(from_ms=before_ms, to_ms=now_ms), "the auction house", alive)
+        else:
+            self._commit([], [alive])
         self._alive_ms = now_ms
 
-    def _outage(self, outage: Outage, what: str) -> tuple[list[HouseEvent], list[Write]]:
-        """The event of an outage that is over, and the writes that order open auctions to make up for it."""
-        event = noticed(outage, what, self._clock())
-        return [event], self._to_open_auctions(made_up_for(event, outage, self._allowed_ms))
+    def _make_up_for(self, outage: Outage, what: str, write: Write) -> None:
+        """Log an outage that is over, order open auctions to make up for it, and write this in the same commit."""
+        event, order = made_up_for(outage, what, self._allowed_ms, self._clock())
+        self._commit([event], [*self._to_open_auctions(order), write])
 
     # ---- what operators order, and strikes
 
     def _read_orders(self) -> None:
         for entry_id, data in self._queue.read(HOUSE, START, ORDERS_A_TURN):
-            taken = Trim(self._store.keys.queue(HOUSE), entry_id)
+            taken = Trim(self.keys.queue(HOUSE), entry_id)
             try:
                 orders = unpack_commands(data)
             except UnreadableMessage as fault:
@@ -270,8 +260,7 @@ class Scheduler(LogListener):
                 self._void(self._plan[order.day], now_ms, f"skipped: {order.why}", order.by)
             case MakeUpFor() if order.outage.to_ms > self._state.x_known_to_ms:
                 self._state.x_known_to_ms = order.outage.to_ms
-                events, writes = self._outage(order.outage, X)
-                self._commit(events, [*writes, Delete(self.keys.x_away)])
+                self._make_up_for(order.outage, X, Delete(self.keys.x_away))
             case DiscardLetter():  # stands alone in its entry, and nothing else shows that it was told before
                 self._commit([letter_discarded(order, now_ms)], [taken])
 
@@ -285,7 +274,7 @@ class Scheduler(LogListener):
         self._commit([event_of(order, now_ms)], self._to_open_auctions(order))
 
     def _to_open_auctions(self, order: AuctionCommand) -> list[Write]:
-        queues = [self._store.keys.queue(self._plan[day].auction_id) for day in self._state.open]
+        queues = [self.keys.queue(self._plan[day].auction_id) for day in self._state.open]
         return [Append(queue, pack_batch([order])) for queue in queues]
 
     def _commit(self, events: Sequence[AnyEvent], writes: Sequence[Write] = ()) -> None:

@@ -118,9 +118,5 @@ class Plan(dict[int, DayPlan]):
 
 def void_unopened(auction_id: str, refused: PostRefused) -> VoidAuction:
     """The order that voids a day whose auction post X has refused."""
-    return VoidAuction(
-        message_id=f"{auction_id}:unopened",
-        by=HOUSE,
-        why=f"its auction post could not be made: {refused.why}",
-        said_at_ms=refused.at_ms,
-    )
+    why = f"its auction post could not be made: {refused.why}"
+    return VoidAuction(message_id=f"{auction_id}:unopened", by=HOUSE, why=why, said_at_ms=refused.at_ms)

@@ -1,6 +1,5 @@
 """A conversation: how far the replies to one open auction's posts are searched, queued and proven complete. Makes no
-requests.
-"""
+requests."""
 
 from collections.abc import Mapping, Sequence
 

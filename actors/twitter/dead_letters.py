@@ -18,7 +18,7 @@ from adapters.redis.queue import START, DeadLetter, Queue
 from adapters.x.errors import UnreadablePost
 from adapters.x.payload import FoundPost, read_id
 from adapters.x.webhook import read_push
-from messages.base import Phase
+from messages.base import Phase, in_common
 from messages.codec import UnreadableMessage, pack_batch, unpack_commands
 from messages.commands import DiscardLetter, PlaceBid, WithdrawBid
 from messages.events import LetterDiscarded
@@ -125,14 +125,5 @@ def discard_order(letter_id: str, letter: DeadLetter, by: str, why: str, now_ms:
 
 def letter_discarded(order: DiscardLetter, now_ms: int) -> LetterDiscarded:
     """The event of a discarded letter, for the house's log."""
-    return LetterDiscarded(
-        message_id=f"discarded:{order.letter_id}",
-        correlation_id=order.message_id,
-        at_ms=now_ms,
-        letter_id=order.letter_id,
-        auction_id=order.auction_id,
-        error=order.error,
-        size=order.size,
-        by=order.by,
-        why=order.why,
-    )
+    ids = {"message_id": f"discarded:{order.letter_id}", "correlation_id": order.message_id}
+    return LetterDiscarded(**in_common(order, LetterDiscarded) | ids, at_ms=now_ms)

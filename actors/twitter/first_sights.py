@@ -36,10 +36,8 @@ class FirstSights:
         """Sort the posts that a look has shown at `now_ms` (UTC ms). Of a post that several sources have shown, a whole
         sight counts."""
         best: dict[int, FoundPost] = {}
-        for sight in sights:
-            before = best.get(sight.bid.post_id)
-            if before is None or (self._is_whole(sight) and not self._is_whole(before)):
-                best[sight.bid.post_id] = sight
+        for sight in sorted(sights, key=self._is_whole, reverse=True):
+            best.setdefault(sight.bid.post_id, sight)
         lacking = {post_id for post_id, sight in best.items() if not self._is_whole(sight)}
         overdue = self._lacking.gone(now_ms, best.keys() - lacking, lacking)
         in_order = [best[post_id] for post_id in sorted(best)]

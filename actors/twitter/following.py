@@ -101,10 +101,8 @@ def _is_read(post_id: int, auction_id: str, open_now: Container[str], now_ms: in
 def _followed(days: Mapping[int, OpenDay], own_posts: Mapping[bytes, bytes], now_ms: int) -> dict[int, str]:
     followed = {post_id: day.auction_id for post_id, day in days.items()}
     open_now = set(followed.values())
-    for post_id, auction_id in ((int(post), name.decode()) for post, name in own_posts.items()):
-        if _is_read(post_id, auction_id, open_now, now_ms):
-            followed[post_id] = auction_id
-    return followed
+    own = {int(post): auction.decode() for post, auction in own_posts.items()}
+    return followed | {post: auction for post, auction in own.items() if _is_read(post, auction, open_now, now_ms)}
 
 
 def _open(days: list[Any]) -> dict[int, OpenDay]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from actors.ports import RETRY_X_MS, Clock, MakeStream, StoreAccess, Stream
 from actors.twitter.authors import Authors, lacks_author
@@ -33,19 +34,27 @@ from supervision import Actor, Context, Delivery
 log = logging.getLogger(__name__)
 
 SOURCE = "stream"
-# How long (s) the stream's thread waits for room in the mailbox, and the actor for room in a queue: waiting slows X,
-# which disconnects if that lasts.
-BACK_PRESSURE_S = 5.0
 POLL_S = 0.01
-LINES_A_MESSAGE = 512
-# The bytes of the stream that may wait in the mailbox, beside the number of messages: a post can have a megabyte.
-WAITING_BYTES = 2**26
 
 # How often (ms) the stream's rules are checked while an auction is open: somebody else may have changed them.
 RULES_MS = 60_000
 
 # Once a stream has held for so long (ms), its end is counted as a first failure.
 STABLE_MS = 180_000
+
+
+class Limits(NamedTuple):
+    """How much of the stream waits, and for how long."""
+
+    back_pressure_s: float = 5.0
+    """How long the stream's thread waits for room in the mailbox, and the actor for room in a queue: waiting slows X,
+    which disconnects if that lasts."""
+    lines_a_message: int = 512
+    waiting_bytes: int = 2**26
+    """The bytes that may wait in the mailbox, beside the number of messages: a post can have a megabyte."""
+
+
+LIMITS = Limits()
 
 
 class RawPosts:
@@ -59,10 +68,10 @@ class RawPosts:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def add(self, line: bytes) -> bool:
-        """Add a line. Returns False where the message is full or was taken."""
+    def add(self, line: bytes, most: int) -> bool:
+        """Add a line. Returns False where the message has `most` lines or was taken."""
         with self._changing:
-            if not self._open or len(self._lines) >= LINES_A_MESSAGE:
+            if not self._open or len(self._lines) >= most:
                 return False
             self._lines.append(line)
             return True
@@ -98,10 +107,11 @@ class TwitterIngest(Actor):
         make_stream: MakeStream,
         days: int,
         reconciler: str,
+        limits: Limits = LIMITS,
     ) -> None:
         super().__init__(context)
         self._store, self._clock, self._x, self._make_stream = store, clock, x, make_stream
-        self._days, self._reconciler = days, reconciler
+        self._days, self._reconciler, self._limits = days, reconciler, limits
         self._stream: Stream | None = None
         self._rules: frozenset[int] | None = None  # None: not known, since a predecessor may have set some
         self._rules_due_ms = 0
@@ -167,11 +177,16 @@ class TwitterIngest(Actor):
     # ---- called by the stream's thread
 
     def _on_raw(self, raw: bytes) -> None:
-        if not self._has_room(raw) and not self._waits_for_room(raw):
-            log.error("a post of the stream was dropped: no room for it in %s s; a sweep will find it", BACK_PRESSURE_S)
+        most_s = self._limits.back_pressure_s
+        give_up_s = time.monotonic() + most_s
+        while not self._has_room(raw):
+            if time.monotonic() > give_up_s:
+                log.error("a post of the stream was dropped: no room for it in %s s; a sweep will find it", most_s)
+                return
+            time.sleep(POLL_S)
 
     def _has_room(self, raw: bytes) -> bool:
-        if self._bytes_in - self._bytes_out > WAITING_BYTES:
+        if self._bytes_in - self._bytes_out > self._limits.waiting_bytes:
             return False
         self._bytes_in += len(raw)  # before the actor can count these bytes as taken
         if not self._send(raw):
@@ -179,16 +194,8 @@ class TwitterIngest(Actor):
             return False
         return True
 
-    def _waits_for_room(self, raw: bytes) -> bool:
-        deadline = time.monotonic() + BACK_PRESSURE_S
-        while time.monotonic() <= deadline:
-            time.sleep(POLL_S)
-            if self._has_room(raw):
-                return True
-        return False
-
     def _send(self, raw: bytes) -> bool:
-        if self._newest is not None and self._newest.add(raw):
+        if self._newest is not None and self._newest.add(raw, self._limits.lines_a_message):
             return True
         message = RawPosts(raw)
         delivery = self.context.send(self.context.name, message)
@@ -205,15 +212,14 @@ class TwitterIngest(Actor):
     def _reconnect_later(self, end: StreamEnd) -> None:
         """Set when to connect again, after the wait that X prescribes for the failures so far. A stream that held
         for STABLE_MS ends the count of failures; one that was stopped on purpose is no failure."""
+        now_ms, connected_ms = self._clock(), self._connected_ms
+        self._stream, self._connected_ms = None, 0
         if end.cause is EndCause.STOPPED:
-            self._stream, self._connected_ms = None, 0
             return
-        now_ms = self._clock()
-        if self._connected_ms and now_ms - self._connected_ms > STABLE_MS:
+        if connected_ms and now_ms - connected_ms > STABLE_MS:
             self._failures = 0
         wait_ms = end.wait_ms(self._failures)
         log.warning("the stream has ended (%s); the next connection is in %s ms", end, wait_ms)
-        self._stream, self._connected_ms = None, 0
         self._failures += 1
         self._not_before_ms = now_ms + wait_ms
 
@@ -269,7 +275,6 @@ class TwitterIngest(Actor):
         return auctions.get(found.bid.replied_to_id or 0) or auctions.get(found.conversation_id or 0) or ""
 
     def _queue_named(self) -> None:
-        """Queue the posts whose authors are known by now."""
         found_for: dict[str, list[PlaceBid | WithdrawBid]] = defaultdict(list)
         for auction_id, post in self._awaiting_author.named():
             found_for[auction_id] += commands_for(post)
@@ -287,10 +292,9 @@ class TwitterIngest(Actor):
             self.context.send(auction_id, QueueGrew())
 
     def _wait_for_room(self, auction_id: str) -> None:
-        """Wait until the auction's queue has room; meanwhile the mailbox fills, and X is slowed. Raises QueueFull
-        after BACK_PRESSURE_S: the stream ends with this actor until there is room, and a sweep finds what was
-        missed."""
-        deadline = time.monotonic() + BACK_PRESSURE_S
+        """Wait until the auction's queue has room; meanwhile the mailbox fills, and X is slowed. Raises QueueFull after
+        `back_pressure_s`: the stream ends with this actor until there is room, and a sweep finds what was missed."""
+        deadline = time.monotonic() + self._limits.back_pressure_s
         while self._queue.is_full(auction_id):
             if time.monotonic() > deadline:
                 raise QueueFull(f"the queue of {auction_id} is full, and the auction does not catch up")

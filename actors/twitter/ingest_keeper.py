@@ -38,13 +38,11 @@ class IngestKeeper(Actor):
 
     def tick(self) -> None:
         assert self._process is not None, "setup has started it"
-        match self._process.exit_code():
-            case None:
-                return
-            case code if code == TRY_AGAIN:
-                raise StoreUnavailable("the ingest's process waits for the store, or for room in a queue")
-            case code:
-                raise IngestEnded(f"the ingest's process has ended with {code}")
+        code = self._process.exit_code()
+        if code == TRY_AGAIN:
+            raise StoreUnavailable("the ingest's process waits for the store, or for room in a queue")
+        if code is not None:
+            raise IngestEnded(f"the ingest's process has ended with {code}")
 
     def teardown(self) -> None:
         if self._process:

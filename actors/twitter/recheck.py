@@ -112,7 +112,9 @@ class Recheck:
         else:
             looked = None
         if looked and looked.auction_post == "" and day.is_paused_by_house:
-            looked.commands.append(_resume_for(self._auction_id, now_ms))
+            # The house ends its own pause.
+            message_id, why = f"house:post-back:{self._auction_id}:{now_ms}", "the auction post is there again"
+            looked.commands.append(ResumeAuction(message_id=message_id, by=HOUSE, why=why, said_at_ms=now_ms))
         return looked
 
     def _wait_ms(self, day: OpenDay, now_ms: int) -> int:
@@ -220,19 +222,5 @@ class Recheck:
 
 def pause_for(auction_id: str, what: str, now_ms: int) -> PauseAuction:
     """The house's order to pause the day whose auction post is gone (LIFE-3); `what` is "deleted" or "unavailable"."""
-    return PauseAuction(
-        message_id=f"house:post-gone:{auction_id}:{now_ms}",
-        by=HOUSE,
-        why=f"the auction post is {what}",
-        said_at_ms=now_ms,
-    )
-
-
-def _resume_for(auction_id: str, now_ms: int) -> ResumeAuction:
-    """The house's order that ends its own pause, once the auction post is there again."""
-    return ResumeAuction(
-        message_id=f"house:post-back:{auction_id}:{now_ms}",
-        by=HOUSE,
-        why="the auction post is there again",
-        said_at_ms=now_ms,
-    )
+    message_id = f"house:post-gone:{auction_id}:{now_ms}"
+    return PauseAuction(message_id=message_id, by=HOUSE, why=f"the auction post is {what}", said_at_ms=now_ms)

@@ -110,12 +110,12 @@ class TwitterReconciler(Actor):
     def _make_due_request(self) -> bool:
         if self._x.clock.reached_ms() is None:
             return False  # without X's time nothing can be proven
-        return any(self._make_request(*self._next_in_turn()) for _ in range(len(self._turns)))
-
-    def _next_in_turn(self) -> tuple[Conversation, str]:
-        auction_id, kind = self._turns[0]
-        self._turns.rotate(-1)
-        return self._conversations[auction_id], kind
+        for _ in range(len(self._turns)):
+            auction_id, kind = self._turns[0]
+            self._turns.rotate(-1)
+            if self._make_request(self._conversations[auction_id], kind):
+                return True
+        return False
 
     def _make_request(self, conversation: Conversation, kind: str) -> bool:
         """Make a request of this kind, if one is due. Returns whether one was tried."""
@@ -264,10 +264,10 @@ class TwitterReconciler(Actor):
         self.context.send(self._house, QueueGrew())
 
     def _decided(self, auction_id: str, post_ids: Sequence[int]) -> list[float | None]:
+        if not post_ids:
+            return []
         members = [b"%020d" % post_id for post_id in post_ids]
-        found: list[float | None] = (
-            execute(self._client, "ZMSCORE", self.keys.bids(auction_id), *members) if members else []
-        )
+        found: list[float | None] = execute(self._client, "ZMSCORE", self.keys.bids(auction_id), *members)
         return found
 
     def _keep_unreadable(self, conversation: Conversation, fault: UnreadablePost) -> None:
@@ -277,15 +277,10 @@ class TwitterReconciler(Actor):
             conversation.unreadable.add(fault.raw)
         log.warning("a post found in %s is not readable: %s", conversation.day.auction_id, fault)
         metrics.x_unreadable_posts.inc()
-        letter = DeadLetter(
-            auction_id=conversation.day.auction_id,
-            entry_id="",
-            data=fault.raw,
-            error=str(fault),
-            attempts=1,
-            at_ms=self._clock(),
+        auction_id, error, at_ms = conversation.day.auction_id, str(fault), self._clock()
+        self._queue.dead_letter(
+            DeadLetter(auction_id=auction_id, entry_id="", data=fault.raw, error=error, attempts=1, at_ms=at_ms)
         )
-        self._queue.dead_letter(letter)
 
 
 def _post_alarm(auction_id: str) -> str:

@@ -1,6 +1,5 @@
-"""X's outages as the reconciler sees them (LIFE-6): no auction freezes its end during an outage of X, and after one
-the scheduler is told to move the ends of the open auctions by its length.
-"""
+"""X's outages as the reconciler sees them (LIFE-6): no auction freezes its end during an outage of X, and after one the
+scheduler is told to move the ends of the open auctions by its length."""
 
 from collections.abc import Callable
 from http import HTTPStatus

@@ -1,3 +1,1 @@
-"""The HTTP server: the public listener, the private one, and the stage page. It shows and passes on, and decides
-nothing.
-"""
+"""The HTTP server: the public listener, the private one, and the stage page. It decides nothing."""

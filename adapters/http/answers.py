@@ -142,10 +142,7 @@ async def _answered(request: web.Request, handler: Handler, deadline_s: float | 
         return refusal("INTERNAL", "this is our fault; it has been logged", 500)
 
 
-_REASONS = {
-    404: "there is nothing here",
-    413: "the body is too large",
-}
+_REASONS = {404: "there is nothing here", 413: "the body is too large"}
 
 
 def _plain(http: web.HTTPException) -> web.Response:

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from adapters.http.views import Refused
-from loopback import is_loopback
+from loopback import address_of, is_loopback
 
 LOCAL = "local"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
@@ -18,8 +17,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,
 
 @dataclass(frozen=True, slots=True)
 class Operators:
-    """The operators: `tokens` maps their names to secrets. Without tokens only this machine may act, and only where
-    `is_local` is set."""
+    """The operators: `tokens` maps their names to secrets. Without tokens only this machine may act, if `is_local`."""
 
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_local: bool = False
@@ -61,20 +59,11 @@ def host_of(request: web.Request) -> str:
 
 
 def check_own_name(host: str, listens_on: str) -> None:
-    """Refuse a request that names another host than the private listener's: a page in a browser on this machine can
-    be made to call us under a name of its own. A listener on all addresses takes any address for its name. Raises
-    Refused (421)."""
-    everywhere = listens_on in ("0.0.0.0", "::") and _is_address(host)  # noqa: S104 (compared, not listened on)
+    """Raise Refused (421) for a host that is not the private listener's: a page in a browser on this machine can be
+    made to call us under a name of its own. A listener on all addresses takes any address for its name."""
+    everywhere = listens_on in ("0.0.0.0", "::") and address_of(host)  # noqa: S104 (compared, not listened on)
     if not (everywhere or host in ("", listens_on.lower()) or is_loopback(host)):
         raise Refused(f"{host[:60]!r} is no name of this listener: ask {listens_on}", "WRONG_HOST", 421)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _digest(token: str) -> bytes:

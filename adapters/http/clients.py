@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from loopback import address_of
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # A client with one IPv6 address usually has 2^64 of them, so all of these get one name.
@@ -17,8 +19,7 @@ IPV6_PREFIX = 64
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The client of a connection or a request, by the name under which it is counted. Places are kept for `is_kept`;
-    a proxy stands for many clients."""
+    """A client, by the name under which it is counted. Places are kept for `is_kept`; a proxy stands for many."""
 
     name: str
     is_kept: bool = False
@@ -34,19 +35,15 @@ class Clients:
 
     def of_peer(self, address: str) -> Client:
         """The client that has connected from this address."""
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
+        ip = address_of(address)
+        if ip is None:
             return Client(address[:64])
-        if isinstance(ip, ipaddress.IPv6Address):
-            ip = ip.ipv4_mapped or ip
         is_proxy = any(ip in network for network in self.proxies)
         name = str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
         return Client(name, any(ip in network for network in self.kept) and not is_proxy, is_proxy)
 
     def of_request(self, request: web.Request) -> Client:
-        """The client that asks: the last address on the way that is not of our proxies. What others say in
-        X-Forwarded-For is ignored."""
+        """The client that asks: the last address on the way that is not of our proxies; only theirs are believed."""
         client = self.of_peer(request.remote or "")
         hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", []) for hop in line.split(",")]
         while client.is_proxy and hops:

@@ -1,5 +1,4 @@
-"""The door of a listener: lets in as many connections as there are places, and ends those whose other side is too slow
-or sends too much.
+"""The door of a listener: lets in as many connections as have a place, and ends those too slow or too talkative.
 
 aiohttp accepts without end, and waits without end for requests that strangers do not send and answers that they do not
 take. Here a connection has a place before anything is made for it, or is closed at once. It is ended by a head that
@@ -11,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -21,14 +20,11 @@ from adapters.http.answers import refusal, secure
 from adapters.http.clients import Client, Clients
 from adapters.http.places import Places
 
-HEAD_S = 5.0  # how long a request's head may take, from the connection's beginning or the last answer on
-PROXY_IDLE_S = 75.0  # the same for a proxy, which keeps its connections and closes them itself
-ANSWER_S = 20.0  # how long the other side may take to read an answer
 LINGER_S = 1.0  # how long to receive the rest of a body that is not read
 HEAD_BYTES = 32_768
 # What a viewer may send over its WebSocket in a minute, where it has nothing to send. Bytes are counted, since control
 # frames are no messages and cost as much.
-TALK_BYTES, MINUTE_S = 4_096, 60.0
+TALK_BYTES = 4_096
 # Connections that wait in the system to be accepted: beyond these it drops some, which try again a second later.
 BACKLOG = 4_096
 ACCEPTED_A_TURN = 128
@@ -41,19 +37,35 @@ REST_S = 0.1  # the pause after an error of accepting
 _OF_STRANGERS = HttpProcessingError, web.RequestPayloadError, ConnectionError
 
 
+class Deadlines(NamedTuple):
+    """How long (s) the other side of a connection may take."""
+
+    head_s: float = 5.0
+    """For a request's head, from the connection's beginning or the last answer on."""
+    proxy_idle_s: float = 75.0
+    """For the same, where it is a proxy, which keeps its connections and closes them itself."""
+    answer_s: float = 20.0
+    """To read an answer."""
+    minute_s: float = 60.0
+    """To send TALK_BYTES, where it is a viewer."""
+
+
+DEADLINES = Deadlines()
+
+
 class Connection(web.RequestHandler):
     """One connection, with deadlines for its other side."""
 
-    def __init__(self, server: web.Server, client: Client, on_end: Callable[[], None]) -> None:
+    def __init__(self, server: web.Server, client: Client, on_end: Callable[[], None], deadlines: Deadlines) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
             # aiohttp closes a connection that has not sent a whole head by then, whether it was silent or slow.
-            keepalive_timeout=PROXY_IDLE_S if client.is_proxy else HEAD_S,
+            keepalive_timeout=deadlines.proxy_idle_s if client.is_proxy else deadlines.head_s,
             lingering_time=LINGER_S,
             access_log=None,  # type: ignore[arg-type]
         )
-        self._on_end = on_end
+        self._on_end, self._deadlines = on_end, deadlines
         self._head_bytes = 0
         self._talk_bytes, self._minute_ends_s = 0, 0.0
 
@@ -86,7 +98,7 @@ class Connection(web.RequestHandler):
     def _sends_too_much(self, more_bytes: int) -> bool:
         now_s = time.monotonic()
         if now_s >= self._minute_ends_s:
-            self._talk_bytes, self._minute_ends_s = 0, now_s + MINUTE_S
+            self._talk_bytes, self._minute_ends_s = 0, now_s + self._deadlines.minute_s
         self._talk_bytes += more_bytes
         return self._talk_bytes > TALK_BYTES
 
@@ -95,7 +107,7 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         transport = self.transport
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._deadlines.answer_s):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError:
             if transport is not None:
@@ -125,15 +137,14 @@ class Connection(web.RequestHandler):
 class Door:
     """Accepts the connections that get a place, for one server, from `open` to `close`; both run on the loop."""
 
-    def __init__(self, places: Places, clients: Clients) -> None:
-        self._places, self._clients = places, clients
+    def __init__(self, places: Places, clients: Clients, deadlines: Deadlines) -> None:
+        self._places, self._clients, self._deadlines = places, clients, deadlines
         self._open = ExitStack()  # the listening sockets
         self._listening: list[socket.socket] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, server: web.Server, host: str, port: int) -> int:
-        """Listen at this address. Returns the port. Raises OSError where the address cannot be had; then nothing
-        listens."""
+        """Listen at this address. Returns the port. Raises OSError, and then nothing listens."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         with ExitStack() as opened:
@@ -185,7 +196,7 @@ class Door:
 
     def _begin(self, server: web.Server, connection: socket.socket, client: Client) -> None:
         loop = asyncio.get_running_loop()
-        made = Connection(server, client, lambda: self._places.give_back(client))
+        made = Connection(server, client, lambda: self._places.give_back(client), self._deadlines)
         task = loop.create_task(loop.connect_accepted_socket(lambda: made, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

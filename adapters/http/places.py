@@ -10,8 +10,7 @@ from adapters.http.views import Refused
 
 
 class Places:
-    """`for_all` places, of which one client has `each` at most, and `kept` further ones for clients for whom places are
-    kept.
+    """`for_all` places, of which one client has `each` at most, and `kept` further ones for clients that are kept.
 
     `of_what` names them, in the plural, for metrics and refusals. For one thread.
     """

@@ -1,19 +1,18 @@
-"""The routes of the private listener, for operators and machines: health, readiness, status, metrics, orders,
-injection.
-"""
+"""The routes of the private listener, for operators and machines: health, status, metrics, orders, injection."""
 
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from adapters.http.answers import answer, query
 from adapters.http.auth import Operators, check_own_name, host_of
-from adapters.http.views import Refused, Views
-from adapters.metrics import CONTENT_TYPE
+from adapters.http.views import Json, Refused, Views
 from adapters.process_file import proof
 from messages.codec import UnreadableMessage
 from messages.commands import AuctionCommand
@@ -38,8 +37,7 @@ class Identity:
 
 
 def private_app(app: web.Application, views: Views, operators: Operators, identity: Identity, host: str) -> None:
-    """Add the private routes. `host` is the address that they are listened for at: a request that names another one
-    is refused."""
+    """Add the private routes. `host` is where they are listened for: a request that names another is refused."""
 
     async def refuse_other_names(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_own_name(host_of(request), host)
@@ -74,26 +72,25 @@ def private_app(app: web.Application, views: Views, operators: Operators, identi
         return answer(await views.status())
 
     async def show_metrics(request: web.Request) -> web.Response:
-        return web.Response(body=await views.metrics(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=await views.metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def accepted(doing: Awaitable[Json]) -> web.Response:
+        try:
+            return answer(await doing, 202)
+        except UnreadableMessage as fault:
+            raise Refused(str(fault), "UNREADABLE") from None
 
     async def inject(request: web.Request) -> web.Response:
         by = who_and_where(request)
         if views.inject is None:
             raise Refused("injection is off here", "INJECTION_OFF", 403)
-        try:
-            return answer(await views.inject(read_command(await _body(request)), by), 202)
-        except UnreadableMessage as fault:
-            raise Refused(str(fault), "UNREADABLE") from None
+        return await accepted(views.inject(read_command(await _body(request)), by))
 
     async def operate(request: web.Request) -> web.Response:
         by = who_and_where(request)
         if views.operate is None:
             raise Refused("nobody takes orders here", "ORDERS_OFF", 403)
-        fields = read_object(await _body(request))
-        try:
-            return answer(await views.operate(request.match_info["command"], fields, by), 202)
-        except UnreadableMessage as fault:
-            raise Refused(str(fault), "UNREADABLE") from None
+        return await accepted(views.operate(request.match_info["command"], read_object(await _body(request)), by))
 
     app.middlewares.append(web.middleware(refuse_other_names))
     app.router.add_get("/proof", prove)

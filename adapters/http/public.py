@@ -18,7 +18,7 @@ KEPT_SEATS = 16
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
 
-_PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parent / "pages"
 _PAGE_FILES = {"/": "stage.html", "/stage.js": "stage.js", "/feed.js": "feed.js", "/stage.css": "stage.css"}
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?:png|jpe?g|webp|gif|avif|svg)")
@@ -33,21 +33,13 @@ def public_app(
     """Add the public routes; `images` is the folder of the lots' images, if there is one."""
     seats = Places("viewers", hub.limits.viewers, SEATS_EACH, KEPT_SEATS)
 
-    def page(name: str) -> web.Response:
-        path = _PAGES / name
-        return web.Response(
-            body=path.read_bytes(),
-            content_type=_PAGE_TYPES[path.suffix],
-            charset="utf-8",
-            headers={"Cache-Control": "no-cache"},
-        )
-
     # Read once: a page that is missing or unreadable is found at start.
-    bodies = {route: page(name) for route, name in _PAGE_FILES.items()}
+    bodies = {route: (PAGES / name).read_bytes() for route, name in _PAGE_FILES.items()}
 
     async def get_page(request: web.Request) -> web.Response:
-        made = bodies[request.path]
-        return web.Response(body=made.body, headers=made.headers)
+        kind = _PAGE_TYPES[Path(_PAGE_FILES[request.path]).suffix]
+        headers = {"Cache-Control": "no-cache"}
+        return web.Response(body=bodies[request.path], content_type=kind, charset="utf-8", headers=headers)
 
     async def livestream(request: web.Request) -> web.StreamResponse:
         fields = query(request, "after")
@@ -129,8 +121,7 @@ def _speaks_websocket(request: web.Request) -> bool:
 
 
 def _check_dates(request: web.Request) -> None:
-    """Refuse dates that no calendar has: aiohttp reads them while it sends a file, when an error cannot be answered
-    any more. Raises Refused."""
+    """Raise Refused for dates that no calendar has: aiohttp reads them while it sends, too late for an answer."""
     try:
         _ = request.if_modified_since, request.if_unmodified_since, request.if_range
     except OverflowError:

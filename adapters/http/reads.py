@@ -13,14 +13,7 @@ from adapters.redis.view import SUM
 from adapters.wall_clock import wall_clock_ms
 from messages.money import format_eth
 
-_NUMBERS = {
-    "day",
-    "opens_at_ms",
-    "ends_at_ms",
-    "watermark_ms",
-    "accepted",
-    "refused",
-}
+_NUMBERS = {"day", "opens_at_ms", "ends_at_ms", "watermark_ms", "accepted", "refused"}
 _FLAGS = {"leader_injected", "paused", "provisional"}
 
 Receipts = Callable[[str, Sequence[int]], Awaitable[list[Json]]]
@@ -28,16 +21,10 @@ Receipts = Callable[[str, Sequence[int]], Awaitable[list[Json]]]
 
 
 class StoreReads:
-    """Reads auctions and bids of one marathon; `days` is how many days it may have. The client's own time-outs bound
-    every wait."""
+    """Reads auctions and bids of a marathon of so many `days` at most. The client's time-outs bound every wait."""
 
     def __init__(
-        self,
-        client: Redis,
-        keys: Keys,
-        days: int,
-        receipts: Receipts,
-        clock: Callable[[], int] = wall_clock_ms,
+        self, client: Redis, keys: Keys, days: int, receipts: Receipts, clock: Callable[[], int] = wall_clock_ms
     ) -> None:
         self._client, self._keys, self._days, self._clock = client, keys, days, clock
         self._receipts = receipts
@@ -84,8 +71,7 @@ class StoreReads:
     async def user_bids(self, user_id: int, after: str | None, limit: int) -> Json:
         """A page of a user's bids over all auctions of this marathon, in the order in which they were decided.
 
-        The list is shared by all marathons: bids of others take up places on the page and are not shown. Raises
-        Refused.
+        The list is shared by all marathons: bids of others take up places on a page, unseen. Raises Refused.
         """
         if after is not None and not re.fullmatch(r"[0-9]{1,15}", after):
             raise _no_position()
@@ -106,8 +92,7 @@ class StoreReads:
         return receipt
 
     async def _page(self, key: str, after: str | None, limit: int) -> tuple[list[str], bool]:
-        """The members after the member `after`, and whether there are more. Its rank is looked up each time, since
-        late bids shift it."""
+        """The members after the member `after`, and whether there are more. Late bids shift its rank."""
         start = 0
         if after is not None:
             rank: Any = await self._client.zrank(key, after)

@@ -1,6 +1,4 @@
-"""The two listeners of the HTTP server: a public one, and a private one for operators and machines, on loopback
-unless configured otherwise.
-"""
+"""The two listeners of the HTTP server: a public one, and one for operators and machines, usually on loopback."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -12,13 +10,13 @@ from aiohttp.typedefs import Middleware
 from adapters.http.answers import add_headers, middleware_for
 from adapters.http.auth import Operators
 from adapters.http.clients import Clients
-from adapters.http.door import Door
+from adapters.http.door import DEADLINES, Deadlines, Door
 from adapters.http.places import Places
 from adapters.http.private import Identity, private_app
 from adapters.http.public import public_app
 from adapters.http.shares import Shares
 from adapters.http.views import Views
-from adapters.http.webhook import webhook_app
+from adapters.http.webhook import PUSH_LIMITS, PushLimits, webhook_app
 from adapters.livestream.hub import FeedHub
 
 PUBLIC_BODY_BYTES = 1_024
@@ -37,9 +35,9 @@ PRIVATE_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen (port 0: the port in `before`, or any where that is taken), who may act, the folder of the
-    lots' images, how many public connections there are for all, the proxies whose word for an address is believed
-    and the addresses for which places are kept (`clients`), and the identity of this process."""
+    """Where to listen (port 0: the port in `before`, or any where that is taken), who may act, the folder of the lots'
+    images, how many public connections there are for all, which clients are proxies or have places kept, the identity
+    of this process, and what bounds the other side."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 0
@@ -51,6 +49,9 @@ class HttpSettings:
     clients: Clients = field(default_factory=Clients)
     before: tuple[int, int] = (0, 0)  # the ports, public and private, of the process that worked here before
     identity: Identity = field(default_factory=Identity)
+    deadlines: Deadlines = DEADLINES
+    pushes: PushLimits = PUSH_LIMITS
+    shutdown_s: float = SHUTDOWN_S
 
 
 class HttpServer:
@@ -71,7 +72,7 @@ class HttpServer:
         readers, shares = Places("readers", READERS, READERS_EACH, KEPT), Shares(REQUESTS, REQUESTS_EACH)
         public = _app(PUBLIC_BODY_BYTES, middleware_for("public", clients, {"/api/": readers}, shares))
         public_app(public, self._views.reads, self._hub, settings.images, clients, everybody)
-        webhook_app(public, self._views.webhook)
+        webhook_app(public, self._views.webhook, settings.pushes)
         private = _app(PRIVATE_BODY_BYTES, middleware_for("private", clients, {}))
         private_app(private, self._views, settings.operators, settings.identity, settings.private_host)
         operators = Places("private connections", PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)
@@ -96,11 +97,11 @@ class HttpServer:
         self._runners.clear()
 
     async def _listen(self, app: web.Application, places: Places, host: str, port: int, before: int) -> int:
-        runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, handle_signals=False)
+        runner = web.AppRunner(app, shutdown_timeout=self._settings.shutdown_s, handle_signals=False)
         self._runners.append(runner)
         await runner.setup()
         assert runner.server is not None, "it has just been set up"
-        door = Door(places, self._settings.clients)
+        door = Door(places, self._settings.clients, self._settings.deadlines)
         self._doors.append(door)
         try:
             return await door.open(runner.server, host, port or before)

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.metrics import render
-
 Json = Any
 
 
@@ -39,16 +37,10 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """The webhook of X: `take` gets a body whose signature with `secret` is right, and returns once the push is on
-    disk."""
+    """The webhook of X: `take` gets a body that was signed with `secret`, and returns once it is on disk."""
 
     secret: str = field(repr=False)
     take: Callable[[bytes], Awaitable[None]]
-
-
-async def own_metrics() -> bytes:
-    """The metrics that this process has counted, without those of its actors and its store."""
-    return render()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +56,7 @@ class Views:
     reads: Reads
     status: Callable[[], Awaitable[Json]]
     ready: Callable[[], tuple[bool, list[str]]]
+    metrics: Callable[[], Awaitable[bytes]]
     inject: Callable[[dict[str, Json], str], Awaitable[Json]] | None = None
-    metrics: Callable[[], Awaitable[bytes]] = own_metrics
     operate: Callable[[str, dict[str, Json], str], Awaitable[Json]] | None = None
     webhook: Webhook | None = None

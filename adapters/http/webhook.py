@@ -4,6 +4,7 @@ A push is answered 200 once it is on disk; `api/webhook` reads and queues it.
 """
 
 import asyncio
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -15,17 +16,25 @@ from adapters.x.webhook import challenge_answer, is_signed
 SIGNATURE = "x-twitter-webhooks-signature"
 # X's longest post twice (cut and whole), each character escaped, and all that comes with it.
 BODY_BYTES = 512 * 1024
-# How many bodies are read at once, and how long (s) each may take. X sends a body together with its head; where no more
-# may be read, the one that has taken longest so far is given up.
+# How many bodies are read at once; where no more may be read, the one that has taken longest so far is given up.
 BODIES_AT_ONCE = 32
-BODY_S = 2.0
-# How many pushes are queued at once; these are X's own, since their signatures were checked.
-PUSHES_AT_ONCE = 32
 
 
-def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
+class PushLimits(NamedTuple):
+    """Bounds of X's pushes."""
+
+    body_s: float = 2.0
+    """How long (s) a body may take: X sends it together with its head."""
+    at_once: int = 32
+    """How many pushes are queued at once; these are X's own, since their signatures were checked."""
+
+
+PUSH_LIMITS = PushLimits()
+
+
+def webhook_app(app: web.Application, webhook: Webhook | None, limits: PushLimits) -> None:
     """Add the webhook's routes to the public listener."""
-    places = asyncio.Semaphore(PUSHES_AT_ONCE)
+    places = asyncio.Semaphore(limits.at_once)
     reading: dict[asyncio.Timeout, None] = {}
 
     def configured() -> Webhook:
@@ -43,7 +52,7 @@ def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
 
     async def push(request: web.Request) -> web.Response:
         given = configured()
-        body = await _body_in_time(request, reading)
+        body = await _body_in_time(request, reading, limits.body_s)
         if not is_signed(given.secret, body, request.headers.get(SIGNATURE, "")):
             metrics.webhook_pushes.labels("unsigned").inc()
             raise Refused(f"{SIGNATURE} is missing, or is not the signature of this body", "UNSIGNED", 403)
@@ -58,15 +67,15 @@ def webhook_app(app: web.Application, webhook: Webhook | None) -> None:
     app.router.add_post("/webhooks/x", push)
 
 
-async def _body_in_time(request: web.Request, reading: dict[asyncio.Timeout, None]) -> bytes:
-    """Read the body within BODY_S, and before BODIES_AT_ONCE later ones have begun. Raises Refused (408)."""
+async def _body_in_time(request: web.Request, reading: dict[asyncio.Timeout, None], within_s: float) -> bytes:
+    """Read the body within this time, and before BODIES_AT_ONCE later ones have begun. Raises Refused (408)."""
     if len(reading) >= BODIES_AT_ONCE:
         slowest = next(iter(reading))
         del reading[slowest]
         if not slowest.expired():
             slowest.reschedule(asyncio.get_running_loop().time())
     try:
-        async with asyncio.timeout(BODY_S) as deadline:
+        async with asyncio.timeout(within_s) as deadline:
             reading[deadline] = None
             return await _body(request)
     except TimeoutError:

@@ -1,5 +1,4 @@
-"""The frames of the feed, and the stage: events of the log become frames, and the stage is what all frames so far add
-up to. Pure.
+"""The frames of the feed, and the stage: events of the log become frames, which add up to the stage. Pure.
 
 An event makes one frame or none, so that a frame's seq says how far in the log a viewer has come. The body of an
 event's frame is `{"auction_id", "stage": {what changed}, ...}`: merging each `stage` into a snapshot's `stage` gives
@@ -35,8 +34,7 @@ RECENT_REFUSALS = 6
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message of the feed. `seq` is that of the log; messages that belong to no place in the log, such as
-    timers, have none."""
+    """One message of the feed. `seq` is that of the log; timers, which have no place there, have none."""
 
     type: str
     seq: int | None = None
@@ -138,7 +136,9 @@ class Stage:
                     "bid": bid,
                 }
             case BidRefused():
-                return self._refused(event)
+                if not self._take_refusal(event):
+                    return None
+                return "refused", {"stage": self._stage.change(**self._counts()), "refusal": refusal_of(event)}
             case BidWithdrawn() if event.binds:
                 return None
             case BidWithdrawn():
@@ -181,7 +181,9 @@ class Stage:
             case DayVoided() if self._stage.fields["phase"] in (Phase.ACTIVE, Phase.PROCESSING):
                 return None  # a day to come is skipped: the one under way stays on stage
             case AuctionPrepared() | DayVoided():
-                return "state", {"stage": self._new_day(event), "bids": []}
+                self._bids, self._lead_history, self._verdicts = [], array("q"), 0
+                self._refusals.clear()
+                return "state", {"stage": self._stage.begin_day(event), "bids": []}
             case _:
                 changed = self._stage.take_in(event)
                 return ("state", {"stage": changed}) if changed else None
@@ -192,16 +194,6 @@ class Stage:
         self._refusals.appendleft(event)
         self._verdicts += 1
         return True
-
-    def _refused(self, event: BidRefused) -> tuple[str, Json] | None:
-        if not self._take_refusal(event):
-            return None
-        return "refused", {"stage": self._stage.change(**self._counts()), "refusal": refusal_of(event)}
-
-    def _new_day(self, event: AuctionPrepared | DayVoided) -> Json:
-        self._bids, self._lead_history, self._verdicts = [], array("q"), 0
-        self._refusals.clear()
-        return self._stage.begin_day(event)
 
     def _leads(self, post_id: str) -> bool:
         leader = self._stage.fields["leader"]

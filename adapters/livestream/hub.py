@@ -28,18 +28,19 @@ SNAPSHOT_KEPT_S = 0.02
 # all viewers together leave the loop most of its time. And a burst of more sendings than these becomes a snapshot.
 REST_S_PER_FRAME_AND_VIEWER = 0.00005
 BURST_SENDINGS = 8_000
-FRAMES_A_SECOND = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class FeedLimits:
-    """Bounds and intervals of the feed. A viewer that takes nothing for `stuck_ms` is dropped."""
+    """Bounds of the feed. Who takes nothing for `stuck_ms` is dropped; messages are counted anew each `minute_s`."""
 
     viewers: int = 5_000
     frames_kept: int = 512
     timer_ms: int = 1_000
     heartbeat_ms: int = 10_000
     stuck_ms: int = 10_000
+    frames_a_second: int = 1_500
+    minute_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,13 @@ class Position:
 
 
 class FeedState(msgspec.Struct, array_like=True):
-    """The feed's checkpoint. The upcoming days are not part of it: each process knows them, and they may have
-    changed."""
+    """The feed's checkpoint. Without the upcoming days: each process knows them, and they may change."""
 
     stage: StageState
 
 
 class Viewer:
-    """One viewer's place in the feed. `send` waits until the frame has gone; `drop` cuts the connection and never
-    waits."""
+    """One viewer's place in the feed. `send` waits until the frame has gone; `drop` cuts the connection at once."""
 
     def __init__(
         self, send: Callable[[bytes], Awaitable[None]], drop: Callable[[], None], after: Position | None = None
@@ -94,7 +93,7 @@ class FeedHub:
         # Used by the publisher's thread; locked, since a hung publisher and its successor may publish at the same time.
         self._folding = threading.Lock()
         self._stage = Stage()
-        self._saved, self._saved_at_s = float(FRAMES_A_SECOND), time.monotonic()
+        self._saved, self._saved_at_s = float(self.limits.frames_a_second), time.monotonic()
         # Used on the event loop only.
         self._caught_up = asyncio.Event()
         if not known_seq:
@@ -145,10 +144,9 @@ class FeedHub:
             self._loop.call_soon_threadsafe(self._take, passed, kept, self._stage.seq, self._stage.snapshot())
 
     def _afford(self, frames: int) -> int:
-        """How many of so many frames are made: no more than FRAMES_A_SECOND, so that making them never takes most of
-        the process's time."""
-        now_s = time.monotonic()
-        saved = min(FRAMES_A_SECOND, self._saved + (now_s - self._saved_at_s) * FRAMES_A_SECOND)
+        """How many of so many frames are made: `frames_a_second` at most, which leaves most of the process's time."""
+        now_s, rate = time.monotonic(), self.limits.frames_a_second
+        saved = min(rate, self._saved + (now_s - self._saved_at_s) * rate)
         afforded = min(frames, self.limits.frames_kept, int(saved))
         self._saved, self._saved_at_s = saved - afforded, now_s
         return afforded
@@ -156,8 +154,7 @@ class FeedHub:
     # ---- the loop's side
 
     def begin_anew(self, generation: str) -> None:
-        """Show another generation of the log from its beginning, since this one has lost its end; all viewers are
-        disconnected, to come again."""
+        """Show another generation of the log from its beginning. Disconnects all viewers, to come again."""
         with self._folding:
             self.generation, self._stage = generation, Stage()
         self._frames.begin_anew()

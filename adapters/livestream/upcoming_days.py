@@ -23,8 +23,7 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpcomingDays(msgspec.Struct, frozen=True, kw_only=True):
-    """The programme. `posts_url` followed by a post's id is the address of that post; empty where posts are
-    simulated."""
+    """The programme. `posts_url` is what stands before the id in a post's address; empty for a simulated X."""
 
     time_zone: str = "UTC"
     posts_url: str = ""

@@ -14,7 +14,6 @@ from adapters.livestream.hub import FeedHub, Position, Viewer
 # How many messages a viewer may send in a minute before it is disconnected. It has nothing to send but pongs to our
 # pings, and browsers send nothing else.
 MESSAGES_FORGIVEN = 32
-MINUTE_S = 60.0
 MESSAGE_BYTES = 1_024
 PING_S = 20.0
 WRITE_BUFFER_BYTES = 16_384
@@ -50,7 +49,7 @@ async def watch(hub: FeedHub, request: web.Request, after: Position | None) -> w
     feeding.add_done_callback(lambda task: None if task.cancelled() else transport.abort())
     try:
         with contextlib.suppress(ConnectionError):  # the viewer has gone, or was dropped, while it was answered
-            await _listen(socket, transport)
+            await _listen(socket, transport, hub.limits.minute_s)
     finally:
         feeding.cancel()
         # A feed usually ends because its viewer is gone; any other error is ours and is raised.
@@ -62,13 +61,13 @@ async def watch(hub: FeedHub, request: web.Request, after: Position | None) -> w
     return socket
 
 
-async def _listen(socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+async def _listen(socket: web.WebSocketResponse, transport: asyncio.Transport, minute_s: float) -> None:
     """Read the viewer's messages until it leaves; one that sends too many is disconnected."""
     loop = asyncio.get_running_loop()
     minute_ends_s, received = 0.0, 0
     async for message in socket:
         if loop.time() >= minute_ends_s:
-            minute_ends_s, received = loop.time() + MINUTE_S, 0
+            minute_ends_s, received = loop.time() + minute_s, 0
         received += 1
         if received > MESSAGES_FORGIVEN:
             # Nothing more is read of the viewer, and its close frame is not waited for.

@@ -22,15 +22,13 @@ _NO_HELP = "only a copy of the data directory from before can help"
 
 
 def lacks_manifest(data_dir: Path) -> bool:
-    """Whether there are files with commands but no manifest that names them: a server would begin an empty history
-    beside them."""
+    """Whether no manifest names the files with commands: a server would begin an empty history beside them."""
     folder = data_dir / FOLDER
     return not _manifest(folder).exists() and any(path.stat().st_size for _, _, path in _files(folder))
 
 
 def mend(data_dir: Path, binary: str, is_trial: bool) -> list[str]:
-    """Mend the files, unless this is a trial. Returns a line for each damage. The caller holds the lock of the
-    directory.
+    """Mend the files, unless this is a trial; returns a line for each damage. The caller holds the directory's lock.
 
     Raises ServerFailed where only a copy of the directory from before can help, OSError.
     """

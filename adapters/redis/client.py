@@ -5,6 +5,7 @@ are off, and the caller's error says whether something may have been written (`e
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from adapters.redis.parsers import AsyncBoundedParser, BoundedParser
+from adapters.redis.parsers import ANSWER_BYTES, AsyncBoundedParser, BoundedParser
 from adapters.redis.translation import OtherServer, failed_before, translated
 
 MAX_CONNECTIONS = 50
@@ -25,15 +26,21 @@ def socket_url(path: str) -> str:
     return f"unix://{quote(path)}"
 
 
-def connect(url: str, timeout_s: float = 5.0, password: str | None = None, one_server: bool = False) -> redis.Redis:
+def connect(
+    url: str,
+    timeout_s: float = 5.0,
+    password: str | None = None,
+    one_server: bool = False,
+    answer_bytes: int = ANSWER_BYTES,
+) -> redis.Redis:
     """A client for all threads (close it in the end). Connects when first used; raises nothing before.
 
     `timeout_s` bounds connecting, the handshake as a whole, each answer as a whole, and the wait for a free connection;
-    a blocking read may ask for half of it at most. With `one_server`, a client that is connected to another server
-    process than before refuses one command (StoreUnavailable): that process may have lost data, so the caller has to
-    reload its state.
+    a blocking read may ask for half of it at most. `answer_bytes` bounds each answer. With `one_server`, a client that
+    is connected to another server process than before refuses one command (StoreUnavailable): that process may have
+    lost data, so the caller has to reload its state.
     """
-    options = _limits(timeout_s, password, BoundedParser, _Greeting(timeout_s, one_server))
+    options = _limits(timeout_s, password, partial(BoundedParser, answer_bytes), _Greeting(timeout_s, one_server))
     pool = redis.BlockingConnectionPool.from_url(url, **options, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
 
@@ -47,7 +54,8 @@ class _Greeting:
         self._run_id = ""
 
     def __call__(self, connection: Any) -> None:
-        with failed_before(), connection._parser.all_within(self._timeout_s):
+        parser = connection._parser  # noqa: SLF001  # redis-py has no other way to the parser that it was given
+        with failed_before(), parser.all_within(self._timeout_s):
             connection.on_connect()
             if self._one_server:
                 self._check_server(connection)
@@ -62,7 +70,9 @@ class _Greeting:
             raise OtherServer(f"another server process answers than before: {run_id}, not {before}")
 
 
-def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None) -> redis.asyncio.Redis:
+def connect_async(
+    url: str, timeout_s: float = 5.0, password: str | None = None, answer_bytes: int = ANSWER_BYTES
+) -> redis.asyncio.Redis:
     """`connect` for an asyncio loop (await the client's aclose() in the end)."""
 
     async def greet(connection: Any) -> None:
@@ -72,7 +82,7 @@ def connect_async(url: str, timeout_s: float = 5.0, password: str | None = None)
         except TimeoutError:
             raise redis.TimeoutError("Timeout connecting to server") from None
 
-    options = _limits(timeout_s, password, AsyncBoundedParser, greet)
+    options = _limits(timeout_s, password, partial(AsyncBoundedParser, answer_bytes), greet)
     pool = redis.asyncio.BlockingConnectionPool.from_url(url, **options, retry=AsyncRetry(NoBackoff(), 0))
     return redis.asyncio.Redis.from_pool(pool)
 
@@ -99,12 +109,13 @@ def execute(client: redis.Redis, *command: str | bytes | int) -> Any:
 
 
 class Sent:
-    """A command on its way to the server, whose answer is waited for later. Made by `send`; for one thread.
+    """A command on its way to the server, sent once, whose answer is waited for later. For one thread.
 
-    An answer that nobody waits for is given up with the client.
+    An answer that nobody waits for is given up with the client. Raises StoreUnavailable where the command was certainly
+    not sent, OutcomeUnknown.
     """
 
-    def __init__(self, client: Any, command: tuple[str | bytes | int, ...]) -> None:
+    def __init__(self, client: Any, *command: str | bytes | int) -> None:
         with translated():
             self._client, self._name = client, command[0]
             self._pool = client.connection_pool
@@ -122,9 +133,3 @@ class Sent:
                 return self._client.parse_response(self._connection, self._name)
         finally:
             self._pool.release(self._connection)
-
-
-def send(client: redis.Redis, *command: str | bytes | int) -> Sent:
-    """Send one command, once, without waiting for its answer. Raises StoreUnavailable where it was certainly not
-    sent, OutcomeUnknown."""
-    return Sent(client, command)

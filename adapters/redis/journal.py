@@ -55,16 +55,12 @@ class Journal:
     """
 
     def __init__(self, client: redis.Redis, keys: Keys, token: str, writer: str, recent: Recent | None = None) -> None:
-        self._client = client
-        self._keys = keys
-        self._token = token
-        self._writer = writer
-        self._recent = recent
+        self._client, self._keys, self._token, self._writer, self._recent = client, keys, token, writer, recent
+        self._of_the_log = (keys.lease, keys.heads, keys.seq, keys.log)
+        self._checkpoints = (keys.checkpoint(writer), keys.previous_checkpoint(writer))
         self._begun: Begun[Any] | None = None
         self._unsettled: _Unsettled | None = None
-        self._sequence = 0
-        self._chain_hash = ""
-        self._seq = 0
+        self._sequence, self._chain_hash, self._seq = 0, "", 0
         self._from = self._beginning()
 
     def _beginning(self) -> Checkpoint:
@@ -86,12 +82,8 @@ class Journal:
         self._begun = self._unsettled = None
         # Random rather than counted: a failover may lose the newest number, which would then be given out twice.
         incarnation = secrets.token_hex(8)
-        sequence, chain_hash, self._seq = functions.call(
-            self._client,
-            "begin",
-            [self._keys.lease, self._keys.heads, self._keys.seq, self._keys.log],
-            [self._token, incarnation, self._writer, first_hash(self._writer)],
-        )
+        args = [self._token, incarnation, self._writer, first_hash(self._writer)]
+        sequence, chain_hash, self._seq = functions.call(self._client, "begin", self._of_the_log, args)
         self._sequence, self._chain_hash = int(sequence), chain_hash.decode()
         if self._recent:
             self._recent.compare(self._writer, self._sequence, self._chain_hash)
@@ -104,9 +96,8 @@ class Journal:
         return self._begun
 
     def tail(self) -> Iterator[tuple[int, AnyEvent]]:
-        """This writer's events after the checkpoint that `begin` gave, each with its seq. To be read before the
-        first commit. Raises LogDamaged when one is missing or is not what was written, StoreUnavailable,
-        OutcomeUnknown."""
+        """This writer's events after the checkpoint that `begin` gave, each with its seq. To be read before the first
+        commit. Raises LogDamaged for a missing or changed one, StoreUnavailable, OutcomeUnknown."""
         log = LogReader(self._client, self._keys)
         seq, sequence, chain_hash = self._from.seq, self._from.sequence, self._from.chain_hash
         while sequence < self._sequence:
@@ -127,8 +118,7 @@ class Journal:
             raise LogDamaged(f"the head of {self._writer} does not fit its last event")
 
     def commit(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> int:
-        """Add the events to the log and do the writes, all or nothing. Returns the marathon's seq after that, which is
-        that of the last event.
+        """Add the events to the log and do the writes, all or nothing. Returns the seq of the marathon's last event.
 
         `checkpoint` is the writer's state after these events. Raises StoreUnavailable (nothing is written; the same
         commit may be tried again), OutcomeUnknown, NotOwner, WrongSequence, and DamagedState when a key holds another
@@ -146,42 +136,19 @@ class Journal:
         begun = self._begun
         if begun is None:
             raise RuntimeError(f"the journal of {self._writer} has to be begun before a commit")
-        data, chain_hash = b"", self._chain_hash
         sequence = self._sequence + len(events)
-        if events:
-            data = pack_batch(events)
-            chain_hash = next_hash(chain_hash, data)
+        data = pack_batch(events) if events else b""
+        chain_hash = next_hash(self._chain_hash, data) if events else self._chain_hash
         # The commit's own seq is not known before the server's answer; reading on from the seq before is as good.
         state = b"" if checkpoint is None else seal(Checkpoint(self._seq, sequence, checkpoint, chain_hash))
         keys, values = flatten(writes)
         self.settle()
         self._begun = None
+        expected = (self._token, begun.incarnation, self._writer, self._sequence, self._chain_hash)
+        added = (sequence, chain_hash, len(events), data, state)
         try:
             call = functions.begin_call(
-                self._client,
-                "commit",
-                [
-                    self._keys.lease,
-                    self._keys.heads,
-                    self._keys.seq,
-                    self._keys.log,
-                    self._keys.checkpoint(self._writer),
-                    self._keys.previous_checkpoint(self._writer),
-                    *keys,
-                ],
-                [
-                    self._token,
-                    begun.incarnation,
-                    self._writer,
-                    self._sequence,
-                    self._chain_hash,
-                    sequence,
-                    chain_hash,
-                    len(events),
-                    data,
-                    state,
-                    *values,
-                ],
+                self._client, "commit", [*self._of_the_log, *self._checkpoints, *keys], [*expected, *added, *values]
             )
         except StoreUnavailable:
             self._begun = begun
@@ -206,13 +173,8 @@ class Journal:
             raise
         self._begun, self._seq = begun, seq
         if self._recent and sent.events:
-            count, events = (
-                len(sent.events),
-                cast(Sequence[AnyEvent], sent.events),
-            )  # only events of the log are committed
-            self._recent.remember(
-                LogEntry(
-                    seq - count + 1, count, self._writer, sent.sequence_before + 1, self._chain_hash, sent.data, events
-                )
-            )
+            events = cast(Sequence[AnyEvent], sent.events)  # only events of the log are committed
+            count, first = len(events), sent.sequence_before + 1
+            entry = LogEntry(seq - count + 1, count, self._writer, first, self._chain_hash, sent.data, events)
+            self._recent.remember(entry)
         return seq

@@ -75,13 +75,11 @@ class Keys:
         return "nameless"
 
     def searched(self, auction_id: str) -> str:
-        """String: up to when (UTC ms) the conversation was searched at least once; the posts found so are queued or
-        decided."""
+        """String: up to when (UTC ms) the conversation was searched once; the posts found are queued or decided."""
         return f"searched:{auction_id}"
 
     def looked(self, auction_id: str) -> str:
-        """String, a checksum and JSON: the looks at the conversation after its watermark, of each source. The posts
-        found so are queued or decided."""
+        """String, checksum and JSON: each source's looks after the watermark; the posts found are queued or decided."""
         return f"looked:{auction_id}"
 
     def segment(self, auction_id: str, number: int) -> str:
@@ -132,19 +130,16 @@ class Keys:
 
     @property
     def alive(self) -> str:
-        """String: the last sign of life of the house (UTC ms). An old one means an outage; it is renewed in the
-        commit that makes up for that."""
+        """String: the house's last sign of life (UTC ms), renewed in the commit that makes up for an outage."""
         return f"alive:{self.marathon_id}"
 
     @property
     def x_away(self) -> str:
-        """String, there while X cannot be reached: since when (UTC ms). It is deleted in the commit that makes up
-        for the outage."""
+        """String, since when (UTC ms) X cannot be reached; deleted in the commit that makes up for the outage."""
         return f"x-away:{self.marathon_id}"
 
     def x_held(self, kind: str) -> str:
-        """String that expires when X may be asked again for this kind of request, so that a later process keeps to
-        the window that an earlier one has used up."""
+        """String that expires when X may be asked this again: a later process keeps to a window that is used up."""
         return f"x-held:{self.marathon_id}:{kind}"
 
     def checkpoint(self, writer: str) -> str:

@@ -21,10 +21,7 @@ class Lease:
     OutcomeUnknown; each may be called again after either."""
 
     def __init__(self, client: redis.Redis, keys: Keys, token: str, ttl_ms: int) -> None:
-        self._client = client
-        self._keys = keys
-        self._token = token
-        self._ttl_ms = ttl_ms
+        self._client, self._keys, self._token, self._ttl_ms = client, keys, token, ttl_ms
 
     def take(self, steal: bool = False) -> bool:
         """Take the lease for `ttl_ms`, with `steal` even from a live holder. Returns whether it is ours now."""
@@ -33,9 +30,8 @@ class Lease:
         return bool(functions.call(self._client, "take_lease", keys, [self._token, self._ttl_ms, steals]))
 
     def keep(self) -> int:
-        """Renew the lease for another `ttl_ms`, also where it has ended, and while the store's memory is full.
-        Returns the seq of the marathon's newest event. Raises NotOwner where another process has had it,
-        HistoryLost."""
+        """Renew the lease for another `ttl_ms`, also where it has ended or the store's memory is full. Returns the seq
+        of the newest event. Raises NotOwner where another process has had it, HistoryLost."""
         keys = [self._keys.lease, self._keys.owner, self._keys.seq]
         seq: int = functions.call(self._client, "keep_lease", keys, [self._token, self._ttl_ms])
         return seq

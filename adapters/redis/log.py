@@ -25,9 +25,7 @@ class LogReader:
     """
 
     def __init__(self, client: redis.Redis, keys: Keys, recent: Recent | None = None) -> None:
-        self._client = client
-        self._keys = keys
-        self._recent = recent or Recent()
+        self._client, self._keys, self._recent = client, keys, recent or Recent()
 
     def read(self, after_seq: int, count: int) -> list[LogEntry]:
         """Up to `count` entries, the first of which holds the event after `after_seq` (and may begin before it)."""
@@ -49,8 +47,7 @@ class LogReader:
             after_seq = read[-1].last_seq
 
     def recent(self, after_seq: int, count: int) -> list[LogEntry]:
-        """`read` without asking the server: entries that this process has written a moment ago; none where the next
-        is not remembered."""
+        """`read` without asking the server: what this process has just written; none where it is not remembered."""
         return self._recent.after(after_seq, count)
 
     def last_seq(self) -> int:

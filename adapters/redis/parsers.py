@@ -23,6 +23,10 @@ class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a varia
     _reader: Any
     _all_by_s = float("inf")
 
+    def __init__(self, answer_bytes: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._answer_bytes = answer_bytes
+
     @contextmanager
     def all_within(self, timeout_s: float) -> Iterator[None]:
         """Bound all that is read in this context by `timeout_s` together."""
@@ -32,7 +36,7 @@ class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a varia
 
     def on_connect(self, connection: Any, **options: Any) -> None:
         super().on_connect(connection, **options)
-        self._reader = _Counting(self._reader)
+        self._reader = _Counting(self._reader, self._answer_bytes)
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         if self._reader is not None:
@@ -50,14 +54,17 @@ class BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]  # a varia
 
 
 class AsyncBoundedParser(AsyncParser):  # type: ignore[misc, valid-type]  # a variable of redis-py
-    """`BoundedParser` for an asyncio loop. It bounds the size only: redis-py itself bounds the time of a whole
-    answer there."""
+    """`BoundedParser` for an asyncio loop. It bounds only the size: there redis-py itself bounds the time."""
 
     _reader: Any
 
+    def __init__(self, answer_bytes: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._answer_bytes = answer_bytes
+
     def on_connect(self, connection: Any) -> None:
         super().on_connect(connection)
-        self._reader = _Counting(self._reader)
+        self._reader = _Counting(self._reader, self._answer_bytes)
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         if self._reader is not None:
@@ -66,11 +73,11 @@ class AsyncBoundedParser(AsyncParser):  # type: ignore[misc, valid-type]  # a va
 
 
 class _Counting:
-    """A hiredis reader that raises redis.ConnectionError where an answer has more than ANSWER_BYTES."""
+    """A hiredis reader that raises redis.ConnectionError where an answer has more than `answer_bytes`."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, reader: Any, answer_bytes: int) -> None:
         self.gets, self.has_data, self._feed = reader.gets, reader.has_data, reader.feed
-        self._fed = 0
+        self._answer_bytes, self._fed = answer_bytes, 0
 
     @property
     def has_begun(self) -> bool:
@@ -83,6 +90,6 @@ class _Counting:
 
     def feed(self, piece: Any, first: int = 0, size: int = -1) -> None:
         self._fed += len(piece) - first if size < 0 else size
-        if self._fed > ANSWER_BYTES:
-            raise redis.ConnectionError(f"an answer of more than {ANSWER_BYTES} bytes")
+        if self._fed > self._answer_bytes:
+            raise redis.ConnectionError(f"an answer of more than {self._answer_bytes} bytes")
         self._feed(piece, first, size)

@@ -1,20 +1,19 @@
-"""The input queues: commands for an auction, on disk before their sender is told that they were received; and the dead
-letters.
+"""The input queues: commands for an auction, on disk before their sender is told of it; and the dead letters.
 
 Each queue has one reader, with a cursor of its own, which takes entries out by a `Trim` in the commit that decides
-them. What cannot be decided is kept as a dead letter. A damaged entry reads as its packed fields: these are no batch,
-so they become a dead letter.
+them. What cannot be decided is kept as a dead letter. A damaged entry reads as its packed fields: no batch, but a dead
+letter.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import redis
 import redis.asyncio
 
 from adapters.redis import functions
-from adapters.redis.client import Sent, execute, send
+from adapters.redis.client import Sent, execute
 from adapters.redis.functions import Value
 from adapters.redis.keys import Keys
 from adapters.redis.translation import translated
@@ -24,11 +23,18 @@ from messages.codec import UnreadableMessage, pack, pack_batch, unpack
 
 START = "0-0"  # the cursor before the first entry
 
-# The bytes that may wait for one auction before its sources are slowed: twice the posts of X's busiest second, and no
-# more than a server can spare.
-QUEUE_BYTES = 2**27
-# A larger batch is appended as several entries, since an entry is read and decided as one.
-ENTRY_BYTES = 2**20
+
+class QueueLimits(NamedTuple):
+    """Bounds of a queue, in bytes."""
+
+    queue: int = 2**27
+    """What may wait for one auction before its sources are slowed: twice the posts of X's busiest second, and no more
+    than a server can spare."""
+    entry: int = 2**20
+    """A larger batch is appended as several entries, since an entry is read and decided as one."""
+
+
+LIMITS = QueueLimits()
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,15 +53,14 @@ class Queue:
     """The input queues of one marathon. All methods raise StoreUnavailable and OutcomeUnknown; after the latter the
     same commands may be appended again, since a repeated command is known by its id."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
+    def __init__(self, client: redis.Redis, keys: Keys, limits: QueueLimits = LIMITS) -> None:
+        self._client, self._keys, self._limits = client, keys, limits
 
     def append(self, auction_id: str, commands: Sequence[Command]) -> str:
-        """Append the commands, in order, as one packed batch or, beyond ENTRY_BYTES, as several; they are on disk
+        """Append the commands, in order, as one packed batch or, beyond its limit, as several; they are on disk
         when this returns. Answers the (last) entry's id."""
         data = pack_batch(commands)
-        if len(data) > ENTRY_BYTES and len(commands) > 1:
+        if len(data) > self._limits.entry and len(commands) > 1:
             half = len(commands) // 2
             self.append(auction_id, commands[:half])
             return self.append(auction_id, commands[half:])
@@ -72,7 +77,7 @@ class Queue:
 
     def begin_read(self, auction_id: str, after: str, count: int) -> "Reading":
         """`read` without waiting for the answer."""
-        return Reading(send(self._client, *_range(self._keys.queue(auction_id), after, count)))
+        return Reading(Sent(self._client, *_range(self._keys.queue(auction_id), after, count)))
 
     def remove(self, auction_id: str, entry_ids: Sequence[str]) -> None:
         """Take these entries out; those that are gone already are no error."""
@@ -80,9 +85,9 @@ class Queue:
             execute(self._client, "XDEL", self._keys.queue(auction_id), *entry_ids)
 
     def is_full(self, auction_id: str) -> bool:
-        """Whether the queue holds more than QUEUE_BYTES, by the server's estimate: its sources should wait."""
+        """Whether the queue holds more than its limit, by the server's estimate: its sources should wait."""
         size: int | None = execute(self._client, "MEMORY", "USAGE", self._keys.queue(auction_id))
-        return (size or 0) > QUEUE_BYTES
+        return (size or 0) > self._limits.queue
 
     # ---- dead letters
 
@@ -125,34 +130,18 @@ class Reading:
         return _entries(self._sent.answer())
 
 
-async def append_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, commands: Sequence[Command]) -> str:
-    """`Queue.append` for an asyncio loop: the same entry, the same errors."""
-    return await _append_async(client, keys.queue(auction_id), pack_batch(commands))
+async def append_async(client: redis.asyncio.Redis, key: str, data: bytes) -> None:
+    """Append what is packed already to a queue, or to the dead letters, on an asyncio loop. Raises as `Queue`."""
+    untyped: Any = client
+    with translated():
+        await untyped.execute_command(*_append(key, data))
 
 
-async def append_packed_async(client: redis.asyncio.Redis, keys: Keys, auction_id: str, data: bytes) -> str:
-    """`Queue.append_packed` for an asyncio loop."""
-    return await _append_async(client, keys.queue(auction_id), data)
-
-
-async def is_full_async(client: redis.asyncio.Redis, key: str) -> bool:
+async def is_full_async(client: redis.asyncio.Redis, key: str, limits: QueueLimits = LIMITS) -> bool:
     """`Queue.is_full` for an asyncio loop, and for the dead letters as well."""
     with translated():
         size = await client.memory_usage(key)
-    return (size or 0) > QUEUE_BYTES
-
-
-async def dead_letter_async(client: redis.asyncio.Redis, keys: Keys, letter: DeadLetter) -> str:
-    """`Queue.dead_letter` for an asyncio loop."""
-    return await _append_async(client, keys.dead, pack(letter))
-
-
-async def _append_async(client: redis.asyncio.Redis, key: str, data: bytes) -> str:
-    untyped: Any = client
-    with translated():
-        answer = await untyped.execute_command(*_append(key, data))
-    entry_id: bytes = answer
-    return entry_id.decode()
+    return (size or 0) > limits.queue
 
 
 def _range(key: str, after: str, count: int) -> tuple[Value, ...]:

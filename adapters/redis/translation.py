@@ -88,8 +88,7 @@ def _translate(fault: redis.RedisError) -> StoreError | LogDamaged | None:
 
 
 def _never_sent(fault: redis.RedisError) -> bool:
-    """Whether the command was certainly not sent, because there was no connection to send it on. In doubt it was
-    sent."""
+    """Whether the command was certainly not sent, for want of a connection. In doubt it was sent."""
     # redis-py raises one class for a connection that is refused and one that is lost. Its words tell them
     # apart; the chain of causes would not, since it goes on into whatever the caller was just handling.
     before = isinstance(fault, redis.sentinel.MasterNotFoundError | NotConnected)

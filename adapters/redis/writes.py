@@ -41,8 +41,7 @@ class HashSet:
 
 @dataclass(frozen=True, slots=True)
 class HashSetIf:
-    """These fields of the hash take these values if `field` holds `expected` when the commit is made; otherwise
-    nothing is written, and that is no error."""
+    """These fields of the hash take these values if `field` holds `expected` at the commit; no error if not."""
 
     key: str
     field: str

@@ -1,6 +1,4 @@
-"""The readers of X's answers to look-ups: which posts exist, which are gone and why, and accounts. Odd parts are
-skipped.
-"""
+"""The readers of X's answers to look-ups: posts that exist or are gone and why, and accounts. Odd parts are skipped."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -35,8 +33,7 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Users(msgspec.Struct, frozen=True):
-    """Accounts by id, and for ids that X does not show the reason ("User has been suspended: …"). X says nothing
-    about an id in neither."""
+    """Accounts by id, and why X does not show others ("User has been suspended: …"). An id may be in neither."""
 
     found: dict[int, Author]
     missing: dict[int, str]

@@ -47,8 +47,7 @@ class Budget:
         self._endpoints: dict[str, _Endpoint] = {}
 
     def spend(self, endpoint: str, now_ms: int) -> None:
-        """Take one request out of the budget, before it is made; `note` has to follow. Raises HeldBack where none
-        may be made."""
+        """Take out one request before it is made; `note` has to follow. Raises HeldBack where none may be made."""
         with self._lock:
             asked = self._asked(endpoint)
             wait_ms = asked.wait_ms(now_ms)
@@ -124,8 +123,7 @@ class _Endpoint:
         now_ms: int,
         chance: Callable[[], float],
     ) -> None:
-        """Take in the outcome of a request: `back_off` has the first and the longest wait (ms) after a failure of
-        its kind, None after a success."""
+        """Take in the outcome of a request: `back_off` is the first and the longest wait (ms) after such a failure."""
         asked_for_ms = retry_after_header_ms(headers)
         self._closed_until_ms = now_ms + asked_for_ms if asked_for_ms else 0
         if back_off is None:

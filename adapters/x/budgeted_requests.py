@@ -40,8 +40,7 @@ def refuse(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
 
 
 class BudgetedRequests:
-    """Makes requests within the budget, and reads X's clock from their answers; others may share both. For one
-    thread."""
+    """Makes requests within a budget, and sets X's clock by their answers; both may be shared. For one thread."""
 
     def __init__(self, budget: Budget, clock: XClock) -> None:
         self.now_ms = clock.now_ms
@@ -49,8 +48,7 @@ class BudgetedRequests:
         self._retry_after_ms: int | None = None
 
     def send(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """Make a request. Returns the body of the answer. Raises HeldBack (no budget left), Refusal (X's answer has an
-        error status), requests.RequestException."""
+        """Make a request. Returns its answer's body. Raises HeldBack, Refusal, requests.RequestException."""
         self._budget.spend(kind, self._clock.steady_ms())
         status: int | None = None
         headers: Mapping[str, str] = {}
@@ -73,8 +71,7 @@ class BudgetedRequests:
             _watch_access(kind, status)
 
     def ask(self, kind: str, call: Callable[[], requests.Response]) -> bytes:
-        """Make a request that changes nothing on X. Returns the body of the answer. Raises XUnavailable only,
-        TooMuch for too large an answer."""
+        """Make a request that changes nothing on X. Returns the answer's body. Raises only XUnavailable and TooMuch."""
         try:
             return self.send(kind, call)
         except (Refusal, requests.RequestException) as fault:
@@ -103,8 +100,7 @@ def next_token(kind: str, raw: bytes) -> str | None:
 
 
 def _watch_access(kind: str, status: int | None) -> None:
-    """Sound an alarm where X refuses our keys, rights or credits, which only a person can put right, and clear it
-    otherwise."""
+    """Sound an alarm while X refuses our keys, rights or credits, which only a person can put right."""
     which = "the account's keys (consumer_*, access_*)" if kind in _SIGNED else "bearer_token"
     # A post is forbidden for its text or its target; any other request for want of rights.
     troubles = {401: f"X does not accept {which}", 402: "the account with X has no credits left"}

@@ -17,7 +17,7 @@ from adapters.x.budget import Budget
 from adapters.x.budgeted_requests import BudgetedRequests, Refusal, json_object, next_token, refuse
 from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
-from adapters.x.endpoint import Endpoint
+from adapters.x.endpoint import BODY_BYTES, Endpoint
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, UnreadablePost, XUnavailable, root_of
 from adapters.x.fields import EDIT_HISTORY, POST_PARAMETERS, USER_FIELDS
 from adapters.x.own_text import written_text
@@ -33,8 +33,7 @@ for _talkative in ("tweepy", "requests_oauthlib", "oauthlib"):
 
 
 class XClient:
-    """A client of X's REST API. For one thread at a time; every request blocks for `timeout_s` at most (more, while it
-    connects).
+    """A client of X's REST API. For one thread at a time. A request blocks for `timeout_s`, or while it connects.
 
     The clients of a process share one `budget`, and one `clock`, which takes X's time from each answer.
     """
@@ -47,6 +46,7 @@ class XClient:
         budget: Budget | None = None,
         *,
         clock: XClock | None = None,
+        body_bytes: int = BODY_BYTES,
     ) -> None:
         self.clock = clock or XClock()
         self._client = tweepy.Client(
@@ -59,8 +59,9 @@ class XClient:
         )
         # tweepy has the rules on the stream's client only; this one never streams.
         self._rules = tweepy.StreamingClient(credentials.bearer_token, return_type=requests.Response)
-        self._endpoint = Endpoint(base_url, timeout_s)
-        for client, endpoint in ((self._client, self._endpoint), (self._rules, Endpoint(base_url, timeout_s))):
+        self._endpoint = Endpoint(base_url, timeout_s, body_bytes)
+        of_rules = Endpoint(base_url, timeout_s, body_bytes)
+        for client, endpoint in ((self._client, self._endpoint), (self._rules, of_rules)):
             client.session = endpoint.session()
             client.session.hooks["response"].append(refuse)
         self._requests = BudgetedRequests(budget or Budget(), self.clock)
@@ -72,8 +73,7 @@ class XClient:
         self._rules.session.close()
 
     def check_keys(self) -> None:
-        """Make a request with each kind of keys, so that wrong ones are known before an auction, and X's clock is
-        read. Raises XUnavailable."""
+        """Make a request with each kind of keys: finds wrong ones, and reads X's clock. Raises XUnavailable."""
         try:
             self._requests.ask("rules", self._rules.get_rules)
         finally:  # where that endpoint alone fails, the other one's answer still shows X's time
@@ -143,14 +143,11 @@ class XClient:
 
     def users(self, user_ids: Iterable[int]) -> Users:
         """These accounts, BATCH of them at most. Raises XUnavailable."""
-        asked = sorted(set(user_ids))
-        return read_users(
-            self._requests.ask_object("users", partial(self._client.get_users, ids=asked, user_fields=USER_FIELDS))
-        )
+        ask = partial(self._client.get_users, ids=sorted(set(user_ids)), user_fields=USER_FIELDS)
+        return read_users(self._requests.ask_object("users", ask))
 
     def create_post(self, text: str, reply_to_id: int | None = None) -> int:
-        """Make the post, in one try. Returns its id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (the post
-        was never sent)."""
+        """Post in one try. Returns the post's id. Raises PostOutcomeUnknown, PostRefused, XUnavailable (never sent)."""
         post = partial(self._client.create_tweet, text=text, in_reply_to_tweet_id=reply_to_id, user_auth=True)
         sent_s, begun = self.clock.steady_s(), self._endpoint.begun
         try:

@@ -37,8 +37,7 @@ class XClock:
         return None if read is None else self._carried_on(read)
 
     def now_ms(self) -> int:
-        """The best known time (UTC ms): X's, and `steady_ms` until X has shown it. For timestamps and for when to
-        ask; nothing is decided by it."""
+        """The best known time (UTC ms): X's, and `steady_ms` until X has shown it. For timestamps and waits only."""
         return self._carried_on(self._read) if self._read else self.steady_ms()
 
     def steady_ms(self) -> int:
@@ -52,8 +51,7 @@ class XClock:
         return self.steady_s() - self._read_at_s
 
     def read(self, from_ms: int, to_ms: int, asked_s: float) -> None:
-        """Take in that X's clock stood between `from_ms` and `to_ms` (UTC ms) at some moment since `asked_s` of the
-        steady clock."""
+        """Take in that X's clock was in `from_ms` to `to_ms` (UTC ms) at a moment since `asked_s` (steady clock)."""
         now_s = self.steady_s()
         took_ms = round((now_s - asked_s) * 1000)
         with self._lock:

@@ -1,6 +1,4 @@
-"""The keys to X: the app's bearer token for reading, the account's OAuth 1.0a keys for posting. They are never
-shown.
-"""
+"""The keys to X: the app's bearer token for reading, the account's OAuth 1.0a keys for posting; never shown."""
 
 from typing import Any
 

@@ -23,8 +23,8 @@ BODY_BYTES = 4 * 2**20
 class Endpoint(BoundedAdapter):
     """The transport adapter that sends to `base_url` and refuses any other address."""
 
-    def __init__(self, base_url: str, timeout_s: float) -> None:
-        super().__init__(timeout_s, BODY_BYTES)
+    def __init__(self, base_url: str, timeout_s: float, body_bytes: int = BODY_BYTES) -> None:
+        super().__init__(timeout_s, body_bytes)
         self._base_url = base_url.rstrip("/")
 
     def session(self) -> requests.Session:

@@ -1,11 +1,8 @@
-"""The errors of requests to X, each calling for another reaction of the actor that asked. Nothing here waits or
-retries.
-"""
+"""The errors of requests to X, each calling for another reaction of the actor that asked."""
 
 
 class XUnavailable(Exception):
-    """Nothing was done; ask again later. Raised for a question without a good answer, and for a post that was never
-    sent.
+    """Nothing was done; ask again later. Raised for a question without an answer, and for a post never sent.
 
     `retry_after_ms` is the wait that X's headers ask for, None where they name none: then the caller backs off by
     itself. `status` is the HTTP status, None where there was no answer.
@@ -46,8 +43,7 @@ class PostRefused(Exception):
 
 
 def root_of(fault: BaseException) -> str:
-    """The innermost error of a chain of exceptions, in words: libraries wrap "refused" several times, with whole
-    URLs."""
+    """The innermost error of a chain of exceptions, in words: libraries wrap "refused" several times."""
     above = list[BaseException]()
     while (cause := fault.__cause__ or fault.__context__) and cause not in above:  # a chain may lead back into itself
         above.append(fault)

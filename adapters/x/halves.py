@@ -1,5 +1,4 @@
-"""The decoder of X's JSON, which also reads JSON with half a character: X has been seen to cut texts in the middle of
-an emoji.
+"""The decoder of X's JSON, also with half a character: X has been seen to cut texts in the middle of an emoji.
 
 A strict decoder refuses such JSON as a whole: one post, or the name of one account, would hide all others of a page,
 and hold up the close for ever. The half becomes U+FFFD, as in browsers.

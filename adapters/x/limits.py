@@ -1,6 +1,4 @@
-"""The readers of X's rate limits: how long an answer asks to wait, and what a refusal says. `budget` counts
-requests.
-"""
+"""The readers of X's rate limits: how long an answer asks to wait, and what a refusal says."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime

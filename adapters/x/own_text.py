@@ -8,8 +8,7 @@ from typing import Any
 
 
 def written_text(post: dict[str, Any]) -> str:
-    """The text as it was sent of `post`, an object of the API, with entities, note_tweet and display_text_range
-    where it has them."""
+    """The text as it was sent of `post`, with entities, note_tweet and display_text_range where it has them."""
     shown = str(post.get("text", ""))
     note = post.get("note_tweet") or post.get("note_post")
     whole = note if isinstance(note, dict) else post

@@ -41,8 +41,7 @@ class EndCause(StrEnum):
 
 
 class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a stream has ended. `retry_after_ms` is the wait that the headers of a refusal ask for, None where they
-    name none."""
+    """How a stream has ended. `retry_after_ms` is the wait that a refusal asks for, None where it names none."""
 
     cause: EndCause
     detail: str = ""
@@ -88,19 +87,14 @@ class PostStream:
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._budget, self._now_ms = budget or Budget(), now_ms
-        self._base_url = base_url
-        self._bearer_token = bearer_token
-        self._on_raw = on_raw
-        self._on_connected = on_connected
-        self._on_ended = on_ended
-        self._stall_s = stall_s
+        self._base_url, self._bearer_token, self._stall_s = base_url, bearer_token, stall_s
+        self._on_raw, self._on_connected, self._on_ended = on_raw, on_connected, on_ended
         self._connection: _Connection | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Connect, once, in a new thread. Raises RuntimeError while the stream is running, HeldBack where X's window
-        allows no further connection now.
-        """
+        allows none now."""
         if self._connection is not None:
             raise RuntimeError("the stream is running")
         self._budget.spend(_ENDPOINT, self._now_ms())
@@ -140,8 +134,7 @@ class PostStream:
             self._on_ended(end)
 
     def _answered(self, response: requests.Response) -> int | None:
-        """Note X's answer to the connection in the budget. Returns the wait (ms) that it asks for, None where it
-        asks for none."""
+        """Note X's answer to the connection in the budget. Returns the wait (ms) that it asks for, if any."""
         now_ms = self._now_ms()
         self._budget.note(_ENDPOINT, response.status_code, response.headers, now_ms)
         return retry_after_ms(response.headers, now_ms)
@@ -160,10 +153,8 @@ class _Connection(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has n
     ) -> None:
         super().__init__(bearer_token, chunk_size=_READ_BYTES)
         self.was_answered = False
-        self._answered = on_answered
         self._endpoint = endpoint
-        self._raw = on_raw
-        self._connected = on_connected
+        self._raw, self._connected, self._answered = on_raw, on_connected, on_answered
         self._end: StreamEnd | None = None
         self._stopping = False
         self.session = endpoint.session()

@@ -30,8 +30,7 @@ def first_versions(raw: bytes) -> dict[int, int]:
 
 
 def direct_reply(post: FoundPost, firsts: Mapping[int, int]) -> FoundPost:
-    """The same post, as a reply to the first version of the post that it replies to (see `first_versions`). It lacks
-    PARENT where that version is unknown."""
+    """The post as a reply to the first version of the one that it replies to; it lacks PARENT where none is known."""
     replied_to = post.bid.replied_to_id
     if replied_to is None or replied_to == post.conversation_id:
         return post

@@ -1,7 +1,6 @@
 """A window of X's rate limits: counts how many requests are left until it ends, by X's headers and our own count.
 
-Where both differ the lower number holds. Times are UTC ms of our clock; X's times are converted by the Date of its
-answer.
+Where both differ the lower number holds. Times are UTC ms of our clock; X's are converted by its Date.
 """
 
 from collections.abc import Mapping
@@ -42,8 +41,7 @@ class Window:
         self._ends_ms = self._ends_ms or now_ms + self._length_ms
 
     def note(self, prefix: str, headers: Mapping[str, str], now_ms: int) -> None:
-        """Take in an answer, of whose headers those that begin with `prefix` are about this window; without an answer
-        there are none.
+        """Take in an answer, whose headers with `prefix` are about this window; no answer has none.
 
         X may have counted the requests that are still under way or not: they are taken for not counted.
         """

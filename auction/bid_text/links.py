@@ -36,17 +36,12 @@ def without_links(text: str) -> tuple[str, list[str]]:
     while found := link.search(text, end):
         start, link_end = found.span()
         pieces.append(text[end:start])
-        end = link_end
-        if found["sign"]:
-            end = tag_end = _tag_end(text, link_end)
-            tag = text[link_end:tag_end]
-            if not _is_linked(text, start, tag, tag_end):
-                pieces.append(text[start:tag_end])
-                end = tag_end
-                continue
+        end = _tag_end(text, link_end) if found["sign"] else link_end
+        tag = text[link_end:end]
+        if found["sign"] and _is_linked(text, start, tag, end):
             tags.append(tag)
         elif not found["url"]:
-            pieces.append(found[0])
+            pieces.append(text[start:end])
             continue
         pieces.append(LINK)
     return "".join([*pieces, text[end:]]), tags

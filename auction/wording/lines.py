@@ -154,13 +154,11 @@ def _line_of(event: AnyEvent) -> str:
             return f"restored  {event.post_id}"
         case BidderRenamed():
             return f"renamed   {event.bidder_id} is @{event.handle} now"
+        case StandingsRevised(leader=Leader() as leader):
+            leads = f"@{leader.bidder_handle} leads with {format_eth(leader.amount_wei)}"
+            return f"revised   {leads}{injected_mark(leader)}"
         case StandingsRevised():
-            leader = event.leader
-            return "revised   " + (
-                f"@{leader.bidder_handle} leads with {format_eth(leader.amount_wei)}{injected_mark(leader)}"
-                if leader
-                else "nobody leads"
-            )
+            return "revised   nobody leads"
         case ResultNamed():
             winner = event.winner
             named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome

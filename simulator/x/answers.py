@@ -1,11 +1,11 @@
 """The steps of every request to X's API: rate window, faults, the handler, and error bodies."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from itertools import cycle
 
 from aiohttp import web
 
+from simulator.x.auth import Handler
 from simulator.x.clock import now_ms
 from simulator.x.connection import reset
 from simulator.x.faults import Faults, Kind
@@ -13,7 +13,6 @@ from simulator.x.problems import Problem, credits_depleted, forbidden
 from simulator.x.rates import Rates
 from simulator.x.world import WorldFull
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _OVER_CAPACITY = (
     ("text/html", "<html><head><title>503 Service Unavailable</title></head><body>Over capacity</body></html>"),
     ("text/plain", "upstream connect error or disconnect/reset before headers"),

@@ -6,6 +6,7 @@ redirected here after signing.
 
 import hmac
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +19,7 @@ BASE_URI = "https://api.twitter.com"
 _MAX_NONCES = 10_000
 _MAX_CHARS = 200
 _APP, _USER = "OAuth 2.0 Application-Only", "OAuth 1.0a User Context"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Authentication:
@@ -62,6 +64,16 @@ class Authentication:
             if good:
                 return
         raise unauthorized()
+
+
+def behind(check: Callable[[web.Request], None], handler: Handler) -> Handler:
+    """Returns the handler behind a check of the credentials, one of the checks of `Authentication`."""
+
+    async def checked(request: web.Request) -> web.StreamResponse:
+        check(request)
+        return await handler(request)
+
+    return checked
 
 
 class _Known(RequestValidator):  # type: ignore[misc]

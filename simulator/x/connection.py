@@ -53,7 +53,8 @@ class Connection:
                 reset(request)
                 return
             if self._faults.strikes(Kind.CUT):
-                hang_up(request)
+                if request.transport is not None:
+                    request.transport.close()  # a FIN in the middle of the answer
                 return
             if self._faults.strikes(Kind.EOF):
                 break
@@ -100,12 +101,6 @@ class Connection:
                 return await self.woken.wait()
         except TimeoutError:
             return False
-
-
-def hang_up(request: web.Request) -> None:
-    """Ends the request's connection with a FIN in the middle of an answer."""
-    if request.transport is not None:
-        request.transport.close()
 
 
 def reset(request: web.Request) -> None:

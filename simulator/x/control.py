@@ -141,7 +141,6 @@ class Control:
         return web.json_response({"id": str(post.id), "posted_at_ms": post.posted_at_ms})
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Deletes a post of any author."""
         self._world.delete(self._find(read_body(await request.read(), _Which).id))
         return web.json_response({})
 
@@ -165,11 +164,9 @@ class Control:
         return web.json_response({})
 
     async def show_faults(self, _request: web.Request) -> web.Response:
-        """Shows the faults that still hold."""
         return _json({"faults": self._faults.all()})
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        """Adds a fault."""
         self._faults.add(read_body(await request.read(), Fault))
         return _json({"faults": self._faults.all()})
 
@@ -197,7 +194,6 @@ class Control:
         return _json({"windows": self._parts.rates.listing()})
 
     async def show_crowd(self, _request: web.Request) -> web.Response:
-        """Shows the options of the crowd."""
         return _json(self._parts.crowd.options)
 
     async def replace_crowd(self, request: web.Request) -> web.Response:
@@ -228,7 +224,6 @@ class Control:
         )
 
     async def stop(self, _request: web.Request) -> web.Response:
-        """Ends the process."""
         self._stop()
         return web.json_response({})
 

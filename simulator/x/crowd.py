@@ -72,30 +72,24 @@ class Crowd:
     async def _play(self, auction: Post, steps: list[Step], options: CrowdOptions) -> None:
         day = self._newest = _Day(self._world, auction, options, self._account)
         start_ms = auction.posted_at_ms
-        to_go: list[tuple[int, int, Post]] = []
-        todo = [(step.at_ms, step) for step in reversed(steps)]
-        while todo or to_go:
-            # The next step is a post or a withdrawal, whichever is due first.
-            post_due = todo[-1][0] if todo else options.window_ms + options.after_close_ms
-            go_due = to_go[0][0] if to_go else post_due + 1
-            await asyncio.sleep(max(0, start_ms + min(post_due, go_due) - now_ms()) / 1000)
+        # A heap: an entry without a post is a step to be made, an entry with a post is the withdrawal of that post.
+        todo: list[tuple[int, int, Step, Post | None]] = [(step.at_ms, n, step, None) for n, step in enumerate(steps)]
+        while todo:
+            due_ms, n, step, made = heappop(todo)
+            await asyncio.sleep(max(0, start_ms + due_ms - now_ms()) / 1000)
             late_ms = now_ms() - start_ms
             if auction.gone or late_ms > options.window_ms + options.after_close_ms:
                 return
-            if go_due <= post_due or not todo:
-                _, choice, post = to_go.pop(0)
+            if made is None:
+                try:
+                    made = day.perform(step)
+                except WorldFull:
+                    return
+                if step.gone_after_ms is not None:
+                    heappush(todo, (step.at_ms + step.gone_after_ms, n, step, made))
+            elif late_ms < options.window_ms:
                 # No bid is withdrawn after the close: the result would depend on when X is asked.
-                if late_ms < options.window_ms:
-                    self._take_away(post, choice)
-                continue
-            _, step = todo.pop()
-            try:
-                made = day.perform(step)
-            except WorldFull:
-                return
-            if made and step.gone_after_ms is not None:
-                to_go.append((step.at_ms + step.gone_after_ms, step.choice, made))
-                to_go.sort(key=lambda entry: entry[0])
+                self._take_away(made, step.choice)
 
     def _edit(self) -> None:
         if self._newest and self._faults.strikes(Kind.EDITED):

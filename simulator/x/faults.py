@@ -131,6 +131,16 @@ class Faults:
                 return fault
         return None
 
+    def delays(self, planned: tuple[int, ...], path: str = "/2/") -> tuple[int, ...]:
+        """Returns the delays (ms) after which a post is delivered, once each: as planned and changed by faults."""
+        if self.strikes(Kind.LOST, path=path):
+            return ()
+        if late := self.strikes(Kind.LATE, path=path):
+            planned = tuple(delay + late.ms for delay in planned)
+        if planned and (twice := self.strikes(Kind.DUPLICATE, path=path)):
+            return (*planned, planned[-1] + twice.ms)
+        return planned
+
     def all(self) -> list[Fault]:
         """Returns the faults that still hold, oldest first."""
         return list(self._ordered)

@@ -1,21 +1,10 @@
 """Reads the parameters of a request as strictly as X; an invalid parameter is answered with a 400 that names it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from messages.x_ids import first_id_at
 from simulator.x.problems import invalid
-
-_NO_LIMIT = 1 << 63
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A range of requested ids: `from_id` <= id < `below_id`."""
-
-    from_id: int
-    below_id: int
 
 
 def refuse_unknown(query: Mapping[str, str], known: str) -> None:
@@ -54,7 +43,7 @@ def count(query: Mapping[str, str], parameter: str, low: int, high: int, default
     return int(value)
 
 
-def id_range(query: Mapping[str, str], default_end_ms: int | None, token_parameter: str) -> Range:
+def id_range(query: Mapping[str, str], default_end_ms: int, token_parameter: str) -> range:
     """Reads the range of ids that since_id and until_id (both exclusive), start_time (inclusive), end_time (exclusive)
     and a page token leave. Raises Problem (400)."""
     start_ms, end_ms = moment(query, "start_time"), moment(query, "end_time")
@@ -63,14 +52,12 @@ def id_range(query: Mapping[str, str], default_end_ms: int | None, token_paramet
     from_id = first_id_at(start_ms) if start_ms is not None else 0
     if "since_id" in query:
         from_id = max(from_id, post_id("since_id", query["since_id"]) + 1)
-    if end_ms is None:
-        end_ms = default_end_ms
-    below_id = first_id_at(end_ms) if end_ms is not None else _NO_LIMIT
+    below_id = first_id_at(default_end_ms if end_ms is None else end_ms)
     if "until_id" in query:
         below_id = min(below_id, post_id("until_id", query["until_id"]))
     if token_parameter in query:
         below_id = min(below_id, _opened(token_parameter, query[token_parameter]))
-    return Range(from_id, below_id)
+    return range(from_id, below_id)
 
 
 def page_token(below_id: int) -> str:

@@ -40,16 +40,9 @@ def forbidden(detail: str) -> Problem:
 
 def wrong_authentication(is_forbidden: str, allowed: str) -> Problem:
     """403: valid credentials of a kind that the endpoint does not accept."""
-    return Problem(
-        403,
-        {
-            "title": "Unsupported Authentication",
-            "detail": f"Authenticating with {is_forbidden} is forbidden for this endpoint.  "
-            f"Supported authentication types are [{allowed}].",
-            "type": TYPES + "unsupported-authentication",
-            "status": 403,
-        },
-    )
+    detail = f"Authenticating with {is_forbidden} is forbidden for this endpoint.  "
+    detail += f"Supported authentication types are [{allowed}]."
+    return _plain(403, "Unsupported Authentication", detail, TYPES + "unsupported-authentication")
 
 
 def stream_refused(status: int, issue: str, detail: str) -> Problem:
@@ -107,30 +100,26 @@ OPERATIONAL_DISCONNECT: Body = {
 
 def not_found(what: str, value: str, parameter: str) -> Body:
     """An entry of `errors[]`, beside good data or alone: a post or user does not exist (any more)."""
-    return {
-        "value": value,
+    return _of_resource(what, value, parameter) | {
         "detail": f"Could not find {what} with {parameter}: [{value}].",
         "title": "Not Found Error",
-        "resource_type": what,
-        "parameter": parameter,
-        "resource_id": value,
         "type": TYPES + "resource-not-found",
     }
 
 
 def not_visible(what: str, value: str, parameter: str) -> Body:
     """An entry of `errors[]`: a post or user exists, but the account is suspended or protected."""
-    return {
-        "value": value,
+    return _of_resource(what, value, parameter) | {
         "detail": f"Sorry, you are not authorized to see the {what.capitalize()} with {parameter}: [{value}].",
         "title": "Authorization Error",
-        "resource_type": what,
-        "parameter": parameter,
-        "resource_id": value,
         "section": "data",
         "type": TYPES + "not-authorized-for-resource",
     }
 
 
-def _plain(status: int, title: str, detail: str) -> Problem:
-    return Problem(status, {"title": title, "type": "about:blank", "status": status, "detail": detail})
+def _of_resource(what: str, value: str, parameter: str) -> Body:
+    return {"value": value, "resource_type": what, "parameter": parameter, "resource_id": value}
+
+
+def _plain(status: int, title: str, detail: str, kind: str = "about:blank") -> Problem:
+    return Problem(status, {"title": title, "type": kind, "status": status, "detail": detail})

@@ -4,7 +4,6 @@ Refused requests are counted, so that tests can assert that a client never excee
 """
 
 import math
-from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Any
 
@@ -74,8 +73,8 @@ class Window:
 class Rates:
     """All rate windows."""
 
-    def __init__(self, window_ms: int, day_ms: int, clock: Callable[[], int] = now_ms) -> None:
-        self._window_ms, self._day_ms, self._clock = window_ms, day_ms, clock
+    def __init__(self, window_ms: int, day_ms: int) -> None:
+        self._window_ms, self._day_ms = window_ms, day_ms
         self._windows: dict[tuple[str, str], list[Window]] = {}
         self._limits = {endpoint: dict(limits) for endpoint, limits in LIMITS.items()}
         # X has two bodies for a 429; it is not known when X sends which.
@@ -84,7 +83,7 @@ class Rates:
     def take(self, request: web.Request) -> None:
         """Counts the request and stores the headers for its answer. Raises Problem (429) beyond a window."""
         windows = self._of(request)
-        at_ms = self._clock()
+        at_ms = now_ms()
         within = [window.take(at_ms) for window in windows]
         headers = {name: value for window in windows for name, value in window.headers().items()}
         request[_HEADERS], request[_WINDOWS] = headers, windows
@@ -119,22 +118,21 @@ class Rates:
 
     def listing(self) -> list[dict[str, Any]]:
         """Returns every window that was ever used, as plain values."""
-        return list(self._plain())
-
-    def _plain(self) -> Iterator[dict[str, Any]]:
-        for (endpoint, by), windows in sorted(self._windows.items()):
-            for window in windows:
-                yield {
-                    "endpoint": endpoint,
-                    "by": "app" if window.prefix == _DAY else by,
-                    "window_ms": window.length_ms,
-                    "limit": window.limit,
-                    "used": window.used,
-                    "total": window.total,
-                    "most": window.most,
-                    "exceeded": window.exceeded,
-                    "early": window.early,
-                }
+        return [
+            {
+                "endpoint": endpoint,
+                "by": "app" if window.prefix == _DAY else by,
+                "window_ms": window.length_ms,
+                "limit": window.limit,
+                "used": window.used,
+                "total": window.total,
+                "most": window.most,
+                "exceeded": window.exceeded,
+                "early": window.early,
+            }
+            for (endpoint, by), windows in sorted(self._windows.items())
+            for window in windows
+        ]
 
     def _of(self, request: web.Request) -> list[Window]:
         resource = request.match_info.route.resource
@@ -144,12 +142,11 @@ class Rates:
         limit = self._limits.get(endpoint, {}).get(by)
         if limit is None:
             return []  # the endpoint is unknown, or does not accept these credentials
-        return self._windows.setdefault((endpoint, by), list(self._new(endpoint, limit)))
-
-    def _new(self, endpoint: str, limit: int) -> Iterator[Window]:
-        yield Window(_QUARTER, limit, self._window_ms)
-        if endpoint in DAILY_LIMITS:
-            yield Window(_DAY, DAILY_LIMITS[endpoint], self._day_ms)
+        if (endpoint, by) not in self._windows:
+            windows = self._windows[endpoint, by] = [Window(_QUARTER, limit, self._window_ms)]
+            if endpoint in DAILY_LIMITS:
+                windows.append(Window(_DAY, DAILY_LIMITS[endpoint], self._day_ms))
+        return self._windows[endpoint, by]
 
 
 async def state_limits(request: web.Request, response: web.StreamResponse) -> None:

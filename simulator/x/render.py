@@ -136,6 +136,12 @@ def page(posts: list[Post], view: View) -> dict[str, Any]:
     return {name: part for name, part in answer.items() if part}
 
 
+def one(post: Post, view: View) -> dict[str, Any]:
+    """Returns `data`, `includes` and `errors` of an answer with this post alone."""
+    answer = page([post], view)
+    return answer | {"data": answer["data"][0]}
+
+
 def gone_error(post: Post, parameter: str) -> dict[str, Any]:
     """Returns the partial error for a post that is gone. Like X, it distinguishes deleted and hidden posts."""
     make = not_found if post.deleted_at_ms is not None else not_visible

@@ -9,8 +9,8 @@ from pathlib import Path
 from aiohttp import web
 
 import own_files
-from simulator.x.answers import Answers, Handler
-from simulator.x.auth import Authentication
+from simulator.x.answers import Answers
+from simulator.x.auth import Authentication, Handler, behind
 from simulator.x.clock import now_ms
 from simulator.x.control import Control, Parts
 from simulator.x.crowd import Crowd
@@ -45,33 +45,33 @@ class Server:
         self._idle_since = time.monotonic()
         world = World()
         world.add_user(settings.account, now_ms() - _ACCOUNT_AGE_MS, ACCOUNT_ID)
-        authentication, rules = Authentication(), Rules(settings.rules_delay_ms)
+        known, rules = Authentication(), Rules(settings.rules_delay_ms)
         self._stream = Stream(settings, rules, self._faults)
         world.on_post.append(self._stream.publish)
-        self._webhooks = Webhooks(world, settings, authentication, self._faults, rules)
+        self._webhooks = Webhooks(world, settings, self._faults, rules)
         self._crowd = Crowd(world, settings, options, self._faults)
-        reads = Reads(world, settings, authentication, self._faults)
-        writes = Writes(world, settings, authentication, self._faults, rules, self._stream)
+        reads = Reads(world, settings, self._faults)
+        writes = Writes(world, settings, self._faults, rules, self._stream)
         parts = Parts(world, settings, self._crowd, self._faults, self._schedule, rates, self._stream)
         control = Control(parts, self._stopping.set)
         self._app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
         self._app.on_response_prepare.append(state_limits)
         self._app.add_routes(
             [
-                web.get("/2/tweets/search/stream", writes.stream, allow_head=False),
-                web.get("/2/tweets/search/stream/rules", writes.rules),
-                web.post("/2/tweets/search/stream/rules", writes.change_rules),
-                web.get("/2/tweets/search/recent", reads.search),
-                web.get("/2/tweets", reads.lookup),
-                web.get("/2/tweets/{id}", reads.one),
-                web.post("/2/tweets", writes.create),
-                web.delete("/2/tweets/{id}", writes.delete),
-                web.get("/2/users", reads.users),
-                web.get("/2/users/me", reads.me),
-                web.get("/2/users/{id}/tweets", reads.own),
-                web.get("/2/users/{id}/mentions", reads.mentioning),
-                web.delete("/2/connections/all", writes.close_connections),
-                *self._webhooks.routes(),
+                web.get("/2/tweets/search/stream", behind(known.app, writes.stream), allow_head=False),
+                web.get("/2/tweets/search/stream/rules", behind(known.app, writes.rules)),
+                web.post("/2/tweets/search/stream/rules", behind(known.app, writes.change_rules)),
+                web.get("/2/tweets/search/recent", behind(known.any, reads.search)),
+                web.get("/2/tweets", behind(known.any, reads.lookup)),
+                web.get("/2/tweets/{id}", behind(known.any, reads.one)),
+                web.post("/2/tweets", behind(known.user, writes.create)),
+                web.delete("/2/tweets/{id}", behind(known.user, writes.delete)),
+                web.get("/2/users", behind(known.any, reads.users)),
+                web.get("/2/users/me", behind(known.user, reads.me)),
+                web.get("/2/users/{id}/tweets", behind(known.any, reads.own)),
+                web.get("/2/users/{id}/mentions", behind(known.any, reads.mentioning)),
+                web.delete("/2/connections/all", behind(known.app, writes.close_connections)),
+                *self._webhooks.routes(known),
                 *control.routes(),
             ]
         )

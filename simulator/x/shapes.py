@@ -20,15 +20,6 @@ def reshape(body: Object, faults: Faults, method: str, path: str) -> None:
             change(body)
 
 
-def _no_includes(body: Object) -> None:
-    body.pop("includes", None)
-
-
-def _no_conversation(body: Object) -> None:
-    for found in _objects(body):
-        found.pop("conversation_id", None)
-
-
 def _no_tag(body: Object) -> None:
     for rule in body.get("matching_rules", ()):
         rule.pop("tag", None)
@@ -86,8 +77,8 @@ def _objects(value: Any) -> Iterator[Object]:
 
 
 _CHANGES: dict[Kind, Callable[[Object], None]] = {
-    Kind.NO_INCLUDES: _no_includes,
-    Kind.NO_CONVERSATION: _no_conversation,
+    Kind.NO_INCLUDES: _without("includes"),
+    Kind.NO_CONVERSATION: _without("conversation_id"),
     Kind.NO_TAG: _no_tag,
     Kind.NO_MILLISECONDS: _no_milliseconds,
     Kind.NUMBER_IDS: _number_ids,

@@ -11,7 +11,7 @@ from aiohttp import web
 from simulator.x.connection import Connection, reset
 from simulator.x.faults import Faults, Kind
 from simulator.x.problems import stream_refused
-from simulator.x.render import View, page
+from simulator.x.render import View, one
 from simulator.x.rules import Rules
 from simulator.x.settings import Settings
 from simulator.x.shapes import reshape
@@ -35,22 +35,14 @@ class Stream:
         matching = self._rules.matching(post)
         if not matching:
             return
-        delays = post.delivery_ms
-        if self._faults.strikes(Kind.LOST):
-            delays = ()
-        elif late := self._faults.strikes(Kind.LATE):
-            delays = tuple(delay + late.ms for delay in delays)
-        if delays and (twice := self._faults.strikes(Kind.DUPLICATE)):
-            delays = (*delays, delays[-1] + twice.ms)
-        for delay in delays:
-            asyncio.get_running_loop().call_later(delay / 1000, self._deliver, post, matching)
+        for delay_ms in self._faults.delays(post.delivery_ms):
+            asyncio.get_running_loop().call_later(delay_ms / 1000, self._deliver, post, matching)
 
     def _deliver(self, post: Post, matching: list[dict[str, str]]) -> None:
         connection = self.connection
         if connection is None or connection.stalled or connection.closing or post.gone:
             return
-        body = page([post], connection.view)
-        body["data"] = body["data"][0]
+        body = one(post, connection.view)
         # Each line gets a copy of the rules, because a fault may remove the tags of one line.
         body["matching_rules"] = [dict(rule) for rule in matching]
         reshape(body, self._faults, "GET", PATH)

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,11 +18,11 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from simulator.x.auth import Authentication
+from simulator.x.auth import Authentication, behind
 from simulator.x.clock import Snowflakes, now_ms, timestamp
 from simulator.x.faults import Faults, Kind
 from simulator.x.problems import Problem, invalid, not_found
-from simulator.x.render import View, page
+from simulator.x.render import View, one
 from simulator.x.rules import Rules
 from simulator.x.settings import CONSUMER_SECRET, Settings
 from simulator.x.world import Post, World
@@ -73,10 +73,8 @@ class _Webhook:
 class Webhooks:
     """The endpoints of webhooks and their pushes. `close` cancels waiting pushes."""
 
-    def __init__(
-        self, world: World, settings: Settings, authentication: Authentication, faults: Faults, rules: Rules
-    ) -> None:
-        self._settings, self._authentication = settings, authentication
+    def __init__(self, world: World, settings: Settings, faults: Faults, rules: Rules) -> None:
+        self._settings = settings
         self._faults, self._rules = faults, rules
         self._ids = Snowflakes()
         self._webhooks: dict[str, _Webhook] = {}
@@ -85,15 +83,15 @@ class Webhooks:
         world.on_post.append(self._posted)
         world.on_delete.append(self._deleted)
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self, known: Authentication) -> list[web.RouteDef]:
         """Returns the routes of webhooks and subscriptions."""
         return [
-            web.post("/2/webhooks", self.create),
-            web.get("/2/webhooks", self.show),
-            web.put("/2/webhooks/{id}", self.check),
-            web.delete("/2/webhooks/{id}", self.delete),
-            web.post("/2/tweets/search/webhooks/{id}", self.link),
-            web.post("/2/activity/subscriptions", self.subscribe),
+            web.post("/2/webhooks", behind(known.app, self.create)),
+            web.get("/2/webhooks", behind(known.app, self.show)),
+            web.put("/2/webhooks/{id}", behind(known.app, self.check)),
+            web.delete("/2/webhooks/{id}", behind(known.app, self.delete)),
+            web.post("/2/tweets/search/webhooks/{id}", behind(known.app, self.link)),
+            web.post("/2/activity/subscriptions", behind(known.any, self.subscribe)),
         ]
 
     async def close(self) -> None:
@@ -106,7 +104,6 @@ class Webhooks:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /2/webhooks: registers a webhook if it answers the challenge."""
-        self._authentication.app(request)
         url = read_body(await request.read(), _NewWebhook).url
         parts = urlsplit(url)
         if parts.scheme != "http" or parts.hostname != "127.0.0.1":
@@ -120,37 +117,32 @@ class Webhooks:
         self._webhooks[webhook.id] = webhook
         return web.json_response({"data": webhook.plain()})
 
-    async def show(self, request: web.Request) -> web.Response:
+    async def show(self, _request: web.Request) -> web.Response:
         """GET /2/webhooks."""
-        self._authentication.app(request)
         shown = [webhook.plain() for webhook in self._webhooks.values()]
         return web.json_response({"data": shown, "meta": {"result_count": len(shown)}})
 
     async def check(self, request: web.Request) -> web.Response:
         """PUT /2/webhooks/:id: challenges a webhook again; one that fails gets no pushes until it passes."""
-        self._authentication.app(request)
         webhook = self._find(request.match_info["id"])
         await self._challenge(webhook)
         return web.json_response({"data": {"valid": webhook.valid, "attempted": True}})
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /2/webhooks/:id: deletes a webhook and its subscriptions."""
-        self._authentication.app(request)
         webhook = self._find(request.match_info["id"])
         del self._webhooks[webhook.id]
-        self._subscriptions = [one for one in self._subscriptions if one.webhook_id != webhook.id]
+        self._subscriptions = [each for each in self._subscriptions if each.webhook_id != webhook.id]
         return web.json_response({"data": {"deleted": True}})
 
     async def link(self, request: web.Request) -> web.Response:
         """POST /2/tweets/search/webhooks/:id: pushes the posts that match the stream's rules to the webhook too."""
-        self._authentication.app(request)
         self._find(request.match_info["id"]).stream_view = View.asked(request.query)
         return web.json_response({"data": {"provisioned": True}})
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """POST /2/activity/subscriptions. The real X requires a user's OAuth 2.0 token for some events; here any key is
         accepted."""
-        self._authentication.any(request)
         wanted = read_body(await request.read(), _Subscription)
         self._find(wanted.webhook_id)
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
@@ -182,10 +174,10 @@ class Webhooks:
 
     def _posted(self, post: Post) -> None:
         if post.parent:
-            self._tell("post.reply.create", post.parent.author.id, lambda: _one(post, _EVERYTHING))
+            self._tell("post.reply.create", post.parent.author.id, lambda: one(post, _EVERYTHING))
         for webhook in self._webhooks.values():
             if webhook.stream_view and (matching := self._rules.matching(post)):
-                body = _one(post, webhook.stream_view) | {"matching_rules": matching}
+                body = one(post, webhook.stream_view) | {"matching_rules": matching}
                 self._push(webhook, body)
 
     def _deleted(self, post: Post) -> None:
@@ -207,25 +199,17 @@ class Webhooks:
                 self._push(self._webhooks[subscription.webhook_id], {"data": event})
 
     def _push(self, webhook: _Webhook, body: dict[str, Any]) -> None:
-        if not webhook.valid or self._strikes(Kind.LOST) or len(self._pushing) >= MAX_WAITING:
+        if not webhook.valid or len(self._pushing) >= MAX_WAITING:
             return
-        late, twice = self._strikes(Kind.LATE), self._strikes(Kind.DUPLICATE)
-        delay_ms = self._settings.stream_latency_ms + (late.ms if late else 0)
+        delays = self._faults.delays((self._settings.stream_latency_ms,), FAULTS_PATH)
         raw = msgspec.json.encode(body)
         signed = signature(raw)
-        if self._strikes(Kind.BAD_SIGNATURE):
+        if delays and self._faults.strikes(Kind.BAD_SIGNATURE, path=FAULTS_PATH):
             signed = signature(raw + b" ")
-        self._start(_deliver(webhook.url, raw, signed, delay_ms))
-        if twice:
-            self._start(_deliver(webhook.url, raw, signed, delay_ms + twice.ms))
-
-    def _strikes(self, kind: Kind) -> Any:
-        return self._faults.strikes(kind, path=FAULTS_PATH)
-
-    def _start(self, delivery: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(delivery)
-        self._pushing.add(task)
-        task.add_done_callback(self._pushing.discard)
+        for delay_ms in delays:
+            task = asyncio.create_task(_deliver(webhook.url, raw, signed, delay_ms))
+            self._pushing.add(task)
+            task.add_done_callback(self._pushing.discard)
 
 
 def signature(data: bytes) -> str:
@@ -250,8 +234,3 @@ async def _deliver(url: str, raw: bytes, signed: str, delay_ms: int) -> None:
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
-
-
-def _one(post: Post, view: View) -> dict[str, Any]:
-    shown = page([post], view)
-    return shown | {"data": shown["data"][0]}

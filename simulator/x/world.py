@@ -175,12 +175,12 @@ class World:
         recent = islice(reversed(self._by_author.get(author.id, [])), DUPLICATES_AMONG)
         return any(post.written == written and not post.gone for post in recent)
 
-    def newest_first(self, below_id: int, from_id: int) -> Iterator[Post]:
-        """Yields the posts with `from_id` <= id < `below_id` that are not gone, each in its newest version."""
-        end = bisect_left(self._order, below_id, key=lambda post: post.id)
+    def newest_first(self, ids: range) -> Iterator[Post]:
+        """Yields the posts with these ids that are not gone, each in its newest version."""
+        end = bisect_left(self._order, ids.stop, key=lambda post: post.id)
         for place in range(end - 1, -1, -1):
             post = self._order[place]
-            if post.id < from_id:
+            if post.id < ids.start:
                 return
             if post.is_newest and not post.gone:
                 yield post

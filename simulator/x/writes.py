@@ -8,7 +8,6 @@ from aiohttp import web
 from msgspec import Meta
 
 from messages.post_weight import POST_LIMIT, weight
-from simulator.x.auth import Authentication
 from simulator.x.faults import Faults, Kind
 from simulator.x.parameters import post_id
 from simulator.x.problems import DUPLICATE_CONTENT, REPLY_NOT_ALLOWED, Problem, forbidden, invalid, not_found
@@ -50,18 +49,9 @@ class _RulesChange(msgspec.Struct, forbid_unknown_fields=True):
 class Writes:
     """The endpoints that change posts, rules or connections."""
 
-    def __init__(
-        self,
-        world: World,
-        settings: Settings,
-        authentication: Authentication,
-        faults: Faults,
-        rules: Rules,
-        stream: Stream,
-    ) -> None:
+    def __init__(self, world: World, settings: Settings, faults: Faults, rules: Rules, stream: Stream) -> None:
         self._world = world
         self._settings = settings
-        self._authentication = authentication
         self._faults = faults
         self._rules = rules
         self._stream = stream
@@ -69,7 +59,6 @@ class Writes:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /2/tweets: makes a post of the auction account."""
-        self._authentication.user(request)
         wanted = read_body(await request.read(), _NewPost)
         if not wanted.text.strip():
             raise invalid("text", wanted.text, "The text of a post must not be empty")
@@ -94,7 +83,6 @@ class Writes:
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /2/tweets/:id: deletes a post of the auction account."""
-        self._authentication.user(request)
         value = request.match_info["id"]
         post = self._world.posts.get(post_id("id", value))
         if post is None or post.gone:
@@ -104,14 +92,12 @@ class Writes:
         self._world.delete(post)
         return web.json_response({"data": {"deleted": True}})
 
-    async def rules(self, request: web.Request) -> web.Response:
+    async def rules(self, _request: web.Request) -> web.Response:
         """GET /2/tweets/search/stream/rules."""
-        self._authentication.app(request)
         return web.json_response(self._rules.listing())
 
     async def change_rules(self, request: web.Request) -> web.Response:
         """POST /2/tweets/search/stream/rules: adds or deletes rules; with dry_run it only checks them."""
-        self._authentication.app(request)
         change = read_body(await request.read(), _RulesChange)
         dry_run = request.query.get("dry_run", "").lower() == "true"
         if bool(change.add) == (change.delete is not None):
@@ -123,14 +109,12 @@ class Writes:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """GET /2/tweets/search/stream."""
-        self._authentication.app(request)
         if "backfill_minutes" in request.query:
             raise invalid("backfill_minutes", request.query["backfill_minutes"], "not available to this app")
         return await self._stream.serve(request)
 
-    async def close_connections(self, request: web.Request) -> web.Response:
+    async def close_connections(self, _request: web.Request) -> web.Response:
         """DELETE /2/connections/all."""
-        self._authentication.app(request)
         return web.json_response({"data": {"successful_kills": self._stream.close_all(), "failed_kills": 0}})
 
 

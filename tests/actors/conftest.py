@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from actors.auction.actor import Auction
-from adapters.x import Credentials, XClient
+from adapters.x.client import XClient
 from adapters.x.clock import XClock
+from adapters.x.credentials import Credentials
 from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors import listener, livestream_publisher
 from actors.eliza_bridge import ElizaBridge
+from actors.listener import LIMITS, Limits
 from actors.livestream_publisher import LivestreamPublisher
 from adapters.livestream.hub import FeedState
 from adapters.redis.checkpoint import unseal
@@ -25,19 +25,19 @@ from messages.events import (
     ResultNamed,
 )
 from messages.hints import LogGrew
-from tests.harness import staged
+from tests.harness import shown_auction
 from tests.harness.builders import post_id
 from tests.harness.stage import Shown, Stage
 
 STORY: tuple[tuple[str, AnyEvent], ...] = (
     ("house", DayStarted(message_id="s", at_ms=1, auction_id="m-01", day=1)),
-    ("m-01", staged.prepared()),
-    ("m-01", staged.opened()),
-    ("m-01", staged.accepted(1)),
-    ("m-01", staged.refused(2)),
-    ("m-01", staged.accepted(3)),
-    ("m-01", staged.frozen()),
-    ("m-01", staged.named(3)),
+    ("m-01", shown_auction.prepared()),
+    ("m-01", shown_auction.opened()),
+    ("m-01", shown_auction.accepted(1)),
+    ("m-01", shown_auction.refused(2)),
+    ("m-01", shown_auction.accepted(3)),
+    ("m-01", shown_auction.frozen()),
+    ("m-01", shown_auction.named(3)),
 )
 
 
@@ -47,8 +47,10 @@ def happens(stage: Stage, *told: tuple[str, AnyEvent]) -> None:
         stage.commit(writer, event)
 
 
-def bridge(stage: Stage) -> ElizaBridge:
-    return stage.enter("eliza_bridge", lambda context: ElizaBridge(context, stage.access, stage.clock, ["publisher"]))
+def bridge(stage: Stage, limits: Limits = LIMITS) -> ElizaBridge:
+    return stage.enter(
+        "eliza_bridge", lambda context: ElizaBridge(context, stage.access, stage.clock, ["publisher"], limits)
+    )
 
 
 def said(stage: Stage) -> list[str]:
@@ -98,7 +100,7 @@ def test_a_host_that_dies_before_its_word_stands_says_it_later_and_once(stage: S
 def test_of_bids_that_come_together_the_last_is_worth_a_line(stage: Stage) -> None:
     happens(stage, *STORY[:7])
     stage.step(bridge(stage))
-    facts = [staged.prepared(), staged.opened(), staged.accepted(3), staged.frozen()]
+    facts = [shown_auction.prepared(), shown_auction.opened(), shown_auction.accepted(3), shown_auction.frozen()]
     assert spoken_of(stage) == [fact.message_id for fact in facts]
     stage.step(bridge(stage))
     assert len(spoken_of(stage)) == 4
@@ -106,11 +108,9 @@ def test_of_bids_that_come_together_the_last_is_worth_a_line(stage: Stage) -> No
 
 
 @pytest.mark.requirement("ELZ-3")
-def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "ENTRIES_A_READ", 2)
-    monkeypatch.setattr(listener, "READS_A_TURN", 1)
+def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage) -> None:
     happens(stage, *STORY)
-    actor = bridge(stage)
+    actor = bridge(stage, Limits(entries_a_read=2, reads_a_turn=1))
     stage.step(actor)
     assert actor.position == 2
     for _ in range(len(STORY)):
@@ -120,15 +120,15 @@ def test_a_long_log_is_heard_in_bounded_turns_and_to_its_end(stage: Stage, monke
 
 @pytest.mark.requirement("ELZ-3", "BID-4")
 def test_a_bid_that_does_not_lead_after_its_commit_is_not_called_leader(stage: Stage) -> None:
-    happens(stage, *STORY[1:3], ("m-01", staged.accepted(5)))
+    happens(stage, *STORY[1:3], ("m-01", shown_auction.accepted(5)))
     stage.step(bridge(stage))
-    stage.commit("m-01", staged.accepted(3), staged.revised(3, 3, 5))  # found late: it was outbid before
+    stage.commit("m-01", shown_auction.accepted(3), shown_auction.revised(3, 3, 5))  # found late: it was outbid before
     stage.step(bridge(stage))
     assert said(stage)[2:] == ["@bidder_5's bid of 0.105 ETH leads so far. The next bid needs 0.115 ETH."]
-    stage.commit("m-01", staged.revised(5, leads=3))
+    stage.commit("m-01", shown_auction.revised(5, leads=3))
     stage.step(bridge(stage))
     assert said(stage)[3:] == ["@bidder_3's bid of 0.103 ETH leads so far. The next bid needs 1 ETH."]
-    stage.commit("m-01", staged.revised(3))
+    stage.commit("m-01", shown_auction.revised(3))
     stage.step(bridge(stage))
     assert said(stage)[4:] == ["Nobody leads now. The next bid needs 1 ETH."]
     assert [line.leader_post_id for line in stage.logged(CharacterSpoke)[2:]] == [
@@ -142,17 +142,32 @@ def test_a_bid_that_does_not_lead_after_its_commit_is_not_called_leader(stage: S
 def test_the_host_speaks_of_the_auction_on_stage(stage: Stage) -> None:
     happens(stage, *STORY[1:4])
     stage.step(bridge(stage))
-    happens(stage, ("m-02", staged.prepared(2)), ("m-01", staged.accepted(7)), ("m-01", staged.named(7)))
+    happens(
+        stage,
+        ("m-02", shown_auction.prepared(2)),
+        ("m-01", shown_auction.accepted(7)),
+        ("m-01", shown_auction.named(7)),
+    )
     stage.step(bridge(stage))
     assert [line.correlation_id for line in stage.logged(CharacterSpoke)] == [
-        fact.message_id for fact in (staged.prepared(), staged.opened(), staged.accepted(1), staged.prepared(2))
+        fact.message_id
+        for fact in (
+            shown_auction.prepared(),
+            shown_auction.opened(),
+            shown_auction.accepted(1),
+            shown_auction.prepared(2),
+        )
     ]
 
 
 @pytest.mark.requirement("ELZ-3")
-@pytest.mark.parametrize(("now_ms", "lines"), [(staged.ENDS_MS - 1, ["8 s left to bid."]), (staged.ENDS_MS, [])])
+@pytest.mark.parametrize(
+    ("now_ms", "lines"), [(shown_auction.ENDS_MS - 1, ["8 s left to bid."]), (shown_auction.ENDS_MS, [])]
+)
 def test_what_is_left_is_not_told_after_the_end(stage: Stage, now_ms: int, lines: list[str]) -> None:
-    soon = ClosingSoon(message_id="soon", at_ms=staged.ENDS_MS - 7_950, left_ms=60_000, ends_at_ms=staged.ENDS_MS)
+    soon = ClosingSoon(
+        message_id="soon", at_ms=shown_auction.ENDS_MS - 7_950, left_ms=60_000, ends_at_ms=shown_auction.ENDS_MS
+    )
     happens(stage, *STORY[1:3], ("m-01", soon))
     stage.clock.now_ms = now_ms
     stage.step(bridge(stage))
@@ -169,8 +184,8 @@ def shown() -> Iterator[Shown]:
     feed.close()
 
 
-def publisher(stage: Stage, shown: Shown) -> LivestreamPublisher:
-    return stage.enter("publisher", lambda context: LivestreamPublisher(context, stage.access, shown))
+def publisher(stage: Stage, shown: Shown, limits: Limits = LIMITS) -> LivestreamPublisher:
+    return stage.enter("publisher", lambda context: LivestreamPublisher(context, stage.access, shown, limits))
 
 
 @pytest.mark.requirement("LIV-1")
@@ -184,14 +199,11 @@ def test_viewers_get_the_whole_log_in_order_from_whoever_publishes(stage: Stage,
 
 
 @pytest.mark.requirement("LIV-1", "RED-4")
-def test_a_new_process_shows_what_was_shown_without_hearing_it_all_again(
-    stage: Stage, shown: Shown, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(livestream_publisher, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+def test_a_new_process_shows_what_was_shown_without_hearing_it_all_again(stage: Stage, shown: Shown) -> None:
     for told in STORY:
         happens(stage, told)
         if told is STORY[0]:
-            actor = publisher(stage, shown)
+            actor = publisher(stage, shown, Limits(events_between_checkpoints=3))
         stage.step(actor)
     successor = Shown()
     stage.step(publisher(stage, successor))
@@ -202,8 +214,8 @@ def test_a_new_process_shows_what_was_shown_without_hearing_it_all_again(
 
 @pytest.mark.requirement("LIV-1", "LIFE-4")
 def test_a_day_that_still_settles_does_not_speak_into_the_next(stage: Stage, shown: Shown) -> None:
-    happens(stage, *STORY[1:4], ("m-02", staged.prepared(2)), STORY[6], ("m-02", staged.opened(2)))
-    happens(stage, ("m-01", staged.named(None)), ("eliza_bridge", _line()))
+    happens(stage, *STORY[1:4], ("m-02", shown_auction.prepared(2)), STORY[6], ("m-02", shown_auction.opened(2)))
+    happens(stage, ("m-01", shown_auction.named(None)), ("eliza_bridge", _line()))
     stage.step(publisher(stage, shown))
     assert [(seq, type(event)) for seq, event in shown.given] == [
         (1, AuctionPrepared),

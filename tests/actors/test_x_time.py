@@ -13,6 +13,7 @@ from adapters.x.clock import XClock
 from messages.commands import MarkSwept
 from messages.events import DayStarted, EndFrozen, OutageNoticed, PostAttempted
 from simulator.x.settings import Settings
+from tests.harness.builders import RULES
 from tests.harness.stage import HOUR_MS, Clock, MakeClient, OpenOnX, Stage, day_plan
 from tests.harness.x_process import SimulatedX
 
@@ -48,9 +49,8 @@ def by_x(stage: Stage, x_time: XTime) -> Auction:
 def test_an_end_is_frozen_when_x_has_reached_it_whatever_our_clock_says(
     ahead_ms: int, stage: Stage, open_on_x: OpenOnX
 ) -> None:
-    auction, _ = open_on_x()
-    assert auction._day.prepared is not None
-    due_ms = int(stage.current()["ends_at_ms"]) + auction._day.prepared.rules.delivery_allowance_ms
+    open_on_x()
+    due_ms = int(stage.current()["ends_at_ms"]) + RULES.delivery_allowance_ms
     x_time = XTime(None)
     auction = by_x(stage, x_time)
     stage.clock.now_ms = due_ms + HOUR_MS

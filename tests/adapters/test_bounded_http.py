@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from adapters.bounded_http import BoundedAdapter
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.waiting import until
 
 MOST_BYTES = 2**20
@@ -151,8 +151,7 @@ def test_a_name_server_that_hangs_holds_one_thread_and_no_question(
             session.get(FAR_AWAY)
     until(lambda: threading.active_count() <= before + 1)  # the look-up; deadlines that were called off end soon
     release.set()
-    while session.get_adapter(FAR_AWAY)._dialling.is_alive():  # type: ignore[attr-defined]
-        time.sleep(0.01)
+    until(lambda: threading.active_count() <= before)
     assert session.get(FAR_AWAY).ok, "and it mends itself"
     session.close()
 

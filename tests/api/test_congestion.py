@@ -8,8 +8,9 @@ import pytest
 
 from actors.auction.poison import Suspects
 from adapters import alarms
-from adapters.metrics import StoreNumbers, render
+from adapters.metrics import render
 from api.health import LATE_MS, LETTERS, RESTARTS, watch
+from api.numbers import StoreNumbers
 from supervision.status import ChildStatus
 from tests.harness.builders import reply
 

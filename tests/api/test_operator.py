@@ -19,8 +19,8 @@ from messages.commands import BarBidder, ExtendAuction, InvalidateBid, PauseAuct
 from supervision import ChildSpec, Context, Group, Supervisor
 from tests.harness.asking import TOKENS, ask
 from tests.harness.builders import OPENS_MS
+from tests.harness.shown_auction import House, serving
 from tests.harness.stage import day_plan
-from tests.harness.staged import House, serving
 from tests.harness.store import Store
 
 OPS, CI = ({"Authorization": f"Bearer {TOKENS[name]}"} for name in ("ops", "ci"))

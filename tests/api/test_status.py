@@ -31,10 +31,10 @@ class Desk:
         self.server, self._loop, keys = server, loop, Keys("m")
         self.client, self._waiting_client = connect(server.url), connect_async(server.url, timeout_s=60)
         execute(self.client, "SET", keys.seq, 7)
-        supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
+        self.supervisor = Supervisor([Group("auctions", children=[])], last_resort_s=None)
         receipt_reader = ReceiptReader(self.client, keys)
         client = self._waiting_client
-        self.api = ProcessApi(supervisor, client, keys, ["m-01"], {}, lambda: NOW_MS, receipt_reader, "UTC")
+        self.api = ProcessApi(self.supervisor, client, keys, ["m-01"], {}, lambda: NOW_MS, receipt_reader, "UTC")
 
     def ask(self, what: Any) -> Any:
         """The answer, and how long it took, in seconds."""
@@ -108,7 +108,7 @@ def test_one_without_whom_the_auctions_go_on_is_named_on_readyz_and_does_not_mak
 ) -> None:
     fields: dict[str, Any] = dict.fromkeys(ChildStatus.__dataclass_fields__, 0)
     child = ChildStatus(**fields | {"name": "a", "essential": essential, "state": state, "restarts": restarts})
-    monkeypatch.setattr(desk.api._supervisor, "tree", lambda: [child])
+    monkeypatch.setattr(desk.supervisor, "tree", lambda: [child])
     assert desk.api.ready() == (is_ready, [f"a: {state}"])
 
 

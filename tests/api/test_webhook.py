@@ -5,7 +5,7 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -13,20 +13,19 @@ from typing import Any
 import aiohttp
 import pytest
 
-from adapters.http import webhook
+from adapters.http.server import HttpSettings
 from adapters.http.views import Webhook
-from adapters.http.webhook import BODIES_AT_ONCE, BODY_BYTES
+from adapters.http.webhook import BODIES_AT_ONCE, BODY_BYTES, PUSH_LIMITS, PushLimits
 from adapters.metrics import REGISTRY
-from adapters.redis import queue
 from adapters.redis.client import connect_async
-from adapters.redis.queue import START, DeadLetter, Queue
+from adapters.redis.queue import LIMITS, START, DeadLetter, Queue, QueueLimits
 from adapters.x.payload import FoundPost
 from api.webhook import Pushes
 from messages.base import Phase
 from messages.codec import unpack, unpack_commands
 from messages.commands import PlaceBid, WithdrawBid
 from messages.hints import QueueGrew
-from tests.harness.staged import House, now_ms, serving
+from tests.harness.shown_auction import House, now_ms, serving
 from tests.harness.store import Store
 from tests.harness.waiting import until
 from tests.harness.webhook_fuzz import SECRET, bodies, genuine, signatures
@@ -111,14 +110,20 @@ class Desk:
         return [letter for _, letter in Queue(self.store.client, self.store.keys).dead_letters(START, 10_000)]
 
 
-@pytest.fixture
-def desk(store: Store) -> Iterator[Desk]:
+@contextmanager
+def desk_with(store: Store, limits: QueueLimits = LIMITS, pushes: PushLimits = PUSH_LIMITS) -> Iterator[Desk]:
     client = connect_async(store.url)
     told: list[tuple[str, QueueGrew]] = []
-    pushes = Pushes(client, store.keys, 3, now_ms, lambda name, hint: told.append((name, hint)))
-    with serving(webhook=Webhook(SECRET, pushes.take)) as house:
+    taking = Pushes(client, store.keys, 3, now_ms, lambda name, hint: told.append((name, hint)), limits)
+    with serving(HttpSettings(pushes=pushes), webhook=Webhook(SECRET, taking.take)) as house:
         yield Desk(store, house, told)
         house.loop.submit(client.aclose()).result(5)
+
+
+@pytest.fixture
+def desk(store: Store) -> Iterator[Desk]:
+    with desk_with(store) as made:
+        yield made
 
 
 def counted(outcome: str) -> float:
@@ -284,12 +289,10 @@ def test_whoever_leaves_in_the_middle_of_a_body_is_no_error_of_ours(
 
 
 @pytest.mark.requirement("X-2", "QUE-4")
-def test_half_pushes_of_strangers_keep_out_nobody_and_the_slowest_of_them_makes_room(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(webhook, "BODY_S", 600.0)
-    desk.opens()
+def test_half_pushes_of_strangers_keep_out_nobody_and_the_slowest_of_them_makes_room(store: Store) -> None:
     with ExitStack() as slow:
+        desk = slow.enter_context(desk_with(store, pushes=PushLimits(body_s=600.0)))
+        desk.opens()
         first = slow.enter_context(slow_push(desk, "Content-Length: 100"))
         for _ in range(BODIES_AT_ONCE - 1):
             slow.enter_context(slow_push(desk, "Content-Length: 100")).sendall(b"{")
@@ -301,18 +304,15 @@ def test_half_pushes_of_strangers_keep_out_nobody_and_the_slowest_of_them_makes_
 
 
 @pytest.mark.requirement("X-2", "QUE-4")
-def test_a_body_that_does_not_come_is_waited_for_only_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "BODY_S", 0.2)
-    with slow_push(desk, "Content-Length: 100") as connection:
+def test_a_body_that_does_not_come_is_waited_for_only_a_while(store: Store) -> None:
+    limits = PushLimits(body_s=0.2)
+    with desk_with(store, pushes=limits) as desk, slow_push(desk, "Content-Length: 100") as connection:
         answer = connection.makefile("rb").read()  # to the end: the connection is closed too
         assert answer.split()[1] == b"408"
 
 
 @pytest.mark.requirement("X-2", "QUE-4")
-def test_more_pushes_of_x_than_can_be_kept_at_once_are_told_to_come_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(webhook, "PUSHES_AT_ONCE", 1)
+def test_more_pushes_of_x_than_can_be_kept_at_once_are_told_to_come_again(store: Store) -> None:
     gate = asyncio.Event()
     taken: list[bytes] = []
 
@@ -320,8 +320,8 @@ def test_more_pushes_of_x_than_can_be_kept_at_once_are_told_to_come_again(
         taken.append(body)
         await gate.wait()
 
-    with serving(webhook=Webhook(SECRET, held)) as house:
-        first = Desk(desk.store, house)
+    with serving(HttpSettings(pushes=PushLimits(at_once=1)), webhook=Webhook(SECRET, held)) as house:
+        first = Desk(store, house)
         with slow_push(first, f"Content-Length: {len(SIGNED)}", genuine(SIGNED)) as waiting:
             waiting.sendall(SIGNED)
             until(lambda: taken)
@@ -332,19 +332,17 @@ def test_more_pushes_of_x_than_can_be_kept_at_once_are_told_to_come_again(
 
 @pytest.mark.requirement("QUE-4", "X-2")
 @pytest.mark.parametrize("pushed", [reply(), {"data": []}], ids=["a reply", "an unreadable one"])
-def test_where_too_much_waits_already_x_is_told_to_come_again(
-    desk: Desk, pushed: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queue, "QUEUE_BYTES", 100_000)
-    desk.opens()
-    keys = (desk.store.keys.queue("m-01"), desk.store.keys.dead)
+def test_where_too_much_waits_already_x_is_told_to_come_again(store: Store, pushed: Any) -> None:
+    keys = (store.keys.queue("m-01"), store.keys.dead)
     for key in keys:
-        desk.store.client.xadd(key, {"d": bytes(100_000)})
-    status, answer = desk.push(pushed)
-    assert (status, answer["error"]) == (429, "QUEUE_FULL")
-    for key in keys:
-        desk.store.client.delete(key)
-    assert desk.push(pushed)[0] == 200
+        store.client.xadd(key, {"d": bytes(100_000)})
+    with desk_with(store, QueueLimits(queue=100_000)) as desk:
+        desk.opens()
+        status, answer = desk.push(pushed)
+        assert (status, answer["error"]) == (429, "QUEUE_FULL")
+        for key in keys:
+            store.client.delete(key)
+        assert desk.push(pushed)[0] == 200
 
 
 @pytest.mark.requirement("X-2", "QUE-1")

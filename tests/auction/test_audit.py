@@ -8,7 +8,6 @@ import msgpack
 import msgspec
 import pytest
 
-from auction import audit
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from messages.base import Refusal, Wei
@@ -80,9 +79,10 @@ def leading_of(seen: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "amount_wei": seen["amount_wei"] or Wei(1), "minimum_wei": Wei(2), "ends_at_ms": OPENS_MS}
 
 
-def found(batches: list[list[AuctionEvent]]) -> list[str | None]:
-    """What the audit says of each batch."""
+def found(batches: list[list[AuctionEvent]], day: AuctionDay | None = None) -> list[str | None]:
+    """What the audit says of each batch, following the log on this day or on its own kind."""
     auditor = Auditor(AUCTION)
+    auditor.day = day or auditor.day
     return [auditor.check(batch) for batch in batches]
 
 
@@ -92,11 +92,10 @@ def test_a_log_follows_from_its_texts() -> None:
     assert found(log()) == [None] * len(BATCHES)
 
 
-def test_every_forged_verdict_is_named_as_if_every_verdict_were_made_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_forged_verdict_is_named_as_if_every_verdict_were_made_up_again() -> None:
     forged = list(forgeries())
     said = [found(forgery) for _, forgery in forged]
-    monkeypatch.setattr(audit, "_FollowedDay", AuctionDay)
-    assert said == [found(forgery) for _, forgery in forged]
+    assert said == [found(forgery, AuctionDay(AUCTION)) for _, forgery in forged]
     # What was seen can be forged into what decides the same, and a bid that changed nothing be left out: that is the
     # hash chain's to tell.
     unseen = {what for (what, _), words in zip(forged, said, strict=True) if not any(words)}

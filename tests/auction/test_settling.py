@@ -138,6 +138,12 @@ def test_the_buyers_reply_names_the_wallet_and_is_no_bid(sale: Sale) -> None:
     assert sale.say(1_000, f"gm! {WALLET} #AuctionDay") == []  # found once more, by a search
 
 
+@pytest.mark.parametrize("text", [f"&lt;{WALLET}&gt;", f"gm &amp; {WALLET}"])
+def test_a_reply_is_read_as_it_is_shown_not_as_x_delivers_it(text: str, sale: Sale) -> None:
+    sale.say(1_000, text)
+    assert sale.wallet == WALLET
+
+
 def test_a_reply_that_names_no_wallet_is_answered_once(sale: Sale) -> None:
     (refused,) = sale.say(1_000, "ann.eth")
     assert isinstance(refused, WalletRefused)
@@ -173,7 +179,7 @@ def test_what_others_reply_is_about_bids(sale: Sale) -> None:
     assert refused.reason is Refusal.FOUND_TOO_LATE
 
 
-def test_what_the_winner_has_posted_before_the_result_is_about_bids(sale: Sale) -> None:
+def test_what_the_winner_has_posted_before_the_end_is_about_bids(sale: Sale) -> None:
     assert kinds(sale.tell(reply(5, ANN, "3"))) == [BidRefused]
 
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auction import standings
 from auction.audit import Auditor
 from auction.controls import Controls
 from auction.day import AuctionDay
@@ -139,15 +138,13 @@ def test_bids_that_are_packed_away_decide_the_same_day(
 ) -> None:
     strict = msgspec.structs.replace(RULES, rate_limit_posts=2 if window_ms else 0, rate_limit_window_ms=window_ms)
     plain, packing = AuctionDay(AUCTION), AuctionDay(AUCTION)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(standings, "BIDS_A_SEGMENT", 2)
-        for batch in [opening_with(strict), *batches(commands, cuts)]:
-            assert packing.decide(batch, OPENS_MS) == plain.decide(batch, OPENS_MS)
-            assert packing.standings is not None
-            packing.standings.seal()
-            if resumed:
-                state, segments = packing.state(), [Segment(Opened(each.data)) for each in packing.standings.segments]
-                packing = AuctionDay(AUCTION, unpack(pack(state), DayState), segments)
+    for batch in [opening_with(strict), *batches(commands, cuts)]:
+        assert packing.decide(batch, OPENS_MS) == plain.decide(batch, OPENS_MS)
+        assert packing.standings is not None
+        packing.standings.seal(bids_a_segment=2)
+        if resumed:
+            state, segments = packing.state(), [Segment(Opened(each.data)) for each in packing.standings.segments]
+            packing = AuctionDay(AUCTION, unpack(pack(state), DayState), segments)
     assert plain.standings is not None
     assert packing.standings is not None
     assert packing.standings.verdicts() == plain.standings.verdicts()
@@ -179,21 +176,18 @@ def test_one_verdict_is_what_the_fold_of_all_bids_says(
     strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=window_ms)
     day = AuctionDay(AUCTION)
     in_order = sorted(bids, key=lambda bid: bid.post_id)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(standings, "BIDS_A_SEGMENT", 2)
-        late: list[AuctionCommand] = [gone(bids[at % len(bids)]) for at in withdrawn]
-        for batch in (opening_with(strict), *batches(in_order, list(range(25))), late):
-            day.decide(batch, OPENS_MS)
-            assert day.standings is not None
-            day.standings.seal()
+    late: list[AuctionCommand] = [gone(bids[at % len(bids)]) for at in withdrawn]
+    for batch in (opening_with(strict), *batches(in_order, list(range(25))), late):
+        day.decide(batch, OPENS_MS)
+        assert day.standings is not None
+        day.standings.seal(bids_a_segment=2)
     assert day.standings is not None
     for told in day.standings.verdicts():
         assert day.verdict(told.bid.post_id) == told
 
 
 @pytest.mark.requirement("BID-7")
-def test_own_posts_of_an_opened_segment_count_against_later_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
+def test_own_posts_of_an_opened_segment_count_against_later_finds() -> None:
     strict = msgspec.structs.replace(RULES, rate_limit_posts=2, rate_limit_window_ms=60_000)
     plain, packing = AuctionDay(AUCTION), AuctionDay(AUCTION)
     # A segment longer than the limit's window is opened for one in its middle, and then one before it is found.
@@ -204,7 +198,7 @@ def test_own_posts_of_an_opened_segment_count_against_later_finds(monkeypatch: p
     for batch in (opening_with(strict), in_order, *late):
         assert packing.decide(batch, OPENS_MS) == plain.decide(batch, OPENS_MS)
         if batch is in_order and packing.standings:
-            packing.standings.seal()
+            packing.standings.seal(bids_a_segment=2)
             assert len(packing.standings.segments) == 1
     assert plain.standings is not None
     assert Refusal.RATE_LIMITED in [verdict.refusal for verdict in plain.standings.verdicts()]

@@ -16,7 +16,7 @@ from adapters.http.private import Identity
 from adapters.http.server import HttpSettings
 from adapters.process_file import ProcessFile
 from tests.commands.line import Line
-from tests.harness.staged import House, serving
+from tests.harness.shown_auction import House, serving
 
 SECRET, TOKEN, OTHER = "ab" * 32, "correct-horse-battery", "staple-battery-horse"
 PAUSE = ("pause", "--why", "X is away")

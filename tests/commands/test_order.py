@@ -24,8 +24,8 @@ from messages.events import DayStarted
 from messages.x_ids import posted_at_ms
 from tests.commands.line import Line
 from tests.harness.builders import AUCTION, OPENING, OPENS_MS, reply
+from tests.harness.shown_auction import serving
 from tests.harness.stage import day_plan
-from tests.harness.staged import serving
 from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("LIFE-8", "BID-8")

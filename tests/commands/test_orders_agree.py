@@ -30,8 +30,8 @@ from supervision import Supervisor
 from tests.commands.line import Line
 from tests.harness.asking import ask
 from tests.harness.builders import CLOSES_MS, OPENING, OPENS_MS, swept
+from tests.harness.shown_auction import serving
 from tests.harness.stage import Clock, Stage, day_plan
-from tests.harness.staged import serving
 from tests.harness.store import Store
 
 AUCTION, BANNED, WHY = "m-01", 7, "because"

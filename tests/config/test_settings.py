@@ -10,8 +10,9 @@ import pytest
 
 import settings
 from auction.rules import RULES_VERSION
+from config import Secret, masked_toml
 from messages.base import Lot, Rules, Wei
-from settings import Secret, Settings, load, masked
+from settings import Settings, load
 
 SMALL = """
 lots = [{ token_id = 1, title = "One" }, { token_id = 2, title = "Two", reserve = "2 ETH", increment = "0.5 ETH" }]
@@ -69,7 +70,7 @@ def test_the_shipped_file_is_simulated_and_names_every_setting_at_its_default() 
     assert msgspec.structs.replace(least, lots_dir=shipped.lots_dir, http=shipped.http) == shipped
     assert msgspec.structs.replace(shipped.http, inject_enabled=False) == least.http
     written = settings.SHIPPED.read_text()
-    for line in masked(shipped).splitlines():
+    for line in masked_toml(shipped).splitlines():
         key = line.lstrip("# ").split(" ")[0]
         assert key in written, f"config.toml does not name {key}"
 
@@ -166,7 +167,7 @@ def test_what_is_printed_is_read_again_to_the_same_settings(read: Read) -> None:
     first = read(
         SMALL, {"AUCTION_MANAGER__RULES__INCREMENT_PERCENT": "0.05 %", "AUCTION_MANAGER__X__SWEEP_LAG": "1.5 s"}
     )
-    assert read(masked(first)) == first
+    assert read(masked_toml(first)) == first
 
 
 @pytest.mark.requirement("SUP-4")
@@ -215,12 +216,12 @@ def test_a_credential_may_stand_in_a_file_of_its_own(read: Read, tmp_path: Path)
 def test_a_secret_is_never_printed(read: Read) -> None:
     environ = CREDENTIALS | {"AUCTION_MANAGER_HTTP_OPERATOR_TOKENS": "alice=0123456789abcdef,bob=fedcba9876543210"}
     live = read(LIVE, environ)
-    for shown in (masked(live), repr(live), str(live), f"{live.x.bearer_token} {live.http}"):
+    for shown in (masked_toml(live), repr(live), str(live), f"{live.x.bearer_token} {live.http}"):
         assert "secret-of" not in shown
         assert "0123456789abcdef" not in shown
-    assert "# bearer_token is set: ***" in masked(live)
-    assert "# operator_tokens is set: alice=***, bob=***" in masked(live)
-    assert "# api_key is not set" in masked(live)
+    assert "# bearer_token is set: ***" in masked_toml(live)
+    assert "# operator_tokens is set: alice=***, bob=***" in masked_toml(live)
+    assert "# api_key is not set" in masked_toml(live)
     with pytest.raises(TypeError):
         msgspec.json.encode(live.x)
     with pytest.raises(TypeError):

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, Protocol, TypeVar, overload
 
+from actors import listener
 from actors.announcer.actor import Announcer
 from actors.announcer.outbox import DEFAULTS, Posting
-from actors.auction.actor import Auction
+from actors.auction.actor import LIMITS, Auction
 from actors.ports import StoreAccess
 from actors.scheduler.day_plan import DayPlan
 from actors.twitter.conversation import Timing
@@ -22,7 +23,8 @@ from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect, execute
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START, Queue
-from adapters.x import Credentials, XClient
+from adapters.x.client import XClient
+from adapters.x.credentials import Credentials
 from auction.calendar import Window
 from messages.base import Lot, Outcome, Rules
 from messages.codec import unpack_commands
@@ -100,6 +102,7 @@ class Stage:
         self._searched: set[str] = set()
         self.sent: list[tuple[str, Any]] = []
         self._actors: dict[str, Actor] = {}
+        self.auction_limits = LIMITS  # of all auctions that enter from now on
 
     def enter(self, name: str, make: Callable[[Context], A], mailbox_size: int = 1_000) -> A:
         """The actor that `make` builds, set up; one that stands there under its name crashes first."""
@@ -206,7 +209,10 @@ class Stage:
         if auction_id not in self._searched:  # a store that is away now knows it from before
             self.client.set(self.keys.searched(auction_id), 2**62)
             self._searched.add(auction_id)
-        return self.enter(auction_id, lambda context: Auction(context, auction_id, self.access, self.clock, ()))
+        return self.enter(
+            auction_id,
+            lambda context: Auction(context, auction_id, self.access, self.clock, (), limits=self.auction_limits),
+        )
 
     def prepared(self, day: int = 1, rules: Rules = RULES) -> Auction:
         """The same with an order to open in its queue, one minute into its hour: its post is to be made."""
@@ -237,11 +243,17 @@ class Stage:
             ),
         )
 
-    def announcer(self, client: XClient, posting: Posting = DEFAULTS, settle_ms: int = SETTLE_MS) -> Announcer:
+    def announcer(
+        self,
+        client: XClient,
+        posting: Posting = DEFAULTS,
+        settle_ms: int = SETTLE_MS,
+        limits: listener.Limits = listener.LIMITS,
+    ) -> Announcer:
         return self.enter(
             "announcer",
             lambda context: Announcer(
-                context, self.access, self.clock, client, "UTC", settle_ms, ["publisher"], posting
+                context, self.access, self.clock, client, "UTC", settle_ms, ["publisher"], posting, limits
             ),
         )
 

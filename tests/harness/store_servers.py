@@ -12,9 +12,9 @@ from adapters.redis.errors import StoreError
 
 def begin_server(folder: Path, **options: str) -> "subprocess.Popen[bytes]":
     """The server's binary with its files in this folder; what would be the signal of a full file is an error to it."""
-    told = embedded._OPTIONS | {"dir": str(folder), "unixsocket": socket_of(folder)}
+    told = embedded.OPTIONS | {"dir": str(folder), "unixsocket": socket_of(folder)}
     told |= {name.replace("_", "-"): value for name, value in options.items()}
-    command = [embedded._binary(), *(part for name, value in told.items() for part in (f"--{name}", value))]
+    command = [embedded.binary(), *(part for name, value in told.items() for part in (f"--{name}", value))]
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, restore_signals=False)
 

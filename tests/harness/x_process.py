@@ -53,6 +53,14 @@ class SimulatedX:
         client.session.mount("https://api.twitter.com", Redirect(self.base_url))
         return client
 
+    def rules(self) -> dict[str, str]:
+        """The rules of the filtered stream, as tweepy reads them: the tag of each by its value."""
+        client = self.streaming()
+        try:
+            return {rule.value: rule.tag for rule in client.get_rules().data or ()}
+        finally:
+            client.session.close()
+
     def tell(self, what: str, **body: Any) -> Any:
         with requests.post(f"{self.base_url}/_sim/{what}", json=body, timeout=60) as response:
             assert response.status_code == 200, response.text

@@ -15,7 +15,7 @@ from messages.hints import QueueGrew
 from supervision import ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
 from tests.harness.builders import OPENS_MS, post_id
-from tests.harness.staged import ENDS_MS, RULES, prepared
+from tests.harness.shown_auction import ENDS_MS, RULES, prepared
 from tests.harness.store import Store
 from tests.harness.waiting import until
 

@@ -15,6 +15,7 @@ from commands.simulated import CREDENTIALS
 from settings import load
 from supervision import Supervisor
 from tests.harness import ROOT
+from tests.harness.privates import loop_of
 from tests.harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.requirement("SUP-2")
@@ -27,12 +28,13 @@ import bootstrap
 import supervisor
 from commands.simulated import CREDENTIALS
 from settings import load
+from tests.harness.privates import loop_of
 
 def break_it(_=None):
     {how}
 
 def on_ready(process):
-    process._loop.call(break_it)
+    loop_of(process).call(break_it)
 
 deadline_s = time.monotonic() + {patience_s}
 settings = load(None, {{}})
@@ -69,7 +71,7 @@ def test_a_loop_that_was_only_paused_with_the_process_gets_the_time_to_come_roun
     settings = msgspec.structs.replace(settings, data_dir=tmp_path, supervision=limits)
     process = supervisor.process_of(settings, bootstrap.Dependencies("http://127.0.0.1:9", CREDENTIALS, []))
     process.supervisor = Supervisor([], {})  # of nobody: only the loop is at work
-    loop, paused = process._loop, threading.Event()
+    loop, paused = loop_of(process), threading.Event()
     loop.start()
     try:
         loop.call(paused.wait, PATIENCE_S)

@@ -19,7 +19,7 @@ from messages.commands import (
 from messages.events import AuctionPaused, AuctionResumed
 from supervisor import CONDITIONS
 from tests.harness.builders import OPENS_MS, post_id
-from tests.harness.staged import ENDS_MS
+from tests.harness.shown_auction import ENDS_MS
 from tests.harness.store import Store
 from tests.harness.waiting import until
 from tests.supervision.auction_house import DAY, OPENING, House, Supervise, bid

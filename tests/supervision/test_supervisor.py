@@ -12,13 +12,12 @@ import pytest
 
 from supervision import (
     GAVE_UP,
-    PERMANENT,
-    TRANSIENT,
     Backoff,
     ChildSpec,
     Context,
     Delivery,
     Group,
+    Restart,
     Supervisor,
 )
 from tests.harness.waiting import PATIENCE_S, until
@@ -51,7 +50,7 @@ def test_children_start_in_order_each_when_the_one_before_is_ready_and_stop_in_r
     starting = threading.Thread(target=supervisor.start)
     starting.start()
     slow.wait_entered()
-    supervisor.start_child("two", player("d", spec={"restart": TRANSIENT}))  # waits for nobody
+    supervisor.start_child("two", player("d", spec={"restart": Restart.TRANSIENT}))  # waits for nobody
     until(lambda: states(supervisor).get("d") == "READY")
     assert log == ["a#1 setup"]
     assert starting.is_alive()
@@ -180,10 +179,10 @@ def test_an_actor_started_by_a_factory_that_then_fails_ends_and_makes_no_second_
 @pytest.mark.parametrize(
     ("restart", "message", "state"),
     [
-        (PERMANENT, BROKEN, "READY"),
-        (PERMANENT, lambda actor: actor.stop(), "READY"),
-        (TRANSIENT, BROKEN, "READY"),
-        (TRANSIENT, lambda actor: actor.stop(), "STOPPED"),
+        (Restart.PERMANENT, BROKEN, "READY"),
+        (Restart.PERMANENT, lambda actor: actor.stop(), "READY"),
+        (Restart.TRANSIENT, BROKEN, "READY"),
+        (Restart.TRANSIENT, lambda actor: actor.stop(), "STOPPED"),
     ],
 )
 def test_the_restart_type_says_which_ends_are_answered(
@@ -347,7 +346,7 @@ def test_messages_that_nobody_will_read_are_counted_and_logged(
     supervise: Supervise, caplog: pytest.LogCaptureFixture
 ) -> None:
     busy = Blocker()
-    supervisor = supervise(Group("g", children=[player("a", spec={"restart": TRANSIENT})]))
+    supervisor = supervise(Group("g", children=[player("a", spec={"restart": Restart.TRANSIENT})]))
     supervisor.start()
     supervisor.send("a", busy)
     busy.wait_entered()
@@ -404,7 +403,7 @@ def test_a_child_can_be_added_from_an_actor_and_is_supervised_like_the_others(su
     log: list[Any] = []
     supervisor = supervise(Group("g", children=[player("a")]), Group("more"))
     supervisor.start()
-    spec = player("b", log, spec={"restart": TRANSIENT})
+    spec = player("b", log, spec={"restart": Restart.TRANSIENT})
 
     def add_three_times(_actor: Player) -> None:
         for _ in range(3):

@@ -11,7 +11,7 @@ import bootstrap
 from adapters.redis.embedded import EmbeddedServer
 from process import Process
 from settings import Settings, load
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX, simulated_x
 from tests.system.at_work import at_work

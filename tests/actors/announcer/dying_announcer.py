@@ -13,7 +13,7 @@ from actors.ports import StoreAccess
 from adapters.redis.client import connect
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
-from adapters.x import XClient
+from adapters.x.client import XClient
 from commands.simulated import CREDENTIALS
 from messages.base import Event
 from messages.events import PostAttempted, PostMade

@@ -5,13 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-import actors.announcer.actor
 import adapters.x.client
-from actors import listener
+from actors.listener import Limits
 from actors.twitter.following import REPLIES_FOLLOWED_MS
 from adapters.redis.client import execute
 from adapters.redis.errors import DamagedState, StoreUnavailable
-from adapters.x import XClient
+from adapters.x.client import XClient
 from commands.simulated import CREDENTIALS
 from messages.base import Phase
 from messages.commands import ConfirmAuctionPost
@@ -200,16 +199,14 @@ def test_a_crash_between_attempt_and_answer_leaves_one_post(
 
 @pytest.mark.requirement("X-5", "RED-4")
 def test_one_who_has_to_hear_all_again_posts_nothing_before_he_has(
-    stage: Stage, x: SimulatedX, x_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, x: SimulatedX, x_client: MakeClient
 ) -> None:
     stage.prepared()
     stage.step(stage.announcer(x_client()))
     stage.lose_checkpoints("announcer", both=True)
-    monkeypatch.setattr(listener, "ENTRIES_A_READ", 1)
-    monkeypatch.setattr(listener, "READS_A_TURN", 1)
     for _ in range(3):
         # Not even a crash half-way, with a checkpoint of what was heard so far, changes that.
-        stage.step(stage.announcer(x_client()))
+        stage.step(stage.announcer(x_client(), limits=Limits(entries_a_read=1, reads_a_turn=1)))
         stage.clock.goes_on(SETTLE_MS)
     assert len(stage.logged(PostAttempted)) == len(stage.logged(PostMade)) == len(texts_about(x, stage)) == 1
 
@@ -327,12 +324,9 @@ def test_a_log_that_is_heard_twice_is_announced_once(stage: Stage, x: SimulatedX
 
 
 @pytest.mark.requirement("X-5", "RED-4")
-def test_what_has_long_brought_nothing_to_post_is_not_heard_again(
-    stage: Stage, x_client: MakeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.announcer.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
+def test_what_has_long_brought_nothing_to_post_is_not_heard_again(stage: Stage, x_client: MakeClient) -> None:
     stage.prepared()
-    actor = stage.announcer(x_client())
+    actor = stage.announcer(x_client(), limits=Limits(events_between_checkpoints=3))
     stage.step(actor, actor)
     moved = [WatermarkMoved(message_id=f"moved:{at}", at_ms=at, watermark_ms=at) for at in range(3)]
     seq = stage.commit("m-01", *moved)

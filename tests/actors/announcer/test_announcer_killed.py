@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from adapters.x import XClient
+from adapters.x.client import XClient
 from messages.base import Phase
 from messages.events import PostMade
 from tests.actors.announcer.dying_announcer import STEPS

@@ -8,7 +8,7 @@ import pytest
 
 from actors.announcer.notices import QUIET_MS
 from actors.announcer.outbox import Posting
-from adapters.x import XClient
+from adapters.x.client import XClient
 from adapters.x.errors import PostOutcomeUnknown
 from auction.post_budget import RESERVED
 from messages.commands import PlaceBid

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-import actors.auction.actor
-from actors.auction.actor import Auction
+from actors.auction.actor import Auction, Limits
+from actors.auction.poison import Suspects
 from adapters.redis.checkpoint import unseal
 from adapters.redis.client import execute
 from adapters.redis.errors import DamagedState, NotOwner
 from adapters.redis.log import LogReader
 from adapters.redis.queue import START
-from auction import standings
 from auction.audit import Auditor
 from auction.day import AuctionDay
 from auction.day_state import DayState
@@ -34,6 +33,7 @@ from messages.events import (
 )
 from messages.hints import DayIsOver, LogGrew, QueueGrew
 from tests.harness.builders import AUCTION_POST, CLOSES_MS, OPENING, OPENS_MS, gone, post_id, reply, swept
+from tests.harness.privates import day_of
 from tests.harness.stage import HOUR_MS, Stage
 
 
@@ -44,7 +44,7 @@ def opened(stage: Stage) -> Auction:
 
 def state(auction: Auction) -> bytes:
     """All that the actor knows; the order in which bids were found is not part of it."""
-    known = auction._day.state()
+    known = day_of(auction).state()
     return pack(msgspec.structs.replace(known, bids=sorted(known.bids, key=lambda bid: bid.post_id)))
 
 
@@ -117,12 +117,12 @@ def test_a_bid_is_decided_once_however_often_it_comes(stage: Stage, opened: Auct
 
 
 @pytest.mark.requirement("LIFE-3", "BID-5")
-@pytest.mark.parametrize(("name", "most", "commits"), [("COMMITS_A_TURN", 2, 2), ("TURN_S", -1.0, 1)])
+@pytest.mark.parametrize(("limits", "commits"), [(Limits(1, commits_a_turn=2), 2), (Limits(1, turn_s=-1.0), 1)])
 def test_the_end_is_frozen_only_when_all_that_had_come_is_decided_however_short_a_turn_is(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, name: str, most: float, commits: int
+    stage: Stage, limits: Limits, commits: int
 ) -> None:
-    monkeypatch.setattr(actors.auction.actor, "BIDS_A_COMMIT", 1)
-    monkeypatch.setattr(actors.auction.actor, name, most)
+    stage.auction_limits = limits
+    opened = stage.opened()
     for amount in range(2, 7):
         stage.queues.append("m-01", [reply(amount * 1000, amount, f"0.{amount}")])
     stage.clock.now_ms = CLOSES_MS + HOUR_MS
@@ -165,7 +165,7 @@ def test_an_auction_that_is_over_ends_when_it_is_told_so_and_has_decided_what_wa
     stage.clock.now_ms = CLOSES_MS + HOUR_MS
     stage.tell(opened, swept(CLOSES_MS))
     stage.tell(opened, swept(CLOSES_MS, looked_again=True))
-    assert opened._day.phase is Phase.COMPLETED
+    assert stage.current()["phase"] == Phase.COMPLETED
     stage.queues.append("m-01", [reply(1000, 7, "0.2")])
     assert not ends(), "something is to be decided"
     assert ends()
@@ -274,10 +274,8 @@ A_DAY: Sequence[tuple[int, Sequence[AuctionCommand]]] = (
 @pytest.mark.requirement("RED-4", "SUP-3", "BID-9")
 @pytest.mark.parametrize("interval", [1, 4, 10_000])
 @pytest.mark.parametrize("lost", ["nothing", "newest checkpoint", "both checkpoints"])
-def test_a_successor_knows_after_any_batch_what_was_known_before(
-    interval: int, lost: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", interval)
+def test_a_successor_knows_after_any_batch_what_was_known_before(interval: int, lost: str, stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=interval)
     never_crashed = AuctionDay("m-01")
     auction = stage.auction()
     for after_ms, commands in A_DAY:
@@ -307,11 +305,9 @@ def test_a_successor_knows_after_any_batch_what_was_known_before(
 
 
 @pytest.mark.requirement("RED-4")
-def test_checkpoints_are_written_also_by_one_who_never_lives_long(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 5)
-    auction = stage.auction()
+def test_checkpoints_are_written_also_by_one_who_never_lives_long(stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=5)
+    auction = stage.opened()
     for number in range(1, 13):
         stage.tell(auction, reply(number * 1000, number, f"{number}"))
         auction = stage.auction()
@@ -324,18 +320,11 @@ def checkpointed(stage: Stage) -> DayState:
     return unpack(unseal(execute(stage.client, "GET", stage.keys.checkpoint("m-01"))).payload, DayState)
 
 
-def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
-    monkeypatch.setattr(actors.auction.actor, "BIDS_A_SEGMENT", 2)
-
-
 @pytest.mark.requirement("RED-4", "BID-4")
 @pytest.mark.parametrize("lost", ["nothing", "a segment", "newest checkpoint", "both checkpoints"])
-def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
-    lost: str, stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
-    small_segments(monkeypatch)
+def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(lost: str, stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=3, bids_a_segment=2)
+    opened = stage.opened()
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 12)]
     for bid in bids:
         stage.tell(opened, bid)
@@ -345,43 +334,41 @@ def test_a_successor_goes_on_from_segments_and_does_without_damaged_ones(
     elif lost != "nothing":
         stage.lose_checkpoints("m-01", both=lost == "both checkpoints")
     successor = stage.auction()
-    assert bool(standings_of(successor._day).segments) == (lost in ("nothing", "newest checkpoint"))
+    assert bool(standings_of(day_of(successor)).segments) == (lost in ("nothing", "newest checkpoint"))
     stage.tell(successor, bids[0], gone(bids[4]), reply(61_000, 99, "3"))
     plain = AuctionDay("m-01")
     plain.replay(stage.logged())
-    assert standings_of(successor._day).verdicts() == standings_of(plain).verdicts()
+    assert standings_of(day_of(successor)).verdicts() == standings_of(plain).verdicts()
     assert len(stage.logged(BidAccepted)) == 12
 
 
 @pytest.mark.requirement("RED-4", "BID-4")
 def test_bids_are_packed_away_between_checkpoints_and_what_the_last_one_names_stays(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 10)
-    small_segments(monkeypatch)
+    stage.auction_limits = Limits(events_between_checkpoints=10, bids_a_segment=2)
+    opened = stage.opened()
     bids = [reply(number * 120_000, number, f"{number}") for number in range(1, 15)]
     for bid in bids:
         stage.tell(opened, bid)
     named = checkpointed(stage).segments
     assert stage.client.exists(stage.keys.segment("m-01", len(named)))
     stage.tell(opened, reply(130_000, 99, "1.5"), reply(131_000, 98, "1.6"))
-    digests = [segment.digest for segment in standings_of(opened._day).segments]
+    digests = [segment.digest for segment in standings_of(day_of(opened)).segments]
     assert digests
     assert digests != named[: len(digests)]
     successor = stage.auction()
     assert "the whole log is replayed" not in caplog.text
-    assert standings_of(successor._day).verdicts() == standings_of(opened._day).verdicts()
+    assert standings_of(day_of(successor)).verdicts() == standings_of(day_of(opened)).verdicts()
 
 
 @pytest.mark.requirement("RED-4")
-def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
-    stage: Stage, opened: Auction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 21)
-    small_segments(monkeypatch)
+def test_a_late_find_right_before_a_checkpoint_leaves_it_small(stage: Stage) -> None:
+    stage.auction_limits = Limits(events_between_checkpoints=21, bids_a_segment=2)
+    opened = stage.opened()
     for number in range(1, 19):
         stage.tell(opened, reply(number * 100_000, number, f"{number}"))
-    assert standings_of(opened._day).segments
+    assert standings_of(day_of(opened)).segments
     stage.tell(opened, reply(50_000, 99, "0.01"))
     assert len(checkpointed(stage).bids) <= 3
     assert len(checkpointed(stage).segments) == 8
@@ -389,9 +376,11 @@ def test_a_late_find_right_before_a_checkpoint_leaves_it_small(
 
 @pytest.mark.requirement("RED-5", "QUE-2")
 def test_what_is_decided_on_trial_passes_the_audit(stage: Stage, opened: Auction) -> None:
-    opened._suspects.died_of([reply(1, 1, "1")], ValueError("an earlier death"))
-    assert opened._suspects.isolated
-    stage.tell(opened, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
+    suspects = Suspects()
+    suspects.died_of([reply(1, 1, "1")], ValueError("an earlier death"))
+    successor = stage.enter("m-01", lambda context: Auction(context, "m-01", stage.access, stage.clock, (), suspects))
+    stage.tell(successor, reply(HOUR_MS - 2_000, 7, "0.2"), reply(HOUR_MS - 1_000, 8, "0.3"))
+    assert not suspects.isolated, "they were decided one at a time"
     assert len(stage.logged(EndExtended)) == 2
     auditor = Auditor("m-01")
     entries = LogReader(stage.client, stage.keys).read(0, 100)

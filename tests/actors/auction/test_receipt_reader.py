@@ -1,5 +1,6 @@
 """Bids as of now, read from the store: right after a restart, for days that are over, and bounded."""
 
+import contextlib
 import gc
 import itertools
 import tracemalloc
@@ -10,22 +11,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import actors.auction.actor
-from actors.auction import day_shelf
-from actors.auction import receipts as receipt_reader
+from actors.auction import actor
 from actors.auction.actor import Auction
-from actors.auction.receipts import ReceiptReader, StillReading
+from actors.auction.receipts import Limits, ReceiptReader, StillReading
 from adapters.redis.client import execute
-from auction import standings
+from adapters.redis.log import LogReader
 from auction.fold import Verdict
 from auction.receipts import Receipt, receipt_of
 from auction.record import DayRecord
 from auction.replies import recall
+from ledger.entry import LogEntry
 from messages.base import Rules
 from messages.commands import ConfirmAuctionPost, MarkSwept, PlaceBid, WithdrawBid
 from messages.events import BidAccepted, BidRefused
 from messages.x_ids import first_id_at
 from tests.harness.builders import OPENING, OPENS_MS, RULES, reply, swept
+from tests.harness.privates import day_of, days_kept
 from tests.harness.random_days import CUTS, days
 from tests.harness.stage import HOUR_MS, Stage
 
@@ -53,9 +54,10 @@ def bid(stage: Stage, auction: Auction, second: int, author: int, amount: str) -
 
 
 def expected(auction: Auction) -> dict[int, Receipt]:
-    standings = auction._day.standings
-    assert standings
-    return {one.bid.post_id: receipt_of(auction._day, one) for one in standings.verdicts()}
+    """What is true of every bid of the standing, by all that the auction's actor knows."""
+    day = day_of(auction)
+    assert day.standings
+    return {one.bid.post_id: receipt_of(day, one) for one in day.standings.verdicts()}
 
 
 def told(found: ReceiptReader, auction: Auction) -> dict[int, Receipt | None]:
@@ -64,9 +66,8 @@ def told(found: ReceiptReader, auction: Auction) -> dict[int, Receipt | None]:
 
 
 @pytest.mark.requirement("BID-10", "BID-11")
-def test_every_bid_is_told_as_it_stands_whoever_asks_when(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipt_reader, "ENTRIES_A_READ", 2)
-    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
+def test_every_bid_is_told_as_it_stands_whoever_asks_when(stage: Stage) -> None:
+    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys, Limits(entries_a_read=2))
     first = bid(stage, auction, 10, 1, "0.5")
     assert told(found, auction) == expected(auction)
     bid(stage, auction, 20, 2, "0.6"), bid(stage, auction, 30, 3, "0.61"), bid(stage, auction, 15, 4, "0.59")
@@ -115,16 +116,24 @@ def test_of_what_is_not_known_nothing_is_told(stage: Stage) -> None:
 
 @pytest.mark.requirement("BID-11", "QUE-4")
 def test_days_that_nobody_asks_for_are_forgotten_and_read_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipt_reader, "ENTRIES_A_READ", 1)
-    found = ReceiptReader(stage.client, stage.keys, bids_kept=2)
+    found = ReceiptReader(stage.client, stage.keys, Limits(entries_a_read=1, bids_kept=2))
     days = []
     for day in (1, 2, 3):
         days.append(opened(stage, day))
         bid(stage, days[-1], 10, day, "0.5")
-    for auction in (*days, *reversed(days)):
+    reads, read = list[int](), LogReader.read
+
+    def noted(log: LogReader, after: int, most: int) -> list[LogEntry]:
+        reads.append(after)
+        return read(log, after, most)
+
+    monkeypatch.setattr(LogReader, "read", noted)
+    was_read = []
+    for auction in (*days, *reversed(days), days[1]):
+        reads.clear()
         assert told(found, auction) == expected(auction)
-        assert list(found._days)[2:] == []
-        assert list(found._days)[-1] == auction.auction_id
+        was_read.append(bool(reads))
+    assert was_read == [True, True, True, False, False, True, False], "the two that were asked about last are kept"
 
 
 @pytest.mark.requirement("QUE-4")
@@ -136,55 +145,39 @@ def test_days_with_few_bids_are_not_read_again_however_many_wait_for_their_resul
         bid(stage, auction, 10, day, "0.5")
     for auction in days:
         assert told(found, auction) == expected(auction)
-    monkeypatch.setattr(found._log, "read", lambda *_: pytest.fail("the log was read again"))
+    monkeypatch.setattr(LogReader, "read", lambda *_: pytest.fail("the log was read again"))
     for auction in days:
         assert told(found, auction) == expected(auction)
 
 
 @pytest.mark.requirement("QUE-4")
-def test_days_whose_log_is_too_long_for_one_question_are_forgotten_too(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receipt_reader, "LONGEST_S", -1.0)
-    monkeypatch.setattr(receipt_reader, "MORE_DAYS_KEPT", 2)
-    found, days = ReceiptReader(stage.client, stage.keys), [opened(stage, day) for day in range(1, 5)]
+def test_days_whose_log_is_too_long_for_one_question_are_forgotten_too(stage: Stage) -> None:
+    found = ReceiptReader(stage.client, stage.keys, Limits(longest_s=-1.0, entries_a_read=1, more_days_kept=2))
+    days = [opened(stage, day) for day in range(1, 5)]
     for auction in days:
         with pytest.raises(StillReading):
             found.contenders(auction.auction_id)
-    assert list(found._days) == [day.auction_id for day in days[-2:]]
+    assert days_kept(found) == [day.auction_id for day in days[-2:]]
 
 
 @pytest.mark.requirement("BID-11", "QUE-4")
-def test_a_long_log_is_read_in_several_questions(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipt_reader, "LONGEST_S", 0.0)
-    monkeypatch.setattr(receipt_reader, "ENTRIES_A_READ", 1)
-    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
-    post_id = bid(stage, auction, 10, 1, "0.5")
-    refusals = 0
-    while True:
-        try:
-            [receipt] = found.receipts(auction.auction_id, [post_id])
-            break
-        except StillReading:
-            refusals += 1
-            monkeypatch.setattr(receipt_reader, "LONGEST_S", 0.0 if refusals < 3 else 2.0)
-    assert receipt
-    assert receipt.leading
-    assert refusals == 3
+def test_a_long_log_is_read_in_several_questions(stage: Stage) -> None:
+    auction = opened(stage)
+    found = ReceiptReader(stage.client, stage.keys, Limits(longest_s=0.0, entries_a_read=1))
+    post_ids = [bid(stage, auction, after, 1, "0.5") for after in (10, 20, 30)]
+    receipts: list[Receipt | None] = []
+    for _ in range(stage.client.xlen(stage.keys.log)):
+        with contextlib.suppress(StillReading):
+            receipts = found.receipts(auction.auction_id, post_ids)
+    assert [receipt and receipt.leading for receipt in receipts] == [True, False, False]
 
 
 # ---- from checkpoints and segments
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments of two bids, a checkpoint every third event, and hardly anything kept."""
-    monkeypatch.setattr(standings, "BIDS_A_SEGMENT", 2)
-    monkeypatch.setattr(actors.auction.actor, "BIDS_A_SEGMENT", 2)
-    monkeypatch.setattr(actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS", 3)
-    monkeypatch.setattr(day_shelf, "SEGMENTS_PACKED", 1)
-    monkeypatch.setattr(day_shelf, "SEGMENTS_OPEN", 1)
-    monkeypatch.setattr(receipt_reader, "TAIL_MOST", 5)
+# Segments of two bids, a checkpoint every third event, and hardly anything kept.
+SMALL_DAY = actor.Limits(events_between_checkpoints=3, bids_a_segment=2)
+SMALL = Limits(tail_most=5, bids_a_segment=2, segments_packed=1, segments_open=1)
 
 
 def replayed(stage: Stage, auction_id: str) -> dict[int, Receipt]:
@@ -208,12 +201,13 @@ AT_ITS_END = [swept(OPENS_MS + 48 * HOUR_MS)]
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(days(), CUTS, st.booleans())
 def test_whatever_a_day_brings_every_reply_is_told_as_a_replay_of_the_log_has_it(
-    stage: Stage, small: None, made: Any, cuts: list[int], asked_always: bool
+    stage: Stage, made: Any, cuts: list[int], asked_always: bool
 ) -> None:
+    stage.auction_limits = SMALL_DAY
     rules, arrivals = made
     number = next(_numbers)
     stage.clock.now_ms = OPENS_MS
-    auction, found = stage.auction(number), ReceiptReader(stage.client, stage.keys)
+    auction, found = stage.auction(number), ReceiptReader(stage.client, stage.keys, SMALL)
     early, late = reply(1_000, 9, "5", serial=77), reply(2_000, 8, "7", serial=78)
     order = msgspec.structs.replace(OPENING[0], rules=rules, auction_id=auction.auction_id, day=number)
     edges = sorted({0, len(arrivals), *(cut % (len(arrivals) + 1) for cut in cuts)})
@@ -226,17 +220,17 @@ def test_whatever_a_day_brings_every_reply_is_told_as_a_replay_of_the_log_has_it
         expected = replayed(stage, auction.auction_id)
         if asked_always or batch is AT_ITS_END:
             assert found.receipts(auction.auction_id, list(expected)) == list(expected.values())
-    assert ReceiptReader(stage.client, stage.keys).receipts(auction.auction_id, list(expected)) == list(
-        expected.values()
-    )
+    fresh = ReceiptReader(stage.client, stage.keys, SMALL)
+    assert fresh.receipts(auction.auction_id, list(expected)) == list(expected.values())
     assert {early.post_id, late.post_id} <= expected.keys()
     stage.leave(auction.auction_id)
 
 
 @pytest.mark.requirement("QUE-4")
 @pytest.mark.parametrize("damaged", ["a segment", "a segment looked into before", "both checkpoints"])
-def test_what_is_damaged_in_the_store_is_read_from_the_log(stage: Stage, small: None, damaged: str) -> None:
-    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys)
+def test_what_is_damaged_in_the_store_is_read_from_the_log(stage: Stage, damaged: str) -> None:
+    stage.auction_limits = SMALL_DAY
+    auction, found = opened(stage), ReceiptReader(stage.client, stage.keys, SMALL)
     for second in range(10, 30):
         bid(stage, auction, second, second, f"0.{second}")
     if damaged == "a segment looked into before":

@@ -9,18 +9,20 @@ from random import Random
 from typing import Any
 
 import pytest
+import requests
 
 from actors.chain_watcher import BLOCKS_A_TURN, WRITER, ChainWatcher, WrongChain
+from adapters.bounded_http import BoundedAdapter
 from adapters.chain.node import Node, NodeUnavailable
 from adapters.redis.errors import NotOwner
 from bootstrap import NODE_S
 from settings import load
-from simulator.hostile import Hostile, Mood
 from supervision import Backoff, ChildSpec, Context, Group, Supervisor
 from supervisor import CONDITIONS
 from tests.actors.chain_watcher.watch import NOW_MS, Watch, access, seen, tokens, watched
 from tests.harness import ROOT
 from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, SAFE_LAG, Anvil
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.store import Store
 from tests.harness.waiting import PATIENCE_S, until
 
@@ -341,13 +343,13 @@ def test_no_turn_asks_more_questions_than_may_hang_before_it_counts_as_hung(
     it.poll()
     it.stop()
     anvil.transfer(1)
-    asked, really = [], Node._asked
+    asked, really = [], BoundedAdapter.send
 
-    def noted(node: Node, ask: Any) -> Any:
-        asked.append(ask)
-        return really(node, ask)
+    def noted(adapter: BoundedAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        asked.append(request)
+        return really(adapter, request, **options)
 
-    monkeypatch.setattr(Node, "_asked", noted)
+    monkeypatch.setattr(BoundedAdapter, "send", noted)
     successor, turns = watch(anvil.url), []
     while tokens(store) != [1]:
         successor.turn()

@@ -1,12 +1,13 @@
 """What concerns people and days to come: the scheduler takes it from the house's queue and passes it on, once."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import redis
 
 from actors.scheduler.actor import HOUSE, DayPlan, Scheduler
+from adapters.redis.journal import Journal
 from adapters.redis.queue import START
 from auction.day import AuctionDay
 from messages.base import Refusal
@@ -161,16 +162,17 @@ def test_what_died_before_it_took_its_orders_out_of_the_queue_does_none_of_them_
 ) -> None:
     banned, skip = ban(stage), said(stage, SkipDay, day=3)
     stage.queues.append(HOUSE, [banned, skip])
-    commit = house._commit
+    commit = Journal.commit
 
-    def dies(events: Iterable[Any], writes: Iterable[Any] = ()) -> None:
-        if not list(events):  # the commit that takes the entry out of the queue
+    def dies(journal: Journal, events: Sequence[Any], *more: Any) -> int:
+        if not events:  # the commit that takes the entry out of the queue
             raise redis.ConnectionError("gone")
-        commit(events, writes)  # type: ignore[arg-type]
+        return commit(journal, events, *more)
 
-    monkeypatch.setattr(house, "_commit", dies)
-    with pytest.raises(redis.ConnectionError):
-        stage.step(house)
+    with monkeypatch.context() as dying:
+        dying.setattr(Journal, "commit", dies)
+        with pytest.raises(redis.ConnectionError):
+            stage.step(house)
     assert stage.batches(HOUSE) == [[banned, skip]]
     if lost != "nothing":
         stage.lose_checkpoints(HOUSE, both=lost == "both checkpoints")

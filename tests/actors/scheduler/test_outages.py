@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-import actors.auction.actor
-from actors.auction.actor import Auction
+from actors.auction.actor import Auction, Limits
 from actors.scheduler.actor import BEAT_MS, HOUSE, DayPlan, Scheduler
 from adapters.redis.errors import DamagedState
 from auction.downtime_policy import LEAST_OUTAGE_MS
@@ -15,6 +14,7 @@ from messages.events import EndExtended, EndFrozen, OutageNoticed
 from messages.x_ids import first_id_at
 from tests.actors.scheduler.house import scheduler
 from tests.harness.builders import RULES, reply
+from tests.harness.privates import is_reading_ahead
 from tests.harness.stage import HOUR_MS, Stage
 
 MINUTE_MS = 60_000
@@ -175,14 +175,14 @@ def test_while_x_is_away_no_end_is_final_until_nothing_could_move_it_any_more(
 
 @pytest.mark.requirement("LIFE-6", "LIFE-3")
 def test_what_was_read_ahead_before_the_house_vouched_for_the_end_is_not_taken_for_all_there_is(
-    stage: Stage, plan: list[DayPlan], asked: list[str], monkeypatch: pytest.MonkeyPatch
+    stage: Stage, plan: list[DayPlan], asked: list[str]
 ) -> None:
-    monkeypatch.setattr(actors.auction.actor, "COMMITS_A_TURN", 1)
+    stage.auction_limits = Limits(commits_a_turn=1)
     house, auction = opened(stage, plan, asked)
     stage.clock.now_ms = plan[0].window.closes_at_ms + 10 * MINUTE_MS
     stage.queues.append("m-01", [reply(1_000, 7, "0.2")])
     auction.tick()
-    assert auction._reading is not None, "the queue is being read, and has nothing more"
+    assert is_reading_ahead(auction), "the queue is being read, and has nothing more"
     house.tick()  # makes up for the silence, and shows life in the same commit
     auction.tick()
     assert (len(moved(stage)), stage.logged(EndFrozen)) == (1, [])

@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from actors.twitter.ingest import RawPosts, TwitterIngest
-from adapters.x import PostStream
+from actors.twitter.ingest import LIMITS, TwitterIngest
+from adapters.x.stream import PostStream
 from messages.hints import SweepNow
 from simulator.x import settings
+from tests.harness.privates import lines_unread
 from tests.harness.stage import MakeClient, Stage
 from tests.harness.waiting import until
 from tests.harness.x_process import SimulatedX
@@ -20,12 +21,13 @@ class Entrance:
         self.stage, self.x, self.x_client = stage, x, x_client
         self.streams: list[PostStream] = []
         self.on_raw: Callable[[bytes], None] = lambda _: None
+        self.limits = LIMITS
 
     def enter(self, mailbox_size: int = 1_000) -> TwitterIngest:
         def make(context: Any) -> TwitterIngest:
             stage = self.stage
             return TwitterIngest(
-                context, stage.access, stage.clock, self.x_client(), self._make_stream, 3, "reconciler"
+                context, stage.access, stage.clock, self.x_client(), self._make_stream, 3, "reconciler", self.limits
             )
 
         self.actor = self.stage.enter("ingest", make, mailbox_size)
@@ -46,8 +48,11 @@ class Entrance:
 
     def lines(self) -> int:
         """How many lines of the stream wait for the actor."""
-        messages = [envelope.message for envelope in list(self.actor.context.mailbox._data)]
-        return sum(len(message) for message in messages if isinstance(message, RawPosts))
+        return len(lines_unread(self.actor.context.mailbox))
+
+    def bytes_waiting(self) -> int:
+        """How many bytes these lines have."""
+        return sum(map(len, lines_unread(self.actor.context.mailbox)))
 
     def _make_stream(self, *callbacks: Any) -> PostStream:
         self.on_raw = callbacks[0]

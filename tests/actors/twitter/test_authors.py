@@ -14,8 +14,10 @@ from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.client import execute
 from adapters.redis.queue import START
-from adapters.x import FoundPost, Users, XClient, XUnavailable
-from adapters.x.answers import Author
+from adapters.x.answers import Author, Users
+from adapters.x.client import XClient
+from adapters.x.errors import XUnavailable
+from adapters.x.payload import FoundPost
 from messages.codec import pack, unpack
 from messages.commands import PlaceBid
 from messages.events import ResultNamed
@@ -148,13 +150,13 @@ def test_an_author_of_whom_x_says_only_a_part_is_asked_for_again(partly: Author)
 
 @pytest.mark.requirement("QUE-4")
 def test_no_more_posts_are_held_than_there_is_room_for(stage: Stage) -> None:
-    x = Directory()
-    x.down = 503
-    held = AwaitingAuthor(Authors(x, Clock(0)), stage.queues, stage.keys.awaiting_author)
+    authors = Authors(Directory(known=range(1, MOST + 100)), Clock(0))
+    held, named = AwaitingAuthor(authors, stage.queues, stage.keys.awaiting_author), list[FoundPost]()
     for n in range(1, MOST + 100):
         held.hold("m-01", post_by(n))
-    assert held.named() == []
-    assert len(held._held) == MOST
+    while found := held.named():
+        named += [post for _, post in found]
+    assert sorted(ids(named)) == list(range(1, MOST + 1))
 
 
 @pytest.mark.requirement("X-2", "QUE-1", "QUE-2")

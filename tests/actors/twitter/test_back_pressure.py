@@ -4,15 +4,17 @@ nothing is lost.
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import pytest
 
-import actors.auction.actor
-from actors.twitter import ingest as twitter_ingest
+from actors.auction.actor import Limits
+from actors.twitter import ingest, reconciler
 from actors.twitter.ingest import RawPosts
 from adapters.redis.client import execute
 from adapters.redis.errors import QueueFull
+from adapters.redis.queue import Queue, QueueLimits
 from messages.events import BidAccepted, BidRefused
 from supervisor import CONDITIONS
 from tests.actors.twitter.entrance import Entrance, line
@@ -29,10 +31,11 @@ QUEUE_BYTES, WAITING_BYTES, LINES_A_MESSAGE = 100_000, 50_000, 8
 @pytest.fixture
 def entrance(stage: Stage, x: SimulatedX, x_client: Any, monkeypatch: pytest.MonkeyPatch) -> Entrance:
     """The stream's way in, with little room."""
-    monkeypatch.setattr("adapters.redis.queue.QUEUE_BYTES", QUEUE_BYTES)
-    monkeypatch.setattr(twitter_ingest, "WAITING_BYTES", WAITING_BYTES)
-    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", LINES_A_MESSAGE)
-    return Entrance(stage, x, x_client)
+    for module in (ingest, reconciler):
+        monkeypatch.setattr(module, "Queue", partial(Queue, limits=QueueLimits(QUEUE_BYTES)))
+    entrance = Entrance(stage, x, x_client)
+    entrance.limits = ingest.Limits(lines_a_message=LINES_A_MESSAGE, waiting_bytes=WAITING_BYTES)
+    return entrance
 
 
 def queue_bytes(stage: Stage) -> int:
@@ -43,11 +46,9 @@ def test_ten_times_what_can_be_handled_waits_where_it_comes_from(
     stage: Stage,
     entrance: Entrance,
     open_on_x: OpenOnX,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(actors.auction.actor, "BIDS_A_COMMIT", 1)
-    monkeypatch.setattr(actors.auction.actor, "COMMITS_A_TURN", 1)
+    stage.auction_limits = Limits(bids_a_commit=1, commits_a_turn=1)
     auction, post_id = open_on_x()
     actor = entrance.enter(mailbox_size=10_000)
     entrance.connected()
@@ -63,7 +64,7 @@ def test_ten_times_what_can_be_handled_waits_where_it_comes_from(
     def decide() -> None:
         while not is_over.wait(0.01):
             most_queued.append(queue_bytes(stage))
-            most_waiting.append(actor._bytes_in - actor._bytes_out)
+            most_waiting.append(entrance.bytes_waiting())
             auction.tick()
 
     threads = [threading.Thread(target=stream), threading.Thread(target=decide)]
@@ -84,9 +85,9 @@ def test_ten_times_what_can_be_handled_waits_where_it_comes_from(
 
 
 def test_a_queue_that_does_not_empty_ends_the_stream_until_it_does(
-    stage: Stage, entrance: Entrance, open_on_x: OpenOnX, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, entrance: Entrance, open_on_x: OpenOnX
 ) -> None:
-    monkeypatch.setattr(twitter_ingest, "BACK_PRESSURE_S", 0.05)
+    entrance.limits = entrance.limits._replace(back_pressure_s=0.05)
     auction, post_id = open_on_x()
     actor = entrance.enter()
     entrance.connected()
@@ -107,10 +108,8 @@ def test_a_queue_that_does_not_empty_ends_the_stream_until_it_does(
     assert len(stage.logged(BidAccepted, BidRefused)) == len(filler) + 1
 
 
-def test_a_few_posts_of_a_megabyte_fill_the_mailbox_too(
-    stage: Stage, entrance: Entrance, open_on_x: OpenOnX, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(twitter_ingest, "BACK_PRESSURE_S", 0.05)
+def test_a_few_posts_of_a_megabyte_fill_the_mailbox_too(stage: Stage, entrance: Entrance, open_on_x: OpenOnX) -> None:
+    entrance.limits = entrance.limits._replace(back_pressure_s=0.05)
     _, post_id = open_on_x()
     actor = entrance.enter()
     entrance.connected()
@@ -122,9 +121,12 @@ def test_a_few_posts_of_a_megabyte_fill_the_mailbox_too(
     for raw in big[2:]:
         entrance.on_raw(raw)
     assert entrance.lines() == 2
-    successor = entrance.enter()  # what it inherits was counted by its predecessor
-    successor.handle(RawPosts(*big))
-    assert successor._bytes_in - successor._bytes_out == 0
+    successor = entrance.enter()
+    entrance.connected(times=2)
+    successor.handle(RawPosts(*big))  # what it inherits was counted by its predecessor
+    for raw in big:
+        entrance.on_raw(raw)
+    assert entrance.lines() == 2, "and makes no more room"
 
 
 def test_an_auction_with_enough_to_decide_is_not_swept_until_it_has_caught_up(

@@ -10,9 +10,10 @@ from actors.twitter.first_sights import FirstSights
 from actors.twitter.ingest import RawPosts
 from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
-from adapters.x import FoundPost, Page, XClient
+from adapters.x.client import XClient
 from adapters.x.errors import TooMuch
 from adapters.x.lacks import PARENT, REFERENCE, REST
+from adapters.x.payload import FoundPost, Page
 from messages.base import Refusal
 from messages.commands import PlaceBid
 from messages.events import BidAccepted, BidRefused, ResultNamed

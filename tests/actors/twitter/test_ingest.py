@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from actors.twitter import ingest as twitter_ingest
 from actors.twitter.following import open_conversations
-from actors.twitter.ingest import RawPosts, StreamEnded
+from actors.twitter.ingest import Limits, RawPosts, StreamEnded
 from adapters.redis.client import connect
 from adapters.redis.errors import StoreUnavailable
 from adapters.redis.queue import START
@@ -116,9 +115,9 @@ def test_lines_that_cannot_be_read_are_kept_with_their_bytes_and_the_stream_goes
 
 @pytest.mark.requirement("SUP-3", "QUE-4", "X-1")
 def test_a_full_mailbox_makes_the_stream_wait_and_loses_nothing(
-    stage: Stage, x: SimulatedX, entrance: Entrance, open_on_x: OpenOnX, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, x: SimulatedX, entrance: Entrance, open_on_x: OpenOnX
 ) -> None:
-    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", 1)
+    entrance.limits = Limits(lines_a_message=1)
     _, post = open_on_x()
     actor = entrance.enter(mailbox_size=4)
     entrance.connected()
@@ -137,11 +136,9 @@ def test_what_finds_no_room_for_too_long_is_given_up_and_said_so(
     x: SimulatedX,
     entrance: Entrance,
     open_on_x: OpenOnX,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(twitter_ingest, "BACK_PRESSURE_S", 0.02)
-    monkeypatch.setattr(twitter_ingest, "LINES_A_MESSAGE", 1)
+    entrance.limits = Limits(back_pressure_s=0.02, lines_a_message=1)
     _, post = open_on_x()
     actor = entrance.enter(mailbox_size=2)
     entrance.connected()
@@ -214,26 +211,22 @@ def test_ends_long_ago_are_forgiven_to_a_stream_that_has_held(
 def test_the_rules_follow_the_open_conversations(
     stage: Stage, x: SimulatedX, x_client: MakeClient, entrance: Entrance, open_on_x: OpenOnX
 ) -> None:
-    def rules() -> set[str]:
-        listing = msgspec.json.decode(x_client()._rules.get_rules().content)
-        return {rule["value"] for rule in listing.get("data", [])}
-
     actor = entrance.enter()
     stage.step(actor)
     assert entrance.streams == [], "nothing to follow, nothing to connect for"
     _, first = open_on_x(1)
     entrance.connected()
-    assert rules() == {f"conversation_id:{first}"}
+    assert x.rules().keys() == {f"conversation_id:{first}"}
     _, second = open_on_x(2)
     x.tell("faults", kind="http_503", count=1, path="/2/tweets/search/stream/rules")
     stage.step(actor, actor)
-    assert rules() == {f"conversation_id:{first}"}
+    assert x.rules().keys() == {f"conversation_id:{first}"}
     stage.clock.goes_on(2_000)
     stage.step(actor)
-    assert rules() == {f"conversation_id:{first}", f"conversation_id:{second}"}
+    assert x.rules().keys() == {f"conversation_id:{first}", f"conversation_id:{second}"}
     stage.client.hset(stage.keys.day(1), "phase", Phase.COMPLETED)
     stage.step(actor)
-    assert rules() == {f"conversation_id:{second}"}
+    assert x.rules().keys() == {f"conversation_id:{second}"}
     assert len(entrance.streams) == 1
 
 
@@ -241,20 +234,16 @@ def test_the_rules_follow_the_open_conversations(
 def test_rules_that_somebody_else_has_deleted_are_set_again_and_others_are_left_alone(
     stage: Stage, x: SimulatedX, x_client: MakeClient, entrance: Entrance, open_on_x: OpenOnX
 ) -> None:
-    def rules() -> set[str]:
-        listing = msgspec.json.decode(x_client()._rules.get_rules().content)
-        return {rule["value"] for rule in listing.get("data", [])}
-
     _, post = open_on_x()
     actor = entrance.enter()
     entrance.connected()
     assert x_client().set_rules("m-auction-", {})
     assert x_client().set_rules("of others", {"of others": "from:ann"})
     stage.step(actor)
-    assert rules() == {"from:ann"}
+    assert x.rules().keys() == {"from:ann"}
     stage.clock.goes_on(twitter_ingest.RULES_MS)
     stage.step(actor)
-    assert rules() == {"from:ann", f"conversation_id:{post}"}
+    assert x.rules().keys() == {"from:ann", f"conversation_id:{post}"}
     assert x_client().set_rules("of others", {})
 
 
@@ -263,8 +252,7 @@ def test_with_no_open_auction_the_stream_and_its_rules_are_given_up_and_come_bac
     stage: Stage, x: SimulatedX, x_client: MakeClient, entrance: Entrance, open_on_x: OpenOnX
 ) -> None:
     def is_idle() -> bool:
-        listing = msgspec.json.decode(x_client()._rules.get_rules().content)
-        return not x.ask("health")["stream_connected"] and "data" not in listing
+        return not x.ask("health")["stream_connected"] and not x.rules()
 
     open_on_x(1)
     actor = entrance.enter()

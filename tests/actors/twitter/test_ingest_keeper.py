@@ -35,36 +35,37 @@ print("QueueGrew m-01", "SweepNow reconciler", "Nonsense m-01", sep="\\n", flush
 """
 
 
-def keeper(stage: Stage, code: str) -> tuple[IngestKeeper, list[str]]:
-    """A keeper of a process that runs this code, and all that the process says."""
+def keeper(stage: Stage, code: str) -> tuple[IngestKeeper, OwnProcess, list[str]]:
+    """A keeper of a process that runs this code, the process, and all that the process says."""
     heard: list[str] = []
+    started: list[OwnProcess] = []
 
     def start(on_line: Callable[[str], None]) -> OwnProcess:
         def hear(line: str) -> None:
             on_line(line)
             heard.append(line)
 
-        return OwnProcess([sys.executable, "-c", SAYS + code], b"the order", hear)
+        started.append(OwnProcess([sys.executable, "-c", SAYS + code], b"the order", hear))
+        return started[-1]
 
-    return stage.enter("twitter_ingest", lambda context: IngestKeeper(context, start)), heard
+    actor = stage.enter("twitter_ingest", lambda context: IngestKeeper(context, start))
+    [process] = started
+    return actor, process, heard
 
 
 def test_its_hints_reach_the_actors_that_they_are_for(stage: Stage) -> None:
-    actor, heard = keeper(stage, "sys.stdin.read()")
+    actor, process, heard = keeper(stage, "sys.stdin.read()")
     until(lambda: len(heard) == 4)
     assert heard[0] == "the order"
     assert stage.sent == [("m-01", QueueGrew()), ("reconciler", SweepNow())]
     actor.tick()
     stage.leave("twitter_ingest")
-    assert actor._process is not None
-    assert actor._process.exit_code() == 0, "it ends with its input"
+    assert process.exit_code() == 0, "it ends with its input"
 
 
 @pytest.mark.parametrize(("code", "error"), [(TRY_AGAIN, StoreUnavailable), (GAVE_UP, IngestEnded), (0, IngestEnded)])
 def test_its_end_is_the_keepers_end(code: int, error: type[Exception], stage: Stage) -> None:
-    actor, _ = keeper(stage, f"sys.exit({code})")
-    process = actor._process
-    assert process is not None
+    actor, process, _ = keeper(stage, f"sys.exit({code})")
     until(lambda: process.exit_code() is not None)
     with pytest.raises(error):
         actor.tick()

@@ -7,8 +7,8 @@ import pytest
 
 from actors.announcer.notices import QUIET_MS
 from actors.scheduler.house_state import HouseState
-from adapters.x import XClient
 from adapters.x.answers import Lookup, Users
+from adapters.x.client import XClient
 from api.injection import injected
 from messages.commands import NameResult, PlaceBid, WithdrawBid
 from messages.events import BidAccepted, BidRefused, BidWithdrawn, CloseOverdue, PostAttempted, ResultNamed, StrikeGiven

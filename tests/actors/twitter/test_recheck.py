@@ -10,9 +10,11 @@ from actors.twitter.conversation import Timing
 from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.queue import START
-from adapters.x import Page, UnreadablePost, XClient
 from adapters.x.answers import Lookup, Users
-from adapters.x.errors import XUnavailable
+from adapters.x.client import XClient
+from adapters.x.errors import UnreadablePost, XUnavailable
+from adapters.x.payload import Page
+from auction.record import DayRecord
 from messages.base import Phase, Refusal
 from messages.commands import ExtendAuction, HoldBid, PauseAuction, ReleaseBid, ResumeAuction, WithdrawBid
 from messages.events import (
@@ -96,8 +98,10 @@ def test_what_is_missed_only_after_the_end_binds_and_the_close_does_not_wait_for
     for _ in range(6):
         goes_on(stage, auction, reconciler, ms=TIMING.lag_ms + 30_000)
     assert [(event.post_id, event.binds) for event in stage.logged(BidWithdrawn)] == [(made[1], True)]
-    assert auction._day.standings is not None
-    assert [lead.bid.post_id for lead in auction._day.standings.lead_history] == [made[0], made[1], made[3]]
+    day = DayRecord("m-01")
+    day.replay(stage.logged(writer="m-01"))
+    assert day.standings is not None
+    assert [lead.bid.post_id for lead in day.standings.lead_history] == [made[0], made[1], made[3]]
     assert len(stage.logged(ResultNamed)) == 1
 
 

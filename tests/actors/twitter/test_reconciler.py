@@ -11,7 +11,9 @@ from actors.twitter.reconciler import TwitterReconciler
 from adapters import alarms
 from adapters.redis.client import execute
 from adapters.redis.queue import DeadLetter
-from adapters.x import Budget, Page, XClient
+from adapters.x.budget import Budget
+from adapters.x.client import XClient
+from adapters.x.payload import Page
 from messages.base import Outcome, Phase
 from messages.codec import pack_batch
 from messages.commands import MakeUpFor

@@ -1,12 +1,11 @@
 """Replies to what else is posted about an auction get a verdict, a receipt and a line of the log, like any other."""
 
-import msgspec
 import pytest
 
 from actors.announcer.actor import Announcer
 from actors.twitter.following import REPLIES_FOLLOWED_MS
 from actors.twitter.reconciler import TwitterReconciler
-from adapters.x import XClient
+from adapters.x.client import XClient
 from auction.wording.lines import log_line
 from messages.base import Phase, Refusal
 from messages.events import BidAccepted, BidRefused, ClosingSoon, PostMade, ResultNamed
@@ -71,9 +70,8 @@ def test_the_stream_follows_what_is_posted_about_an_auction_and_its_result_for_a
     auction = stage.auction()
     entrance = Entrance(stage, x, x_client)
     ingest = entrance.enter()
-    followed = x_client()
     both = {f"conversation_id:{post}" for post in (auction_post, closing)}
-    stage.until(lambda: rules(followed) == both, ingest)
+    stage.until(lambda: x.rules().keys() == both, ingest)
     entrance.connected()
     made = [x.reply("ann", "60 ETH #AuctionDay", closing), x.reply("bob", "0.2 ETH #AuctionDay", auction_post)]
     stage.until(lambda: len(verdicts(stage)) == 2, ingest, auction)
@@ -88,16 +86,10 @@ def test_the_stream_follows_what_is_posted_about_an_auction_and_its_result_for_a
     stage.step(actor)
     result = posted(stage, "result")
     stage.clock.now_ms = before_ms  # X has not seen that hour go by
-    client = x_client()
-    stage.until(lambda: f"conversation_id:{result}" in rules(client), ingest)
+    stage.until(lambda: f"conversation_id:{result}" in x.rules(), ingest)
     late = x.reply("cid", "70 ETH #AuctionDay", result)
     stage.until(lambda: len(verdicts(stage)) == 3, ingest, auction)
     assert verdicts(stage)[2] == (late, Refusal.NOT_A_REPLY)
     assert len(stage.logged(ResultNamed)) == 1
     stage.clock.goes_on(REPLIES_FOLLOWED_MS + 600_000)
-    stage.until(lambda: rules(client) == set(), ingest)
-
-
-def rules(client: XClient) -> set[str]:
-    listing = msgspec.json.decode(client._rules.get_rules().content)
-    return {rule["value"] for rule in listing.get("data", ())}
+    stage.until(lambda: not x.rules(), ingest)

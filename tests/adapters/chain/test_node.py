@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from adapters.chain.node import ANSWER_BYTES, Block, Log, Node, NodeUnavailable
-from simulator.hostile import Hostile, Mood
 from tests.adapters.chain.answering import Answering
 from tests.harness import ROOT
 from tests.harness.anvil import CHAIN_ID, CONTRACT, FINALIZED_LAG, OTHER_CONTRACT, SAFE_LAG, TRANSFER, Anvil
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.requirement("CHN-1")

@@ -12,7 +12,7 @@ from adapters.http.reads import StoreReads
 from adapters.http.views import Reads
 from adapters.redis.client import connect_async
 from tests.harness.builders import OPENS_MS, post_id
-from tests.harness.staged import serving
+from tests.harness.shown_auction import serving
 from tests.harness.store import Store
 
 FIELDS: dict[Any, str] = {

@@ -16,13 +16,14 @@ import pytest
 
 from adapters.http import door
 from adapters.http.clients import Clients
-from adapters.http.door import HEAD_BYTES, TALK_BYTES
+from adapters.http.door import HEAD_BYTES, TALK_BYTES, Deadlines
 from adapters.http.server import CONNECTIONS_EACH, KEPT, READERS, READERS_EACH, REQUESTS, HttpSettings
 from adapters.http.views import Reads
 from adapters.livestream.hub import FeedLimits
 from adapters.metrics import REGISTRY
 from tests.harness.asking import ask
-from tests.harness.staged import House, nothing, serving
+from tests.harness.privates import is_given_up
+from tests.harness.shown_auction import House, nothing, serving
 from tests.harness.strangers import HANDSHAKE, MALFORMED
 from tests.harness.waiting import until
 
@@ -53,11 +54,9 @@ def turned_away(places: str) -> float:
 
 
 @pytest.mark.requirement("LIV-4")
-def test_connections_are_bounded_in_all_and_for_each_address_and_some_are_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(door, "HEAD_S", 600.0)  # on a slow machine the first ones would be shown the door meanwhile
-    with serving(HttpSettings(connections=200, clients=KEPT_FOR)) as house, ExitStack() as stack:
+def test_connections_are_bounded_in_all_and_for_each_address_and_some_are_kept() -> None:
+    patient = Deadlines(head_s=600.0)  # on a slow machine the first ones would be shown the door meanwhile
+    with serving(HttpSettings(connections=200, clients=KEPT_FOR, deadlines=patient)) as house, ExitStack() as stack:
         mine = [stack.enter_context(stranger(house)) for _ in range(CONNECTIONS_EACH + 5)]
         until(lambda: sum(map(is_closed, mine)) == 5)
         many = [stack.enter_context(stranger(house, number)) for number in range(1, 200)]
@@ -106,25 +105,23 @@ HALVES = {
 
 @pytest.mark.requirement("LIV-4")
 @pytest.mark.parametrize("sent", HALVES.values(), ids=HALVES)
-def test_who_does_not_say_what_he_wants_is_shown_the_door(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "HEAD_S", 0.2)
-    with serving() as house, stranger(house, sends=sent) as connection:
+def test_who_does_not_say_what_he_wants_is_shown_the_door(sent: bytes) -> None:
+    with serving(HttpSettings(deadlines=Deadlines(head_s=0.2))) as house, stranger(house, sends=sent) as connection:
         while connection.recv(100_000):
             pass  # it ends, or the socket's own time-out fails the test
 
 
-def test_a_head_that_does_not_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "HEAD_S", 600.0)
+def test_a_head_that_does_not_end_is_not_kept() -> None:
     lines = b"X-Y: %s\r\n" % (b"y" * 4_000) * (2 * HEAD_BYTES // 4_000)
     head = b"GET / HTTP/1.1\r\nHost: x\r\n" + lines
-    with serving() as house, stranger(house, sends=head) as connection, suppress(ConnectionResetError):
+    settings = HttpSettings(deadlines=Deadlines(head_s=600.0))
+    with serving(settings) as house, stranger(house, sends=head) as connection, suppress(ConnectionResetError):
         assert connection.recv(1) == b""
 
 
 @pytest.mark.requirement("LIV-4")
-def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "ANSWER_S", 0.2)
-    with serving() as house, ExitStack() as stack:
+def test_an_answer_that_nobody_takes_is_given_up() -> None:
+    with serving(HttpSettings(deadlines=Deadlines(answer_s=0.2))) as house, ExitStack() as stack:
         connection = stack.enter_context(closing(socket.socket()))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.connect(("127.0.0.1", house.server.public_port))
@@ -155,10 +152,10 @@ def test_an_image_that_nobody_takes_counts_as_a_connection_for_as_long_as_its_fi
 @pytest.mark.requirement("OBS-1")
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_no_request_is_answered_and_leaves_no_line_in_the_log(
-    sent: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(door, "HEAD_S", 0.5)
-    with caplog.at_level(logging.INFO), serving() as house:
+    settings = HttpSettings(deadlines=Deadlines(head_s=0.5))
+    with caplog.at_level(logging.INFO), serving(settings) as house:
         for port in (house.server.public_port, house.server.private_port):
             with closing(socket.create_connection(("127.0.0.1", port), 10)) as connection:
                 connection.sendall(sent)
@@ -183,13 +180,13 @@ def test_an_answer_that_is_ready_in_the_turn_in_which_a_stop_gives_it_up_leaves_
 
     async def status() -> dict[str, Any]:
         asked.set()
-        while not ((waiter := made[0]._handler_waiter) and waiter.cancelled()):
+        while not is_given_up(made[0]):
             await asyncio.sleep(0)
         return {}
 
     monkeypatch.setattr(door.Connection, "connection_made", remember)
-    monkeypatch.setattr("adapters.http.server.SHUTDOWN_S", 0.1)
-    with caplog.at_level(logging.INFO), serving(status=status) as house, ExitStack() as stack:
+    settings = HttpSettings(shutdown_s=0.1)
+    with caplog.at_level(logging.INFO), serving(settings, status=status) as house, ExitStack() as stack:
         connection = stack.enter_context(closing(socket.create_connection(("127.0.0.1", house.server.private_port))))
         connection.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert asked.wait(20)
@@ -220,9 +217,9 @@ def test_who_says_too_much_together_with_the_handshake_does_not_become_a_viewer(
             pass  # it ends, or the socket's own time-out fails the test
 
 
-def test_a_viewer_may_say_a_little_each_minute_for_as_long_as_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "MINUTE_S", 0.0)  # what comes next is in a minute of its own
-    with serving() as house, stranger(house, sends=HANDSHAKE + b"\x01\x00") as viewer:
+def test_a_viewer_may_say_a_little_each_minute_for_as_long_as_it_stays() -> None:
+    settings = HttpSettings(deadlines=Deadlines(minute_s=0.0))  # what comes next is in a minute of its own
+    with serving(settings) as house, stranger(house, sends=HANDSHAKE + b"\x01\x00") as viewer:
         for _ in range(8):
             viewer.sendall(b"\x00\x00" * (TALK_BYTES // 8) + b"\x89\x00")
             while b"\x8a\x00" not in viewer.recv(100_000):

@@ -15,7 +15,7 @@ from adapters.http.views import Reads, Views
 from adapters.livestream.hub import FeedHub
 from tests.harness import ROOT
 from tests.harness.asking import PLACE_BID, TOKENS, Injected, ask
-from tests.harness.staged import NO_READS, House, nothing, serving
+from tests.harness.shown_auction import NO_READS, House, nothing, serving
 
 PAGES = ROOT / "adapters" / "http" / "pages"
 
@@ -226,7 +226,9 @@ def test_a_store_that_fails_is_a_503_and_a_mistake_of_ours_a_500_without_its_det
 def test_a_port_that_is_taken_is_an_error_at_start_and_leaves_nothing_behind() -> None:
     with serving() as house:
         settings = HttpSettings(private_port=house.server.public_port)
-        second = HttpServer(settings, Views(NO_READS, nothing, lambda: (True, [])), FeedHub(house.loop.loop, "g1"))
+        second = HttpServer(
+            settings, Views(NO_READS, nothing, lambda: (True, []), nothing), FeedHub(house.loop.loop, "g1")
+        )
         with pytest.raises(OSError, match="ddress already in use"):
             house.loop.submit(second.start()).result(10)
         assert not _listens(house, second.public_port)

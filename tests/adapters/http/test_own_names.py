@@ -12,7 +12,7 @@ from adapters.http.server import HttpSettings
 from adapters.http.views import Refused
 from adapters.process_file import proof
 from tests.harness.asking import PLACE_BID, TOKENS, Injected, ask
-from tests.harness.staged import serving
+from tests.harness.shown_auction import serving
 
 NONCE = "5a" * 32
 

@@ -11,10 +11,9 @@ import aiohttp
 import pytest
 
 from adapters.http.server import SHUTDOWN_S
-from adapters.livestream import hub, viewers
 from adapters.livestream.hub import FeedLimits
 from adapters.livestream.viewers import MESSAGE_BYTES, MESSAGES_FORGIVEN
-from tests.harness.staged import House, accepted, frozen, named, opened, prepared, refused, serving
+from tests.harness.shown_auction import House, accepted, frozen, named, opened, prepared, refused, serving
 from tests.harness.waiting import until
 
 WAIT_S = 30.0
@@ -140,11 +139,8 @@ def test_old_frames_are_forgotten_and_the_newest_can_be_resumed_however_they_cam
 
 
 @pytest.mark.requirement("LIV-4", "QUE-4")
-def test_in_a_flood_viewers_get_a_snapshot_instead_of_frames_that_nobody_can_watch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(hub, "FRAMES_A_SECOND", 4)
-    with serving() as house:
+def test_in_a_flood_viewers_get_a_snapshot_instead_of_frames_that_nobody_can_watch() -> None:
+    with serving(limits=FeedLimits(frames_a_second=4)) as house:
         house.publish(prepared(), opened())
 
         async def scenario(viewer: Watcher) -> None:
@@ -302,9 +298,8 @@ def test_pings_and_pongs_are_what_a_viewer_says_too(kind: aiohttp.WSMsgType) -> 
 
 
 @pytest.mark.requirement("LIV-4")
-def test_a_viewer_whose_proxy_pings_now_and_then_is_answered_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(viewers, "MINUTE_S", 0.0)  # every message is in a minute of its own
-    with serving() as house:
+def test_a_viewer_whose_proxy_pings_now_and_then_is_answered_and_stays() -> None:
+    with serving(limits=FeedLimits(minute_s=0.0)) as house:  # every message is in a minute of its own
 
         async def scenario(viewer: Watcher) -> None:
             await viewer.next("snapshot")

@@ -22,7 +22,7 @@ from messages.events import (
     WatermarkMoved,
 )
 from tests.harness.builders import OPENS_MS, post_id
-from tests.harness.staged import ENDS_MS, accepted, frozen, named, opened, prepared, refused, revised
+from tests.harness.shown_auction import ENDS_MS, accepted, frozen, named, opened, prepared, refused, revised
 
 pytestmark = pytest.mark.requirement("LIV-1")
 

@@ -10,11 +10,10 @@ import redis
 from redis.asyncio.connection import DefaultParser as AsyncParser
 from redis.connection import DefaultParser
 
-from adapters.redis import parsers
 from adapters.redis.client import connect, connect_async, execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import OutcomeUnknown, StoreError, StoreUnavailable
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("RED-3")
@@ -99,22 +98,19 @@ def test_on_a_loop_a_handshake_is_over_in_time_as_one(between: Hostile) -> None:
     asyncio.run(ask())
 
 
-def test_an_answer_larger_than_any_of_ours_is_not_collected(
-    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_larger_than_any_of_ours_is_not_collected(between: Hostile, client: redis.Redis) -> None:
     assert len(execute(client, "GET", "large")) == MIB + 1
-    monkeypatch.setattr(parsers, "ANSWER_BYTES", MIB)
-    with pytest.raises(OutcomeUnknown, match="more than 1048576 bytes"):
-        execute(client, "GET", "large")
-    assert execute(client, "GET", "long") == LONG
+    with connect(f"redis://127.0.0.1:{between.port}", answer_bytes=MIB) as careful:
+        with pytest.raises(OutcomeUnknown, match="more than 1048576 bytes"):
+            execute(careful, "GET", "large")
+        assert execute(careful, "GET", "long") == LONG
 
 
-def test_on_a_loop_answers_are_bounded_in_the_same_way(between: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_loop_answers_are_bounded_in_the_same_way(between: Hostile) -> None:
     async def ask() -> None:
-        client = connect_async(f"redis://127.0.0.1:{between.port}", timeout_s=1.0)
+        client = connect_async(f"redis://127.0.0.1:{between.port}", timeout_s=1.0, answer_bytes=MIB)
         try:
             assert await client.get("long") == LONG
-            monkeypatch.setattr(parsers, "ANSWER_BYTES", MIB)
             with pytest.raises(redis.ConnectionError, match="more than 1048576 bytes"):
                 await client.get("large")
             between.turn(Mood.DRIP)

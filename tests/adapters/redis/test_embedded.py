@@ -16,7 +16,7 @@ import redis
 
 from adapters.redis import functions
 from adapters.redis.client import connect, execute
-from adapters.redis.embedded import EmbeddedServer
+from adapters.redis.embedded import EmbeddedServer, Patience
 from adapters.redis.errors import DirectoryInUse, ServerFailed, StoreError, StoreUnavailable
 from adapters.redis.journal import Journal
 from adapters.redis.keys import Keys
@@ -323,10 +323,8 @@ def test_files_that_cannot_be_read_are_said_at_once(data_dir: Path, unreadable: 
 
 
 @pytest.mark.requirement("RED-3")
-def test_a_hanging_server_is_killed_in_the_end(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.redis.embedded.STOP_S", 0.3)
-    monkeypatch.setattr("adapters.redis.embedded.PING_S", 0.2)
-    server = EmbeddedServer(data_dir)
+def test_a_hanging_server_is_killed_in_the_end(data_dir: Path) -> None:
+    server = EmbeddedServer(data_dir, Patience(stop_s=0.3, ping_s=0.2))
     server.ensure()
     with client_of(server) as client:
         pid = process_id(client)

@@ -9,13 +9,14 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import redis
 
 from actors.ports import StoreAccess
 from adapters.redis.client import connect, execute, socket_url
@@ -128,16 +129,30 @@ def place(own_server: EmbeddedServer) -> Iterator[Place]:
 Healing = Callable[[], object]
 
 
+@dataclass(frozen=True)
+class Watching(StoreAccess):
+    """Access to the store through journals that call `sends` when they are about to send."""
+
+    sends: Callable[[], object] = lambda: None
+
+    def journal(self, client: redis.Redis, writer: str) -> Journal:
+        journal = super().journal(client, writer)
+        send = journal.send
+
+        def send_then(*args: Any) -> None:
+            self.sends()
+            send(*args)
+
+        journal.send = send_then  # type: ignore[assignment, method-assign]
+        return journal
+
+
 def before_commit(place: Place, happens: Callable[[], object]) -> None:
-    """This happens when the auction is about to commit."""
-    journal = place.auction._journal
-    send = journal.send
-
-    def send_then(*args: Any) -> None:
-        happens()
-        send(*args)
-
-    journal.send = send_then  # type: ignore[assignment, method-assign]
+    """This happens when a successor of the auction, which begins now, is about to commit."""
+    usual = place.stage.access
+    place.stage.access = Watching(usual.connect, usual.keys, usual.token, sends=happens)
+    place.auction = place.stage.auction()
+    place.stage.access = usual
 
 
 def setting(*there: str, back: tuple[str, ...]) -> Callable[[Place], Healing]:
@@ -158,10 +173,10 @@ def paused(place: Place) -> Healing:
 
 def killed_in_the_commit(place: Place) -> Healing:
     """kill -9 while the commit is on its way."""
-    place.client.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
     process_id = place.server.process_id()
     assert process_id is not None
     before_commit(place, lambda: threading.Timer(ANSWER_S / 10, os.kill, (process_id, signal.SIGKILL)).start())
+    place.client.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
     return place.server.ensure
 
 
@@ -170,16 +185,16 @@ def answer_lost(place: Place) -> Healing:
     straight, folder = place.stage.access, TemporaryDirectory(prefix="relay-")
     path = Path(folder.name) / "s.sock"
     relay = Relay(path, str(place.server.socket))
-    place.stage.access = access(socket_url(str(path)), straight.token)
-    place.auction = place.stage.auction()
-    pool = place.auction._client.connection_pool
-    for each in [pool.get_connection(), pool.get_connection()]:  # for the commit, and what is read meanwhile
-        pool.release(each)
+    client = connect(socket_url(str(path)), ANSWER_S)
+    place.stage.access = StoreAccess(lambda: client, straight.keys, straight.token)
 
     def no_answers_any_more() -> None:
         relay.deaf = True
 
     before_commit(place, no_answers_any_more)
+    pool = client.connection_pool
+    for each in [pool.get_connection(), pool.get_connection()]:  # for the commit, and what is read meanwhile
+        pool.release(each)
 
     def heal() -> None:
         place.stage.access = straight
@@ -197,10 +212,12 @@ def nobody_listens(path: Path) -> bool:
 
 def shut_down(place: Place) -> Healing:
     """Ended in good order; then there is nobody to connect to, and every connection is closed."""
-    with socket.socket(socket.AF_UNIX) as newest:  # which is closed after all others
+    with closing(connect(place.server.url)) as client, socket.socket(socket.AF_UNIX) as newest:
+        execute(client, "PING")
         newest.settimeout(10)
-        newest.connect(str(place.server.socket))
-        place.server._ask("SHUTDOWN", "NOW")
+        newest.connect(str(place.server.socket))  # the last to connect, which is closed after all others
+        with suppress(StoreError):
+            execute(client, "SHUTDOWN", "NOW")
         with suppress(ConnectionResetError):
             assert newest.recv(1) == b""
     return place.server.ensure

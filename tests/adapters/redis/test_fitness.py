@@ -27,13 +27,13 @@ RISKS = {
 }
 
 
-def told_of(options: dict[str, str]) -> str:
+def told_of(options: dict[str, str], oldest: tuple[int, int] = fitness.OLDEST) -> str:
     """What is said of a server with these options."""
     with TemporaryDirectory(prefix="fit-") as name, server_of(Path(name), **options) as (_, url):
         until(lambda: answers(url))
         client = connect(url)
         try:
-            return fitness.look_at(client)
+            return fitness.look_at(client, oldest)
         finally:
             client.close()
 
@@ -55,10 +55,9 @@ def test_a_store_that_may_lose_its_last_moments_is_a_risk_that_is_told(case: str
     assert bool(told) == bool(words)
 
 
-def test_a_store_that_is_too_old_for_functions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitness, "OLDEST", (99, 0))
+def test_a_store_that_is_too_old_for_functions_is_refused() -> None:
     with pytest.raises(UnfitStore, match="run a newer one"):
-        told_of({})
+        told_of({}, oldest=(99, 0))
 
 
 # ---- a store that lacks what has happened here

@@ -49,7 +49,7 @@ def test_a_conversion_that_was_broken_off_is_taken_up_again(
 
     store = first_layout
     with monkeypatch.context() as killed:
-        killed.setattr("adapters.redis.layout._turn_users_bids_into_lists", die)
+        killed.setattr("adapters.redis.layout.translated", die)
         with pytest.raises(SystemExit):
             bring_up_to_date(store.client, store.keys)
     assert refuse_newer(store.client, store.keys) == 1

@@ -8,9 +8,9 @@ import pytest
 
 from adapters.redis.client import connect_async
 from adapters.redis.errors import DamagedState, StoreUnavailable
-from adapters.redis.queue import START, DeadLetter, Queue, append_async
+from adapters.redis.queue import START, DeadLetter, Queue, QueueLimits, append_async
 from adapters.redis.writes import Set, Trim
-from messages.codec import unpack_commands
+from messages.codec import pack_batch, unpack_commands
 from messages.commands import PlaceBid
 from tests.adapters.redis.conftest import MakeBid, MakeEvent
 from tests.harness.store import Store, full_memory
@@ -40,11 +40,8 @@ def test_the_commit_that_decides_an_entry_takes_it_out(store: Store, bid: MakeBi
 
 
 @pytest.mark.requirement("QUE-4")
-def test_a_queue_is_full_by_its_bytes_until_they_are_decided(
-    store: Store, bid: MakeBid, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.redis.queue.QUEUE_BYTES", 1_000_000)
-    queue = Queue(store.client, store.keys)
+def test_a_queue_is_full_by_its_bytes_until_they_are_decided(store: Store, bid: MakeBid) -> None:
+    queue = Queue(store.client, store.keys, QueueLimits(queue=1_000_000))
     assert not queue.is_full("m-01")
     text = msgspec.structs.replace(bid(1), text="x" * 10_000)
     for number in range(200):
@@ -60,11 +57,8 @@ def test_a_queue_is_full_by_its_bytes_until_they_are_decided(
 
 
 @pytest.mark.requirement("QUE-4")
-def test_however_much_is_found_at_once_no_entry_is_long_and_the_order_stays(
-    store: Store, bid: MakeBid, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.redis.queue.ENTRY_BYTES", 1_000)
-    queue = Queue(store.client, store.keys)
+def test_however_much_is_found_at_once_no_entry_is_long_and_the_order_stays(store: Store, bid: MakeBid) -> None:
+    queue = Queue(store.client, store.keys, QueueLimits(entry=1_000))
     long = msgspec.structs.replace(bid(0), text="x" * 5_000)
     commands = [*map(bid, range(1, 40)), long, *map(bid, range(40, 50))]
     last = queue.append("m-01", commands)
@@ -136,7 +130,9 @@ def test_an_event_loop_appends_the_same_entries_and_gets_the_same_errors(store: 
     async def append(url: str) -> None:
         client = connect_async(url, timeout_s=2)
         try:
-            await asyncio.gather(*(append_async(client, store.keys, "m-01", [bid(n)]) for n in range(20)))
+            await asyncio.gather(
+                *(append_async(client, store.keys.queue("m-01"), pack_batch([bid(n)])) for n in range(20))
+            )
         finally:
             await client.aclose()
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.x import Credentials, XClient
+from adapters.x.client import XClient
+from adapters.x.credentials import Credentials
 from commands.simulated import CREDENTIALS
 from tests.adapters.x.bad_server import BadServer
 from tests.harness import x_process

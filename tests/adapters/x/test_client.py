@@ -13,9 +13,12 @@ import pytest
 import rich.console
 
 from adapters import alarms
-from adapters.x import Budget, HeldBack, Lookup, Page, PostOutcomeUnknown, PostRefused, TooMuch, XClient, XUnavailable
-from adapters.x import endpoint as way
+from adapters.x.answers import Lookup
+from adapters.x.budget import Budget
+from adapters.x.client import XClient
 from adapters.x.clock import XClock
+from adapters.x.errors import HeldBack, PostOutcomeUnknown, PostRefused, TooMuch, XUnavailable
+from adapters.x.payload import Page
 from commands.simulated import CREDENTIALS
 from tests.adapters.x.bad_server import BadServer, answer, chunked, free_port
 from tests.harness.waiting import until
@@ -39,11 +42,6 @@ def time_of(post_id: int) -> int:
 # ---- rules
 
 
-def rules_of(client: XClient) -> set[tuple[str, str]]:
-    listing = msgspec.json.decode(client._rules.get_rules().content)
-    return {(rule["tag"], rule["value"]) for rule in listing.get("data", [])}
-
-
 @pytest.mark.requirement("X-1")
 def test_rules_become_what_is_asked_for_and_those_of_others_stay(simulated_x: SimulatedX, client_of: Clients) -> None:
     client = client_of(simulated_x.base_url)
@@ -57,7 +55,7 @@ def test_rules_become_what_is_asked_for_and_those_of_others_stay(simulated_x: Si
     ):
         while not client.set_rules("day ", rules):
             pass
-        assert rules_of(client) == {("of others", "from:ann"), *rules.items()}
+        assert simulated_x.rules() == {"from:ann": "of others"} | {value: tag for tag, value in rules.items()}
 
 
 @pytest.mark.requirement("X-1")
@@ -516,18 +514,17 @@ def test_the_last_request_of_a_budget_is_noticed_on_success(bad_server: Serve, c
 
 @pytest.mark.requirement("X-1", "X-4")
 def test_too_large_an_answer_is_too_much_and_less_may_be_asked_for_at_once(
-    bad_server: Serve, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+    bad_server: Serve, client_of: Clients
 ) -> None:
-    monkeypatch.setattr(way, "BODY_BYTES", 100_000)
     server = bad_server(chunked(b" " * 100_001))
-    client = client_of(server.base_url)
+    client = client_of(server.base_url, body_bytes=100_000)
     for _ in range(3):
         with pytest.raises(TooMuch, match=r"search.*more than 100000 bytes") as caught:
             client.search(1, now_ms())
         assert (caught.value.status, caught.value.retry_after_ms) == (None, None)
     server = bad_server(answer("503 Service Unavailable", b" " * 100_001))
     with pytest.raises(TooMuch) as caught:
-        client_of(server.base_url).search(1, now_ms())
+        client_of(server.base_url, body_bytes=100_000).search(1, now_ms())
     assert caught.value.retry_after_ms, "it is a failure like any other"
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import alarms
-from adapters.x import HeldBack, XClient, XUnavailable
+from adapters.x.client import XClient
 from adapters.x.clock import XClock
+from adapters.x.errors import HeldBack, XUnavailable
 from tests.adapters.x.bad_server import BadServer, answer
 from tests.harness.x_process import SimulatedX
 

@@ -7,11 +7,10 @@ from contextlib import suppress
 
 import pytest
 
-from adapters.x import endpoint
 from adapters.x.client import XClient
 from adapters.x.errors import PostOutcomeUnknown, PostRefused, XUnavailable
 from commands.simulated import CREDENTIALS
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 
 REQUEST_S = 0.5
 # Alone, it answers to everything with JSON that is none of X's, dripped for a minute.
@@ -30,8 +29,7 @@ QUESTIONS: dict[str, Callable[[XClient], object]] = {
 
 
 @pytest.fixture(params=Mood)
-def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
-    monkeypatch.setattr(endpoint, "BODY_BYTES", 2**20)
+def hostile(request: pytest.FixtureRequest) -> Iterator[Hostile]:
     made = Hostile(honest=NO_ANSWER, drip_s=0.04, flood_bytes=2**22).start()
     made.turn(request.param)
     yield made
@@ -40,7 +38,7 @@ def hostile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def x(hostile: Hostile) -> Iterator[XClient]:
-    made = XClient(hostile.url, CREDENTIALS, REQUEST_S)
+    made = XClient(hostile.url, CREDENTIALS, REQUEST_S, body_bytes=2**20)
     yield made
     made.close()
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.x import FoundPost, UnreadablePost, read_page, read_payload
+from adapters.x.errors import UnreadablePost
 from adapters.x.lacks import AUTHOR as NO_AUTHOR
 from adapters.x.lacks import PARENT, REFERENCE, REST, TEXT
+from adapters.x.payload import FoundPost, read_page, read_payload
 from adapters.x.versions import direct_reply, first_versions
 
 AUTHOR = {"id": "2244994945", "username": "alice", "created_at": "2013-12-14T04:35:55.000Z"}

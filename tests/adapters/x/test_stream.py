@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from adapters.bounded_http import LINE_BYTES
-from adapters.x import Budget, EndCause, HeldBack, PostStream, StreamEnd, XClient, read_payload
+from adapters.x.budget import Budget
+from adapters.x.client import XClient
+from adapters.x.errors import HeldBack
+from adapters.x.payload import read_payload
+from adapters.x.stream import EndCause, PostStream, StreamEnd
 from commands.simulated import CREDENTIALS
 from tests.adapters.x.bad_server import BadServer, answer, chunked, free_port, open_sockets
 from tests.harness.waiting import until

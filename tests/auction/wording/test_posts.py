@@ -23,7 +23,7 @@ from messages.events import (
     ResultNamed,
 )
 from messages.post_weight import weight
-from tests.harness import staged
+from tests.harness import shown_auction
 from tests.harness.builders import OPENS_MS
 
 HANDLE = "a_handle_of_15c"
@@ -35,7 +35,7 @@ LINK = re.compile(r"\w\.[^\W\d_]{2}")
 MADE: dict[str, Callable[[str], str]] = {
     "auction": lambda text: posts.auction_post(_prepared(text), "America/New_York"),
     "closing": lambda text: posts.closing_post(
-        _prepared(text), ClosingSoon(message_id="c", at_ms=0, left_ms=60_000, ends_at_ms=staged.ENDS_MS), "UTC"
+        _prepared(text), ClosingSoon(message_id="c", at_ms=0, left_ms=60_000, ends_at_ms=shown_auction.ENDS_MS), "UTC"
     ),
     "result": lambda text: posts.result_post(
         _prepared(text),
@@ -45,13 +45,15 @@ MADE: dict[str, Callable[[str], str]] = {
         DayVoided(message_id="v", at_ms=0, auction_id="m-01", day=1, why=text, by="op")
     ),
     "delayed": lambda text: posts.delayed_post(
-        DayDelayed(message_id="d", at_ms=0, auction_id="m-01", day=1, lost_ms=60_000, closes_at_ms=staged.ENDS_MS),
+        DayDelayed(
+            message_id="d", at_ms=0, auction_id="m-01", day=1, lost_ms=60_000, closes_at_ms=shown_auction.ENDS_MS
+        ),
         "UTC",
     ),
     "added": lambda text: posts.added_post(
         DayAdded(
             message_id="a", at_ms=0, auction_id="m-31", day=31, of_day=3, lot=Lot(token_id=3, title=text),
-            reserve_wei=Wei(1), opens_at_ms=OPENS_MS, closes_at_ms=staged.ENDS_MS,
+            reserve_wei=Wei(1), opens_at_ms=OPENS_MS, closes_at_ms=shown_auction.ENDS_MS,
         ),
         "UTC",
     ),
@@ -62,14 +64,14 @@ MADE: dict[str, Callable[[str], str]] = {
         MarathonEnded(message_id="m", at_ms=0, sold=28, unsold=1, void=1, total_wei=MOST)
     ),
     "standing": lambda text: posts.standing_post(
-        "m-31", 31, LEADER, [HANDLE] * 40, MOST, staged.ENDS_MS, "America/New_York", OPENS_MS
+        "m-31", 31, LEADER, [HANDLE] * 40, MOST, shown_auction.ENDS_MS, "America/New_York", OPENS_MS
     ),
     "receipt": lambda text: posts.receipt_post(
         31,
         Receipt(
             auction_id="m-01", post_id=5, bidder_id=7, bidder_handle=HANDLE, verdict="refused",
             reason=Refusal.BELOW_MINIMUM, amount_wei=MOST, required_wei=MOST, minimum_wei=MOST,
-            ends_at_ms=staged.ENDS_MS,
+            ends_at_ms=shown_auction.ENDS_MS,
         ),
         "America/New_York",
         OPENS_MS,
@@ -79,7 +81,7 @@ MADE: dict[str, Callable[[str], str]] = {
 
 
 def _prepared(title: str) -> AuctionPrepared:
-    return msgspec.structs.replace(staged.prepared(), lot=Lot(token_id=1, title=title))
+    return msgspec.structs.replace(shown_auction.prepared(), lot=Lot(token_id=1, title=title))
 
 
 @pytest.mark.requirement("X-7")
@@ -100,7 +102,7 @@ def test_an_ordinary_post_is_not_cut(kind: str) -> None:
 @pytest.mark.requirement("X-7")
 def test_only_the_auction_post_carries_the_hashtag() -> None:
     # With it a receipt of ours would be a bid, and a notice another auction.
-    tagged = [kind for kind, make in MADE.items() if f"#{staged.RULES.hashtag}" in make("Harbour")]
+    tagged = [kind for kind, make in MADE.items() if f"#{shown_auction.RULES.hashtag}" in make("Harbour")]
     assert tagged == ["auction"]
 
 
@@ -153,7 +155,7 @@ def test_a_title_is_cut_between_what_people_see_as_characters() -> None:
 
 @pytest.mark.requirement("X-7")
 def test_an_end_on_another_day_names_its_date() -> None:
-    prepared = msgspec.structs.replace(staged.prepared(), closes_at_ms=OPENS_MS + 20 * 3_600_000)
+    prepared = msgspec.structs.replace(shown_auction.prepared(), closes_at_ms=OPENS_MS + 20 * 3_600_000)
     assert "Ends 04:00:00 UTC on Sat 16 Jan; " in posts.auction_post(prepared, "UTC")
     assert "Ends 23:00:00 EST; " in posts.auction_post(prepared, "America/New_York")
     closing = ClosingSoon(message_id="c", at_ms=prepared.closes_at_ms - 60_000, left_ms=60_000, ends_at_ms=0)

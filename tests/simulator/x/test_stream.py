@@ -179,7 +179,7 @@ def test_rules_are_listed_refused_removed_and_take_effect_late(tmp_path: Path) -
         added = client.add_rules(tweepy.StreamRule("#AuctionDay -from:bob", tag="day"))
         again = client.add_rules(tweepy.StreamRule("#AuctionDay -from:bob"))
         assert again.errors[0]["title"] == "DuplicateRule"
-        for wrong in ("is:reply", "colour:red", "(#AuctionDay", "-#AuctionDay", "conversation_id:x"):
+        for wrong in ("is:reply", "colour:red", "(#AuctionDay", "one OR two", "-#AuctionDay", "conversation_id:x"):
             with pytest.raises(tweepy.BadRequest):
                 client.add_rules(tweepy.StreamRule(wrong))
         assert [(rule.value, rule.tag) for rule in client.get_rules().data] == [("#AuctionDay -from:bob", "day")]

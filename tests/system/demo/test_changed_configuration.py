@@ -15,7 +15,7 @@ import pytest
 
 import bootstrap
 import supervisor
-from actors import livestream_publisher
+from actors.listener import Limits
 from actors.scheduler.day_plan import DayPlan, FurtherDay
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.log import LogReader
@@ -58,7 +58,8 @@ def run(settings: Settings, x_url: str, plan: list[DayPlan], look: Callable[[Pro
 
     process: list[Process] = []
     dependencies = bootstrap.Dependencies(x_url, CREDENTIALS, plan, dates, begin_late=True)
-    assert supervisor.run(settings, dependencies, process.append, is_over) == 0
+    ports = bootstrap.Ports(listener_limits=Limits(events_between_checkpoints=1))
+    assert supervisor.run(settings, dependencies, process.append, is_over, ports) == 0
     return seen[0]
 
 
@@ -80,10 +81,7 @@ def upcoming_days(process: Process) -> dict[int, str]:
 
 
 @pytest.mark.requirement("LIFE-3", "LIFE-6", "LIV-1")
-def test_a_corrected_title_reaches_viewers_also_where_a_lot_comes_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(livestream_publisher, "EVENTS_BETWEEN_CHECKPOINTS", 1)
+def test_a_corrected_title_reaches_viewers_also_where_a_lot_comes_again(tmp_path: Path) -> None:
     now_ms, settings = wall_clock_ms(), settings_of(tmp_path / "data")
     corrected = [*days(now_ms, 1, 2), day_plan(3, days(now_ms, 3)[0].window.opens_at_ms, "demo", "Corrected")]
     with simulated_x(tmp_path) as x:  # which tells the time

@@ -26,6 +26,7 @@ from commands.follow import Follower
 from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
 from process import Process
 from settings import load
+from tests.harness.privates import hub_of, loop_of
 from tests.harness.who_leads import wrong_frames, wrong_lines
 
 DEADLINE_S = 120.0
@@ -51,7 +52,7 @@ class Watcher(Follower):
         self.lines = 0
         self._not_after_s = time.monotonic() + DEADLINE_S
         viewer = Viewer(self._keep, self._leave)
-        self._viewing = asyncio.run_coroutine_threadsafe(process._hub.feed(viewer), process._loop.loop)
+        self._viewing = asyncio.run_coroutine_threadsafe(hub_of(process).feed(viewer), loop_of(process).loop)
 
     def _leave(self) -> None:
         self._viewing.cancel()

@@ -45,7 +45,6 @@ import supervisor
 from adapters.redis.client import execute
 from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
-from commands import demo
 from commands.common import CommandError
 from commands.simulated import CREDENTIALS, end_simulated_x, simulated_x
 from ledger.entry import LogDamaged
@@ -55,6 +54,7 @@ from simulator.launch import PORT_FILE
 from simulator.x.__main__ import main as be_x
 from supervision import GAVE_UP
 from tests.harness.disks import can_mount, mount, unmount
+from tests.harness.privates import end_planned_demo
 from tests.harness.processes import end_world
 
 AT_A_TIME = 2
@@ -154,8 +154,8 @@ def house(place: Place, acknowledge: Callable[[int], None], dies: bool = False) 
 def plan(place: Place, acknowledge: Callable[[int], None]) -> int:
     """A demo's plan: made, ended, and made anew, which erases what the demo before has kept."""
     asked = Namespace(data_dir=place.data_dir, seed=1, days=1, day_seconds=5.0, bidders=2)
-    demo._end(place.data_dir, demo._plan(asked))
-    demo._end(place.data_dir, demo._plan(asked))
+    end_planned_demo(asked)
+    end_planned_demo(asked)
     return 0
 
 

@@ -31,9 +31,9 @@ from adapters.redis.log import LogReader
 from commands.compressed import MARATHON, DemoPlan, x_options
 from messages.events import AuctionOpened, BidAccepted, BidRefused
 from messages.x_ids import posted_at_ms
-from simulator.hostile import Hostile, Mood
 from tests.harness.anvil import Anvil
-from tests.harness.staged import now_ms
+from tests.harness.hostile import Hostile, Mood
+from tests.harness.shown_auction import now_ms
 from tests.harness.x_process import simulated_x
 from tests.system.siege.house import SiegePlan
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.progress import Progress
 
-from simulator.hostile import Mood
+from tests.harness.hostile import Mood
 from tests.system.siege.siege import STORE, WELL_AGAIN_S, Siege, Size
 
 TURNS = (("x", Mood.HANG_UP), ("chain", Mood.DRIP), ("chain", Mood.FLOOD), (STORE, Mood.HANG_UP))

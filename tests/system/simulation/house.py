@@ -13,6 +13,8 @@ import pykka
 
 import bootstrap
 import supervisor
+from actors import listener
+from actors.auction.actor import LIMITS, Limits
 from actors.ports import StoreAccess
 from actors.scheduler.actor import DayPlan
 from adapters.livestream.frames import Stage
@@ -28,6 +30,7 @@ from settings import Settings
 from supervision import Actor, Backoff, ChildSpec, Context, Delivery, Exit, Group, Ready
 from supervision.context import Crash
 from supervision.table import ChildTable
+from tests.harness.privates import send_through
 from tests.system.simulation.faults import Faults
 from tests.system.simulation.model import ModelStore
 from tests.system.simulation.watch import Watch
@@ -51,6 +54,8 @@ class Outside:
     settings: Settings
     plan: Sequence[DayPlan]
     skew_ms: float = 0.0
+    auction_limits: Limits = LIMITS
+    listener_limits: listener.Limits = listener.LIMITS
     at_work: list[tuple["House", "Run"]] = dataclasses.field(default_factory=list)
 
     def clock_ms(self) -> int:
@@ -162,7 +167,7 @@ class Tree:
         def factory(context: Context) -> Any:
             context.clock = lambda: self._world.now_ms / 1000
             context.launch = self._launch
-            context._send = self.send
+            send_through(context, self.send)
             return spec.factory(context)
 
         return dataclasses.replace(spec, factory=factory)
@@ -251,7 +256,13 @@ class House(Host):
         actors = bootstrap.Actors(
             self.settings,
             bootstrap.Dependencies("", nobody, outside.plan),
-            bootstrap.Ports(self._connect, self._x, self._stream),  # type: ignore[arg-type]
+            bootstrap.Ports(
+                self._connect,  # type: ignore[arg-type]
+                self._x,  # type: ignore[arg-type]
+                self._stream,
+                auction_limits=outside.auction_limits,
+                listener_limits=outside.listener_limits,
+            ),
             bootstrap.Store(StoreAccess(self._connect, self.keys, self._token), "", None, None),  # type: ignore[arg-type]
             self._clock,
             Budget({}),
@@ -260,7 +271,7 @@ class House(Host):
         table = supervisor.child_table(
             actors,
             self.settings.supervision,
-            lambda: self.supervisor,
+            lambda: self.supervisor,  # type: ignore[arg-type, return-value]
             _no_history_is_lost,
         )
         self.supervisor = Tree(self, table)

@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
 
 import msgspec
 import redis
 
-import actors.auction.actor
-import actors.listener
-import adapters.redis.journal
 import bootstrap
+from actors import listener
+from actors.auction.actor import Limits
 from actors.scheduler.actor import DayPlan
+from adapters.redis import journal
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from auction.calendar import Window
@@ -107,23 +106,24 @@ class Run:
         self.one_machine = self.random.random() < 0.6
         self.houses: list[House] = []
         # Small batches, early checkpoints: what is rare in a long day is common here.
-        self.knobs = {
-            (actors.auction.actor, "EVENTS_BETWEEN_CHECKPOINTS"): self.random.choice((1, 4, 20, 10_000)),
-            (actors.auction.actor, "BIDS_A_COMMIT"): self.random.choice((1, 3, 1_024)),
-            (actors.auction.actor, "ENTRIES_A_READ"): self.random.choice((1, 3, 16)),
-            (actors.auction.actor, "COMMITS_A_TURN"): self.random.choice((1, 16)),
-            (actors.auction.actor, "TURN_S"): float("inf"),  # by the wall's clock, which is not the run's
-            (actors.listener, "ENTRIES_A_READ"): self.random.choice((1, 3, 64)),
-            (actors.listener, "READS_A_TURN"): self.random.choice((1, 16)),
-            (adapters.redis.journal, "TAIL_CHUNK"): self.random.choice((1, 3, 64)),
-        }
+        self.outside.auction_limits = Limits(
+            events_between_checkpoints=self.random.choice((1, 4, 20, 10_000)),
+            bids_a_commit=self.random.choice((1, 3, 1_024)),
+            entries_a_read=self.random.choice((1, 3, 16)),
+            commits_a_turn=self.random.choice((1, 16)),
+            turn_s=float("inf"),  # by the wall's clock, which is not the run's
+        )
+        self.outside.listener_limits = listener.Limits(
+            entries_a_read=self.random.choice((1, 3, 64)), reads_a_turn=self.random.choice((1, 16))
+        )
+        self._tail_chunk = self.random.choice((1, 3, 64))
 
     def go(self) -> Outcome:
         """Runs it to its end."""
         world, watch = self.world, self.watch
         world.after_each = watch.look
         world.is_over = lambda: bool(watch.violation or world.broken)
-        with _patched(self.knobs), _silent():
+        with _tail_in_chunks_of(self._tail_chunk), _silent():
             self._start()
             for strike in self.faults.strikes:
                 world.at(strike.at_ms, self._strike, strike)
@@ -191,15 +191,13 @@ class Run:
 
 
 @contextmanager
-def _patched(values: dict[tuple[Any, str], Any]) -> Iterator[None]:
-    before = {place: getattr(*place) for place in values}
+def _tail_in_chunks_of(entries: int) -> Iterator[None]:
+    """A journal's tail is read by so many entries at once."""
+    before, journal.TAIL_CHUNK = journal.TAIL_CHUNK, entries
     try:
-        for (module, name), value in values.items():
-            setattr(module, name, value)
         yield
     finally:
-        for (module, name), value in before.items():
-            setattr(module, name, value)
+        journal.TAIL_CHUNK = before
 
 
 @contextmanager

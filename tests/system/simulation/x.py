@@ -59,8 +59,8 @@ class X:
     """What exists on X. `on_auction_post(post)` is called for every post of the account."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._random = world.random("x")
+        self.world = world
+        self.random = world.random("x")
         self.posts: dict[int, Post] = {}
         self.conversations: dict[int, list[Post]] = {}
         self.own: list[Post] = []
@@ -70,8 +70,8 @@ class X:
         self.streams: list[Stream] = []
         self.on_own_post: Callable[[Post], None] = lambda post: None
         self.link = Link(world)
-        self.refuses_duplicates = self._random.random() < 0.3
-        self.deliveries = self._random.choice(("good", "usual", "usual", "bad"))
+        self.refuses_duplicates = self.random.random() < 0.3
+        self.deliveries = self.random.choice(("good", "usual", "usual", "bad"))
         self._last_id = 0
         self._rules_serial = 0
 
@@ -87,48 +87,48 @@ class X:
         edited_from: Post | None = None,
     ) -> Post:
         """A new post, made now; the stream will deliver it, or not."""
-        now_ms = self._world.utc_ms()
+        now_ms = self.world.utc_ms()
         self._last_id = max(self._last_id + 1, now_ms - X_EPOCH_MS << 22)
-        lag_ms = self._random.choice((50, 300, LONGEST_INDEX_LAG_MS)) * self._random.random()
+        lag_ms = self.random.choice((50, 300, LONGEST_INDEX_LAG_MS)) * self.random.random()
         author_id = self._authors.setdefault(author, 1000 + len(self._authors))
-        self.handles.setdefault(author_id, [(self._world.now_ms, author)])
-        post = Post(self._last_id, author, author_id, now_ms - age_ms, text, parent, meaning, self._world.now_ms,
-                    self._world.now_ms + lag_ms, edited_from)  # fmt: skip
+        self.handles.setdefault(author_id, [(self.world.now_ms, author)])
+        post = Post(self._last_id, author, author_id, now_ms - age_ms, text, parent, meaning, self.world.now_ms,
+                    self.world.now_ms + lag_ms, edited_from)  # fmt: skip
         self.posts[post.id] = post
         if parent is None:
             self.conversations[post.id] = []
         else:
             self.conversations[post.conversation_id].append(post)
             for delay_ms in self._delays_ms():
-                self._world.after(delay_ms, self._deliver, post)
+                self.world.after(delay_ms, self._deliver, post)
         return post
 
     def delete(self, post: Post) -> None:
         if post.deleted_ms is None:
-            post.deleted_ms = self._world.now_ms
-            self._world.note("x", f"@{post.author} deletes {post.text!r}")
+            post.deleted_ms = self.world.now_ms
+            self.world.note("x", f"@{post.author} deletes {post.text!r}")
 
     def rename(self, author_id: int) -> None:
         """The account is called otherwise from now on."""
         handles = self.handles[author_id]
-        handles.append((self._world.now_ms, f"{handles[0][1]}_{len(handles)}"))
-        self._world.note("x", f"@{handles[-2][1]} is called @{handles[-1][1]}")
+        handles.append((self.world.now_ms, f"{handles[0][1]}_{len(handles)}"))
+        self.world.note("x", f"@{handles[-2][1]} is called @{handles[-1][1]}")
 
     def called(self, author_id: int, at_ms: float | None = None) -> str:
         """What the account was called then, or is called now."""
         return [handle for since_ms, handle in self.handles[author_id] if at_ms is None or since_ms <= at_ms][-1]
 
     def _delays_ms(self) -> list[float]:
-        draw, usual = self._random.random(), self._random.uniform(5, 80)
+        draw, usual = self.random.random(), self.random.uniform(5, 80)
         rare = {"good": 0.02, "usual": 0.1, "bad": 0.4}[self.deliveries]
         if draw < rare / 3:
             return []
         if draw < rare * 2 / 3:
-            return [usual, usual + self._random.uniform(0, 8_000)]
+            return [usual, usual + self.random.uniform(0, 8_000)]
         if draw < rare:
-            return [usual + self._random.uniform(0, 8_000)]
+            return [usual + self.random.uniform(0, 8_000)]
         if draw < rare * 2:
-            return [usual + self._random.uniform(0, 400)]  # enough for a neighbour to overtake it
+            return [usual + self.random.uniform(0, 400)]  # enough for a neighbour to overtake it
         return [usual]
 
     def _deliver(self, post: Post) -> None:
@@ -141,7 +141,7 @@ class X:
 
     def search(self, conversation_id: int, start_ms: int, end_ms: int) -> list[Post]:
         first_id, last_id = (max(0, at_ms - X_EPOCH_MS) << 22 for at_ms in (start_ms, end_ms))
-        now_ms = self._world.now_ms
+        now_ms = self.world.now_ms
         found = [
             post
             for post in self.conversations.get(conversation_id, ())
@@ -159,16 +159,16 @@ class X:
             raise PostRefused("You are not allowed to create a Tweet with duplicate content.", 403)
         meaning = {"refusal": str(Refusal.NO_HASHTAG)} if parent else None
         post = self.make(ACCOUNT, text, parent, meaning, 10**12)
-        post.findable_ms = self._world.now_ms + self._random.random() * LONGEST_TIMELINE_LAG_MS
+        post.findable_ms = self.world.now_ms + self.random.random() * LONGEST_TIMELINE_LAG_MS
         self.own.append(post)
-        self._world.note("x", f"the house posts {text.splitlines()[0]!r}")
+        self.world.note("x", f"the house posts {text.splitlines()[0]!r}")
         if parent is None:
             self.on_own_post(post)
         return post.id
 
     def set_rules(self, conversations: frozenset[int]) -> None:
         self._rules_serial += 1
-        self._world.after(self._random.choice((0, 1_000)), self._rules_hold, conversations, self._rules_serial)
+        self.world.after(self.random.choice((0, 1_000)), self._rules_hold, conversations, self._rules_serial)
 
     def _rules_hold(self, conversations: frozenset[int], serial: int) -> None:
         if serial == self._rules_serial:
@@ -247,7 +247,7 @@ class Client:
 
     def own_posts(self, since_ms: int, token: str | None = None) -> tuple[list[tuple[int, str]], str | None]:
         def do() -> tuple[list[tuple[int, str]], str | None]:
-            first_id, now_ms = since_ms - X_EPOCH_MS << 22, self._x._world.now_ms
+            first_id, now_ms = since_ms - X_EPOCH_MS << 22, self._x.world.now_ms
             shown = [post for post in self._x.own if post.id >= first_id and post.findable_ms <= now_ms]
             shown = [post for post in reversed(shown) if token is None or post.id < int(token)]
             page = shown[:OWN_POSTS_A_PAGE]
@@ -282,7 +282,7 @@ class Client:
         def tried() -> tuple[T, int]:
             if self._x.link.closed:
                 raise unavailable()
-            return do(), self._x._world.utc_ms() // 1000 * 1000
+            return do(), self._x.world.utc_ms() // 1000 * 1000
 
         asked_s = self.clock.steady_s()
         answer, date_ms = self._wire.call(what, tried, Refusals(unavailable, limited, unavailable))
@@ -304,7 +304,7 @@ class Stream:
         on_ended: Callable[[StreamEnd], None],
     ) -> None:
         self._world, self._x, self._faults, self.host = world, x, faults, host
-        self._random = x._random
+        self._random = x.random
         self._on_raw, self._on_connected, self._on_ended = on_raw, on_connected, on_ended
         self.connected = self.stopped = self.over = False
 

@@ -12,9 +12,9 @@ from adapters.livestream.hub import FeedLimits
 from adapters.livestream.upcoming_days import UpcomingDays, coming
 from messages.base import Lot, Wei
 from messages.events import AuctionPrepared, MarathonStarted
-from tests.harness import staged
+from tests.harness import shown_auction
 from tests.harness.builders import ETH, OPENS_MS
-from tests.harness.staged import ENDS_MS, House, serving
+from tests.harness.shown_auction import ENDS_MS, House, serving
 
 Visit = Callable[..., Page]
 DAY_MS = 86_400_000
@@ -46,7 +46,7 @@ class Clock:
 
 def prepared(day: int = 1) -> AuctionPrepared:
     """The day's beginning, with a lot that has no image."""
-    event = staged.prepared(day)
+    event = shown_auction.prepared(day)
     return replace(event, lot=replace(event.lot, image=""))
 
 

@@ -11,7 +11,7 @@ from messages.base import Wei
 from messages.events import AnyEvent, BidAccepted, CharacterSpoke, EndExtended
 from tests.adapters.http.pages.house import STARTED, UPCOMING, Clock, Visit, bids, prepared, shows, staging
 from tests.harness.builders import ETH, OPENS_MS
-from tests.harness.staged import ENDS_MS, accepted, frozen, leader, named, opened, refused
+from tests.harness.shown_auction import ENDS_MS, accepted, frozen, leader, named, opened, refused
 
 SCREENS = [(1920, 1080), (1280, 720), (390, 844), (320, 568), (844, 390), (820, 1180)]
 MARKUP = "<img src=x onerror=alert(1)>"

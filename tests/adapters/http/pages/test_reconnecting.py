@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from adapters.http.server import HttpSettings
 from tests.adapters.http.pages.house import Clock, Visit, bids, prepared, shows, staging
-from tests.harness.staged import accepted, opened
+from tests.harness.shown_auction import accepted, opened
 
 
 def at(port: int) -> HttpSettings:

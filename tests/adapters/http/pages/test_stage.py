@@ -21,7 +21,7 @@ from messages.events import (
 )
 from tests.adapters.http.pages.house import DAY_MS, STARTED, UPCOMING, Clock, Visit, bids, prepared, shows, staging
 from tests.harness.builders import OPENS_MS, post_id
-from tests.harness.staged import ENDS_MS, accepted, frozen, leader, named, opened, refused, revised
+from tests.harness.shown_auction import ENDS_MS, accepted, frozen, leader, named, opened, refused, revised
 
 MINUTE_MS = 60_000
 

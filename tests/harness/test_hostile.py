@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from simulator.hostile import Hostile, Mood
+from tests.harness.hostile import Hostile, Mood
 
 SOON_S = 5.0
 

@@ -1,4 +1,4 @@
-"""A small auction for tests of what is shown: its events, and a server that shows them on free ports."""
+"""A small auction for tests of what viewers are shown: its events, and a server that shows them on free ports."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +14,7 @@ from adapters.http.server import HttpServer, HttpSettings
 from adapters.http.views import Reads, Views, Webhook
 from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.upcoming_days import UpcomingDays
+from adapters.metrics import render
 from messages.base import Lot, Outcome, Refusal, Wei
 from messages.events import (
     AuctionOpened,
@@ -133,6 +134,10 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+async def own_metrics() -> bytes:
+    return render()
+
+
 NO_READS = Reads(nothing, nothing, nothing, nothing, nothing, nothing)
 
 
@@ -179,7 +184,7 @@ def serving(
     loop.start()
     try:
         hub = FeedHub(loop.loop, generation, known_seq, limits, clock, upcoming_days)
-        views = Views(reads(loop), status, ready, inject, operate=operate, webhook=webhook)
+        views = Views(reads(loop), status, ready, own_metrics, inject, operate, webhook)
         server = HttpServer(settings or HttpSettings(operators=Operators(is_local=True)), views, hub)
         loop.submit(server.start()).result(10)
         try:

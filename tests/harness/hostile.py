@@ -1,4 +1,4 @@
-"""A hostile server for tests: a TCP endpoint on loopback that spoils answers as its current mood says.
+"""A hostile server: a TCP endpoint on loopback that spoils answers as its current mood says.
 
 It forwards connections to a real endpoint (X, a chain node, the store), or stands alone and answers each received piece
 as an HTTP request. In every mood but REFUSE a request reaches the real endpoint and takes effect; only the answer is
