@@ -1,0 +1,155 @@
+"""The JSON of blocks, transactions, receipts and logs, as geth writes it; receipts also have op-geth's L1 fee."""
+
+from collections.abc import Callable
+from typing import Any
+
+import rlp
+
+from simulator.chain.evm import Block, Receipt
+
+Json = dict[str, Any]
+
+
+def quantity(number: int) -> str:
+    """Returns a number in hex, without leading zeros."""
+    return hex(number)
+
+
+def octets(value: bytes | int, size: int | None = None) -> str:
+    """Returns bytes in hex; a number is written with `size` bytes."""
+    return "0x" + (value.to_bytes(size or 32, "big") if isinstance(value, int) else bytes(value)).hex()
+
+
+def block_object(block: Block, full: bool) -> Json:
+    """Returns a block, with all of its transactions or with their hashes."""
+    header = block.header
+    transaction: Callable[[int], object] = lambda index: (  # noqa: E731
+        transaction_object(block, index) if full else octets(block.receipts[index].transaction.hash)
+    )
+    size = len(rlp.encode([header, [_wrapped(receipt.transaction) for receipt in block.receipts], [], []]))
+    return {
+        "number": quantity(block.number),
+        "hash": octets(block.hash),
+        "parentHash": octets(header.parent_hash),
+        "sha3Uncles": octets(header.uncles_hash),
+        "miner": octets(header.coinbase),
+        "stateRoot": octets(header.state_root),
+        "transactionsRoot": octets(header.transaction_root),
+        "receiptsRoot": octets(header.receipt_root),
+        "logsBloom": octets(header.bloom, 256),
+        "difficulty": quantity(header.difficulty),
+        "gasLimit": quantity(header.gas_limit),
+        "gasUsed": quantity(header.gas_used),
+        "timestamp": quantity(header.timestamp),
+        "extraData": octets(header.extra_data),
+        "mixHash": octets(header.mix_hash),
+        "nonce": octets(header.nonce),
+        "baseFeePerGas": quantity(header.base_fee_per_gas),
+        "withdrawalsRoot": octets(header.withdrawals_root),
+        "blobGasUsed": quantity(header.blob_gas_used),
+        "excessBlobGas": quantity(header.excess_blob_gas),
+        "parentBeaconBlockRoot": octets(header.parent_beacon_block_root),
+        "requestsHash": octets(header.requests_hash),
+        "size": quantity(size),
+        "uncles": [],
+        "withdrawals": [],
+        "transactions": [transaction(index) for index in range(len(block.receipts))],
+    }
+
+
+def transaction_object(block: Block, index: int) -> Json:
+    """Returns the transaction at this place of a block."""
+    receipt = block.receipts[index]
+    return waiting_object(receipt.transaction) | {
+        "blockHash": octets(block.hash),
+        "blockNumber": quantity(block.number),
+        "transactionIndex": quantity(index),
+        "gasPrice": quantity(receipt.price_wei),
+    }
+
+
+def waiting_object(transaction: Any) -> Json:
+    """Returns a transaction that is in no block."""
+    kind = transaction.type_id or 0
+    found: Json = {
+        "type": quantity(kind),
+        "hash": octets(transaction.hash),
+        "from": octets(transaction.sender),
+        "to": octets(transaction.to) if transaction.to else None,
+        "nonce": quantity(transaction.nonce),
+        "gas": quantity(transaction.gas),
+        "value": quantity(transaction.value),
+        "input": octets(transaction.data),
+        "chainId": quantity(transaction.chain_id),
+        "gasPrice": quantity(transaction.max_fee_per_gas),
+        "r": quantity(transaction.r),
+        "s": quantity(transaction.s),
+        "v": quantity(transaction.y_parity if kind else transaction.v),
+        "blockHash": None,
+        "blockNumber": None,
+        "transactionIndex": None,
+    }
+    if kind:
+        found["yParity"] = quantity(transaction.y_parity)
+        found["accessList"] = [
+            {"address": octets(address), "storageKeys": [octets(slot) for slot in slots]}
+            for address, slots in transaction.access_list
+        ]
+    if kind > 1:
+        found["maxFeePerGas"] = quantity(transaction.max_fee_per_gas)
+        found["maxPriorityFeePerGas"] = quantity(transaction.max_priority_fee_per_gas)
+    return found
+
+
+def receipt_object(block: Block, index: int) -> Json:
+    """Returns the receipt of the transaction at this place of a block."""
+    receipt = block.receipts[index]
+    transaction = receipt.transaction
+    return {
+        "type": quantity(transaction.type_id or 0),
+        "status": quantity(int(receipt.succeeded)),
+        "transactionHash": octets(transaction.hash),
+        "transactionIndex": quantity(index),
+        "blockHash": octets(block.hash),
+        "blockNumber": quantity(block.number),
+        "from": octets(transaction.sender),
+        "to": octets(transaction.to) if transaction.to else None,
+        "contractAddress": octets(receipt.created) if receipt.created else None,
+        "gasUsed": quantity(receipt.gas_used),
+        "cumulativeGasUsed": quantity(receipt.cumulative_gas),
+        "effectiveGasPrice": quantity(receipt.price_wei),
+        "l1Fee": quantity(receipt.l1_fee_wei),
+        "logsBloom": octets(receipt.bloom, 256),
+        "logs": log_objects(block, index),
+    }
+
+
+def log_objects(block: Block, only: int | None = None) -> list[Json]:
+    """Returns the logs of a block, or those of its transaction at the place `only`."""
+    found: list[Json] = []
+    count = 0
+    for index, receipt in enumerate(block.receipts):
+        for log in receipt.logs:
+            if only in (None, index):
+                found.append(_log_object(block, index, receipt, log) | {"logIndex": quantity(count)})
+            count += 1
+    return found
+
+
+def _log_object(block: Block, index: int, receipt: Receipt, log: Any) -> Json:
+    return {
+        "address": octets(log.address),
+        "topics": [octets(topic) for topic in log.topics],
+        "data": octets(log.data),
+        "blockHash": octets(block.hash),
+        "blockNumber": quantity(block.number),
+        "blockTimestamp": quantity(block.header.timestamp),
+        "transactionHash": octets(receipt.transaction.hash),
+        "transactionIndex": quantity(index),
+        "removed": False,
+    }
+
+
+def _wrapped(transaction: Any) -> Any:
+    # A typed transaction is a string of bytes in its block; an old one is a list.
+    return transaction.encode() if transaction.type_id else transaction

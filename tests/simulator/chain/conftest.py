@@ -1,0 +1,33 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.anvil import CODE, CONTRACT
+from tests.harness.chain_process import ChainEndpoint, simulated_chain
+
+Start = Callable[..., list[ChainEndpoint]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts simulated chains, which end with the test."""
+    with ExitStack() as stack:
+
+        def begin(**options: Any) -> list[ChainEndpoint]:
+            folder = tmp_path / str(len(list(tmp_path.iterdir())))
+            folder.mkdir()
+            return stack.enter_context(simulated_chain(folder, **options))
+
+        yield begin
+
+
+@pytest.fixture
+def chain(start: Start) -> ChainEndpoint:
+    """A chain whose blocks are made by hand; since block 1 it has CONTRACT."""
+    (endpoint,) = start()
+    endpoint.take_code(CONTRACT, CODE)
+    endpoint.mine()
+    return endpoint
