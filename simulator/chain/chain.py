@@ -92,6 +92,7 @@ class Chain:
         block = self.evm.follow(parent, at_s, made_at_ms, self.base_fee_wei, randomness, writes, ready)
         self.blocks.append(block)
         self.by_hash[block.hash] = block
+        self.pool.drop_mined(self.evm.state(block.header))
         self.places |= {receipt.transaction.hash: (block, index) for index, receipt in enumerate(block.receipts)}
         return block
 

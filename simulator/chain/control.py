@@ -168,7 +168,7 @@ class Control:
             output, _ = self._chain.evm.call(self._chain.head, asked)
         except RpcError:
             return None
-        return shapes.octets(output[12:32])
+        return shapes.octets(output[12:]) if len(output) == 32 else None
 
 
 def _told(block: Block, contract: bytes | None) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The pool of transactions that wait for a block, with the rules and the words of geth.
 
-A transaction whose nonce is too high, or whose fee is too low, waits. A transaction that can no longer be executed is
-dropped before the next block.
+A transaction whose nonce is too high, whose fee is too low, or whose sender has become too poor waits.
 """
 
 from collections.abc import Iterator
@@ -56,13 +55,19 @@ class Pool:
             nonce += 1
         return nonce
 
+    def drop_mined(self, state: Any) -> None:
+        """Drops the transactions whose nonces are used in this state."""
+        for sender in list(self._waiting):
+            nonce = state.get_nonce(sender)
+            left = {number: each for number, each in self._waiting.pop(sender).items() if number >= nonce}
+            if left:
+                self._waiting[sender] = left
+
     def ready(self, state: Any, base_fee_wei: int) -> list[Any]:
         """Returns the transactions for the next block: the highest tip first, those of one sender by nonce."""
         queues = []
         for sender, own in self._waiting.items():
             nonce = state.get_nonce(sender)
-            for done in [number for number in own if number < nonce]:
-                del own[done]
             queue = []
             while (each := own.get(nonce)) is not None and each.max_fee_per_gas >= base_fee_wei:
                 queue.append(each)

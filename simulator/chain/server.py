@@ -14,6 +14,7 @@ from simulator.chain.chain import Chain
 from simulator.chain.clock import Clock
 from simulator.chain.control import Control
 from simulator.chain.endpoint import Endpoint
+from simulator.chain.errors import RpcError
 from simulator.chain.faults import Faults
 from simulator.chain.settings import Settings
 from simulator.lifetime import Lifetime, port_file
@@ -65,7 +66,7 @@ def _application(life: Lifetime, endpoint: Endpoint, control: Control) -> web.Ap
         with life.request():
             try:
                 return await handler(request)
-            except msgspec.ValidationError as fault:
+            except (msgspec.DecodeError, ValueError, RpcError) as fault:
                 return web.json_response({"error": str(fault)}, status=400)
 
     application = web.Application(middlewares=[counted], client_max_size=MAX_BODY)

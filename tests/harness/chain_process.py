@@ -107,7 +107,7 @@ class ChainEndpoint(Asked):
 
 
 def signed(key: bytes = KEYS[0], *, to: str | None = None, **fields: Any) -> str:
-    """The raw bytes of a transaction, in hex: the sender's first, of nothing to himself; fields of None are left out."""
+    """The raw bytes of a transaction, in hex: the sender's first, of nothing to himself. None leaves a field out."""
     account = Account.from_key(key)
     usual = {"type": 2, "chainId": 360, "nonce": 0, "value": 0, "gas": 21_000}
     fees = {} if "gasPrice" in fields else {"maxFeePerGas": 2 * GWEI, "maxPriorityFeePerGas": 10**6}

@@ -107,7 +107,7 @@ def state(web3: Web3, address: str, at: Any) -> tuple[int, bytes]:
 
 
 def logs(web3: Web3, **asked: Any) -> Any:
-    return web3.eth.get_logs(asked)  # type: ignore[arg-type]
+    return web3.eth.get_logs(asked)
 
 
 def fee_history(web3: Web3) -> Any:
@@ -241,7 +241,7 @@ def test_both_chains_refuse_alike(
 
 def error_of(chain: Web3, method: str, params: list[Any]) -> Any:
     with pytest.raises(Web3RPCError) as caught:
-        chain.manager.request_blocking(method, params)  # type: ignore[arg-type]
+        chain.manager.request_blocking(method, params)
     assert caught.value.rpc_response is not None
     return caught.value.rpc_response["error"]
 
@@ -260,5 +260,5 @@ def test_both_chains_answer_null_for_what_they_have_not(
     both: tuple[Web3, Web3], method: str, params: list[Any]
 ) -> None:
     for chain in both:
-        answer = chain.provider.make_request(method, params)  # type: ignore[arg-type]
+        answer = chain.provider.make_request(method, params)
         assert answer["result"] is None
