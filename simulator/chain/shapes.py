@@ -1,6 +1,5 @@
 """The JSON of blocks, transactions, receipts and logs, as geth writes it; receipts also have op-geth's L1 fee."""
 
-from collections.abc import Callable
 from typing import Any
 
 import rlp
@@ -8,6 +7,8 @@ import rlp
 from simulator.chain.evm import Block, Receipt
 
 Json = dict[str, Any]
+
+SET_CODE = 4  # the type of a transaction by EIP-7702
 
 
 def quantity(number: int) -> str:
@@ -23,10 +24,9 @@ def octets(value: bytes | int, size: int | None = None) -> str:
 def block_object(block: Block, full: bool) -> Json:
     """Returns a block, with all of its transactions or with their hashes."""
     header = block.header
-    transaction: Callable[[int], object] = lambda index: (  # noqa: E731
-        transaction_object(block, index) if full else octets(block.receipts[index].transaction.hash)
-    )
-    size = len(rlp.encode([header, [_wrapped(receipt.transaction) for receipt in block.receipts], [], []]))
+    places = range(len(block.receipts))
+    hashes = [octets(receipt.transaction.hash) for receipt in block.receipts]
+    wrapped = [_wrapped(receipt.transaction) for receipt in block.receipts]
     return {
         "number": quantity(block.number),
         "hash": octets(block.hash),
@@ -50,10 +50,10 @@ def block_object(block: Block, full: bool) -> Json:
         "excessBlobGas": quantity(header.excess_blob_gas),
         "parentBeaconBlockRoot": octets(header.parent_beacon_block_root),
         "requestsHash": octets(header.requests_hash),
-        "size": quantity(size),
+        "size": quantity(len(rlp.encode([header, wrapped, [], []]))),
         "uncles": [],
         "withdrawals": [],
-        "transactions": [transaction(index) for index in range(len(block.receipts))],
+        "transactions": [transaction_object(block, index) for index in places] if full else hashes,
     }
 
 
@@ -98,6 +98,18 @@ def waiting_object(transaction: Any) -> Json:
     if kind > 1:
         found["maxFeePerGas"] = quantity(transaction.max_fee_per_gas)
         found["maxPriorityFeePerGas"] = quantity(transaction.max_priority_fee_per_gas)
+    if kind == SET_CODE:
+        found["authorizationList"] = [
+            {
+                "chainId": quantity(each.chain_id),
+                "address": octets(each.address),
+                "nonce": quantity(each.nonce),
+                "yParity": quantity(each.y_parity),
+                "r": quantity(each.r),
+                "s": quantity(each.s),
+            }
+            for each in transaction.authorization_list
+        ]
     return found
 
 

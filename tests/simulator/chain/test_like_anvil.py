@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from eth_account import Account
 from web3 import Web3
 from web3.exceptions import Web3RPCError
 
 from tests.harness.anvil import CODE, CONTRACT, OTHER_CONTRACT, Anvil
-from tests.harness.chain_process import ADDRESSES, GWEI, Asked, signed, simulated_chain
+from tests.harness.chain_process import ADDRESSES, GWEI, KEYS, Asked, signed, simulated_chain
 
 REVERTING, NOBODY, RECEIVER = "0x" + "aa" * 20, "0x" + "77" * 20, "0x" + "5e" * 20
 REVERT_CODE = (
@@ -72,6 +73,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web3, Web3]
         anvil.kill()
 
 
+DELEGATION = Account.from_key(KEYS[1]).sign_authorization(
+    {"chainId": 360, "address": bytes.fromhex(CONTRACT[2:]), "nonce": 0}
+)
 LIST = [{"address": "0x" + "22" * 20, "storageKeys": ["0x" + "00" * 32]}]
 BLOCKS = [
     [
@@ -83,6 +87,7 @@ BLOCKS = [
         signed(nonce=3, to="", data=INIT_CODE, gas=100_000),
         signed(nonce=4, to=RECEIVER, value=5),
         signed(nonce=5, to=REVERTING, gas=100_000),
+        signed(nonce=6, to=ADDRESSES[1], gas=100_000, type=4, data="0x", authorizationList=[DELEGATION]),
     ],
 ]
 
@@ -149,7 +154,7 @@ QUESTIONS: dict[str, Ask] = {
     "logs by topic": lambda web3: logs(web3, fromBlock=0, topics=[None, None, None, [TRANSFER_7, "0x" + "09" * 32]]),
     "logs by range": lambda web3: logs(web3, fromBlock=1, toBlock=3),
     "logs of a range without": lambda web3: logs(web3, fromBlock=0, toBlock=1),
-    "state by tag": lambda web3: [state(web3, one, "latest") for one in (CONTRACT, NOBODY, ADDRESSES[0], MADE)],
+    "state by tag": lambda web3: [state(web3, one, "latest") for one in (CONTRACT, NOBODY, *ADDRESSES, MADE)],
     "state by number": lambda web3: [state(web3, one, 2) for one in (ADDRESSES[0], MADE)],
     "nonce with those that wait": lambda web3: web3.eth.get_transaction_count(ADDRESSES[0], "pending"),
     "balance": lambda web3: [web3.eth.get_balance(Web3.to_checksum_address(one)) for one in (RECEIVER, NOBODY)],
@@ -209,19 +214,19 @@ REFUSALS: dict[str, tuple[tuple[str, list[Any]], tuple[int, ...], str]] = {
     "nonce": (("eth_sendRawTransaction", [signed(value=1)]), (-32000, -32003), "nonce too low"),
     "mined already": (("eth_sendRawTransaction", [BLOCKS[0][0]]), (-32000, -32003), "nonce too low"),
     "funds": (
-        ("eth_sendRawTransaction", [signed(nonce=6, value=10**30)]),
+        ("eth_sendRawTransaction", [signed(nonce=7, value=10**30)]),
         (-32000, -32003),
         "insufficient funds for gas * price + value",
     ),
-    "gas": (("eth_sendRawTransaction", [signed(nonce=6, gas=20_999)]), (-32000,), "intrinsic gas too low"),
-    "much gas": (("eth_sendRawTransaction", [signed(nonce=6, gas=30_000_001)]), (-32000,), ""),
+    "gas": (("eth_sendRawTransaction", [signed(nonce=7, gas=20_999)]), (-32000,), "intrinsic gas too low"),
+    "much gas": (("eth_sendRawTransaction", [signed(nonce=7, gas=30_000_001)]), (-32000,), ""),
     "tip over fee": (
-        ("eth_sendRawTransaction", [signed(nonce=6, maxPriorityFeePerGas=3 * GWEI)]),
+        ("eth_sendRawTransaction", [signed(nonce=7, maxPriorityFeePerGas=3 * GWEI)]),
         (-32000, -32003),
         "max priority fee per gas higher than max fee per gas",
     ),
     "other chain": (
-        ("eth_sendRawTransaction", [signed(nonce=6, chainId=1)]),
+        ("eth_sendRawTransaction", [signed(nonce=7, chainId=1)]),
         (-32000, -32003),
         "invalid chain id for signer",
     ),
