@@ -67,9 +67,9 @@ def _logs(view: View, asked: Any) -> object:
     if not isinstance(asked, dict):
         raise RpcError("invalid argument 0: no filter", INVALID_PARAMS)
     addresses = [octets(one, 20) for one in _listed(asked.get("address"))]
-    if len(asked.get("topics") or ()) > MOST_TOPICS:
+    topics = [[octets(one, 32) for one in _listed(choice)] for choice in _listed(asked.get("topics"))]
+    if len(topics) > MOST_TOPICS:
         raise RpcError("exceed max topics", INVALID_PARAMS)
-    topics = [[octets(one, 32) for one in _listed(choice)] for choice in asked.get("topics") or ()]
     return [
         log
         for block in _blocks_of(view, asked)
@@ -83,9 +83,7 @@ def _logs(view: View, asked: Any) -> object:
 def _blocks_of(view: View, asked: dict[str, Any]) -> list[Block]:
     if "blockHash" in asked:
         if "fromBlock" in asked or "toBlock" in asked:
-            raise RpcError(
-                "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other", INVALID_PARAMS
-            )
+            raise RpcError("cannot specify both BlockHash and FromBlock/ToBlock", INVALID_PARAMS)
         block = view.of_hash(asked["blockHash"])
         if block is None:
             raise RpcError("unknown block")

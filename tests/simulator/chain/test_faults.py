@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from simulator.chain.faults import Fault, Faults, Kind
 from tests.harness.anvil import CODE, CONTRACT
 from tests.harness.chain_process import ADDRESSES, KEYS, ChainEndpoint, simulated_chain
 
@@ -136,6 +137,16 @@ def test_a_fault_by_count_happens_so_often_and_one_by_rate_by_chance(both: tuple
     assert [logs(liar) for _ in range(3)] == [[], [], [0, 1, 2]]
     liar.fault("logs_none", rate=0.5)
     assert {tuple(logs(liar)) for _ in range(40)} == {(), (0, 1, 2)}
+
+
+def test_the_same_seed_draws_the_same_faults_and_another_seed_others() -> None:
+    def drawn(seed: str) -> list[bool]:
+        faults = Faults(seed)
+        faults.add(Fault(kind=Kind.LOGS_NONE, rate=0.3))
+        return [faults.strikes(Kind.LOGS_NONE, "eth_getLogs") is not None for _ in range(100)]
+
+    assert drawn("7:0") == drawn("7:0")
+    assert drawn("7:0") != drawn("7:1")
 
 
 def test_a_transaction_may_be_accepted_and_never_arrive(both: tuple[ChainEndpoint, ChainEndpoint]) -> None:

@@ -218,6 +218,11 @@ REFUSALS: dict[str, tuple[tuple[str, list[Any]], tuple[int, ...], str]] = {
         (-32000, -32003),
         "insufficient funds for gas * price + value",
     ),
+    "funds for a call": (
+        ("eth_call", [{"to": CONTRACT, "from": NOBODY, "value": "0x1"}, "latest"]),
+        (-32000, -32003),
+        "insufficient funds for gas * price + value",
+    ),
     "gas": (("eth_sendRawTransaction", [signed(nonce=7, gas=20_999)]), (-32000,), "intrinsic gas too low"),
     "much gas": (("eth_sendRawTransaction", [signed(nonce=7, gas=30_000_001)]), (-32000,), ""),
     "tip over fee": (

@@ -146,6 +146,11 @@ def test_it_outlives_who_has_launched_it_and_the_next_one_finds_it(tmp_path: Pat
     assert launch.port_of(tmp_path, launch.CHAIN) is None
 
 
+def test_nobody_else_imports_the_evm() -> None:
+    program = "import supervisor, simulator.launch, simulator.chain.settings, sys; sys.exit('eth' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, None])
 def test_it_ends_on_a_signal_or_when_nobody_asks(tmp_path: Path, end: signal.Signals | None) -> None:
     port_file = tmp_path / "port"
