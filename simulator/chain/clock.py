@@ -1,7 +1,7 @@
 """The chain's clock, and the slots in which blocks are made.
 
 A block says the time of its slot. Where blocks were held up, the missed slots are made up for as fast as possible, so
-that the blocks carry times of the past, as after an outage of an OP chain. Block times are the only simulated time.
+that the blocks carry times of the past, as after an outage of an OP chain. No other time is simulated.
 """
 
 import asyncio

@@ -128,7 +128,7 @@ class Control:
     async def accounts(self, _request: web.Request) -> web.Response:
         """Lists the accounts that block 0 funds, with their keys."""
         found = self._chain.accounts()
-        return _json([{"address": shapes.octets(own), "key": shapes.octets(key)} for own, key in found])
+        return _json([{"address": shapes.in_hex(own), "key": shapes.in_hex(key)} for own, key in found])
 
     async def truth(self, request: web.Request) -> web.Response:
         """Lists the canonical blocks after `?after=`, a page of them, each with its transactions and the logs of
@@ -160,7 +160,7 @@ class Control:
 
     def _where(self) -> web.Response:
         head = self._chain.head
-        return _json({"head": head.number, "hash": shapes.octets(head.hash), "at_s": head.header.timestamp})
+        return _json({"head": head.number, "hash": shapes.in_hex(head.hash), "at_s": head.header.timestamp})
 
     def _owner(self, contract: bytes, token: int) -> str | None:
         asked = Call(bytes(20), contract, OWNER_OF + token.to_bytes(32, "big"), 0, GAS_LIMIT)
@@ -168,20 +168,20 @@ class Control:
             output, _ = self._chain.evm.call(self._chain.head, asked)
         except RpcError:
             return None
-        return shapes.octets(output[12:]) if len(output) == 32 else None
+        return shapes.in_hex(output[12:]) if len(output) == 32 else None
 
 
 def _told(block: Block, contract: bytes | None) -> dict[str, Any]:
     return {
         "number": block.number,
-        "hash": shapes.octets(block.hash),
+        "hash": shapes.in_hex(block.hash),
         "at_s": block.header.timestamp,
         "made_at_ms": block.made_at_ms,
         "transactions": [
             {
-                "hash": shapes.octets(each.transaction.hash),
-                "from": shapes.octets(each.transaction.sender),
-                "to": shapes.octets(each.transaction.to),
+                "hash": shapes.in_hex(each.transaction.hash),
+                "from": shapes.in_hex(each.transaction.sender),
+                "to": shapes.in_hex(each.transaction.to),
                 "nonce": each.transaction.nonce,
                 "value_wei": str(each.transaction.value),
                 "succeeded": each.succeeded,

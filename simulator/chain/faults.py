@@ -1,17 +1,15 @@
-"""The faults of one endpoint: each happens a number of times, or with a seeded probability.
+"""The kinds of faults of one endpoint, and which questions a fault concerns.
 
 This module decides when a fault happens; other modules carry it out. docs/simulator.md says what a client sees of each
 kind.
 """
 
 from enum import StrEnum
-from random import Random
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-MAX_FAULTS = 1_000
+from simulator.fault_list import AnyFault, FaultList
 
 
 class Kind(StrEnum):
@@ -41,57 +39,23 @@ class Kind(StrEnum):
     RESPONSE_LOST = "response_lost"
 
 
-class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One fault: happens `count` times from now on, or each time with probability `rate`; rate 0 ends an earlier rate.
+class Fault(AnyFault, kw_only=True, forbid_unknown_fields=True):
+    """One fault of an endpoint.
 
-    `method` is the beginning of the names of the methods that it concerns. `ms` is how late or how slow, `n` how many
-    blocks, questions or bytes; `code` and `message` are those of an error, `retry_after_s` of a 429.
+    `method` is the beginning of the names of the methods that it concerns. `n` is how many blocks, questions or bytes;
+    `code` and `message` are those of an error, `retry_after_s` of a 429.
     """
 
     kind: Kind
-    count: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    rate: Annotated[float, Meta(ge=0, le=1)] | None = None
-    method: Annotated[str, Meta(max_length=100)] = ""
-    ms: Annotated[int, Meta(ge=0, le=10**9)] = 2_000
     n: Annotated[int, Meta(ge=0, le=10**9)] = 20
     code: int = -32000
     message: Annotated[str, Meta(max_length=1_000)] = "internal error"
     retry_after_s: Annotated[int, Meta(ge=0, le=86_400)] | None = 1
 
 
-class Faults:
-    """All faults of an endpoint that still hold; beyond MAX_FAULTS the oldest is dropped."""
-
-    def __init__(self, seed: str) -> None:
-        self.random = Random(seed)
-        self._ordered: list[Fault] = []
-
-    def add(self, fault: Fault) -> None:
-        """Adds a fault, which holds from now on."""
-        if fault.rate is not None:
-            same = (fault.kind, fault.method)
-            self._ordered = [old for old in self._ordered if old.rate is None or (old.kind, old.method) != same]
-        if fault.count or fault.rate:
-            self._ordered = [*self._ordered[1 - MAX_FAULTS :], fault]
-
-    def clear(self) -> None:
-        """Ends all faults."""
-        self._ordered = []
+class Faults(FaultList[Fault]):
+    """All faults of an endpoint that still hold."""
 
     def strikes(self, kind: Kind, *methods: str) -> Fault | None:
         """Returns the fault that happens now to questions of these methods, or None; each call uses up one `count`."""
-        for fault in self._ordered:
-            if fault.kind is not kind or not any(method.startswith(fault.method) for method in methods):
-                continue
-            if fault.count:
-                fault.count -= 1
-                if not fault.count and not fault.rate:
-                    self._ordered.remove(fault)
-                return fault
-            if fault.rate and self.random.random() < fault.rate:
-                return fault
-        return None
-
-    def all(self) -> list[Fault]:
-        """Returns the faults that still hold, oldest first."""
-        return list(self._ordered)
+        return self.first(kind, lambda each: any(method.startswith(each.method) for method in methods))

@@ -117,12 +117,12 @@ def _balance(view: View, address: object, name: object = "latest") -> object:
 
 
 def _code(view: View, address: object, name: object = "latest") -> object:
-    return shapes.octets(_state(view, name).get_code(octets(address, 20)))
+    return shapes.in_hex(_state(view, name).get_code(octets(address, 20)))
 
 
 def _call(view: View, asked: Any, name: object = "latest") -> object:
     output, _ = view.chain.evm.call(view.state_block(name), _call_of(asked))
-    return shapes.octets(output)
+    return shapes.in_hex(output)
 
 
 def _estimate(view: View, asked: Any, name: object = "latest") -> object:
@@ -186,5 +186,5 @@ METHODS: dict[str, tuple[Method, int, int]] = {
     "eth_getCode": (_code, 1, 2),
     "eth_call": (_call, 1, 2),
     "eth_estimateGas": (_estimate, 1, 2),
-    "eth_sendRawTransaction": (lambda view, raw: shapes.octets(view.chain.send(octets(raw))), 1, 1),
+    "eth_sendRawTransaction": (lambda view, raw: shapes.in_hex(view.chain.send(octets(raw))), 1, 1),
 }

@@ -12,6 +12,7 @@ from simulator.chain.settings import GAS_LIMIT
 
 LARGEST = 128 * 1024  # bytes of a transaction
 BUMP_PERCENT = 10
+BLOBS = 3  # the type of transactions that an OP chain does not take
 
 
 class Pool:
@@ -83,6 +84,8 @@ class Pool:
         return (each for own in self._waiting.values() for each in own.values())
 
     def _check(self, transaction: Any) -> None:
+        if transaction.type_id == BLOBS:
+            raise RpcError("transaction type not supported")
         if transaction.chain_id is None:
             raise RpcError("only replay-protected (EIP-155) transactions allowed over RPC")
         if transaction.chain_id != self._chain_id:

@@ -16,7 +16,7 @@ def quantity(number: int) -> str:
     return hex(number)
 
 
-def octets(value: bytes | int, size: int | None = None) -> str:
+def in_hex(value: bytes | int, size: int | None = None) -> str:
     """Returns bytes in hex; a number is written with `size` bytes."""
     return "0x" + (value.to_bytes(size or 32, "big") if isinstance(value, int) else bytes(value)).hex()
 
@@ -25,31 +25,31 @@ def block_object(block: Block, full: bool) -> Json:
     """Returns a block, with all of its transactions or with their hashes."""
     header = block.header
     places = range(len(block.receipts))
-    hashes = [octets(receipt.transaction.hash) for receipt in block.receipts]
+    hashes = [in_hex(receipt.transaction.hash) for receipt in block.receipts]
     wrapped = [_wrapped(receipt.transaction) for receipt in block.receipts]
     return {
         "number": quantity(block.number),
-        "hash": octets(block.hash),
-        "parentHash": octets(header.parent_hash),
-        "sha3Uncles": octets(header.uncles_hash),
-        "miner": octets(header.coinbase),
-        "stateRoot": octets(header.state_root),
-        "transactionsRoot": octets(header.transaction_root),
-        "receiptsRoot": octets(header.receipt_root),
-        "logsBloom": octets(header.bloom, 256),
+        "hash": in_hex(block.hash),
+        "parentHash": in_hex(header.parent_hash),
+        "sha3Uncles": in_hex(header.uncles_hash),
+        "miner": in_hex(header.coinbase),
+        "stateRoot": in_hex(header.state_root),
+        "transactionsRoot": in_hex(header.transaction_root),
+        "receiptsRoot": in_hex(header.receipt_root),
+        "logsBloom": in_hex(header.bloom, 256),
         "difficulty": quantity(header.difficulty),
         "gasLimit": quantity(header.gas_limit),
         "gasUsed": quantity(header.gas_used),
         "timestamp": quantity(header.timestamp),
-        "extraData": octets(header.extra_data),
-        "mixHash": octets(header.mix_hash),
-        "nonce": octets(header.nonce),
+        "extraData": in_hex(header.extra_data),
+        "mixHash": in_hex(header.mix_hash),
+        "nonce": in_hex(header.nonce),
         "baseFeePerGas": quantity(header.base_fee_per_gas),
-        "withdrawalsRoot": octets(header.withdrawals_root),
+        "withdrawalsRoot": in_hex(header.withdrawals_root),
         "blobGasUsed": quantity(header.blob_gas_used),
         "excessBlobGas": quantity(header.excess_blob_gas),
-        "parentBeaconBlockRoot": octets(header.parent_beacon_block_root),
-        "requestsHash": octets(header.requests_hash),
+        "parentBeaconBlockRoot": in_hex(header.parent_beacon_block_root),
+        "requestsHash": in_hex(header.requests_hash),
         "size": quantity(len(rlp.encode([header, wrapped, [], []]))),
         "uncles": [],
         "withdrawals": [],
@@ -61,7 +61,7 @@ def transaction_object(block: Block, index: int) -> Json:
     """Returns the transaction at this place of a block."""
     receipt = block.receipts[index]
     return waiting_object(receipt.transaction) | {
-        "blockHash": octets(block.hash),
+        "blockHash": in_hex(block.hash),
         "blockNumber": quantity(block.number),
         "transactionIndex": quantity(index),
         "gasPrice": quantity(receipt.price_wei),
@@ -73,13 +73,13 @@ def waiting_object(transaction: Any) -> Json:
     kind = transaction.type_id or 0
     found: Json = {
         "type": quantity(kind),
-        "hash": octets(transaction.hash),
-        "from": octets(transaction.sender),
-        "to": octets(transaction.to) if transaction.to else None,
+        "hash": in_hex(transaction.hash),
+        "from": in_hex(transaction.sender),
+        "to": in_hex(transaction.to) if transaction.to else None,
         "nonce": quantity(transaction.nonce),
         "gas": quantity(transaction.gas),
         "value": quantity(transaction.value),
-        "input": octets(transaction.data),
+        "input": in_hex(transaction.data),
         "chainId": quantity(transaction.chain_id),
         "gasPrice": quantity(transaction.max_fee_per_gas),
         "r": quantity(transaction.r),
@@ -92,7 +92,7 @@ def waiting_object(transaction: Any) -> Json:
     if kind:
         found["yParity"] = quantity(transaction.y_parity)
         found["accessList"] = [
-            {"address": octets(address), "storageKeys": [octets(slot) for slot in slots]}
+            {"address": in_hex(address), "storageKeys": [in_hex(slot) for slot in slots]}
             for address, slots in transaction.access_list
         ]
     if kind > 1:
@@ -102,7 +102,7 @@ def waiting_object(transaction: Any) -> Json:
         found["authorizationList"] = [
             {
                 "chainId": quantity(each.chain_id),
-                "address": octets(each.address),
+                "address": in_hex(each.address),
                 "nonce": quantity(each.nonce),
                 "yParity": quantity(each.y_parity),
                 "r": quantity(each.r),
@@ -120,18 +120,18 @@ def receipt_object(block: Block, index: int) -> Json:
     return {
         "type": quantity(transaction.type_id or 0),
         "status": quantity(int(receipt.succeeded)),
-        "transactionHash": octets(transaction.hash),
+        "transactionHash": in_hex(transaction.hash),
         "transactionIndex": quantity(index),
-        "blockHash": octets(block.hash),
+        "blockHash": in_hex(block.hash),
         "blockNumber": quantity(block.number),
-        "from": octets(transaction.sender),
-        "to": octets(transaction.to) if transaction.to else None,
-        "contractAddress": octets(receipt.created) if receipt.created else None,
+        "from": in_hex(transaction.sender),
+        "to": in_hex(transaction.to) if transaction.to else None,
+        "contractAddress": in_hex(receipt.created) if receipt.created else None,
         "gasUsed": quantity(receipt.gas_used),
         "cumulativeGasUsed": quantity(receipt.cumulative_gas),
         "effectiveGasPrice": quantity(receipt.price_wei),
         "l1Fee": quantity(receipt.l1_fee_wei),
-        "logsBloom": octets(receipt.bloom, 256),
+        "logsBloom": in_hex(receipt.bloom, 256),
         "logs": log_objects(block, index),
     }
 
@@ -150,13 +150,13 @@ def log_objects(block: Block, only: int | None = None) -> list[Json]:
 
 def _log_object(block: Block, index: int, receipt: Receipt, log: Any) -> Json:
     return {
-        "address": octets(log.address),
-        "topics": [octets(topic) for topic in log.topics],
-        "data": octets(log.data),
-        "blockHash": octets(block.hash),
+        "address": in_hex(log.address),
+        "topics": [in_hex(topic) for topic in log.topics],
+        "data": in_hex(log.data),
+        "blockHash": in_hex(block.hash),
         "blockNumber": quantity(block.number),
         "blockTimestamp": quantity(block.header.timestamp),
-        "transactionHash": octets(receipt.transaction.hash),
+        "transactionHash": in_hex(receipt.transaction.hash),
         "transactionIndex": quantity(index),
         "removed": False,
     }

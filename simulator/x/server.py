@@ -32,7 +32,7 @@ class Server:
     """One simulated X."""
 
     def __init__(self, settings: Settings, options: CrowdOptions) -> None:
-        self._faults = Faults(settings.seed)
+        self._faults = Faults(f"{settings.seed}:faults")
         self._schedule = Schedule(self._faults)
         rates = Rates(settings.rate_window_ms, settings.rate_day_ms)
         self._answers = Answers(self._faults, rates)

@@ -251,3 +251,8 @@ def test_logs_of_too_many_blocks_are_refused() -> None:
         ask(chain, "eth_getLogs", {"fromBlock": "0x1", "toBlock": "0x4"})
     with pytest.raises(RpcError, match="invalid block range params"):
         ask(chain, "eth_getLogs", {"fromBlock": "0x4", "toBlock": "0x1"})
+
+
+def test_a_transaction_with_blobs_is_refused_as_on_an_op_chain(chain: Chain) -> None:
+    blobs = {"maxFeePerBlobGas": 1, "blobVersionedHashes": [b"\x01" + bytes(31)], "data": "0x"}
+    assert refused(chain, signed(type=3, **blobs)) == "transaction type not supported"
