@@ -34,9 +34,8 @@ def test_blocks_come_by_themselves_with_the_time_of_their_slots(start: Start) ->
 
 
 def test_missed_slots_are_made_up_for_with_times_of_the_past(start: Start) -> None:
-    (chain,) = start(block_ms=2_000, genesis_s=0, behind_ms=7_200_000)
-    before = chain.head()
-    chain.tell("conditions", forward_ms=600_000)
+    (chain,) = start(block_ms=2_000, genesis_s=0, behind_ms=7_200_000, safe_ms=300_000)
+    before = chain.tell("conditions", forward_ms=600_000)["head"]
     until(lambda: chain.head() >= before + 300)
     blocks = chain.ask("truth")["blocks"][before + 1 : before + 301]
     assert {after["at_s"] - block["at_s"] for block, after in pairwise(blocks)} == {2}
@@ -46,8 +45,7 @@ def test_missed_slots_are_made_up_for_with_times_of_the_past(start: Start) -> No
 
 def test_skipped_slots_stay_empty(start: Start) -> None:
     (chain,) = start(block_ms=2_000, genesis_s=0, behind_ms=7_200_000)
-    before = chain.head()
-    chain.tell("conditions", forward_ms=600_000, skip=True)
+    before = chain.tell("conditions", forward_ms=600_000, skip=True)["head"]
     until(lambda: chain.head() > before)
     found = times(chain)
     assert found[before + 1] - found[before] >= 590
