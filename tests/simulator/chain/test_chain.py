@@ -254,5 +254,6 @@ def test_logs_of_too_many_blocks_are_refused() -> None:
 
 
 def test_a_transaction_with_blobs_is_refused_as_on_an_op_chain(chain: Chain) -> None:
-    blobs = {"maxFeePerBlobGas": 1, "blobVersionedHashes": [b"\x01" + bytes(31)], "data": "0x"}
-    assert refused(chain, signed(type=3, **blobs)) == "transaction type not supported"
+    hashes = [b"\x01" + bytes(31)]
+    raw = signed(type=3, data="0x", maxFeePerBlobGas=1, blobVersionedHashes=hashes)
+    assert refused(chain, raw) == "transaction type not supported"
