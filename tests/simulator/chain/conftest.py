@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.harness.anvil import CODE, CONTRACT
 from tests.harness.chain_process import ChainEndpoint, simulated_chain
 
 Start = Callable[..., list[ChainEndpoint]]
@@ -22,12 +21,3 @@ def start(tmp_path: Path) -> Iterator[Start]:
             return stack.enter_context(simulated_chain(folder, **options))
 
         yield begin
-
-
-@pytest.fixture
-def chain(start: Start) -> ChainEndpoint:
-    """A chain whose blocks are made by hand; since block 1 it has CONTRACT."""
-    (endpoint,) = start()
-    endpoint.take_code(CONTRACT, CODE)
-    endpoint.mine()
-    return endpoint
