@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.x.credentials import Credentials
 from commands.common import CommandError
-from simulator.launch import SimulatorFailed, ask_x, ensure_x, lives
+from simulator.launch import SimulatorFailed, X, ask_x, ensure, lives
 from simulator.x import settings as x
 
 END_S = 5.0
@@ -24,8 +24,8 @@ def simulated_x(data_dir: Path, options: Mapping[str, object]) -> tuple[int, Cal
     """Returns the port of the directory's simulated X, which it starts if none runs, and a function that ends the
     simulated X if this call has started it. Raises CommandError."""
     try:
-        port, begun = ensure_x(
-            data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        port, begun = ensure(
+            X, data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))]
         )
     except SimulatorFailed as failure:
         raise CommandError(str(failure)) from None

@@ -1,18 +1,15 @@
-"""The faults that are set: each happens a number of times, or with a seeded probability.
+"""The kinds of faults of X, and which requests a fault concerns.
 
 This module decides when a fault happens; other modules carry it out. docs/simulator.md says what a client sees of each
 kind.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
-from random import Random
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-MAX_FAULTS = 1_000
+from simulator.fault_list import AnyFault, FaultList
 
 
 class Kind(StrEnum):
@@ -74,62 +71,27 @@ class Kind(StrEnum):
     BAD_SIGNATURE = "bad_signature"
 
 
-class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One fault: happens `count` times from now on, or each time with probability `rate`; rate 0 ends an earlier rate.
+class Fault(AnyFault, kw_only=True, forbid_unknown_fields=True):
+    """One fault of X.
 
     `method` and `path` (a prefix, or the whole path if it ends with `$`) select requests, for faults of answers and of
-    forms. `ms` is how late, how slow or how long; `reset_s` is when the window of a 429 ends, counted from now, or None
-    for a 429 without a reset time.
+    forms. `reset_s` is when the window of a 429 ends, counted from now, or None for a 429 without a reset time.
     """
 
     kind: Kind
-    count: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    rate: Annotated[float, Meta(ge=0, le=1)] | None = None
-    method: Annotated[str, Meta(max_length=10)] = ""
     path: Annotated[str, Meta(max_length=200)] = "/2/"
-    ms: Annotated[int, Meta(ge=0, le=10**9)] = 2_000
     reset_s: Annotated[int, Meta(ge=0, le=86_400)] | None = 5
 
+    def concerns(self) -> tuple[str, ...]:
+        return (*super().concerns(), self.path)
 
-class Faults:
-    """All faults that still hold; beyond MAX_FAULTS the oldest is dropped. The functions of `on_add` are called for
-    each new fault."""
 
-    def __init__(self, seed: int) -> None:
-        self.on_add: list[Callable[[], None]] = []
-        self._random = Random(f"{seed}:faults")
-        self._ordered: list[Fault] = []
-
-    def add(self, fault: Fault) -> None:
-        """Adds a fault, which holds from now on."""
-        if fault.rate is not None:
-            self._ordered = [
-                old
-                for old in self._ordered
-                if old.rate is None or (old.kind, old.method, old.path) != (fault.kind, fault.method, fault.path)
-            ]
-        if fault.count or fault.rate:
-            self._ordered = [*self._ordered[1 - MAX_FAULTS :], fault]
-        for listener in self.on_add:
-            listener()
-
-    def clear(self) -> None:
-        """Ends all faults."""
-        self._ordered = []
+class Faults(FaultList[Fault]):
+    """All faults of X that still hold."""
 
     def strikes(self, kind: Kind, method: str = "", path: str = "/2/") -> Fault | None:
         """Returns the fault that happens now, or None; each call uses up one `count`."""
-        for fault in self._ordered:
-            if fault.kind is not kind or not f"{path}$".startswith(fault.path) or fault.method not in ("", method):
-                continue
-            if fault.count:
-                fault.count -= 1
-                if not fault.count and not fault.rate:
-                    self._ordered.remove(fault)
-                return fault
-            if fault.rate and self._random.random() < fault.rate:
-                return fault
-        return None
+        return self.first(kind, lambda each: f"{path}$".startswith(each.path) and each.method in ("", method))
 
     def delays(self, planned: tuple[int, ...], path: str = "/2/") -> tuple[int, ...]:
         """Returns the delays (ms) after which a post is delivered, once each: as planned and changed by faults."""
@@ -140,7 +102,3 @@ class Faults:
         if planned and (twice := self.strikes(Kind.DUPLICATE, path=path)):
             return (*planned, planned[-1] + twice.ms)
         return planned
-
-    def all(self) -> list[Fault]:
-        """Returns the faults that still hold, oldest first."""
-        return list(self._ordered)

@@ -1,14 +1,11 @@
 """The server process: builds the parts, serves them on loopback, and ends on a signal, on request or when idle."""
 
-import asyncio
-import signal
 import sys
-import time
 from pathlib import Path
 
 from aiohttp import web
 
-import own_files
+from simulator.lifetime import Lifetime, port_file
 from simulator.x.answers import Answers
 from simulator.x.auth import Authentication, Handler, behind
 from simulator.x.clock import now_ms
@@ -35,14 +32,11 @@ class Server:
     """One simulated X."""
 
     def __init__(self, settings: Settings, options: CrowdOptions) -> None:
-        self._settings = settings
-        self._faults = Faults(settings.seed)
+        self._faults = Faults(f"{settings.seed}:faults")
         self._schedule = Schedule(self._faults)
         rates = Rates(settings.rate_window_ms, settings.rate_day_ms)
         self._answers = Answers(self._faults, rates)
-        self._stopping = asyncio.Event()
-        self._busy = 0
-        self._idle_since = time.monotonic()
+        self._life = Lifetime(settings.idle_exit_s)
         world = World()
         world.add_user(settings.account, now_ms() - _ACCOUNT_AGE_MS, ACCOUNT_ID)
         known, rules = Authentication(), Rules(settings.rules_delay_ms)
@@ -53,7 +47,7 @@ class Server:
         reads = Reads(world, settings, self._faults)
         writes = Writes(world, settings, self._faults, rules, self._stream)
         parts = Parts(world, settings, self._crowd, self._faults, self._schedule, rates, self._stream)
-        control = Control(parts, self._stopping.set)
+        control = Control(parts, self._life.stop)
         self._app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
         self._app.on_response_prepare.append(state_limits)
         self._app.add_routes(
@@ -76,13 +70,11 @@ class Server:
             ]
         )
 
-    async def run(self, port: int, port_file: Path | None) -> None:
-        """Serves until a signal, a stop request or idleness. `port` 0 picks a free port; `port_file` has the port
-        meanwhile. Raises OSError if the port is taken.
+    async def run(self, port: int, file: Path | None) -> None:
+        """Serves until a signal, a stop request or idleness. `port` 0 picks a free port; `file` has the port meanwhile.
+        Raises OSError if the port is taken.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+        self._life.end_on_signals()
         # A request ends when its client leaves, so that a dropped stream is noticed at once.
         runner = web.AppRunner(self._app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
@@ -90,12 +82,9 @@ class Server:
         try:
             port = await door.open(port)
             print(f"simulated X on http://{HOST}:{port}", file=sys.stderr, flush=True)
-            if port_file:
-                own_files.write_whole(port_file, f"{port}\n".encode())
-            await self._until_stopped_or_idle()
+            with port_file(file, port):
+                await self._life.until_over()
         finally:
-            if port_file:
-                _remove_own(port_file, f"{port}\n")
             self._schedule.stop()
             await door.close()
             self._stream.close_all()
@@ -103,29 +92,7 @@ class Server:
             await self._webhooks.close()
             await runner.cleanup()
 
-    async def _until_stopped_or_idle(self) -> None:
-        while not self._stopping.is_set():
-            idle_s = 0.0 if self._busy else time.monotonic() - self._idle_since
-            left_s = self._settings.idle_exit_s - idle_s
-            if left_s <= 0:
-                return
-            try:
-                async with asyncio.timeout(left_s):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
-
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._busy += 1
-        try:
+        with self._life.request():
             return await self._answers.answer(request, handler)
-        finally:
-            self._busy -= 1
-            self._idle_since = time.monotonic()
-
-
-def _remove_own(path: Path, text: str) -> None:
-    # A successor may have written its own port already.
-    if path.exists() and path.read_text() == text:
-        path.unlink()
