@@ -17,8 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.harness.waiting import PATIENCE_S
+
 PIECE_BYTES = 2**16
-STOP_S = 5.0
 _RESET = bytes([1, 0, 0, 0, 0, 0, 0, 0])  # SO_LINGER: closing drops unsent bytes and resets the connection
 
 
@@ -92,7 +93,7 @@ class Hostile:
         """Ends every connection and the thread."""
         self._do(self._hush())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(STOP_S)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
     def turn(self, mood: Mood) -> None:
@@ -104,7 +105,7 @@ class Hostile:
 
     def _do(self, what: Coroutine[Any, Any, None]) -> None:
         done: Future[None] = asyncio.run_coroutine_threadsafe(what, self._loop)
-        done.result(STOP_S)
+        done.result(PATIENCE_S)
 
     async def _listen(self) -> None:
         self._turned = asyncio.Event()
