@@ -183,7 +183,11 @@ def test_a_refused_call_says_why_and_changes_nothing(reason: str, call: Callable
 
 @pytest.mark.parametrize(
     ("owner", "operator", "reason"),
-    [(NOBODY, OPERATOR, "owner is nobody"), (OWNER, OWNER, "operator is the owner"), (NOBODY, NOBODY, "owner is nobody")],
+    [
+        (NOBODY, OPERATOR, "owner is nobody"),
+        (OWNER, OWNER, "operator is the owner"),
+        (NOBODY, NOBODY, "owner is nobody"),
+    ],
 )
 def test_a_contract_with_wrong_roles_is_not_made(owner: str, operator: str, reason: str, node: Anvil) -> None:
     taken = ["address", "address", "string", "string", "string"]

@@ -54,4 +54,3 @@ def test_no_function_changes_the_owner_and_only_a_purchase_takes_eth() -> None:
         "transferFrom", "safeTransferFrom", "approve", "setApprovalForAll",
     }  # fmt: skip
     assert [each["name"] for each in functions if each["stateMutability"] == "payable"] == ["purchase"]
-

@@ -215,7 +215,9 @@ def test_a_receiver_that_calls_back_reaches_no_more_than_anybody(
     sale.offer("m-01", 1)
     sale.send(WINNER, "purchase", 1, value=PRICE)
     sale.offer("m-02", 2, to=RUNNER_UP)
-    attacker.send(STRANGER, "when_called", sale.address, sale.data(name, *arguments), TOKEN_RECEIVED, False, value=value)
+    attacker.send(
+        STRANGER, "when_called", sale.address, sale.data(name, *arguments), TOKEN_RECEIVED, False, value=value
+    )
     if given == "money":
         done = sale.send(OWNER, "withdraw", attacker.address)
     else:
