@@ -22,7 +22,7 @@ def measured(anvil: Anvil) -> dict[str, int]:
     gas["offer, the first one of an auction"] = sale.offer().gas
     gas["revoke"] = sale.send(OPERATOR, "revoke", 1).gas
     gas["offer, a further one of the same auction"] = sale.offer(to=RUNNER_UP).gas
-    sale.send(RUNNER_UP, "purchase", 2, value=PRICE).gas
+    sale.send(RUNNER_UP, "purchase", 2, value=PRICE)
     sale.offer("m-02", 2, to=WINNER)
     gas["purchase"] = sale.send(FRIEND, "purchase", 3, value=PRICE).gas
     gas["transfer"] = sale.send(WINNER, "transferFrom", WINNER, FRIEND, 2).gas

@@ -1,5 +1,4 @@
-"""The sale contract as a plain model in Python, which foretells the outcome of every call. Written from docs/contract.md,
-not from the source of the contract."""
+"""The sale contract as a plain model in Python, which foretells the outcome of every call (docs/contract.md)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

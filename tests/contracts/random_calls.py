@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.contracts.model import Call, Model, Refused
+from tests.contracts.model import OPEN, SOLD, Call, Model, Refused
 from tests.harness.anvil import Anvil
 from tests.harness.sale import (
     FRIEND,
@@ -71,15 +71,16 @@ def drawn(chance: random.Random, model: Model, now_s: int) -> Call:
     [function] = chance.choices([*OFTEN], weights=[*OFTEN.values()])
     sender, value, somebody = chance.choice(PEOPLE), 0, chance.choice([*PEOPLE, DEAF, NOBODY, model.address])
     latest, sold = len(model.offers), list(model.owner_of)
+    unpaid = [number for number, offer in enumerate(model.offers, start=1) if offer.state == OPEN]
     arguments: tuple[Any, ...]
     if function == "offer":
         sender = mostly(chance, model.operator if model.operator in PEOPLE else sender, sender)
-        auction, token = (latest // 3 + chance.randint(0, 4) for _ in range(2))
-        seconds = mostly(chance, chance.randint(1, 200), chance.choice([-1, 0, 10**9, 2**255]))
+        auction, token = (max(0, len(sold) + chance.randint(-2, 6)) for _ in range(2))
+        seconds = mostly(chance, chance.randint(1, 500), chance.choice([-1, 0, 10**9, 2**255]))
         price = mostly(chance, chance.choice([1, 2, 10**18]), 0)
         arguments = auction_hash(f"m-{auction}"), token, somebody, price, now_s + seconds
     elif function in ("purchase", "revoke"):
-        number = max(0, latest + chance.randint(-4, 1))
+        number = mostly(chance, chance.choice(unpaid or [latest]), max(0, latest + chance.randint(-4, 1)))
         arguments = (number,)
         if function == "purchase":
             price = model.offers[number - 1].price if 1 <= number <= latest else 1
@@ -111,7 +112,7 @@ def compare(sale: Sale, model: Model) -> None:
     for auction in {offer.auction for offer in model.offers}:
         mine = [number for number, offer in enumerate(model.offers, start=1) if offer.auction == auction]
         assert sale.read("last_offer", auction) == mine[-1]
-        assert sale.read("sold", auction) == any(model.offers[number - 1].state == 2 for number in mine)
+        assert sale.read("sold", auction) == any(model.offers[number - 1].state == SOLD for number in mine)
     for token, owner in model.owner_of.items():
         assert sale.read("ownerOf", token) == owner
         assert sale.read("getApproved", token) == model.approved.get(token, NOBODY)

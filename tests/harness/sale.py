@@ -40,7 +40,7 @@ class Done(NamedTuple):
 
 def auction_hash(auction_id: str) -> bytes:
     """The auction's id as the contract knows it."""
-    return keccak(auction_id.encode())
+    return bytes(keccak(auction_id.encode()))
 
 
 def type_of(parameter: dict[str, Any]) -> str:
@@ -77,7 +77,7 @@ class Contract:
     def data(self, function: str, *arguments: Any) -> bytes:
         """The data of a call."""
         its = self._functions[function, len(arguments)]
-        return keccak(_signature(its))[:4] + encode(list(map(type_of, its["inputs"])), arguments)
+        return bytes(keccak(_signature(its))[:4] + encode(list(map(type_of, its["inputs"])), arguments))
 
     def read(self, function: str, *arguments: Any) -> Any:
         """What a function answers, in the newest block. Raises NodeRefused where it reverts."""
