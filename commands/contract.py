@@ -185,7 +185,7 @@ def _print_state(contract: str, state: State) -> None:
     print(f"contract   {contract}, block {state.block} of {_utc(state.at_s)}")
     print(f"owner      {state.owner}")
     print(f"operator   {state.operator}")
-    print(f"events     {state.count}")
+    print(f"events     {state.events}")
     print(f"balance    {format_eth(state.balance)} to withdraw")
     print(f"offers     {len(state.open_offers)} open")
     if state.open_offers:
@@ -207,7 +207,7 @@ def _state_data(contract: str, state: State) -> dict[str, Any]:
         "block_at_s": state.at_s,
         "owner": state.owner,
         "operator": state.operator,
-        "count": state.count,
+        "count": state.events,
         "balance_wei": str(state.balance),
         "open_offers": [
             {

@@ -79,7 +79,7 @@ class State(NamedTuple):
     at_s: int
     owner: str
     operator: str
-    count: int
+    events: int
     balance: int
     open_offers: list[OpenOffer]
 
@@ -208,7 +208,7 @@ class SaleContracts:
             at_s=int(block["timestamp"]),
             owner=read("owner"),
             operator=read("operator"),
-            count=read("count"),
+            events=read("count"),
             balance=self._asked("the balance", lambda: int(self._web3.eth.get_balance(its.address, number))),
             open_offers=[
                 OpenOffer(offer, "0x" + auction.hex(), *rest)
