@@ -25,8 +25,8 @@ from messages.money import format_eth
 from settings import ChainSettings, load
 
 EXAMPLE = "auction-manager contract show --json"
-TIMEOUT_S = 10.0
-MINED_S = 120.0
+TIMEOUT_S = 5.0  # for a question to the node
+MINED_S = 120.0  # until a block has the deployment
 NOBODY = "0x" + "00" * 20
 # How long the texts may be that the contract keeps, in bytes.
 NAME_BYTES, SYMBOL_BYTES, URI_BYTES = 64, 16, 256

@@ -7,8 +7,8 @@
     This contract sells the lots of auctions that are held elsewhere. The operator offers a token to a named wallet at
     a price; anybody may pay; the token is made for the named wallet by the payment. The tokens are ERC-721.
 
-    The contract holds no auction and gives nothing back: a payment that is not exactly right reverts. An offer is sold
-    or revoked once, and stays so.
+    The contract holds no auction and gives nothing back: a payment that is not exactly right reverts. An offer that was
+    sold or revoked never sells again.
 
     The contract has not been audited.
 @dev

@@ -2,8 +2,8 @@
 #pragma evm-version cancun
 """
 @notice
-    A contract that does as it is told: it forwards calls with their ETH, as the account of a smart wallet does, and when
-    it is given ETH or a token it makes a call that it was given before, as an attacker does.
+    A contract that does as it is told: it forwards calls with their ETH, as the account of a smart wallet does. When it
+    is given ETH or a token, it makes a call that it was given before, as an attacker does.
 """
 
 
