@@ -75,7 +75,7 @@ def drawn(chance: random.Random, model: Model, now_s: int) -> Call:
     arguments: tuple[Any, ...]
     if function == "offer":
         sender = mostly(chance, model.operator if model.operator in PEOPLE else sender, sender)
-        auction, token = (max(0, latest + chance.randint(-3, 3)) for _ in range(2))  # fresh ones from `latest` on
+        auction, token = (max(0, 3 * latest + chance.randint(-6, 3)) for _ in range(2))  # often a fresh one
         seconds = mostly(chance, chance.randint(1, 500), chance.choice([-1, 0, 10**9, 2**255]))
         price = mostly(chance, chance.choice([1, 2, 10**18]), 0)
         arguments = auction_hash(f"m-{auction}"), token, somebody, price, now_s + seconds
