@@ -1,5 +1,5 @@
 # Each target sets up what it needs. Required is a Python of at least 3.11, or a package manager that can install one.
-.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations contract contract-calls contract-gas test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -87,6 +87,15 @@ corruptions: .venv/dev  ## damages a data directory at random and starts on it; 
 
 mutations: .venv/dev  ## removes each remedy of supervision, runs the tests; writes a table of docs/supervision.md
 	$(PYTHON) -m tests.supervision.mutations
+
+contract: .venv/dev  ## compiles the sale contract and writes its artifact; ARGS="--check" only compares
+	$(PYTHON) -m contracts.build $(ARGS)
+
+contract-calls: .venv/dev node_modules  ## plays random calls on the sale contract beside a model; CALLS=300 ARGS="--seed 7"
+	$(PYTHON) -m tests.contracts.random_calls --calls $(or $(CALLS),10000) $(ARGS)
+
+contract-gas: .venv/dev node_modules  ## measures the sale contract; writes the gas table of docs/contract.md
+	$(PYTHON) -m tests.contracts.gas
 
 requirements: .venv/dev  ## lists each requirement with the number of its tests
 	$(PYTHON) -m tests.requirements_table

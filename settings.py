@@ -235,7 +235,8 @@ class ElizaSettings(Section, frozen=True, kw_only=True):
 
 
 class ChainSettings(Section, frozen=True, kw_only=True):
-    """An empty `rpc_url` means that no chain is watched. In it, `{key}` stands for the secret `rpc_key`."""
+    """An empty `rpc_url` means that no chain is watched. In it, `{key}` stands for the secret `rpc_key`.
+    Only the command that deploys the sale contract uses `deployer_key`."""
 
     rpc_url: Annotated[str, forms.url("http", "https")] = ""
     chain_id: Annotated[int, forms.whole(1, 2**63 - 1)] = 360
@@ -243,6 +244,7 @@ class ChainSettings(Section, frozen=True, kw_only=True):
     read_to: Annotated[str, forms.choice("unsafe", "safe", "finalized")] = "safe"
     poll_ms: Annotated[int, _duration("100 ms", "5 min")] = parse_duration("2 s")
     rpc_key: Annotated[Secret | None, forms.CREDENTIAL] = None
+    deployer_key: Annotated[Secret | None, forms.PRIVATE_KEY] = None
 
     def address(self) -> Secret:
         """The URL of the node with the key filled in; empty where no chain is watched."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "audit": "replay the log, check hash chains and state",
     "dead-letters": "list, show, retry or discard entries that could not be decided",
     "repair": "rebuild damaged parts of the store from the log",
+    "contract": "deploy the sale contract, show the one of the settings",
     "completion": "print the completion of these commands for a shell",
 }
 

@@ -21,6 +21,8 @@ from messages.known_words import did_you_mean
 
 N = TypeVar("N", bound=int)
 
+_KEYS_OF_SECP256K1 = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # the order of its group
+
 
 class Section(
     msgspec.Struct,
@@ -205,6 +207,13 @@ def _read_credential(value: str) -> Secret:
     return Secret(value)
 
 
+def _read_private_key(value: str) -> Secret:
+    digits = value.removeprefix("0x")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digits, re.ASCII) or not 0 < int(digits, 16) < _KEYS_OF_SECP256K1:
+        raise ValueError("is not a private key: 64 hex digits, with or without 0x")
+    return Secret(f"0x{digits}")
+
+
 def _read_tokens(value: str) -> dict[str, Secret]:
     tokens: dict[str, Secret] = {}
     for number, entry in enumerate(re.split(r"[,\s]+", value.strip(", \r\n\t")), start=1):
@@ -226,5 +235,7 @@ FOLDER = Form(str, "the path of a folder, in quotes", _read_folder, quoted)
 HOST = text(r"[A-Za-z0-9.:_-]{1,253}", "a host name or an address")
 PORT = whole(0, 65535)
 CREDENTIAL = Form(Secret, "a secret", _read_credential, repr, shown=False)
+# The key of an account of an EVM chain.
+PRIVATE_KEY = Form(Secret, "a secret", _read_private_key, repr, shown=False)
 # Named tokens such as `alice=…`, separated by line breaks, spaces or commas.
 TOKENS = Form(Secret, "named secrets", _read_tokens, lambda tokens: ", ".join(f"{name}=***" for name in tokens), False)

@@ -38,10 +38,11 @@ ARGUMENTS = {
     "audit": [],
     "dead-letters": ["list"],
     "repair": [],
+    "contract": ["show"],
     "completion": ["bash"],
 }
 WITHOUT_CONFIG = {"demo", "scenario", "completion"}
-WITHOUT_DATA = {*WITHOUT_CONFIG, "run", "check-config", "parse-bid"}
+WITHOUT_DATA = {*WITHOUT_CONFIG, "run", "check-config", "parse-bid", "contract"}
 TAKES_FILE = {"inject": ["--file"], "audit": ["--file"], "scenario": []}
 
 

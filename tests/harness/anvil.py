@@ -46,6 +46,14 @@ def binary() -> str:
     return found
 
 
+class NodeRefused(AssertionError):
+    """The node answered a question with an error, `answer`. Unexpected, it fails the test."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
 class Anvil:
     """One node on a free port with CONTRACT and OTHER_CONTRACT on its chain; every transaction is a block."""
 
@@ -72,13 +80,14 @@ class Anvil:
         return int(said[1])
 
     def rpc(self, method: str, *params: Any) -> Any:
-        """What the node answers; an error fails the test."""
+        """What the node answers. Raises NodeRefused."""
         body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}).encode()
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=PATIENCE_S) as response:
             answer = json.load(response)
-        assert "result" in answer, answer
+        if "result" not in answer:
+            raise NodeRefused(answer)
         return answer["result"]
 
     @contextmanager
@@ -111,6 +120,21 @@ class Anvil:
     def head(self) -> int:
         """The number of the newest block."""
         return int(self.rpc("eth_blockNumber"), 16)
+
+    def now_s(self) -> int:
+        """The time of the newest block, in unix seconds."""
+        return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    def balance(self, account: str) -> int:
+        """The wei of an account."""
+        return int(self.rpc("eth_getBalance", account, "latest"), 16)
+
+    def transact(self, **transaction: Any) -> dict[str, Any]:
+        """The receipt of a transaction, which is in a block of its own, also where it reverts."""
+        receipt: dict[str, Any] = self.rpc(
+            "eth_sendTransactionSync", {"from": SENDER, "gas": hex(5_000_000)} | transaction
+        )
+        return receipt
 
     def freeze(self) -> None:
         """Lets the node stop to answer, but keep its port and its chain."""

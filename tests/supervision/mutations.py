@@ -29,7 +29,7 @@ WORKERS = 3
 # A test that waits for what cannot happen any more gives up after PATIENCE_S; TIMEOUT_S is for those that hang.
 PATIENCE_S, TIMEOUT_S = 4, 15
 DEADLINE_S = 120
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "node_modules", "contracts")
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "node_modules")
 
 
 class Mutation(NamedTuple):

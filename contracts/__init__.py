@@ -1,0 +1,1 @@
+"""The reference sale contract in Vyper, and its artifact, which deploying and reading it need."""
