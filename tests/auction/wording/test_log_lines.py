@@ -12,6 +12,8 @@ from tests.harness.any_message import EVENTS
 from tests.harness.golden import GOLDEN, KINDS, message_of
 
 # The events are those of tests/harness/golden.json.
+HASH = "0x" + "ab" * 32
+
 LINES = {
     "MarathonStarted": "MarathonStarted: 30 days",
     "DayStarted": "DayStarted 1: m-01",
@@ -78,6 +80,16 @@ LINES = {
     "CharacterSpoke": "host      Sold!",
     "CharacterSpoke, of who leads": "host      @alice's bid leads so far.",
     "ChainLogSeen": "ChainLogSeen 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456",
+    "TransactionOrdered": "TransactionOrdered offer:m-01:1",
+    "TransactionLapsed": "TransactionLapsed offer:m-01:1",
+    "TransactionAttempted": f"TransactionAttempted offer:m-01:1 with nonce 7 as {HASH}",
+    "TransactionAttempted, empty": f"TransactionAttempted offer:m-01:1 with nonce 7 as {HASH}, empty",
+    "TransactionMined": f"TransactionMined offer:m-01:1 as {HASH} in block 123456",
+    "TransactionMined, reverted and final": f"TransactionMined offer:m-01:1 as {HASH} in block 123456, reverted, final",
+    "TransactionMined, empty": f"TransactionMined offer:m-01:1 as {HASH} in block 123456, empty",
+    "TransactionDropped": "TransactionDropped offer:m-01:1: it lapsed before anything was sent",
+    "TransactionDropped, with its nonce": "TransactionDropped offer:m-01:1: an empty transaction took its nonce",
+    "KeyStopped": f"KeyStopped 0x{'51' * 20} at nonce 7",
 }
 
 
