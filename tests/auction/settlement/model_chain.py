@@ -167,7 +167,15 @@ class Sender:
                     self.trouble = trouble
                     return
 
+    def revive(self, which: int) -> None:
+        """Put an attempt of before, instead of a later one, into the pool: a node had kept it."""
+        nonce = len(self.chain.mined())
+        attempts = [e for e in self.log if isinstance(e, TransactionAttempted) and e.nonce == nonce]
+        if attempts:
+            self.chain.pool[nonce] = _sent(attempts[which % len(attempts)])
+
     def _sign(self, prepare: Prepare, fees: Fees) -> TransactionAttempted:
+        assert prepare.nonce in [view.nonce for view in self.looks[-1]], "two would be in flight"
         what = f"{prepare.decision if prepare.data else 'nothing'} {prepare.nonce} {fees.max_fee_wei} {fees.tip_wei}"
         attempt = TransactionAttempted(
             message_id=what,
@@ -187,15 +195,7 @@ class Sender:
 
     def _send(self, attempt: TransactionAttempted) -> None:
         self._pass()
-        sent = Transaction(
-            attempt.transaction_hash,
-            attempt.nonce,
-            attempt.decision,
-            attempt.empty,
-            attempt.max_fee_wei,
-            attempt.tip_wei,
-        )
-        meaning = Meaning.UNKNOWN if self.loses_sends else self.chain.take(sent)
+        meaning = Meaning.UNKNOWN if self.loses_sends else self.chain.take(_sent(attempt))
         self._pass()
         meaning = Meaning.UNKNOWN if self.loses_answers else meaning
         self.answers[attempt.transaction_hash] = Answer(self.now_ms, meaning)
@@ -215,3 +215,9 @@ class Sender:
 def strangers(nonce: int) -> Transaction:
     """A transaction that somebody else has signed with our key."""
     return Transaction(f"stranger's {nonce}", nonce, "", False, Wei(10**12), Wei(10**12))
+
+
+def _sent(event: TransactionAttempted) -> Transaction:
+    return Transaction(
+        event.transaction_hash, event.nonce, event.decision, event.empty, event.max_fee_wei, event.tip_wei
+    )

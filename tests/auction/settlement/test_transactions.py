@@ -19,13 +19,29 @@ OFFER, NEXT, *_ = DECISIONS
 
 HAPPENINGS = st.one_of(
     st.sampled_from(
-        ["tick", "tick", "tick", "wait", "mine", "mine", "finalise", "drop", "lose", "mute", "hide", "branch"]
+        [
+            "tick",
+            "tick",
+            "tick",
+            "tick",
+            "wait",
+            "wait",
+            "mine",
+            "mine",
+            "finalise",
+            "drop",
+            "lose",
+            "mute",
+            "hide",
+            "branch",
+        ]
     ),
     st.tuples(st.just("order"), st.sampled_from(DECISIONS)),
     st.tuples(st.just("lapse"), st.sampled_from(DECISIONS)),
     st.tuples(st.just("reorganise"), st.integers(1, 6), st.booleans()),
     st.tuples(st.just("crash"), st.integers(1, 6)),
     st.tuples(st.just("behind"), st.integers(0, 3)),
+    st.tuples(st.just("revive"), st.integers(0, 3)),
 )
 
 
@@ -64,6 +80,8 @@ def happen(sender: Sender, what: object) -> None:
             sender.tick()
         case ("behind", int(blocks)):
             chain.behind = blocks
+        case ("revive", int(which)):
+            sender.revive(which)
 
 
 def recover(sender: Sender) -> None:
@@ -90,7 +108,7 @@ def check(sender: Sender) -> None:
 
 
 @settings(max_examples=200)
-@given(st.lists(HAPPENINGS, max_size=60))
+@given(st.lists(HAPPENINGS, min_size=20, max_size=80))
 def test_whatever_happens_each_decision_is_mined_once_or_dropped(happenings: list[object]) -> None:
     sender = Sender(Chain())
     for what in happenings:
@@ -111,7 +129,7 @@ def test_whatever_happens_each_decision_is_mined_once_or_dropped(happenings: lis
 
 
 @settings(max_examples=100)
-@given(st.lists(HAPPENINGS, max_size=30))
+@given(st.lists(HAPPENINGS, min_size=10, max_size=40))
 def test_after_a_stranger_has_used_the_key_nothing_is_sent_any_more(happenings: list[object]) -> None:
     sender = Sender(Chain())
     for what in happenings:
