@@ -26,8 +26,6 @@ class Meaning(StrEnum):
     UNKNOWN = "UNKNOWN"  # the transaction may have arrived or not
 
 
-IS_IN_POOL = frozenset({Meaning.ACCEPTED, Meaning.ALREADY_KNOWN})
-
 # In the order in which they are tried: words that contain others stand first. All are compared in lower case.
 WORDS: tuple[tuple[str, Meaning], ...] = (
     # geth, op-geth, reth, erigon; nethermind since 2026

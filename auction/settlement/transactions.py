@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from auction.settlement.fees import Fees
-from auction.settlement.node_errors import IS_IN_POOL, Meaning
+from auction.settlement.node_errors import Meaning
 from auction.settlement.nonce_ledger import Ledger, Slot
 from messages.chain import Receipt, View
 from messages.events import KeyStopped, SenderEvent, TransactionAttempted, TransactionDropped, TransactionMined
@@ -27,13 +27,26 @@ RESEND_MS = 20_000
 LATE_MS = 600_000
 # What cannot be undone needs the word of every node that answers, in this many looks in a row.
 SURE_LOOKS = 3
+_WAITS = {Meaning.ACCEPTED, Meaning.ALREADY_KNOWN, Meaning.UNDERPRICED}
 
 
 class Answer(NamedTuple):
-    """What the nodes answered when the transaction was last sent (UTC ms) by this incarnation of the sender."""
+    """What the nodes answered when the transaction was last sent (UTC ms) by this incarnation of the sender.
+
+    `waits_since_ms` is since when every answer has said that the transaction, or a rival, is in a node's pool; None
+    while they do not.
+    """
 
     at_ms: int
     meaning: Meaning
+    waits_since_ms: int | None = None
+
+
+def answered(before: Answer | None, meaning: Meaning, now_ms: int) -> Answer:
+    """The answer after the one before to the same transaction."""
+    if meaning not in _WAITS:
+        return Answer(now_ms, meaning)
+    return Answer(now_ms, meaning, now_ms if before is None or before.waits_since_ms is None else before.waits_since_ms)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -145,7 +158,7 @@ def _urged(ledger: Ledger, slot: Slot, seen: Seen, now_ms: int) -> Step:
     if attempt.sender != seen.sender:
         return Rest(f"a transaction of the key {attempt.sender} is not mined yet: set that key until it is")
     call = None if order is None or order.lapsed else order.data
-    if _is_to_be_replaced(attempt, answer.meaning, now_ms) or (call is None and not attempt.empty):
+    if _is_to_be_replaced(attempt, answer, now_ms) or (call is None and not attempt.empty):
         return Prepare(slot.decision, slot.nonce, call, Fees(attempt.max_fee_wei, attempt.tip_wei, attempt.gas))
     if answer.meaning is Meaning.INSUFFICIENT_FUNDS:
         return Rest(f"the balance of {seen.sender} does not cover {slot.decision}, says the node: send it some ETH")
@@ -153,12 +166,11 @@ def _urged(ledger: Ledger, slot: Slot, seen: Seen, now_ms: int) -> Step:
     return Rest(f"{slot.decision} is not mined after {LATE_MS // 60_000} min: {answer.meaning}" if is_late else "")
 
 
-def _is_to_be_replaced(attempt: TransactionAttempted, meaning: Meaning, now_ms: int) -> bool:
+def _is_to_be_replaced(attempt: TransactionAttempted, answer: Answer, now_ms: int) -> bool:
     """Whether higher fees would help. After a time-out they would not: the transaction may not even have arrived."""
-    age_ms = now_ms - attempt.at_ms
-    if meaning is Meaning.TOO_LOW_FEE:
-        return age_ms >= RESEND_MS
-    return age_ms >= STUCK_MS and (meaning in IS_IN_POOL or meaning is Meaning.UNDERPRICED)
+    if answer.meaning is Meaning.TOO_LOW_FEE:
+        return now_ms - attempt.at_ms >= RESEND_MS
+    return answer.waits_since_ms is not None and now_ms - answer.waits_since_ms >= STUCK_MS
 
 
 def _begun(ledger: Ledger, nonce: int, seen: Seen) -> Step:

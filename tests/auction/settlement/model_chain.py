@@ -9,7 +9,7 @@ from typing import NamedTuple
 from auction.settlement.fees import Fees, Held, priced
 from auction.settlement.node_errors import Meaning
 from auction.settlement.nonce_ledger import Ledger, apply
-from auction.settlement.transactions import SURE_LOOKS, Answer, Prepare, Record, Rest, Seen, Send, next_step
+from auction.settlement.transactions import SURE_LOOKS, Answer, Prepare, Record, Rest, Seen, Send, answered, next_step
 from messages.base import Wei
 from messages.chain import Quote, Receipt, View
 from messages.events import SenderEvent, TransactionAttempted, TransactionLapsed, TransactionOrdered
@@ -198,7 +198,8 @@ class Sender:
         meaning = Meaning.UNKNOWN if self.loses_sends else self.chain.take(_sent(attempt))
         self._pass()
         meaning = Meaning.UNKNOWN if self.loses_answers else meaning
-        self.answers[attempt.transaction_hash] = Answer(self.now_ms, meaning)
+        before = self.answers.get(attempt.transaction_hash)
+        self.answers[attempt.transaction_hash] = answered(before, meaning, self.now_ms)
 
     def _write(self, event: SenderEvent) -> None:
         self._pass()
