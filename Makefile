@@ -54,6 +54,9 @@ torture: .venv/run  ## kills the supervisor and its server under load at random 
 siege: .venv/dev node_modules  ## attacks a demo day from outside and breaks X, store and chain node in turn; MINUTES=10
 	$(PYTHON) -m tests.system.siege --minutes $(or $(MINUTES),10) $(ARGS)
 
+offer-crashes: .venv/dev node_modules  ## crashes the transaction sender at each point of an offer; TIMES=20
+	$(PYTHON) -m tests.actors.settlement.crashes --times $(or $(TIMES),20) $(ARGS)
+
 faults: .venv/dev  ## plays every fault of a store under bids; writes a table of docs/operating.md. ARGS="--only disk"
 	$(PYTHON) -m tests.system.faults $(ARGS)
 
