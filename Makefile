@@ -1,5 +1,5 @@
 # Each target sets up what it needs. Required is a Python of at least 3.11, or a package manager that can install one.
-.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions offer-crashes mutations test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 

@@ -145,7 +145,7 @@ class Driven:
             access,
             clock,
             lambda: TrippingNodes(urls, wire, lambda: self.is_cut, timeout_s),
-            lambda: TrippingSigner(wire),
+            TrippingSigner(wire),
             sending,
             ("publisher",),
         )
