@@ -21,9 +21,10 @@ class Receipt(NamedTuple):
 
 
 class View(NamedTuple):
-    """One node's view of a key at one moment: its head, how many transactions of the key its chain holds at the head
-    and at the finalized head, and which receipts it has of the transactions that were asked for."""
+    """One node's view of the key with the address `sender` at one moment: the node's head, how many transactions of the
+    key its chain holds at the head and at the finalized head, and the receipts that it has of those asked for."""
 
+    sender: str
     head: int
     nonce: int
     final_nonce: int

@@ -81,7 +81,6 @@ class TransactionSender(Actor):
         self._client: redis.Redis | None = None
         self._nodes: SendingNodes | None = None
         self._ledger = Ledger()
-        self._looked_at = ""
         self._looks: tuple[tuple[View, ...], ...] = ()
         self._answers: dict[str, Answer] = {}
         self.tick_s = sending.poll_ms / 1000  # type: ignore[misc]
@@ -146,8 +145,6 @@ class TransactionSender(Actor):
         """Ask the nodes about the key of the transactions that are not final, or about our own."""
         slots = self._ledger.slots
         asked = self._ledger.sender if slots else signer.address
-        if asked != self._looked_at:
-            self._looked_at, self._looks = asked, ()
         hashes = [attempt.transaction_hash for slot in slots for attempt in slot.attempts]
         self._looks = (*self._looks, nodes.look(asked, hashes))[-SURE_LOOKS:]
         self._answers = {known: answer for known, answer in self._answers.items() if known in hashes}

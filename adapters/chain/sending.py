@@ -180,6 +180,7 @@ def _view(node: _Endpoint, sender: str, hashes: Sequence[str]) -> View:
     blocks = node.answers(*(Question("eth_getBlockByNumber", (hex(number), False)) for number in settled))
     canonical = {_text(_field(block, "hash")) for block in blocks}
     return View(
+        sender,
         _number(head),
         _number(nonce),
         _number(final_nonce),

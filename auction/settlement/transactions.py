@@ -99,7 +99,8 @@ def next_step(ledger: Ledger, seen: Seen, now_ms: int) -> Step:
     """What the sender has to do next, at `now_ms` (UTC ms)."""
     if events := _unsent(ledger, now_ms) or _found(ledger, seen, now_ms):
         return Record(events)
-    if not seen.looks or not seen.looks[-1]:
+    whose = ledger.sender if ledger.slots else seen.sender
+    if not seen.looks or not seen.looks[-1] or any(view.sender != whose for views in seen.looks for view in views):
         return Rest()
     opened = next((slot for slot in ledger.slots if _receipt(slot, seen) is None), None)
     nonce = opened.nonce if opened else _next_nonce(ledger, seen)
@@ -107,7 +108,7 @@ def next_step(ledger: Ledger, seen: Seen, now_ms: int) -> Step:
         return Rest()
     mined = max(view.nonce for view in seen.looks[-1])
     if mined > nonce:
-        return _used_by_another(ledger, opened, nonce, seen, now_ms)
+        return _used_by_another(ledger, opened, nonce, seen, whose, now_ms)
     if mined < nonce:
         is_sure = _is_sure(seen, lambda view: view.nonce < nonce)
         return Rest(f"the nodes know {mined} transactions of {seen.sender}, we know {nonce}" if is_sure else "")
@@ -138,15 +139,14 @@ def _found(ledger: Ledger, seen: Seen, now_ms: int) -> tuple[SenderEvent, ...]:
     return ()
 
 
-def _used_by_another(ledger: Ledger, opened: Slot | None, nonce: int, seen: Seen, now_ms: int) -> Step:
+def _used_by_another(ledger: Ledger, opened: Slot | None, nonce: int, seen: Seen, key: str, now_ms: int) -> Step:
     """The step when the nonce is used, and no attempt is known to have used it: wait until that is sure, then stop the
     key."""
     if not _is_sure(seen, _shows_another(nonce, opened, lambda view: view.nonce)):
         return Rest()
-    if ledger.stopped == seen.sender:
-        return Rest(_stopped(seen.sender))
-    stop = KeyStopped(message_id=f"stopped:{seen.sender}:{nonce}", at_ms=now_ms, sender=seen.sender, nonce=nonce)
-    return Record((stop,))
+    if ledger.stopped == key:
+        return Rest(_stopped(key))
+    return Record((KeyStopped(message_id=f"stopped:{key}:{nonce}", at_ms=now_ms, sender=key, nonce=nonce),))
 
 
 def _urged(ledger: Ledger, slot: Slot, seen: Seen, now_ms: int) -> Step:

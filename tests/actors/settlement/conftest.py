@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.actors.settlement.sending import Clock, Driven
+from tests.harness.anvil import Anvil
 from tests.harness.store import Store
 
 
@@ -19,8 +20,8 @@ def drive(store: Store, clock: Clock) -> Iterator[Callable[..., Driven]]:
     """Makes senders of the same store and the same time."""
     made: list[Driven] = []
 
-    def make(*urls: str, **options: Any) -> Driven:
-        made.append(Driven(store, urls, clock, **options))
+    def make(*anvils: Anvil, **options: Any) -> Driven:
+        made.append(Driven(store, anvils, clock, **options))
         return made[-1]
 
     yield make

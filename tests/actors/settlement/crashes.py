@@ -46,7 +46,7 @@ def _try_all(url: str, anvil: Anvil, times: int, cut: int) -> None:
         print(f"{point}: {times} crashes, {times} offers mined, none twice, none forgotten, no nonce left out")
     with empty_store(url) as store:
         before = transactions(anvil)
-        sender = Driven(store, [anvil.url], clock)
+        sender = Driven(store, [anvil], clock)
         sender.is_cut = True
         sender.order("never-arrived")
         for _ in range(cut):

@@ -14,7 +14,7 @@ from adapters.redis.journal import Journal
 from adapters.redis.log import LogReader
 from auction.settlement.calls import Offer
 from messages.base import Wei
-from messages.chain import Quote, Reply, View
+from messages.chain import Quote, Reply
 from messages.events import TransactionMined, TransactionOrdered
 from supervision import Actor, Context, Delivery, Exit, InjectedCrash, Mailbox, Ready
 from supervision.context import Stop
@@ -61,12 +61,9 @@ class Tripwire:
 class TrippingNodes(SendingNodes):
     """The real nodes, with the wire at what the sender asks of them; `cut` lets no transaction arrive."""
 
-    def __init__(self, urls: Sequence[str], wire: Tripwire, cut: Callable[[], bool], timeout_s: float) -> None:
-        super().__init__(urls, timeout_s)
-        self._wire, self._cut = wire, cut
-
-    def look(self, sender: str, hashes: Sequence[str]) -> tuple[View, ...]:
-        return super().look(sender, hashes)
+    def __init__(self, anvils: Sequence[Anvil], wire: Tripwire, cut: Callable[[], bool], timeout_s: float) -> None:
+        super().__init__([anvil.url for anvil in anvils], timeout_s)
+        self._anvils, self._wire, self._cut = anvils, wire, cut
 
     def quote(self, sender: str, to: str, data: str, gas: int | None = None) -> Quote:
         quote: Quote = self._wire.around("asking for fees", lambda: SendingNodes.quote(self, sender, to, data, gas))
@@ -75,13 +72,20 @@ class TrippingNodes(SendingNodes):
     def send(self, raw: str) -> list[Reply]:
         if self._cut():
             return [Reply(False, None, "ReadTimeout")]
-        replies: list[Reply] = self._wire.around("sending", lambda: SendingNodes.send(self, raw))
+        replies: list[Reply] = self._wire.around("sending", lambda: self._sent(raw))
+        return replies
+
+    def _sent(self, raw: str) -> list[Reply]:
+        replies = super().send(raw)
+        for anvil, reply in zip(self._anvils, replies, strict=True):
+            if reply.accepted:
+                anvil.settle()
         return replies
 
 
 class TrippingSigner(Signer):
-    def __init__(self, wire: Tripwire) -> None:
-        super().__init__(KEY, CONTRACT, CHAIN_ID)
+    def __init__(self, wire: Tripwire, key: str) -> None:
+        super().__init__(key, CONTRACT, CHAIN_ID)
         self._wire = wire
 
     def sign(self, nonce: int, data: str | None, gas: int, max_fee_wei: int, tip_wei: int) -> Signed:
@@ -125,10 +129,11 @@ class Driven:
     def __init__(
         self,
         store: Store,
-        urls: Sequence[str],
+        anvils: Sequence[Anvil],
         clock: Clock,
         point: str = "",
         timeout_s: float = PATIENCE_S,
+        key: str = KEY,
     ) -> None:
         self.clock, self.is_cut = clock, False
         self._now_s = 0.0
@@ -144,8 +149,8 @@ class Driven:
             context,
             access,
             clock,
-            lambda: TrippingNodes(urls, wire, lambda: self.is_cut, timeout_s),
-            TrippingSigner(wire),
+            lambda: TrippingNodes(anvils, wire, lambda: self.is_cut, timeout_s),
+            TrippingSigner(wire, key),
             sending,
             ("publisher",),
         )
@@ -212,13 +217,13 @@ def crash_and_recover(store: Store, anvil: Anvil, clock: Clock, auction_id: str,
     the nonces are without a gap."""
     before = transactions(anvil)
     try:
-        first = Driven(store, [anvil.url], clock, point)
+        first = Driven(store, [anvil], clock, point)
         first.order(auction_id)
         first.poll(8)
         raise AssertionError(f"it never came to the point {point}")
     except InjectedCrash:
         pass
-    second = Driven(store, [anvil.url], clock)
+    second = Driven(store, [anvil], clock)
     decision = second.order(auction_id)  # who decides says it again until it is in the log
     second.poll(4)
     anvil.mine(FINALIZED_LAG + 1)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.settlement.sender import BALANCE, HELD, WRITER
+from actors.settlement.sender import BALANCE, HELD, WRITER, WrongKey
 from adapters import alarms
 from adapters.chain.node import NodeUnavailable
 from adapters.chain.sending import GAS_PRICE_ORACLE
@@ -20,15 +20,19 @@ from tests.actors.settlement.sending import (
     Driven,
     crash_and_recover,
     logged,
+    offer,
     offers,
     transactions,
 )
-from tests.harness.anvil import FINALIZED_LAG, Anvil
+from tests.harness.anvil import CONTRACT, FINALIZED_LAG, Anvil
 from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("CHN-4")
 
 Drive = Callable[..., Driven]
+# The second account of anvil.
+OTHER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
+OTHER_SENDER = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
 AUCTION = "m-01"
 
 
@@ -37,7 +41,7 @@ def attempts(store: Store) -> list[TransactionAttempted]:
 
 
 def test_an_offer_is_ordered_sent_mined_and_final(anvil: Anvil, drive: Drive, store: Store) -> None:
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     decision = sender.order(AUCTION)
     sender.poll(4)
     anvil.mine(FINALIZED_LAG)
@@ -57,7 +61,7 @@ def test_an_offer_is_ordered_sent_mined_and_final(anvil: Anvil, drive: Drive, st
 
 
 def test_many_decisions_are_mined_in_their_order_one_at_a_time(anvil: Anvil, drive: Drive, store: Store) -> None:
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     auctions = [f"m-{n:02}" for n in range(1, 6)]
     for auction in auctions:
         sender.order(auction)
@@ -78,7 +82,7 @@ def test_a_crash_at_any_point_of_an_offer_loses_and_doubles_nothing(
 def test_a_send_that_never_arrived_fifty_times_in_a_row_leaves_no_gap(
     anvil: Anvil, drive: Drive, store: Store, clock: Clock
 ) -> None:
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.is_cut = True
     sender.order(AUCTION)
     for _ in range(50):
@@ -105,7 +109,7 @@ def stuck(anvil: Anvil, sender: Driven) -> None:
 
 
 def test_a_stuck_transaction_is_replaced_and_mined(anvil: Anvil, drive: Drive, store: Store, clock: Clock) -> None:
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     stuck(anvil, sender)
     clock.now_ms += STUCK_MS
     sender.poll()
@@ -120,7 +124,7 @@ def test_a_stuck_transaction_is_replaced_and_mined(anvil: Anvil, drive: Drive, s
 
 def test_at_the_cap_it_is_held_with_an_alarm(anvil: Anvil, drive: Drive, store: Store, clock: Clock) -> None:
     anvil.rpc("evm_setAutomine", False)
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.order(AUCTION)
     sender.poll(3)
     for _ in range(20):
@@ -141,7 +145,7 @@ def test_the_first_attempt_mined_after_three_replacements_is_one_offer_with_its_
     anvil: Anvil, drive: Drive, store: Store, clock: Clock
 ) -> None:
     anvil.rpc("evm_setAutomine", False)
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.order(AUCTION)
     sender.poll(3)
     while len(attempts(store)) < 4:
@@ -159,7 +163,7 @@ def test_the_first_attempt_mined_after_three_replacements_is_one_offer_with_its_
 
 def test_a_lapsed_offer_is_replaced_by_an_empty_transfer_to_oneself(anvil: Anvil, drive: Drive, store: Store) -> None:
     anvil.rpc("evm_setAutomine", False)
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     decision = sender.order(AUCTION)
     sender.poll(3)
     sender.lapse(decision)
@@ -177,7 +181,7 @@ def test_a_reorganised_offer_is_sent_again_with_the_same_bytes(
     anvil: Anvil, drive: Drive, store: Store, clock: Clock
 ) -> None:
     anvil.mine(3)
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.order(AUCTION)
     sender.poll(4)
     anvil.reorganise(1)
@@ -193,10 +197,11 @@ def test_a_reorganised_offer_is_sent_again_with_the_same_bytes(
 
 
 def test_a_stranger_who_uses_the_key_stops_it_with_an_alarm(anvil: Anvil, drive: Drive, store: Store) -> None:
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.order(AUCTION)
     sender.poll(4)
     anvil.send(1)  # from the same account
+    anvil.settle()
     sender.order("m-02")
     sender.poll(4)
     [stop] = logged(store, KeyStopped)
@@ -215,7 +220,7 @@ def test_an_l1_fee_of_a_hundred_times_its_cap_holds_an_offer_until_it_has_fallen
     anvil: Anvil, drive: Drive, store: Store
 ) -> None:
     anvil.rpc("anvil_setCode", GAS_PRICE_ORACLE, oracle(100 * L1_FEE_CAP_WEI))
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.order(AUCTION)
     sender.poll(5)
     assert "the fee on L1 is 0.1 ETH, over the cap of 0.001 ETH" in alarms.sounding()[HELD]
@@ -231,7 +236,7 @@ def test_a_balance_that_does_not_cover_an_offer_holds_it_and_one_that_covers_few
     balance_wei: int, alarm: str, sent: int, anvil: Anvil, drive: Drive
 ) -> None:
     anvil.rpc("anvil_setBalance", SENDER, hex(balance_wei))
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.order(AUCTION)
     sender.poll(4)
     assert alarm in alarms.sounding()
@@ -242,8 +247,8 @@ def test_a_call_that_the_contract_refuses_is_not_sent_and_keeps_no_other_waiting
     anvil: Anvil, drive: Drive, store: Store
 ) -> None:
     refuses = "0x" + _refuses_first_word_of(AUCTION) + "60006000fd" + "5b00"
-    anvil.rpc("anvil_setCode", "0x" + "c0" * 20, refuses)
-    sender = drive(anvil.url)
+    anvil.rpc("anvil_setCode", CONTRACT, refuses)
+    sender = drive(anvil)
     decision = sender.order(AUCTION)
     sender.order("m-02")
     sender.poll(4)
@@ -253,8 +258,6 @@ def test_a_call_that_the_contract_refuses_is_not_sent_and_keeps_no_other_waiting
 
 def _refuses_first_word_of(auction_id: str) -> str:
     """Code that goes on behind itself where the call is the offer of this auction, and else jumps over five bytes."""
-    from tests.actors.settlement.sending import offer
-
     word = offer(auction_id).data()[2:66]
     code = f"6000357f{word}1415"  # CALLDATALOAD(0) == word, not
     jump_to = len(code) // 2 + 3 + 5
@@ -263,23 +266,85 @@ def _refuses_first_word_of(auction_id: str) -> str:
 
 def test_with_two_nodes_one_may_be_dead(anvil: Anvil, make_anvil: Callable[..., Anvil], drive: Drive) -> None:
     dead = make_anvil()
-    dead.kill()
-    sender = drive(dead.url, anvil.url)
+    sender = drive(dead, anvil)
     sender.order(AUCTION)
+    sender.poll(1)
+    dead.kill()
     sender.poll(4)
     assert offers(anvil, AUCTION) == 1
 
 
 def test_without_a_node_it_waits_and_its_successor_goes_on(anvil: Anvil, drive: Drive, store: Store) -> None:
     anvil.freeze()
-    first = drive(anvil.url, timeout_s=0.2)
+    first = drive(anvil, timeout_s=0.2)
     first.order(AUCTION)
     with pytest.raises(NodeUnavailable):
         first.poll()
     anvil.thaw()
-    second = drive(anvil.url)
+    second = drive(anvil)
     second.poll(4)
     assert offers(anvil, AUCTION) == 1
+
+
+def test_the_key_of_the_contracts_owner_sends_nothing(anvil: Anvil, drive: Drive, store: Store) -> None:
+    anvil.rpc("anvil_setCode", CONTRACT, f"0x73{SENDER[2:]}60005260206000f3")
+    sender = drive(anvil)
+    sender.order(AUCTION)
+    with pytest.raises(WrongKey, match="the operator's key is that of the contract's owner"):
+        sender.poll()
+    assert attempts(store) == []
+
+
+def test_a_node_on_another_chain_gets_nothing(make_anvil: Callable[..., Anvil], drive: Drive, store: Store) -> None:
+    sender = drive(make_anvil(chain_id=11011))
+    sender.order(AUCTION)
+    with pytest.raises(WrongKey, match="on chain 11011, the settings say 360"):
+        sender.poll()
+    assert attempts(store) == []
+
+
+def test_another_key_waits_until_what_the_old_one_has_sent_is_final(
+    anvil: Anvil, drive: Drive, store: Store, clock: Clock
+) -> None:
+    anvil.rpc("evm_setAutomine", False)
+    first = drive(anvil)
+    first.order(AUCTION)
+    first.poll(3)
+    first.stop()
+    second = drive(anvil, key=OTHER_KEY)
+    second.order("m-02")
+    second.poll(4)
+    assert f"a transaction of the key {SENDER} is not mined yet" in alarms.sounding()[HELD]
+    anvil.rpc("evm_mine")
+    anvil.rpc("evm_setAutomine", True)
+    anvil.mine(FINALIZED_LAG)
+    second.poll(8)
+    assert [(attempt.sender, attempt.nonce) for attempt in attempts(store)] == [(SENDER, 0), (OTHER_SENDER, 0)]
+    assert (offers(anvil, AUCTION), offers(anvil, "m-02")) == (1, 1)
+
+
+def test_after_a_stop_a_new_key_goes_on_and_what_the_stranger_has_prevented_is_dropped(
+    anvil: Anvil, drive: Drive, store: Store
+) -> None:
+    anvil.rpc("evm_setAutomine", False)
+    first = drive(anvil)
+    decision = first.order(AUCTION)
+    first.order("m-02")
+    first.poll(3)
+    anvil.rpc("anvil_dropAllTransactions")
+    anvil.send(1)  # with the same nonce
+    anvil.rpc("evm_mine")
+    anvil.rpc("evm_setAutomine", True)
+    first.poll(4)
+    first.stop()
+    second = drive(anvil, key=OTHER_KEY)
+    second.poll(4)
+    assert f"the key of {SENDER}" in alarms.sounding()[HELD]
+    anvil.mine(FINALIZED_LAG)
+    second.poll(8)
+    assert [event.sender for event in logged(store, KeyStopped)] == [SENDER]
+    assert [event.decision for event in logged(store, TransactionDropped)] == [decision]
+    assert (offers(anvil, AUCTION), offers(anvil, "m-02")) == (0, 1)
 
 
 @pytest.mark.requirement("RED-4")
@@ -288,14 +353,14 @@ def test_a_damaged_checkpoint_makes_nothing_forgotten_or_sent_twice(
     damaged: int, anvil: Anvil, drive: Drive, store: Store
 ) -> None:
     anvil.rpc("evm_setAutomine", False)
-    first = drive(anvil.url)
+    first = drive(anvil)
     first.order(AUCTION)
     first.order("m-02")
     first.poll(3)
     first.stop()
     for key in [store.keys.checkpoint(WRITER), store.keys.previous_checkpoint(WRITER)][:damaged]:
         store.client.set(key, b"damaged")
-    second = drive(anvil.url)
+    second = drive(anvil)
     anvil.rpc("evm_setAutomine", True)
     anvil.rpc("evm_mine")
     second.order(AUCTION)
@@ -308,7 +373,7 @@ def test_the_key_stands_in_nothing_that_is_written(
     anvil: Anvil, drive: Drive, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    sender = drive(anvil.url)
+    sender = drive(anvil)
     sender.order(AUCTION)
     sender.poll(4)
     anvil.kill()

@@ -49,6 +49,7 @@ def test_a_look_tells_the_nonces_and_which_receipts_are_final(anvil: Anvil, conn
     nodes = connect(anvil.url)
     first, second = signed(0), signed(1)
     assert nodes.send(first.raw) == [Reply(True)]
+    anvil.settle()
     hashes = [first.transaction_hash, second.transaction_hash, "0x" + "ab" * 32]
     [view] = nodes.look(SENDER, hashes)
     assert (view.head, view.nonce, view.final_nonce) == (1, 1, 0)
@@ -57,6 +58,7 @@ def test_a_look_tells_the_nonces_and_which_receipts_are_final(anvil: Anvil, conn
     assert receipt == (first.transaction_hash, 1, block["hash"], True, False)
     anvil.mine(FINALIZED_LAG)
     nodes.send(second.raw)
+    anvil.settle()
     [view] = nodes.look(SENDER, hashes)
     assert (view.nonce, view.final_nonce) == (2, 1)
     assert [receipt.final for receipt in view.receipts] == [True, False]
@@ -66,6 +68,7 @@ def test_a_call_that_was_reverted_has_a_receipt_that_says_so(anvil: Anvil, conne
     nodes = connect(anvil.url)
     sent = signed(gas=22_500)  # too little for the log
     nodes.send(sent.raw)
+    anvil.settle()
     [view] = nodes.look(SENDER, [sent.transaction_hash])
     assert [receipt.succeeded for receipt in view.receipts] == [False]
 
@@ -127,6 +130,7 @@ def test_a_transaction_goes_to_all_nodes(anvil: Anvil, make_anvil: Callable[...,
     assert [reply.accepted for reply in replies] == [False, True, True]
     assert meaning(replies[0]) is Meaning.UNKNOWN
     for node in (anvil, other):
+        node.settle()
         assert node.rpc("eth_getTransactionReceipt", sent.transaction_hash)["status"] == "0x1"
 
 

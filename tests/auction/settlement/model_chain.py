@@ -100,7 +100,7 @@ class Chain:
             for tx in block.transactions
             if tx.hash in hashes
         )
-        return View(len(blocks), len(self.mined(blocks)), len(self.mined(blocks[: self.final])), receipts)
+        return View(KEY, len(blocks), len(self.mined(blocks)), len(self.mined(blocks[: self.final])), receipts)
 
 
 class Crash(Exception):
