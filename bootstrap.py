@@ -177,12 +177,17 @@ class Actors:
         watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
         return ChainWatcher.start(context, self.store.access, self.clock.now_ms, make_node, watched, (PUBLISHER,))
 
-    def transaction_sender(self, context: Context) -> Any:
+    def transaction_sender(self, signer: Signer) -> Factory:
         chain = self.settings.chain
-        make_nodes = (lambda: SendingNodes([chain.address().reveal()], NODE_S)) if self.signer else None
         sending = Sending(chain.chain_id, chain.contract.lower(), chain.l1_fee_cap_wei, chain.poll_ms)
-        return TransactionSender.start(
-            context, self.store.access, self.clock.now_ms, make_nodes, self.signer, sending, (PUBLISHER,)
+        return lambda context: TransactionSender.start(
+            context,
+            self.store.access,
+            self.clock.now_ms,
+            lambda: SendingNodes([chain.address().reveal()], NODE_S),
+            signer,
+            sending,
+            (PUBLISHER,),
         )
 
     def twitter_reconciler(self, context: Context) -> Any:

@@ -110,7 +110,7 @@ def child_table(
                 child(BRIDGE, actors.eliza_bridge),
                 child(ANNOUNCER, actors.announcer),
                 child(CHAIN, actors.chain_watcher),
-                child(SENDER, actors.transaction_sender),
+                *([child(SENDER, actors.transaction_sender(actors.signer))] if actors.signer else []),
             ],
         ),
         Group("x", children=[child(RECONCILER, actors.twitter_reconciler), child(INGEST, actors.twitter_ingest)]),

@@ -2,7 +2,7 @@
 
 `next_step` decides; this actor asks the nodes, signs, sends, and commits each event with the ledger that follows from
 it. Nonce, raw bytes and hash are in the log before the transaction is sent. Whoever decides may say the same again: a
-decision that is known is taken once. Without a configured key the sender is idle.
+decision that is known is taken once. The sender exists only where a key is configured.
 """
 
 import logging
@@ -62,15 +62,15 @@ class WrongKey(NodeUnavailable):
 
 
 class TransactionSender(Actor):
-    """The actor that sends. `make_nodes` and `signer` are None where no key is configured."""
+    """The actor that sends. The nodes are made when the first decision is to be sent."""
 
     def __init__(
         self,
         context: Context,
         store: StoreAccess,
         clock: Clock,
-        make_nodes: Callable[[], SendingNodes] | None,
-        signer: Signer | None,
+        make_nodes: Callable[[], SendingNodes],
+        signer: Signer,
         sending: Sending,
         listeners: Sequence[str],
     ) -> None:
@@ -86,9 +86,6 @@ class TransactionSender(Actor):
         self.tick_s = sending.poll_ms / 1000  # type: ignore[misc]
 
     def setup(self) -> None:
-        if self._signer is None:
-            log.info("no operator's key is configured: the transaction sender is idle")
-            return
         self._client = self._store.connect()
         self._journal = self._store.journal(self._client, WRITER)
         self._ledger = self._journal.begin(reader_of(Ledger)).checkpoint or Ledger()
@@ -102,8 +99,6 @@ class TransactionSender(Actor):
             self._client.close()
 
     def handle(self, message: object) -> object:
-        if self._signer is None:
-            return NotImplemented
         now_ms, ledger = self._clock(), self._ledger
         match message:
             case SendTransaction(decision=decision, call=call):
@@ -119,41 +114,39 @@ class TransactionSender(Actor):
         return None
 
     def tick(self) -> None:
-        if self._make_nodes is None or self._signer is None:
-            return
         if not self._ledger.orders and not self._ledger.slots:
             self._looks = ()  # those of long ago say nothing about now
             alarms.clear(HELD)
             return
         if self._nodes is None:
             self._nodes = self._make_nodes()
-            self._verify(self._nodes, self._signer)
-        self._look(self._nodes, self._signer)
-        trouble = self._act(self._nodes, self._signer)
+            self._verify(self._nodes)
+        self._look(self._nodes)
+        trouble = self._act(self._nodes)
         if trouble:
             alarms.sound(HELD, f"no transaction is sent: {trouble}")
         else:
             alarms.clear(HELD)
 
-    def _verify(self, nodes: SendingNodes, signer: Signer) -> None:
+    def _verify(self, nodes: SendingNodes) -> None:
         if (chain_id := nodes.chain_id()) != self._sending.chain_id:
             raise WrongKey(f"the node is on chain {chain_id}, the settings say {self._sending.chain_id}")
-        if nodes.owner(self._sending.contract) == signer.address:
+        if nodes.owner(self._sending.contract) == self._signer.address:
             raise WrongKey("the operator's key is that of the contract's owner, which must stay away from this machine")
 
-    def _look(self, nodes: SendingNodes, signer: Signer) -> None:
+    def _look(self, nodes: SendingNodes) -> None:
         """Ask the nodes about the key of the transactions that are not final, or about our own."""
         slots = self._ledger.slots
-        asked = self._ledger.sender if slots else signer.address
+        asked = self._ledger.sender if slots else self._signer.address
         hashes = [attempt.transaction_hash for slot in slots for attempt in slot.attempts]
         self._looks = (*self._looks, nodes.look(asked, hashes))[-SURE_LOOKS:]
         self._answers = {known: answer for known, answer in self._answers.items() if known in hashes}
 
-    def _act(self, nodes: SendingNodes, signer: Signer) -> str:
+    def _act(self, nodes: SendingNodes) -> str:
         """Do all that can be done now. Returns what keeps the sender from going on; empty if nothing does."""
         refused: dict[str, str] = {}
         while True:
-            seen = Seen(signer.address, self._looks, self._answers, frozenset(refused))
+            seen = Seen(self._signer.address, self._looks, self._answers, frozenset(refused))
             match next_step(self._ledger, seen, self._clock()):
                 case Record(events):
                     self._record(*events)
@@ -161,7 +154,7 @@ class TransactionSender(Actor):
                     self._send(nodes, attempt)
                 case Prepare() as prepare:
                     try:
-                        attempt_or_trouble = self._prepared(nodes, signer, prepare)
+                        attempt_or_trouble = self._prepared(nodes, prepare)
                     except CallRefused as fault:
                         trouble = f"the node refuses {prepare.decision}: {fault.reply.words}"
                         if meaning(fault.reply) is not Meaning.REVERTED or prepare.replaced is not None:
@@ -175,9 +168,9 @@ class TransactionSender(Actor):
                 case Rest(trouble):
                     return trouble or "; ".join(refused.values())
 
-    def _prepared(self, nodes: SendingNodes, signer: Signer, prepare: Prepare) -> TransactionAttempted | str:
+    def _prepared(self, nodes: SendingNodes, prepare: Prepare) -> TransactionAttempted | str:
         """The signed transaction, not sent yet, or why there is none now. Raises CallRefused, NodeUnavailable."""
-        data, replaced = prepare.data, prepare.replaced
+        signer, data, replaced = self._signer, prepare.data, prepare.replaced
         to = self._sending.contract if data else signer.address
         quote = nodes.quote(signer.address, to, data or "0x", replaced.gas if replaced and data else None)
         fees = priced(quote, self._sending.l1_fee_cap_wei, replaced)
