@@ -58,11 +58,12 @@ class Sending(msgspec.Struct, frozen=True):
 
 
 class WrongKey(NodeUnavailable):
-    """The nodes are of another chain, or the key may not be used: an operator has to look, and nothing is sent."""
+    """The nodes are of another chain or lack the contract, or the key may not be used: an operator has to look, and
+    nothing is sent."""
 
 
 class TransactionSender(Actor):
-    """The actor that sends. The nodes are made when the first decision is to be sent."""
+    """The actor that sends."""
 
     def __init__(
         self,
@@ -114,13 +115,13 @@ class TransactionSender(Actor):
         return None
 
     def tick(self) -> None:
+        if self._nodes is None:
+            self._nodes = self._make_nodes()
+            self._verify(self._nodes)
         if not self._ledger.orders and not self._ledger.slots:
             self._looks = ()  # those of long ago say nothing about now
             alarms.clear(HELD)
             return
-        if self._nodes is None:
-            self._nodes = self._make_nodes()
-            self._verify(self._nodes)
         self._look(self._nodes)
         trouble = self._act(self._nodes)
         if trouble:
@@ -131,6 +132,8 @@ class TransactionSender(Actor):
     def _verify(self, nodes: SendingNodes) -> None:
         if (chain_id := nodes.chain_id()) != self._sending.chain_id:
             raise WrongKey(f"the node is on chain {chain_id}, the settings say {self._sending.chain_id}")
+        if not nodes.has_code(self._sending.contract):
+            raise WrongKey(f"there is no contract at {self._sending.contract} on chain {chain_id}")
         if nodes.owner(self._sending.contract) == self._signer.address:
             raise WrongKey("the operator's key is that of the contract's owner, which must stay away from this machine")
 

@@ -54,6 +54,10 @@ class SendingNodes:
         """The id of the chain. Raises NodeUnavailable."""
         return self._first(lambda node: _number(node.answers(Question("eth_chainId"))[0]))
 
+    def has_code(self, contract: str) -> bool:
+        """Whether there is a contract at this address. Raises NodeUnavailable."""
+        return self._first(lambda node: _text(node.answers(Question("eth_getCode", (contract, "latest")))[0]) != "0x")
+
     def owner(self, contract: str) -> str:
         """The owner that the contract names, in lower case; empty where it names none. Raises NodeUnavailable."""
         question = Question("eth_call", ({"to": contract, "data": OWNER}, "latest"))
@@ -190,21 +194,22 @@ def _view(node: _Endpoint, sender: str, hashes: Sequence[str]) -> View:
 
 def _quote(node: _Endpoint, sender: str, to: str, data: str, gas: int | None) -> Quote:
     size = len(data) // 2 + ENVELOPE_BYTES
-    block, tip, balance, l1_fee = node.ask(
+    call = {"from": sender, "to": to, "data": data, "value": "0x0"}
+    block, tip, balance, l1_fee, *estimates = node.ask(
         Question("eth_getBlockByNumber", ("latest", False)),
         Question("eth_maxPriorityFeePerGas"),
         Question("eth_getBalance", (sender, "latest")),
         _of_the_oracle(L1_FEE_UPPER_BOUND, size),
+        *([Question("eth_estimateGas", (call,))] if gas is None else []),
     )
     for answer in (block, tip, balance):
         if isinstance(answer, Reply):
             raise NodeUnavailable(f"the node names no fees: {answer.code} {answer.words}"[:300])
-    if gas is None:
-        call = {"from": sender, "to": to, "data": data, "value": "0x0"}
-        [estimate] = node.ask(Question("eth_estimateGas", (call,)))
+    for estimate in estimates:
         if isinstance(estimate, Reply):
             raise CallRefused(estimate)
         gas = _number(estimate) * GAS_RESERVE_NUMERATOR // GAS_RESERVE_DENOMINATOR
+    gas = gas or 0
     [operator_fee] = node.ask(_of_the_oracle(OPERATOR_FEE, gas))
     return Quote(
         gas, _number(_field(block, "baseFeePerGas")), _number(tip), _number(balance), _fee(l1_fee), _fee(operator_fee)
@@ -237,7 +242,8 @@ def _receipt(told: Any, asked: str) -> Receipt:
 
 def _error(told: Any) -> Reply:
     code, words = (told.get("code"), told.get("message")) if isinstance(told, dict) else (None, told)
-    return Reply(False, code if isinstance(code, int) else None, str(words)[:300])
+    printable = "".join(sign if sign.isprintable() else " " for sign in str(words)[:300])
+    return Reply(False, code if isinstance(code, int) else None, printable)
 
 
 def _address(told: Any) -> str:

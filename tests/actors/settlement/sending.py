@@ -155,7 +155,7 @@ class Driven:
             ("publisher",),
         )
         self._life = launched[0].life()
-        next(self._life)  # sets up, and looks once
+        self._step()  # it sets up, and makes acquaintance with the nodes
 
     def order(self, auction_id: str) -> str:
         """Have it offer the lot of this auction. Returns the id of the decision."""
