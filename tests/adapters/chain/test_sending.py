@@ -233,5 +233,6 @@ def test_a_hostile_node_takes_no_longer_than_its_time(mood: Mood, anvil: Anvil, 
         assert len(nodes.look(SENDER, [])) == 1
         assert meaning(nodes.send("0x02")[0]) is Meaning.UNKNOWN
         assert time.monotonic() - begun_s < 20, "dripped, the answers take 45 s"
+        hostile.turn(Mood.HONEST)  # resets the connections that it has spoiled
     finally:
         hostile.stop()
