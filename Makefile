@@ -1,5 +1,5 @@
 # Each target sets up what it needs. Required is a Python of at least 3.11, or a package manager that can install one.
-.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions mutations contract contract-calls contract-gas test lint format run clean requirements lock marathon
+.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions offer-crashes mutations contract contract-calls contract-gas test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -53,6 +53,9 @@ torture: .venv/run  ## kills the supervisor and its server under load at random 
 
 siege: .venv/dev node_modules  ## attacks a demo day from outside and breaks X, store and chain node in turn; MINUTES=10
 	$(PYTHON) -m tests.system.siege --minutes $(or $(MINUTES),10) $(ARGS)
+
+offer-crashes: .venv/dev node_modules  ## crashes the transaction sender at each point of an offer; TIMES=20
+	$(PYTHON) -m tests.actors.settlement.crashes --times $(or $(TIMES),20) $(ARGS)
 
 faults: .venv/dev  ## plays every fault of a store under bids; writes a table of docs/operating.md. ARGS="--only disk"
 	$(PYTHON) -m tests.system.faults $(ARGS)

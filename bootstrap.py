@@ -7,6 +7,7 @@ when each actor is started; `process` takes store, lease and listeners before, a
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,11 +26,14 @@ from actors.livestream_publisher import LivestreamPublisher
 from actors.ports import StoreAccess, Stream
 from actors.scheduler.actor import DayPlan, Scheduler
 from actors.scheduler.day_plan import FurtherDay
+from actors.settlement.sender import Sending, TransactionSender
 from actors.twitter.conversation import Timing
 from actors.twitter.ingest import TwitterIngest
 from actors.twitter.ingest_keeper import IngestKeeper
 from actors.twitter.reconciler import TwitterReconciler
+from adapters.chain.keys import Signer, decrypted
 from adapters.chain.node import Node
+from adapters.chain.sending import SendingNodes
 from adapters.livestream.hub import FeedHub
 from adapters.redis.client import connect
 from adapters.redis.embedded import EmbeddedServer
@@ -46,13 +50,26 @@ from supervision import Context
 KEEPER = "lease_keeper"
 PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
 INGEST, RECONCILER, SCHEDULER = "twitter_ingest", "twitter_reconciler", "scheduler"
-CHAIN = "chain_watcher"
+CHAIN, SENDER = "chain_watcher", "transaction_sender"
 LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SCHEDULER)
 ENSURE_S = 1.0
 NODE_S = 5.0
 
 Factory = Callable[[Context], Any]
 """Starts one incarnation of an actor."""
+
+
+def operators_key(settings: Settings) -> Signer | None:
+    """The key with which transactions are signed; None where none is configured. Raises BadKey."""
+    chain = settings.chain
+    if not chain.rpc_url or not (chain.operator_key or chain.operator_keyfile):
+        return None
+    if chain.operator_key:
+        key = chain.operator_key.reveal()
+    else:
+        password = chain.operator_key_password.reveal() if chain.operator_key_password else ""
+        key = decrypted(Path(chain.operator_keyfile).expanduser(), password)
+    return Signer(key, chain.contract, chain.chain_id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +146,7 @@ class Actors:
     clock: XClock
     x_budget: Budget
     hub: FeedHub
+    signer: Signer | None = None
 
     def lease_keeper(self, hurry: Callable[[], None], history_lost: Callable[[str], None]) -> Factory:
         lease_ms, server = self.settings.redis.lease_ms, self.store.server
@@ -161,6 +179,19 @@ class Actors:
         make_node = (lambda: Node(chain.address().reveal(), NODE_S)) if chain.rpc_url else None
         watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
         return ChainWatcher.start(context, self.store.access, self.clock.now_ms, make_node, watched, (PUBLISHER,))
+
+    def transaction_sender(self, signer: Signer) -> Factory:
+        chain = self.settings.chain
+        sending = Sending(chain.chain_id, chain.contract.lower(), chain.l1_fee_cap_wei, chain.poll_ms)
+        return lambda context: TransactionSender.start(
+            context,
+            self.store.access,
+            self.clock.now_ms,
+            lambda: SendingNodes([chain.address().reveal()], NODE_S),
+            signer,
+            sending,
+            (PUBLISHER,),
+        )
 
     def twitter_reconciler(self, context: Context) -> Any:
         x = self.settings.x

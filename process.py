@@ -20,6 +20,7 @@ from actors.scheduler.day_plan import DayPlan, stored_plan
 from actors.scheduler.house_state import begun_state
 from actors.scheduler.plan_change import PlanRefused, carried_on
 from adapters import alarms, metrics, open_files, process_file
+from adapters.chain.keys import BadKey
 from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.auth import Operators
 from adapters.http.clients import Clients
@@ -41,7 +42,7 @@ from adapters.x.clock import XClock
 from api.process_api import ProcessApi
 from api.repair import Mending
 from auction.downtime_policy import HOUSE
-from bootstrap import KEEPER, Actors, Dependencies, Ports, Store, auction_id
+from bootstrap import KEEPER, Actors, Dependencies, Ports, Store, auction_id, operators_key
 from settings import Settings, SettingsError, begins_late
 from supervision import Supervisor
 
@@ -79,7 +80,7 @@ class Process:
         Raises StoreError when another process owns the marathon, OSError for a taken port, SystemExit if asked to end.
         """
         with ExitStack() as taken:
-            for step in (self._take_store, self._take_marathon, self._start_listening):
+            for step in (self._take_key, self._take_store, self._take_marathon, self._start_listening):
                 end_signals.leave_if_asked()
                 step(taken)
             end_signals.leave_if_asked()
@@ -89,6 +90,12 @@ class Process:
     def stop(self) -> None:
         """Give back what `start` has taken, each within a deadline. The caller has stopped the actors before."""
         self._taken.close()
+
+    def _take_key(self, taken: ExitStack) -> None:
+        try:
+            self._signer = operators_key(self.settings)
+        except BadKey as bad:
+            raise SettingsError([f"chain: {bad}"]) from None
 
     def _take_store(self, taken: ExitStack) -> None:
         taken.callback(self._loop.stop)
@@ -222,7 +229,16 @@ class Process:
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, now_ms, self._upcoming_days())
         # A simulated X states its rate limits, which are scaled like its day; those of the real X are known before.
         budget = Budget(ASSUMED if self.settings.x.mode == "live" else {})
-        actors = Actors(self.settings, self.dependencies, self._ports, self._store, self._clock, budget, self._hub)
+        actors = Actors(
+            self.settings,
+            self.dependencies,
+            self._ports,
+            self._store,
+            self._clock,
+            budget,
+            self._hub,
+            self._signer,
+        )
         self.supervisor = self._supervise(actors, self._history_lost)
         timeout_s = self.settings.redis.socket_timeout_ms / 1000
         self._async_client = connect_async(self._store.url, timeout_s, self._store.password)

@@ -122,6 +122,7 @@ _NAME = forms.text(r"(?=.{1,32}\Z)[a-z0-9](-?[a-z0-9])*", "a name of up to 32 lo
 _TITLE = forms.text(r".{1,80}", "a title of 1 to 80 characters")
 _IMAGE = forms.text(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,99})?", "a plain file name below lots_dir")
 _HANDLE = forms.text(r"[A-Za-z0-9_]{0,15}", "a handle of up to 15 letters, digits and _, without the @")
+_KEY_FILE = forms.text(r"(.{1,1000})?", "empty or the path of a key file")
 _CONTRACT = forms.text(r"(0x[0-9a-fA-F]{40})?", "empty or the address of a contract, 0x and 40 hex digits")
 _ENVIRONMENT = forms.choice("local", "staging", "production-simulation", "production")
 
@@ -236,7 +237,10 @@ class ElizaSettings(Section, frozen=True, kw_only=True):
 
 class ChainSettings(Section, frozen=True, kw_only=True):
     """An empty `rpc_url` means that no chain is watched. In it, `{key}` stands for the secret `rpc_key`.
-    Only the command that deploys the sale contract uses `deployer_key`."""
+
+    The operator's key is a secret itself, or in an encrypted key file with a secret password; without either of them
+    nothing is sent. Only the command that deploys the sale contract uses `deployer_key`.
+    """
 
     rpc_url: Annotated[str, forms.url("http", "https")] = ""
     chain_id: Annotated[int, forms.whole(1, 2**63 - 1)] = 360
@@ -245,6 +249,10 @@ class ChainSettings(Section, frozen=True, kw_only=True):
     poll_ms: Annotated[int, _duration("100 ms", "5 min")] = parse_duration("2 s")
     rpc_key: Annotated[Secret | None, forms.CREDENTIAL] = None
     deployer_key: Annotated[Secret | None, forms.PRIVATE_KEY] = None
+    operator_keyfile: Annotated[str, _KEY_FILE] = ""
+    l1_fee_cap_wei: Annotated[Wei, _AMOUNT] = parse_eth("0.001 ETH")
+    operator_key: Annotated[Secret | None, forms.CREDENTIAL] = None
+    operator_key_password: Annotated[Secret | None, forms.CREDENTIAL] = None
 
     def address(self) -> Secret:
         """The URL of the node with the key filled in; empty where no chain is watched."""
@@ -473,3 +481,9 @@ def _check_chain(settings: Settings, reading: Reading) -> None:
     if "{key}" in chain.rpc_url and chain.rpc_key is None:
         name = "AUCTION_MANAGER_CHAIN_RPC_KEY"
         reading.fault("chain.rpc_key", f"is missing, but chain.rpc_url has a {{key}}: set {name} or {name}_FILE")
+    if chain.operator_keyfile and chain.operator_key is not None:
+        reading.fault("chain.operator_keyfile", "names a key, and AUCTION_MANAGER_CHAIN_OPERATOR_KEY is another one")
+    if chain.operator_keyfile and chain.operator_key_password is None:
+        name = "AUCTION_MANAGER_CHAIN_OPERATOR_KEY_PASSWORD"
+        says = f"is missing, but chain.operator_keyfile is encrypted: set {name} or {name}_FILE"
+        reading.fault("chain.operator_key_password", says)

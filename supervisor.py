@@ -40,6 +40,7 @@ from bootstrap import (
     PUBLISHER,
     RECONCILER,
     SCHEDULER,
+    SENDER,
     Actors,
     Dependencies,
     Factory,
@@ -62,7 +63,7 @@ CONDITIONS: dict[type[BaseException], str] = {
     InjectedCrash: "RESTARTING",  # ordered for a test, so it is no sign of a lasting fault
 }
 # Actors that only speak with outside systems and decide nothing: where one of them hangs or fails, the auctions go on.
-SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, RECONCILER, INGEST)
+SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, SENDER, RECONCILER, INGEST)
 AUCTIONS = "auctions"
 
 
@@ -98,6 +99,7 @@ def child_table(
                 child(BRIDGE, actors.eliza_bridge),
                 child(ANNOUNCER, actors.announcer),
                 child(CHAIN, actors.chain_watcher),
+                *([child(SENDER, actors.transaction_sender(actors.signer))] if actors.signer else []),
             ],
         ),
         Group("x", children=[child(RECONCILER, actors.twitter_reconciler), child(INGEST, actors.twitter_ingest)]),

@@ -398,6 +398,74 @@ class ChainLogSeen(Event, frozen=True, kw_only=True):
     data: str
 
 
+# ---- written by the transaction sender
+
+
+class TransactionOrdered(Event, frozen=True, kw_only=True):
+    """The settlement has decided, under the id `decision`, on a call of the sale contract with these `data` and no
+    value. Each decision ends with a final `TransactionMined` or with `TransactionDropped`."""
+
+    decision: str
+    data: str
+
+
+class TransactionLapsed(Event, frozen=True, kw_only=True):
+    """The settlement no longer wants the call. One that was sent before may still be mined: then the chain decides."""
+
+    decision: str
+
+
+class TransactionAttempted(Event, frozen=True, kw_only=True):
+    """A transaction is about to be sent; from here on its outcome may be unknown. A later attempt with the same nonce
+    replaces it, but any of them may be mined.
+
+    Fees are for one unit of `gas`. With `empty` it sends nothing to its own `sender`: it only takes the nonce, so that
+    a call that has lapsed is not mined.
+    """
+
+    decision: str
+    sender: str
+    nonce: int
+    transaction_hash: str
+    raw: str
+    gas: int
+    max_fee_wei: Wei
+    tip_wei: Wei
+    empty: bool = False
+
+
+class TransactionMined(Event, frozen=True, kw_only=True):
+    """The transaction is in this block; `succeeded` is False where the contract has reverted the call.
+
+    Unless `final`, a reorganisation may undo it; the next block that has the same or another attempt is logged again.
+    """
+
+    decision: str
+    nonce: int
+    transaction_hash: str
+    block_number: int
+    block_hash: str
+    succeeded: bool = True
+    empty: bool = False
+    final: bool = False
+
+
+class TransactionDropped(Event, frozen=True, kw_only=True):
+    """No call for this decision was mined, and none can be any more. `nonce` is the one that it had, if any."""
+
+    decision: str
+    why: str
+    nonce: int | None = None
+
+
+class KeyStopped(Event, frozen=True, kw_only=True):
+    """A transaction that is not ours has used this nonce of our key: somebody else has the key, so it sends nothing
+    more."""
+
+    sender: str
+    nonce: int
+
+
 HouseEvent = (
     MarathonStarted | DayStarted | DayVoided | DayDelayed | DayAdded | OutageNoticed | LetterDiscarded | MarathonEnded
 )
@@ -430,4 +498,9 @@ AuctionEvent = (
     | SettlementFactRefused
     | WalletRefused
 )
-AnyEvent = HouseEvent | AuctionEvent | PostAttempted | PostMade | PostRefused | CharacterSpoke | ChainLogSeen
+SenderEvent = (
+    TransactionOrdered | TransactionLapsed | TransactionAttempted | TransactionMined | TransactionDropped | KeyStopped
+)
+AnyEvent = (
+    HouseEvent | AuctionEvent | PostAttempted | PostMade | PostRefused | CharacterSpoke | ChainLogSeen | SenderEvent
+)

@@ -143,6 +143,34 @@ def test_a_start_that_fails_says_why_in_one_line_and_leaves_nothing(store: Store
         assert start.left() == []
 
 
+@pytest.mark.requirement("CHN-4")
+@needs_proc
+@pytest.mark.parametrize(
+    ("variables", "settings", "says"),
+    [
+        ({"OPERATOR_KEY": "no-key"}, {}, "chain: the operator's key is not 32 bytes as hex digits"),
+        (
+            {"OPERATOR_KEY_PASSWORD": "pass-word"},
+            {"chain__operator_keyfile": "/nowhere/key.json"},
+            "chain: /nowhere/key.json: No such file or directory",
+        ),
+    ],
+)
+def test_a_bad_key_is_one_line_at_the_start_and_leaves_nothing(
+    variables: dict[str, str], settings: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AUCTION_MANAGER_CHAIN_{name}", value)
+    chain = {"chain__rpc_url": "http://127.0.0.1:1", "chain__contract": "0x" + "c0" * 20}
+    with TemporaryDirectory(prefix="start-") as folder:
+        start = Start(Path(folder) / "data", "--begin-late", **chain, **settings)
+        said = start.end()
+        assert start.process.returncode == 2, said
+        assert said.splitlines()[-1] == says
+        assert "Traceback" not in said
+        assert start.left() == []
+
+
 @pytest.mark.requirement("LIFE-2", "RED-3")
 @needs_proc
 def test_a_marathon_whose_first_days_are_over_does_not_begin_and_leaves_nothing() -> None:

@@ -3,6 +3,7 @@
 `receipts` has the words for the verdict on a bid, `posts` the posts on X.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from auction.receipts import next_words
@@ -31,6 +32,7 @@ from messages.events import (
     DayVoided,
     EndExtended,
     EndFrozen,
+    KeyStopped,
     Leader,
     LetterDiscarded,
     MarathonEnded,
@@ -46,6 +48,11 @@ from messages.events import (
     StandingsRevised,
     StrikeGiven,
     StrikeLifted,
+    TransactionAttempted,
+    TransactionDropped,
+    TransactionLapsed,
+    TransactionMined,
+    TransactionOrdered,
     WalletRefused,
     WatermarkMoved,
 )
@@ -58,6 +65,12 @@ from messages.settlement import (
     TimePassed,
     WalletNamed,
     WentDown,
+)
+
+_HOW_MINED: tuple[tuple[str, Callable[[TransactionMined], bool]], ...] = (
+    ("empty", lambda event: event.empty),
+    ("reverted", lambda event: not event.succeeded),
+    ("final", lambda event: event.final),
 )
 
 
@@ -224,6 +237,19 @@ def _line_of(event: AnyEvent) -> str:
             return f"{what} {event.job}"
         case ChainLogSeen():
             return f"{what} {event.transaction_hash}:{event.log_index} in block {event.block_number}"
+        case TransactionOrdered() | TransactionLapsed():
+            return f"{what} {event.decision}"
+        case TransactionAttempted():
+            is_empty = ", empty" if event.empty else ""
+            return f"{what} {event.decision} with nonce {event.nonce} as {event.transaction_hash}{is_empty}"
+        case TransactionMined():
+            how = [word for word, is_so in _HOW_MINED if is_so(event)]
+            where = f"{event.transaction_hash} in block {event.block_number}"
+            return ", ".join([f"{what} {event.decision} as {where}", *how])
+        case TransactionDropped():
+            return f"{what} {event.decision}: {event.why}"
+        case KeyStopped():
+            return f"{what} {event.sender} at nonce {event.nonce}"
         case MarathonStarted():
             return f"{what}: {event.days} days"
         case MarathonEnded():

@@ -12,7 +12,7 @@ import settings
 from auction.rules import RULES_VERSION
 from config import Secret, masked_toml
 from messages.base import Lot, Rules, Wei
-from settings import Settings, load
+from settings import Settings, SettingsError, load
 
 SMALL = """
 lots = [{ token_id = 1, title = "One" }, { token_id = 2, title = "Two", reserve = "2 ETH", increment = "0.5 ETH" }]
@@ -234,6 +234,18 @@ def test_the_key_of_a_node_is_filled_into_its_address_only_on_demand(read: Read)
     small = read(SMALL + chain, {"AUCTION_MANAGER_CHAIN_RPC_KEY": "abc123"})
     assert small.chain.address().reveal() == "https://node.example/v2/abc123"
     assert "abc123" not in repr(small)
+
+
+@pytest.mark.requirement("CFG-3")
+def test_there_is_one_operators_key_and_it_is_never_shown(read: Read) -> None:
+    chain = f'[chain]\nrpc_url = "http://127.0.0.1:8545"\ncontract = "0x{"a1" * 20}"\n'
+    environ = {"AUCTION_MANAGER_CHAIN_OPERATOR_KEY": "11" * 32}
+    small = read(SMALL + chain, environ)
+    assert small.chain.operator_key
+    assert "11" * 32 not in f"{small!r} {masked_toml(small)}"
+    both = environ | {"AUCTION_MANAGER_CHAIN_OPERATOR_KEY_PASSWORD": "opens-it"}
+    with pytest.raises(SettingsError, match="AUCTION_MANAGER_CHAIN_OPERATOR_KEY is another one"):
+        read(SMALL + chain + 'operator_keyfile = "key.json"\n', both)
 
 
 @pytest.mark.requirement("CFG-1")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import ROOT
-from tests.harness.waiting import PATIENCE_S
+from tests.harness.waiting import PATIENCE_S, until
 
 CHAIN_ID = 360
 SAFE_LAG, FINALIZED_LAG = 2, 4
@@ -108,6 +108,10 @@ class Anvil:
         with self.one_block():
             for token in tokens:
                 self.send(token, contract)
+
+    def settle(self) -> None:
+        """Waits until what was sent is in a block: the node answers before it has mined."""
+        until(lambda: not self.rpc("anvil_getAutomine") or self.rpc("txpool_status")["pending"] == "0x0")
 
     def mine(self, blocks: int) -> None:
         """Adds empty blocks."""

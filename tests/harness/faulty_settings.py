@@ -113,6 +113,12 @@ FAULTS = [
     ("[rules]", "[http]\nprivate_port = 8080\n[rules]", "http.private_port: 8080 is http.public_port as well"),
     ("[rules]", '[http]\nprivate_host = "0.0.0.0"\n[rules]', "http.private_host: 0.0.0.0 can be reached by others"),
     ("[rules]", '[chain]\nrpc_url = "http://127.0.0.1:8545"\n[rules]', "chain.contract: is missing"),
+    (
+        "[rules]",
+        f'[chain]\nrpc_url = "http://h"\ncontract = "0x{"a1" * 20}"\noperator_keyfile = "key.json"\n[rules]',
+        "chain.operator_key_password: is missing, but chain.operator_keyfile is encrypted: set AUCTION_MANAGER_CHAIN_",
+    ),
+    ("[rules]", '[chain]\noperator_key = "0x11"\n[rules]', "chain.operator_key: is a secret, which can only be"),
     # Secrets in the file, wherever they may hide.
     (
         "[rules]",

@@ -12,6 +12,8 @@ from tests.harness.any_message import EVENTS
 from tests.harness.golden import GOLDEN, KINDS, message_of
 
 # The events are those of tests/harness/golden.json.
+HASH = "0x" + "ab" * 32
+
 LINES = {
     "MarathonStarted": "MarathonStarted: 30 days",
     "DayStarted": "DayStarted 1: m-01",
@@ -75,9 +77,31 @@ LINES = {
     "PostAttempted": "PostAttempted result:m-01",
     "PostMade": "PostMade result:m-01 as 1900000000000000010",
     "PostRefused": "PostRefused result:m-01: 403: duplicate",
+    "SettlementBegun": "SettlementBegun: 1440 min to pay",
+    "SettlementAdvanced": (
+        "SettlementAdvanced to WALLET_NAMED: WalletNamed 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed by 42"
+    ),
+    "SettlementFactRefused": f"SettlementFactRefused: PaymentSeen of 42, safe ({HASH}): nobody was asked",
+    "WalletRefused": "WalletRefused: post 1900000000000000001 of 42 names none: NAME",
+    "SettlementAdvanced, another bidder is asked": "SettlementAdvanced to AWAITING_WALLET: NextChosen @alice, 20 ETH",
+    "SettlementAdvanced, nobody is left": "SettlementAdvanced to UNSOLD: NextChosen nobody",
+    "SettlementAdvanced, paid": f"SettlementAdvanced to PAID: PaymentSeen of 42, safe ({HASH})",
+    "SettlementAdvanced, the chain is down": "SettlementAdvanced to OFFERED: WentDown: chain",
+    "SettlementAdvanced, the time is over": "SettlementAdvanced to EXPIRED: TimePassed to 2027-03-01 20:00:00.000Z",
+    "SettlementAdvanced, announced": "SettlementAdvanced to AWAITING_WALLET: Announced of 42",
     "CharacterSpoke": "host      Sold!",
     "CharacterSpoke, of who leads": "host      @alice's bid leads so far.",
     "ChainLogSeen": "ChainLogSeen 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456",
+    "TransactionOrdered": "TransactionOrdered offer:m-01:1",
+    "TransactionLapsed": "TransactionLapsed offer:m-01:1",
+    "TransactionAttempted": f"TransactionAttempted offer:m-01:1 with nonce 7 as {HASH}",
+    "TransactionAttempted, empty": f"TransactionAttempted offer:m-01:1 with nonce 7 as {HASH}, empty",
+    "TransactionMined": f"TransactionMined offer:m-01:1 as {HASH} in block 123456",
+    "TransactionMined, reverted and final": f"TransactionMined offer:m-01:1 as {HASH} in block 123456, reverted, final",
+    "TransactionMined, empty": f"TransactionMined offer:m-01:1 as {HASH} in block 123456, empty",
+    "TransactionDropped": "TransactionDropped offer:m-01:1: it lapsed before anything was sent",
+    "TransactionDropped, with its nonce": "TransactionDropped offer:m-01:1: an empty transaction took its nonce",
+    "KeyStopped": f"KeyStopped 0x{'51' * 20} at nonce 7",
 }
 
 
