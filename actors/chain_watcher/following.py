@@ -106,6 +106,8 @@ class Following:
         """Read some blocks before the place once more, from every node, for an event of the contract that is
         missing."""
         self._repair = None  # where anything is unexpected, the next step begins as usual
+        if done.number < record.finalized.number:
+            done = record.finalized  # logs below are not held any more
         found, *blocks = node.blocks(done.number, min(record.place.number, done.number + room(node)))
         if found.hash != done.hash or not blocks or not is_part(record, blocks):
             return None
