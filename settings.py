@@ -256,9 +256,7 @@ class ChainSettings(Section, frozen=True, kw_only=True):
         """The URLs of the nodes with their keys filled in; empty where no chain is watched."""
         keys = self.keys()
         following = itertools.cycle(keys) if len(keys) == 1 else iter(keys)
-        return [
-            Secret(url.replace("{key}", next(following, "")) if "{key}" in url else url) for url in self.rpc_urls
-        ]
+        return [Secret(url.replace("{key}", next(following, "")) if "{key}" in url else url) for url in self.rpc_urls]
 
 
 class SupervisionSettings(Section, frozen=True, kw_only=True):

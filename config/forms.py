@@ -168,7 +168,7 @@ def urls(*schemes: str) -> Form:
             raise ValueError("names an address twice")
         return tuple(values)
 
-    what = f'a list of addresses beginning with {" or ".join(f"{scheme}://" for scheme in schemes)}'
+    what = f"a list of addresses beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}"
     return Form(list, f'{what}, such as ["https://…"]', read, _write_list, shown=False)
 
 

@@ -1,8 +1,8 @@
 """The chain watcher: copies the logs of the sale contract from the blockchain into our log, each once.
 
 It reads block by block up to the newest one. Every block may still leave the chain: then its logs are revoked by
-events. Events say when a block with logs has become safe and finalized. Events and place are in one commit, so neither a
-reorganisation nor a crash makes a log count twice or be missed. Nodes that fail, or that do not tell the truth, are an
+events. Events say when a block with logs has become safe and finalized. Events and place are in one commit, so neither
+a reorganisation nor a crash makes a log count twice or be missed. Nodes that fail or do not tell the truth are an
 alarm and never the end of the actor. Without a configured chain it is idle.
 """
 

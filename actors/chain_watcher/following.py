@@ -147,7 +147,9 @@ class Following:
         orphaned = [
             held for held in record.held if held.number >= gone.number or now.get(held.number, held.hash) != held.hash
         ]
-        log.warning("the chain was reorganised: from block %s to %s it is another", fork.number + 1, record.place.number)
+        log.warning(
+            "the chain was reorganised: from block %s to %s it is another", fork.number + 1, record.place.number
+        )
         metrics.chain_reorganisations.inc()
         self._said = self._repair = None
         events = _revoked(orphaned, self._clock())

@@ -134,9 +134,7 @@ class Node:
 
     def _read_all(self, questions: Sequence[Question], read: Callable[[Any], Answer]) -> list[Answer]:
         results = self.rpc.ask_all(questions)
-        return [
-            self._meant(question, result, read) for question, result in zip(questions, results, strict=True)
-        ]
+        return [self._meant(question, result, read) for question, result in zip(questions, results, strict=True)]
 
     def _meant(self, question: Question, result: Any, read: Callable[[Any], Answer]) -> Answer:
         try:

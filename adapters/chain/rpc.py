@@ -57,9 +57,7 @@ class Rpc:
     `until_s` is when the time of its asker is over (by `clock`): no request begins after it.
     """
 
-    def __init__(
-        self, rpc_url: str, timeout_s: float, name: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, rpc_url: str, timeout_s: float, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         web3 = import_web3()
         self.name = name
         self.batch = BATCH

@@ -1,5 +1,5 @@
-"""The events of the sale contract (contracts/AuctionSale): decodes their logs. What follows from an event is not decided
-here.
+"""The events of the sale contract (contracts/AuctionSale), decoded from their logs. What follows from an event is not
+decided here.
 
 The contract counts its own events from 1 without a gap, and the first word of each one's data is that number: `n`. The
 logs that ERC-721 prescribes (Transfer, Approval) have no number and are not decoded.
@@ -84,8 +84,10 @@ def decode(topics: tuple[str, ...], data: str) -> SaleEvent | None:
         return None
     indexed = [field for field in kind._fields if field in _INDEXED]
     words = [*(topic[2:] for topic in topics[1:]), *re.findall("[0-9a-f]{64}", data[2:])]
-    if len(topics) != 1 + len(indexed) or len(words) != len(kind._fields) or len(data) != 2 + 64 * (
-        len(kind._fields) - len(indexed)
+    if (
+        len(topics) != 1 + len(indexed)
+        or len(words) != len(kind._fields)
+        or len(data) != 2 + 64 * (len(kind._fields) - len(indexed))
     ):
         return None
     values = [_value(_TYPES.get(field, "uint256"), word) for field, word in zip(kind._fields, words, strict=True)]

@@ -1,4 +1,4 @@
-"""A real EVM node for tests: anvil, and the smallest contracts that a watcher can watch, one of which numbers its events."""
+"""A real EVM node for tests: anvil, and the smallest contracts that a watcher can watch. One numbers its events."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ OTHER_CONTRACT = "0x" + "0c" * 20
 REVOKED = "0x4c6347483b7f50c364c88d459a3e3fbe150e6e7f4d262cce0356dde6558b9b2d"
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
-# On any call: emit Transfer(from nobody, to the caller, the token whose number is the first word of the call's data).
+# On any call: emit Transfer(from nobody, to the caller, the token of the first word of the call's data).
 PLAIN_CODE = "".join(
     [
         "6000", "35",           # PUSH1 0, CALLDATALOAD: the fourth topic, the token
@@ -71,8 +71,8 @@ def binary() -> str:
 
 
 class Anvil:
-    """One node on a free port with CONTRACT, which numbers its events, and OTHER_CONTRACT on its chain; every transaction
-    is a block."""
+    """One node on a free port with CONTRACT, which numbers its events, and OTHER_CONTRACT on its chain; every
+    transaction is a block."""
 
     def __init__(self, folder: Path, chain_id: int = CHAIN_ID, safe_lag: int = SAFE_LAG) -> None:
         self._output = folder / "anvil.log"

@@ -34,12 +34,10 @@ def nodes(urls: Sequence[str], timeout_s: float = PATIENCE_S) -> list[Node]:
 
 
 class Watch:
-    """One incarnation of the watcher of the nodes at these addresses. `died_of` is set when it has ended; `sent` is whom
-    it gave a hint. Its clock, which calls `clock`, is the real one at first."""
+    """One incarnation of the watcher, with nodes at these addresses. `died_of` is set when it has ended; `sent` is whom
+    it gave a hint. `clock` is its clock, at first the real one."""
 
-    def __init__(
-        self, store: StoreAccess, urls: Sequence[str], what: Watched, timeout_s: float = PATIENCE_S
-    ) -> None:
+    def __init__(self, store: StoreAccess, urls: Sequence[str], what: Watched, timeout_s: float = PATIENCE_S) -> None:
         launched: list[Actor] = []
         self._now_s = 0.0
         self._mailbox = Mailbox(10)
@@ -50,7 +48,7 @@ class Watch:
             "chain_watcher", 1, self._mailbox, self._send, self._report, lambda: self._now_s, launched.append
         )
         make_nodes = (lambda: nodes(urls, timeout_s)) if urls else None
-        ChainWatcher.start(context, store, lambda: self.clock(), make_nodes, what, ("publisher",))
+        ChainWatcher.start(context, store, self._now_ms, make_nodes, what, ("publisher",))
         self._life = launched[0].life()
 
     def poll(self, times: int = 1) -> None:
@@ -71,6 +69,9 @@ class Watch:
         """Ends it in an orderly way, if it lives."""
         self._mailbox.urge(Stop())
         assert next(self._life, None) is None
+
+    def _now_ms(self) -> int:
+        return self.clock()
 
     def _send(self, name: str, message: object) -> Delivery:
         self.sent.append(f"{name}: {type(message).__name__}")

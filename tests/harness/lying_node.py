@@ -102,12 +102,10 @@ class LyingNode(ThreadingHTTPServer):
 
     def _question(self, question: dict[str, Any]) -> dict[str, Any]:
         """The question that the real node is asked instead."""
-        if question["method"] == "eth_getBlockByNumber" and question["params"][0] == "latest":
-            if self._tells("old_head"):
-                [head] = self._forward([{"jsonrpc": "2.0", "id": 0, "method": "eth_blockNumber", "params": []}])
-                number = max(int(head["result"], 16) - OLD_BLOCKS, 0)
-                return {**question, "params": [hex(number), False]}
-        return question
+        if question["params"][:1] != ["latest"] or not self._tells("old_head"):
+            return question
+        [head] = self._forward([{"jsonrpc": "2.0", "id": 0, "method": "eth_blockNumber", "params": []}])
+        return {**question, "params": [hex(max(int(head["result"], 16) - OLD_BLOCKS, 0)), False]}
 
     def _spoiled(self, question: dict[str, Any], result: Any) -> Any:
         result = copy.deepcopy(result)
@@ -125,7 +123,8 @@ class LyingNode(ThreadingHTTPServer):
         return result
 
     def _tells(self, lie: str) -> bool:
-        is_told = self._random.random() < getattr(self.lies, lie)
+        share: float = getattr(self.lies, lie)
+        is_told = self._random.random() < share
         if is_told:
             self.lies.told[lie] = self.lies.told.get(lie, 0) + 1
         return is_told

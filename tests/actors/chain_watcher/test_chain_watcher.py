@@ -117,13 +117,12 @@ def test_the_store_shows_how_far_the_chain_was_read(anvil: Anvil, watch: MakeWat
     watch(anvil.url).poll()
     block = anvil.rpc("eth_getBlockByNumber", "latest", False)
     at_ms = int(block["timestamp"], 16) * 1000
-    shown = {name.decode(): int(value) for name, value in store.client.hgetall(store.keys.chain).items()}
-    assert shown == {
-        "read_number": 10,
-        "read_at_ms": at_ms,
-        "head_at_ms": at_ms,
-        "finalized_number": 10 - FINALIZED_LAG,
-        "is_down": 0,
+    assert store.client.hgetall(store.keys.chain) == {
+        b"read_number": b"10",
+        b"read_at_ms": b"%d" % at_ms,
+        b"head_at_ms": b"%d" % at_ms,
+        b"finalized_number": b"%d" % (10 - FINALIZED_LAG),
+        b"is_down": b"0",
     }
 
 
@@ -207,8 +206,8 @@ def test_the_next_node_takes_over_in_the_same_turn(anvil: Anvil, watch: MakeWatc
 
 
 def test_a_turn_in_which_every_answer_takes_its_whole_time_is_shorter_than_a_hang() -> None:
-    assert TURN_S + NODE_S < load(None, {}).supervision.hang_ms / 1000
-    assert 2 * NODE_S <= 10, "the next node has its turn within 10 s"
+    assert load(None, {}).supervision.hang_ms / 1000 > TURN_S + NODE_S
+    assert NODE_S <= 5, "the next node has its turn within 10 s"
 
 
 def test_a_node_that_lags_behind_is_waited_for(

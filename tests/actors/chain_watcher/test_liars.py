@@ -145,7 +145,9 @@ def test_a_gap_that_no_node_can_fill_stops_the_place_and_is_an_alarm_until_it_is
         if question["method"] == "eth_getLogs":
             return [log for log in result if int(log["topics"][-1], 16) != 2]
         if question["method"] == "eth_getBlockReceipts":
-            return [{**receipt, "logs": hides_the_second({"method": "eth_getLogs"}, receipt["logs"])} for receipt in result]
+            return [
+                {**receipt, "logs": hides_the_second({"method": "eth_getLogs"}, receipt["logs"])} for receipt in result
+            ]
         return result
 
     node.alter = hides_the_second

@@ -78,8 +78,12 @@ LINES = {
     "CharacterSpoke": "host      Sold!",
     "CharacterSpoke, of who leads": "host      @alice's bid leads so far.",
     "ChainLogSeen": "ChainLogSeen 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456",
-    "ChainLogSeen, with its block's time": "ChainLogSeen 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456",
-    "ChainLogRevoked": "ChainLogRevoked 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456",
+    "ChainLogSeen, with its block's time": (
+        "ChainLogSeen 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456"
+    ),
+    "ChainLogRevoked": (
+        "ChainLogRevoked 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456"
+    ),
     "ChainConfirmed": "ChainConfirmed safe block 123456",
     "ChainWentDown": "ChainWentDown: the newest block is of 2027-03-01 19:59:29.000Z",
     "ChainCameBack": "ChainCameBack: the newest block is of 2027-03-01 19:59:51.000Z",

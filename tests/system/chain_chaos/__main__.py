@@ -1,4 +1,4 @@
-"""Many runs of chain chaos. `make chain-chaos SEEDS=10 OPERATIONS=300`; exit code 1 where a log is missing or phantom."""
+"""Many runs of chain chaos. `make chain-chaos`; exit code 1 where a log is missing or phantom."""
 
 import argparse
 import logging

@@ -5,7 +5,7 @@ cursor, runs beside it on the same answers.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +39,7 @@ OPERATIONS = (
 
 @dataclass
 class Outcome:
-    """What a run has found. `missing` and `phantom` compare the log with the chain, `naive` those of the naive watcher."""
+    """What a run has found. `missing` and `phantom` compare our log with the chain, the naive ones another's."""
 
     logs: int
     missing: int
@@ -59,7 +59,7 @@ class _Crashing(Journal):
         super().__init__(*args)
         self._armed = armed
 
-    def commit(self, events: Sequence[Event], writes: Iterator[Write] = (), checkpoint: bytes | None = None) -> int:  # type: ignore[assignment]
+    def commit(self, events: Sequence[Event], writes: Iterable[Write] = (), checkpoint: bytes | None = None) -> int:
         if self._armed and any(isinstance(event, ChainLogRevoked) for event in events):
             self._armed.clear()
             raise InjectedCrash("between walk-back and commit")
@@ -117,7 +117,7 @@ class Chaos:
             naive = Naive(node)
             anvil.mine(2 * SAFE_LAG)
             self._watch = self._started()
-            ending.callback(lambda: self._watch.stop())
+            ending.callback(self._end)
             while not self._store.client.exists(self._store.keys.chain):
                 self._poll()  # until it has begun: what came before is not read
             for _ in range(self._operations):
@@ -169,6 +169,9 @@ class Chaos:
         base = access(self._store)
         store = _CrashingAccess(base.connect, base.keys, base.token, armed=self._armed)
         return Watch(store, [liar.url for liar in self._liars], watched(), TIMEOUT_S)
+
+    def _end(self) -> None:
+        self._watch.stop()
 
     def _settle(self) -> None:
         """Lets the last blocks become final, and the watcher read them."""
