@@ -8,6 +8,7 @@ alarm and never the end of the actor. Without a configured chain it is idle.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 import redis
@@ -35,6 +36,8 @@ WRITER = "chain_watcher"
 STEPS_A_TURN, STEPS_S = 16, 2.0
 # The turns in a row without a node that answers after which that is an alarm.
 FAILED_TURNS = 3
+# How often nodes that could not be accepted are asked again.
+ACCEPT_S = 30.0
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -63,7 +66,7 @@ class ChainWatcher(Actor):
         self._watched, self._listeners = watched, listeners
         self._client: redis.Redis | None = None
         self._endpoints: Endpoints | None = None
-        self._verified: set[str] = set()
+        self._accept_at_s = 0.0
         self._record = Record()
         self._failed_turns = 0
         self._health = Health(clock())
@@ -123,6 +126,7 @@ class ChainWatcher(Actor):
                 metrics.chain_fail_overs.inc()
             self._failed_turns = 0
             alarms.clear("chain:nodes")
+            self._accept_others()
             return
         self._failed_turns += 1
         if self._failed_turns >= FAILED_TURNS:
@@ -130,8 +134,6 @@ class ChainWatcher(Actor):
 
     def _follow(self, node: Node) -> None:
         heads = self._heads(node)
-        if node.name not in self._verified:
-            self._verify(node, heads)
         if not self._record.marks:
             self._commit(self._begun(node, heads))
         end_s = self.context.clock() + STEPS_S
@@ -149,10 +151,23 @@ class ChainWatcher(Actor):
         while step := self._finality.finalized(self._record, node, heads):
             yield step
 
+    def _accept_others(self) -> None:
+        """Make acquaintance with the nodes that could not be accepted yet, one turn in a while: each may take its whole
+        time to say nothing."""
+        assert self._endpoints is not None
+        if self.context.clock() < self._accept_at_s:
+            return
+        self._accept_at_s = self.context.clock() + ACCEPT_S
+        for node in self._endpoints.strangers():
+            with suppress(NodeUnavailable):
+                self._accept(node, node.heads())
+
     def _heads(self, node: Node) -> Heads:
         """The node's heads. Raises NodeUnavailable, also where they are old and another node has newer ones."""
         assert self._endpoints is not None
         heads, now_ms = node.heads(), self._clock()
+        if not self._endpoints.is_accepted(node):
+            self._accept(node, heads)
         self._health.saw(heads, now_ms)
         if self._health.is_old(now_ms):
             for other in self._endpoints.others(node):
@@ -165,7 +180,9 @@ class ChainWatcher(Actor):
                     raise NodeUnavailable(f"{node.name} is at block {heads.unsafe.number}, behind {other.name}")
         return heads
 
-    def _verify(self, node: Node, heads: Heads) -> None:
+    def _accept(self, node: Node, heads: Heads) -> None:
+        """Accept the node. Raises WrongChain, with an alarm, where it is not what the settings say."""
+        assert self._endpoints is not None
         contract, alarm = self._watched.contract, f"chain:{node.name}"
         try:
             if (chain_id := node.chain_id()) != self._watched.chain_id:
@@ -178,7 +195,7 @@ class ChainWatcher(Actor):
             alarms.sound(alarm, str(fault))
             raise
         alarms.clear(alarm)
-        self._verified.add(node.name)
+        self._endpoints.accept(node)
 
     def _ask_count(self, node: Node, heads: Heads) -> None:
         try:

@@ -68,24 +68,28 @@ class Finality:
         held = [block for block in record.held if block.number in hashes]
         if not is_part(record, blocks) or any(block.hash != hashes[block.number] for block in held):
             raise NodeUnavailable(f"{node.name} has other blocks from {first} to {blocks[-1].number} than were read")
-        new = record.new_logs(self._reader.logs_of(node, blocks))
-        if not self._agrees(record, node, blocks, new):
+        logs = self._reader.logs_of(node, blocks)
+        if not self._agrees(record, node, blocks, logs):
             metrics.chain_asked_again.labels("finality").inc()
-            new = record.new_logs(self._reader.all_logs_of(node, blocks))
-            if not self._agrees(record, node, blocks, new):
+            logs = self._reader.all_logs_of(node, blocks)
+            if not self._agrees(record, node, blocks, logs):
                 what = f"the contract has emitted other events up to block {blocks[-1].number} than were seen"
                 alarms.sound(ALARM, f"{what}: nothing is final until they agree; compare the nodes of chain.rpc_urls")
                 return None
         alarms.clear(ALARM)
         alarms.clear("chain:past")
-        return self._passed(record, blocks, new)
+        return self._passed(record, blocks, record.new_logs(logs))
 
-    def _agrees(self, record: Record, node: Node, blocks: Sequence[Block], new: Sequence[Log]) -> bool:
-        """Whether, with the new logs, all that the contract has emitted up to the last of these blocks is held."""
-        if not self._is_numbered:
-            return True  # for two nodes have told the same logs of each block
+    def _agrees(self, record: Record, node: Node, blocks: Sequence[Block], logs: Sequence[Log]) -> bool:
+        """Whether, with these logs, all that the contract has emitted in these blocks is held, and nothing else."""
+        if not self._is_numbered:  # two nodes have told the same logs of each block
+            told, hashes = {(each.block_hash, each.log_index) for each in logs}, {block.hash for block in blocks}
+            held = [
+                (block.hash, each.log_index) for block in record.held if block.hash in hashes for each in block.logs
+            ]
+            return told.issuperset(held)
+        new, last = record.new_logs(logs), blocks[-1]
         events = seen(new, blocks, 0)
-        last = blocks[-1]
         return record.gap_after(new) is None and after(record, events).n_at(last.number) == node.count(
             self._contract, last
         )

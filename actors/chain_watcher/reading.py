@@ -61,13 +61,19 @@ class BlockReader:
             self._blooms_hold[node.name] = self._blooms_hold.get(node.name, True) and self._shows_contract(block)
 
     def _must_agree(self, node: Node, blocks: Sequence[Block], found: dict[str, tuple[Log, ...]]) -> None:
-        others = self._endpoints.others(node)
-        if not others:
-            raise NodeUnavailable("the contract does not number its events, and there is no second node to ask")
-        for block, logs in zip(blocks, others[0].logs(self._contract, blocks), strict=True):
-            if logs != found[block.hash]:
-                metrics.chain_asked_again.labels("nodes disagree").inc()
-                raise NodeUnavailable(f"{node.name} and {others[0].name} disagree on the logs of block {block.number}")
+        fault = NodeUnavailable("the contract does not number its events, and there is no second node to ask")
+        for other in self._endpoints.others(node):
+            try:
+                told = other.logs(self._contract, blocks)
+            except NodeUnavailable as unavailable:
+                fault = unavailable
+                continue
+            for block, logs in zip(blocks, told, strict=True):
+                if logs != found[block.hash]:
+                    metrics.chain_asked_again.labels("nodes disagree").inc()
+                    raise NodeUnavailable(f"{node.name} and {other.name} disagree on the logs of block {block.number}")
+            return
+        raise fault
 
     def _asked_again(self, node: Node, block: Block) -> tuple[Log, ...]:
         metrics.chain_asked_again.labels("bloom without logs").inc()

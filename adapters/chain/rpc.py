@@ -101,7 +101,7 @@ class Rpc:
         now_s = self._clock()
         first = questions[0]
         if now_s < self._wait_until_s:
-            raise NodeUnavailable(f"{self.name} asked to be left alone for {self._wait_until_s - now_s:.0f} s more")
+            raise NodeUnavailable(f"{self.name}: it has asked to be left alone for a while")
         if now_s >= self.until_s:
             raise NodeUnavailable(f"{self.name}: no time is left for {first}")
         outcome = "ok"
@@ -133,7 +133,7 @@ class Rpc:
             code = _code(answers[faulty[0]])
             says = f"error {code}" if code else "the answer is not JSON-RPC"
             raise kind(f"{self.name}: {questions[faulty[0]]}: {says}")
-        ids = {answer.get("id") for answer in answers}
+        ids = {str(answer.get("id")) for answer in answers}
         if len(ids) != len(answers):
             raise Refused(f"{self.name}: {first} and {len(questions) - 1} more: two answers to one question")
         return [answer["result"] for answer in answers]
