@@ -146,9 +146,10 @@ class ChainWatcher(Actor):
         """The steps that are due. Each has to be committed before the next one is asked for."""
         while step := self._following.step(self._record, node, heads):
             yield step
-        if step := self._finality.safe(self._record, heads):
+        agreed = self._following.agreed
+        if step := self._finality.safe(self._record, heads, agreed):
             yield step
-        while step := self._finality.finalized(self._record, node, heads):
+        while step := self._finality.finalized(self._record, node, heads, agreed):
             yield step
 
     def _accept_others(self) -> None:

@@ -35,18 +35,18 @@ class Finality:
         self._endpoints, self._reader, self._contract = endpoints, reader, contract
         self._is_numbered, self._clock = is_numbered, clock
 
-    def safe(self, record: Record, heads: Heads) -> Step | None:
-        """The blocks that the safe head has passed, of those that were read."""
+    def safe(self, record: Record, heads: Heads, agreed: int) -> Step | None:
+        """The blocks that the safe head has passed, of those up to the number `agreed`, which are on the chain."""
         is_ours = record.hash_of(heads.safe.number) in (None, heads.safe.hash)
-        number = min(heads.safe.number, record.place.number) if is_ours else 0
+        number = min(heads.safe.number, agreed) if is_ours else -1
         passed = [block for block in record.held if block.number <= number and not block.is_safe]
         events = [self._confirmed("safe", block.number, block.hash) for block in passed]
         return Step(after(record, events), events) if events else None
 
-    def finalized(self, record: Record, node: Node, heads: Heads) -> Step | None:
-        """Read some blocks up to the finalized head again and finalize them; None where there are none, or where
-        what was read does not agree, with an alarm. Raises NodeUnavailable."""
-        last = min(heads.finalized.number, record.place.number)
+    def finalized(self, record: Record, node: Node, heads: Heads, agreed: int) -> Step | None:
+        """Read some blocks up to the finalized head again, of those up to the number `agreed`, and finalize them; None
+        where there are none, or where what was read does not agree, with an alarm. Raises NodeUnavailable."""
+        last = min(heads.finalized.number, agreed)
         if last <= record.finalized.number:
             return None
         fault = NodeUnavailable("there is no node")

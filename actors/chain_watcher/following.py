@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from actors.chain_watcher.health import DOWN_MS
 from actors.chain_watcher.reading import BlockReader
 from actors.chain_watcher.record import HeldBlock, Mark, Record, mark_of
 from adapters import alarms, metrics
@@ -52,12 +53,15 @@ class Following:
     def __init__(self, endpoints: Endpoints, reader: BlockReader, is_numbered: bool, clock: Callable[[], int]) -> None:
         self._endpoints, self._reader = endpoints, reader
         self._is_numbered, self._clock = is_numbered, clock
+        self.agreed = -1
+        """The number up to which the node of the last step has the blocks that were read; -1 where it is not known."""
         self._said: Said | None = None
         self._repair: Mark | None = None
         self._repairs = 0
 
     def step(self, record: Record, node: Node, heads: Heads) -> Step | None:
         """One step along the chain; None where this node has nothing to take. Raises NodeUnavailable."""
+        self.agreed = -1
         if self._repair is not None:
             return self._repaired(record, node, self._repair)
         known = record.mark_below(heads.unsafe.number)
@@ -67,16 +71,17 @@ class Following:
         last = min(heads.unsafe.number, known.number + room(node)) if is_place else known.number
         found, *fresh = node.blocks(known.number, last)
         if found.hash != known.hash:
-            return self._walked_back(record, node, known) if self._is_confirmed(node, known.hash, found) else None
-        self._said = None
-        return self._taken(record, node, fresh) if fresh else None
+            is_certain = self._is_confirmed(node, heads, known.hash, found)
+            return self._walked_back(record, node, known) if is_certain else None
+        self._said, self.agreed = None, known.number
+        return self._taken(record, node, heads, fresh) if fresh else None
 
     # ---- new blocks
 
-    def _taken(self, record: Record, node: Node, fresh: Sequence[Block]) -> Step | None:
+    def _taken(self, record: Record, node: Node, heads: Heads, fresh: Sequence[Block]) -> Step | None:
         by_number = {block.number: block for block in fresh}
         stale = [held for held in record.held if held.number in by_number and held.hash != by_number[held.number].hash]
-        if any(not self._is_confirmed(node, held.hash, by_number[held.number]) for held in stale):
+        if any(not self._is_confirmed(node, heads, held.hash, by_number[held.number]) for held in stale):
             return None
         revoked = _revoked(stale, self._clock())
         kept = after(record, revoked)
@@ -89,6 +94,7 @@ class Following:
                 self._missing(record, gap)
                 return None
         self._repairs = 0
+        self.agreed = fresh[-1].number
         alarms.clear("chain:gap")
         events = [*revoked, *seen(new, fresh, self._clock())]
         return Step(after(record.moved(fresh), events), events, fresh[-1])
@@ -119,18 +125,19 @@ class Following:
 
     # ---- reorganisations
 
-    def _is_confirmed(self, node: Node, ours: str, found: Block) -> bool:
+    def _is_confirmed(self, node: Node, heads: Heads, ours: str, found: Block) -> bool:
         """Whether it is certain that `found` has replaced our block: a second node says the same or, where no other
         node can say anything, this one has said it often enough. Raises NodeUnavailable where a second node has our
-        block."""
+        block, and a head that is not much older."""
         for other in self._endpoints.others(node):
             try:
                 [theirs] = other.blocks_at([found.number])
+                is_stuck = other.heads().unsafe.at_ms < heads.unsafe.at_ms - DOWN_MS
             except NodeUnavailable:
                 continue
             if theirs.hash == found.hash:
                 return True
-            if theirs.hash == ours:
+            if theirs.hash == ours and not is_stuck:
                 metrics.chain_asked_again.labels("another block").inc()
                 raise NodeUnavailable(f"{node.name} has another block {found.number} than {other.name} and our log")
         now_ms, said = self._clock(), self._said

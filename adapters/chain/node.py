@@ -65,9 +65,11 @@ class Node:
         """The id of the chain that the node is on."""
         return self._read(Question("eth_chainId", []), _quantity)
 
-    def has_code(self, contract: str) -> bool:
-        """Whether there is a contract at this address."""
-        return self._read(Question("eth_getCode", [contract, "latest"], "latest"), lambda code: len(_data(code)) > 2)
+    def has_code(self, contract: str, block: Block | None = None) -> bool:
+        """Whether there is a contract at this address, at the head or as of this block."""
+        when = {"blockHash": block.hash} if block else "latest"
+        question = Question("eth_getCode", [contract, when], f"block {block.number}" if block else "latest")
+        return self._read(question, lambda code: len(_data(code)) > 2)
 
     def heads(self) -> Heads:
         """The newest block of each level."""
@@ -114,10 +116,13 @@ class Node:
         return tuple(logs)
 
     def count(self, contract: str, block: Block) -> int:
-        """How many numbered events the contract has emitted up to the end of this block."""
+        """How many numbered events the contract has emitted up to the end of this block; 0 before it was deployed."""
         call = {"to": contract, "data": COUNT}
         question = Question("eth_call", [call, {"blockHash": block.hash}], f"count() in block {block.number}")
-        return self._read(question, lambda word: int(_matching(r"0x[0-9a-f]{64}", word), 16))
+        word = self.rpc.ask(question)
+        if word == "0x" and not self.has_code(contract, block):
+            return 0
+        return self._meant(question, word, lambda word: int(_matching(r"0x[0-9a-f]{64}", word), 16))
 
     def close(self) -> None:
         """Close the connections."""

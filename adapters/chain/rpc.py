@@ -142,7 +142,7 @@ class Rpc:
         # The address may hold a key, and most errors quote the address: only their kind is told.
         response = getattr(fault, "response", None)
         status = getattr(response, "status_code", 0)
-        if response is not None and status == 429:
+        if response is not None and status in (429, 503):
             wait_s = _retry_after_s(response.headers.get("Retry-After", ""))
             self._wait_until_s = self._clock() + wait_s
         says = f"{self.name}: {question}: {type(fault).__name__} {status or ''}".rstrip()

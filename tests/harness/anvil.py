@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import ROOT
-from tests.harness.waiting import PATIENCE_S
+from tests.harness.waiting import PATIENCE_S, until
 
 CHAIN_ID = 360
 SAFE_LAG, FINALIZED_LAG = 2, 4
@@ -126,6 +126,16 @@ class Anvil:
         with self.one_block():
             for token in tokens:
                 self.send(token, contract)
+
+    def deploy(self) -> str:
+        """Deploys another contract that numbers its events, in a block of its own; returns its address."""
+        size = len(NUMBERED_CODE) // 2
+        # PUSH1 the size, DUP1, PUSH1 11 (where the code begins), PUSH1 0, CODECOPY, PUSH1 0, RETURN
+        creation = f"60{size:02x}80600b6000396000f3{NUMBERED_CODE}"
+        call = {"from": SENDER, "data": f"0x{creation}", "gas": hex(1_000_000)}
+        sent = self.rpc("eth_sendTransaction", call)
+        receipt = until(lambda: self.rpc("eth_getTransactionReceipt", sent))
+        return str(receipt["contractAddress"])
 
     def mine(self, blocks: int) -> None:
         """Adds empty blocks."""

@@ -86,6 +86,22 @@ def test_what_was_final_before_the_first_look_is_left_alone(anvil: Anvil, watch:
     assert tokens(store) == [2]
 
 
+def test_a_contract_that_was_deployed_just_now_is_watched_from_its_first_event(
+    anvil: Anvil, watch: MakeWatch, store: Store
+) -> None:
+    """The finalized head, where it begins, is a block without the contract."""
+    anvil.mine(10)
+    deployed = anvil.deploy()
+    anvil.transfer(1, contract=deployed)
+    it = watch(anvil.url, contract=deployed)
+    it.poll()
+    assert tokens(store) == [1]
+    anvil.mine(FINALIZED_LAG)
+    it.poll(2)
+    assert store.client.hget(store.keys.chain, "finalized_number") == b"12"
+    assert alarms.sounding() == {}
+
+
 def test_the_logs_of_other_contracts_are_not_taken(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
     it = watch(anvil.url)
     it.poll()

@@ -211,6 +211,13 @@ def test_without_numbers_two_nodes_have_to_agree_on_the_logs_of_a_block(
     node.alter = lambda question, result: result
     it.poll()
     assert tokens(store) == [1, 2]
+    node.alter = without_the_last_log
+    anvil.mine(FINALIZED_LAG)
+    it.poll(3)
+    assert not is_final(store, 1)
+    node.alter = lambda question, result: result
+    it.poll(2)
+    assert is_final(store, 1)
 
 
 def test_batches_are_made_smaller_until_the_node_takes_them(

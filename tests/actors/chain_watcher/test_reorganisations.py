@@ -136,6 +136,26 @@ def test_a_node_that_is_alone_with_another_past_is_passed_over(
     assert "chain:past" not in alarms.sounding()
 
 
+def test_a_node_that_stands_still_on_the_old_chain_does_not_hold_up_the_others(
+    anvil: Anvil, watch: MakeWatch, liar: MakeLiar, store: Store
+) -> None:
+    anvil.rpc("anvil_setBlockTimestampInterval", 20)
+    anvil.mine(5)
+    stuck = liar()
+    it = watch(anvil.url, stuck.url)
+    it.poll()
+    anvil.transfer(1)
+    it.poll()
+    old = anvil.rpc("eth_getBlockByNumber", "latest", False)
+    stuck.alter = lambda question, result: old if question["params"][:1] in (["latest"], [old["number"]]) else result
+    anvil.reorganise(1)
+    anvil.mine(2)
+    anvil.transfer(2)
+    it.poll(3)
+    assert tokens(store) == [2]
+    assert kinds(store)[:2] == ["seen 1", "revoked 0"]
+
+
 def test_below_what_is_finalized_nothing_is_changed_but_an_alarm_sounds(
     anvil: Anvil, watch: MakeWatch, store: Store
 ) -> None:

@@ -20,7 +20,7 @@ from adapters.chain.rpc import Question
 from adapters.redis.journal import Journal
 from adapters.redis.writes import Write
 from messages.base import Event
-from messages.events import ChainLogRevoked
+from messages.events import ChainConfirmed, ChainLogRevoked
 from supervision import InjectedCrash
 from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, Anvil
 from tests.harness.chain_watch import Watch, access, canonical, logged, nodes, seen, watched
@@ -39,11 +39,13 @@ OPERATIONS = (
 
 @dataclass
 class Outcome:
-    """What a run has found. `missing` and `phantom` compare our log with the chain, the naive ones another's."""
+    """What a run has found. `missing` and `phantom` compare our log with the chain, the naive ones another's. `false` are
+    blocks that were called safe or finalized and are not on the chain."""
 
     logs: int
     missing: int
     phantom: int
+    false: int
     naive_missing: int
     naive_phantom: int
     reorganisations: int
@@ -185,6 +187,8 @@ class Chaos:
     def _outcome(self, naive: Naive) -> Outcome:
         chain = set(canonical(self._anvil.rpc))
         ours = {(event.block_hash, event.log_index) for event in seen(self._store)}
+        blocks = {self._anvil.rpc("eth_getBlockByNumber", hex(n), False)["hash"] for n in range(self._anvil.head() + 1)}
+        events = logged(self._store)
         told: dict[str, int] = {}
         for liar in self._liars:
             for lie, times in liar.lies.told.items():
@@ -193,10 +197,11 @@ class Chaos:
             len(chain),
             len(chain - ours),
             len(ours - chain),
+            sum(event.block_hash not in blocks for event in events if isinstance(event, ChainConfirmed)),
             len(chain - naive.seen),
             len(naive.seen - chain),
             self.reorganisations,
-            sum(isinstance(event, ChainLogRevoked) for event in logged(self._store)),
+            sum(isinstance(event, ChainLogRevoked) for event in events),
             self.crashes,
             told,
         )
