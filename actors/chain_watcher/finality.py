@@ -52,12 +52,14 @@ class Finality:
         fault = NodeUnavailable("there is no node")
         for checker in (*self._endpoints.others(node), node):
             try:
-                return self._checked(record, checker, last)
+                return self._checked(record, checker, node, last)
             except NodeUnavailable as unavailable:
                 fault = unavailable
         raise fault
 
-    def _checked(self, record: Record, node: Node, last: int) -> Step | None:
+    def _checked(self, record: Record, node: Node, agreeing: Node, last: int) -> Step | None:
+        """Read the range from `node`. Its last block must be the one that the node has which agreed, since between the
+        marks of old blocks nobody else knows whether these are others."""
         first = record.finalized.number
         found, *blocks = node.blocks(first, min(last, first + room(node)))
         if found.hash != record.finalized.hash:
@@ -66,7 +68,9 @@ class Finality:
             raise NodeUnavailable(what)
         hashes = {block.number: block.hash for block in blocks}
         held = [block for block in record.held if block.number in hashes]
-        if not is_part(record, blocks) or any(block.hash != hashes[block.number] for block in held):
+        [end] = [blocks[-1]] if node is agreeing else agreeing.blocks_at([blocks[-1].number])
+        is_ours = is_part(record, blocks) and end.hash == blocks[-1].hash
+        if not is_ours or any(block.hash != hashes[block.number] for block in held):
             raise NodeUnavailable(f"{node.name} has other blocks from {first} to {blocks[-1].number} than were read")
         logs = self._reader.logs_of(node, blocks)
         if not self._agrees(record, node, blocks, logs):

@@ -43,7 +43,8 @@ ALL_LIES = Lies(0.05, 0.05, 0.05, 0.05, 0.2, 0.1, 0.05, 0.3, 3)
 
 class LyingNode(ThreadingHTTPServer):
     """Tells `lies` before the node at this address. `questions` are the methods that were asked for, in order; while
-    `silent` is set no answer comes. `alter` may change any other answer: it gets question and result."""
+    frozen no answer comes. `alter` may change any answer: it gets question and result. `instead` may change what the
+    real node is asked."""
 
     def __init__(self, node_url: str, seed: int = 0, lies: Lies | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -52,6 +53,7 @@ class LyingNode(ThreadingHTTPServer):
         self.questions: list[str] = []
         self.requests = 0
         self.alter: Callable[[dict[str, Any], Any], Any] = lambda question, result: result
+        self.instead: Callable[[dict[str, Any]], dict[str, Any]] = lambda question: question
         self._node_url, self._random, self._lock = node_url, Random(seed), threading.Lock()
         self._speaks = threading.Event()
         self._speaks.set()
@@ -103,7 +105,7 @@ class LyingNode(ThreadingHTTPServer):
     def _question(self, question: dict[str, Any]) -> dict[str, Any]:
         """The question that the real node is asked instead."""
         if question["params"][:1] != ["latest"] or not self._tells("old_head"):
-            return question
+            return self.instead(question)
         [head] = self._forward([{"jsonrpc": "2.0", "id": 0, "method": "eth_blockNumber", "params": []}])
         return {**question, "params": [hex(max(int(head["result"], 16) - OLD_BLOCKS, 0)), False]}
 

@@ -1,6 +1,7 @@
 """Reorganisations: what left the chain is revoked by an event, what is finalized is never changed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -217,3 +218,40 @@ def test_a_block_with_logs_is_told_as_safe_and_as_finalized_once_each(
     [*_, final] = logged(store)
     assert isinstance(final, ChainConfirmed)
     assert (final.block_number, final.block_hash) == (6, seen(store)[0].block_hash)
+
+
+def test_a_node_on_a_branch_cannot_make_its_blocks_final(
+    anvil: Anvil, watch: MakeWatch, liar: MakeLiar, store: Store
+) -> None:
+    """Between the marks of old blocks, only the other node knows that these are others."""
+    branch = liar()
+    it = watch(anvil.url, branch.url)
+    it.poll()
+
+    def on_the_branch(block_hash: str) -> str:
+        return f"{block_hash[:-1]}{15 - int(block_hash[-1], 16):x}"
+
+    def another_branch(question: dict[str, Any], result: Any) -> Any:
+        if question["method"] != "eth_getBlockByNumber" or result["number"] == "0x0":
+            return result
+        parent = result["parentHash"] if result["number"] == "0x1" else on_the_branch(result["parentHash"])
+        return {**result, "hash": on_the_branch(result["hash"]), "parentHash": parent}
+
+    def by_its_real_hash(question: dict[str, Any]) -> dict[str, Any]:
+        params = [
+            {**each, "blockHash": on_the_branch(each["blockHash"])} if "blockHash" in each else each
+            for each in question["params"]
+        ]
+        return {**question, "params": params}
+
+    branch.instead = lambda question: by_its_real_hash(question) if "Hash" in str(question["params"]) else question
+    branch.alter = another_branch
+    anvil.mine(90)
+    it.poll()
+    branch.alter, branch.instead = (lambda question, result: result), (lambda question: question)
+    anvil.transfer(1)
+    anvil.mine(FINALIZED_LAG)
+    it.poll(2)
+    assert kinds(store) == ["seen 1", "safe", "finalized"]
+    assert "chain:past" not in alarms.sounding()
+    assert store.client.hget(store.keys.chain, "finalized_number") == b"91"

@@ -39,8 +39,8 @@ OPERATIONS = (
 
 @dataclass
 class Outcome:
-    """What a run has found. `missing` and `phantom` compare our log with the chain, the naive ones another's. `false` are
-    blocks that were called safe or finalized and are not on the chain."""
+    """What a run has found. `missing` and `phantom` compare our log with the chain, the naive ones another's. `false`
+    are blocks that were called safe or finalized and are not on the chain."""
 
     logs: int
     missing: int
