@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from eth_hash.auto import keccak
 
+from actors.chain_watcher.record import number_of
 from adapters import metrics
 from adapters.chain.endpoints import Endpoints
 from adapters.chain.node import Block, Log, Node, NodeUnavailable
@@ -21,8 +22,11 @@ ASKED_AGAIN = 3
 
 
 class BlockReader:
-    """Reads the logs of one contract. `is_numbered` says whether its events tell a gap; where they do not, two nodes
-    have to agree on the logs of each block."""
+    """Reads the logs of one contract. `is_numbered` says whether the contract numbers its events.
+
+    Where it does, a missing one shows as a gap, and only numbered events are taken: anybody can cause others in any
+    number, such as approvals. Where it does not, two nodes have to agree on the logs of each block.
+    """
 
     def __init__(self, endpoints: Endpoints, contract: str, is_numbered: bool) -> None:
         self._endpoints, self._contract, self._is_numbered = endpoints, contract, is_numbered
@@ -40,12 +44,16 @@ class BlockReader:
         for block in asked if self._is_numbered else ():
             if not found[block.hash] and self._shows_contract(block):
                 found[block.hash] = self._asked_again(node, block)
-        return [each for block in asked for each in found[block.hash]]
+        return self._taken([each for block in asked for each in found[block.hash]])
 
     def all_logs_of(self, node: Node, blocks: Sequence[Block]) -> list[Log]:
         """The contract's logs of these blocks: whatever any node says of any of them, by logs or by receipts. Raises
         NodeUnavailable where no node answers."""
-        return [each for block in blocks for each in self._merged(block, [node, *self._endpoints.others(node)])]
+        nodes = [node, *self._endpoints.others(node)]
+        return self._taken([each for block in blocks for each in self._merged(block, nodes)])
+
+    def _taken(self, logs: list[Log]) -> list[Log]:
+        return [each for each in logs if number_of(each)] if self._is_numbered else logs
 
     def _may_hold_logs(self, node: Node, block: Block) -> bool:
         is_proven = self._is_numbered and self._blooms_hold.get(node.name, False)

@@ -7,7 +7,7 @@ import pytest
 
 from adapters import alarms
 from messages.events import ChainConfirmed
-from tests.harness.anvil import FINALIZED_LAG, OTHER_CONTRACT, SAFE_LAG, Anvil
+from tests.harness.anvil import FINALIZED_LAG, OTHER_CONTRACT, SAFE_LAG, TRANSFER, Anvil
 from tests.harness.chain_watch import Watch, canonical, logged, seen, tokens
 from tests.harness.lying_node import LyingNode
 from tests.harness.store import Store
@@ -196,6 +196,24 @@ def test_nothing_is_final_while_the_contract_counts_otherwise(
     it.poll()
     assert is_final(store, 1)
     assert alarms.sounding() == {}
+
+
+def test_logs_that_anybody_can_cause_are_not_taken(
+    anvil: Anvil, watch: MakeWatch, liar: MakeLiar, store: Store
+) -> None:
+    def with_an_approval(question: dict[str, Any], result: Any) -> Any:
+        if question["method"] != "eth_getLogs":
+            return result
+        return [each for log in result for each in (log, {**log, "topics": [TRANSFER], "logIndex": "0xff"})]
+
+    node = liar()
+    node.alter = with_an_approval
+    it = watch(node.url)
+    it.poll()
+    anvil.transfer(1)
+    anvil.transfer(2)
+    it.poll()
+    assert tokens(store) == [1, 2]
 
 
 def test_without_numbers_two_nodes_have_to_agree_on_the_logs_of_a_block(
