@@ -132,6 +132,18 @@ def test_a_log_that_was_missed_shows_as_a_gap_and_is_found_before_the_next_one_i
     assert [(event.block_hash, event.log_index) for event in seen(store)] == canonical(anvil.rpc)
 
 
+def test_a_gap_within_a_block_is_filled_by_its_receipts_at_once(
+    anvil: Anvil, watch: MakeWatch, liar: MakeLiar, store: Store
+) -> None:
+    node = liar()
+    it = watch(node.url)
+    it.poll()
+    node.alter = lambda question, result: result[1:] if question["method"] == "eth_getLogs" else result
+    anvil.transfer(1, 2)
+    it.poll()
+    assert tokens(store) == [1, 2]
+
+
 def test_a_gap_that_no_node_can_fill_stops_the_place_and_is_an_alarm_until_it_is_filled(
     anvil: Anvil, watch: MakeWatch, liar: MakeLiar, store: Store
 ) -> None:
