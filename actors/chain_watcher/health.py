@@ -23,6 +23,7 @@ class Health:
     def saw(self, heads: Heads, now_ms: int) -> None:
         """Take in the heads that a node has told."""
         self.head_at_ms, self._has_seen = heads.unsafe.at_ms, True
+        metrics.chain_block.labels("unsafe").set(heads.unsafe.number)
         for level, head in (("safe", heads.safe), ("finalized", heads.finalized)):
             before = self._progress.get(level)
             if before is None or head.number > before[0]:
