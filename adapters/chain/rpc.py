@@ -27,9 +27,10 @@ LONGEST_WAIT_S = 600.0
 # Statuses that say nothing about the size of a batch: no right to ask, too much asked in all, or a gateway's own.
 _NOT_FOR_SIZE = (401, 403, 408, 429, 502, 503, 504)
 
-# At DEBUG these write the node's address into the log, and with it the key that it may hold.
-for _talkative in ("web3", "urllib3"):
-    logging.getLogger(_talkative).setLevel(logging.INFO)
+# These write the node's address into the log, and with it the key that it may hold: web3 at DEBUG, urllib3 also in its
+# warnings. What is wrong is told by errors.
+logging.getLogger("web3").setLevel(logging.INFO)
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class NodeUnavailable(Exception):

@@ -143,6 +143,20 @@ def test_a_node_that_does_not_answer_is_unavailable_and_its_key_is_told_to_nobod
     assert KEY not in caplog.text
 
 
+def test_headers_that_break_off_do_not_bring_the_key_into_the_log(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    hostile = Hostile(honest=b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX: 1\r\n\r\n{}").start()
+    try:
+        hostile.turn(Mood.STALL)
+        with pytest.raises(NodeUnavailable):
+            connect(f"{hostile.url}/v2/{KEY}", timeout_s=0.5).chain_id()
+    finally:
+        hostile.stop()
+    assert KEY not in caplog.text
+
+
 def test_the_status_of_a_refusal_is_told_and_it_is_not_asked_again(answering: Answering, connect: Connect) -> None:
     answering.status = 429
     with pytest.raises(NodeUnavailable, match=r"node 1: eth_chainId\(\): HTTPError 429"):
