@@ -22,6 +22,7 @@ from supervisor import CONDITIONS, SPEAKERS
 from tests.harness import ROOT
 from tests.harness.anvil import CONTRACT, FINALIZED_LAG, OTHER_CONTRACT, Anvil
 from tests.harness.chain_watch import Watch, access, canonical, nodes, seen, tokens, watched
+from tests.harness.lying_node import Lies, LyingNode
 from tests.harness.staged import now_ms
 from tests.harness.store import Store
 from tests.harness.waiting import PATIENCE_S, until
@@ -219,6 +220,15 @@ def test_the_next_node_takes_over_in_the_same_turn(anvil: Anvil, watch: MakeWatc
             hostile.turn(Mood.HONEST)
     finally:
         hostile.stop()
+
+
+def test_a_node_that_failed_is_asked_last_from_then_on(anvil: Anvil, watch: MakeWatch) -> None:
+    with LyingNode(anvil.url, lies=Lies(too_many_requests=1.0)) as failing:
+        it = watch(failing.url, anvil.url)
+        it.poll()
+        asked = failing.requests
+        it.poll(3)
+        assert failing.requests == asked
 
 
 def test_a_turn_in_which_every_answer_takes_its_whole_time_is_shorter_than_a_hang() -> None:

@@ -110,6 +110,15 @@ def without_the_last_log(question: dict[str, Any], result: Any) -> Any:
     return result[:-1] if question["method"] == "eth_getLogs" else result
 
 
+def without_any_log(question: dict[str, Any], result: Any) -> Any:
+    match question["method"]:
+        case "eth_getLogs":
+            return []
+        case "eth_getBlockReceipts":
+            return [{**receipt, "logs": []} for receipt in result]
+    return result
+
+
 @pytest.mark.parametrize("lie", [empty_bloom, without_the_last_log])
 @pytest.mark.parametrize("is_alone", [True, False])
 def test_a_log_that_was_missed_shows_as_a_gap_and_is_found_before_the_next_one_is_taken(
@@ -241,12 +250,25 @@ def test_without_numbers_two_nodes_have_to_agree_on_the_logs_of_a_block(
     node.alter = lambda question, result: result
     it.poll()
     assert tokens(store) == [1, 2]
-    node.alter = without_the_last_log
+
+
+def test_without_numbers_nothing_is_final_whose_logs_are_not_told_again(
+    anvil: Anvil, watch: MakeWatch, liar: MakeLiar, store: Store
+) -> None:
+    nodes = [liar(), liar()]
+    it = watch(*(node.url for node in nodes), contract=OTHER_CONTRACT, is_numbered=False)
+    it.poll()
+    anvil.transfer(1, 2, contract=OTHER_CONTRACT)
+    it.poll()
+    for node in nodes:
+        node.alter = without_any_log
     anvil.mine(FINALIZED_LAG)
-    it.poll(3)
-    assert not is_final(store, 1)
-    node.alter = lambda question, result: result
     it.poll(2)
+    assert not is_final(store, 1)
+    assert tokens(store) == [1, 2]
+    for node in nodes:
+        node.alter = lambda question, result: result
+    it.poll()
     assert is_final(store, 1)
 
 
