@@ -1,5 +1,5 @@
 # Each target sets up what it needs. Required is a Python of at least 3.11, or a package manager that can install one.
-.PHONY: test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions offer-crashes mutations contract contract-calls contract-gas test lint format run clean requirements lock marathon
+.PHONY: chain-chaos test-demos test-houses test-adapters test-rooms demo siege scenarios screenshots bench torture great-day starts disk-faults simulate x-oracle leaders corruptions offer-crashes mutations contract contract-calls contract-gas test lint format run clean requirements lock marathon
 
 PYTHON := .venv/bin/python
 
@@ -84,6 +84,9 @@ x-oracle: .venv/dev  ## plays days with seeded faults of X and checks the result
 
 leaders: .venv/dev  ## plays demo days and checks that host and feed never name a wrong leader; SEEDS=50
 	$(PYTHON) -m tests.system.demo.who_leads --seeds $(or $(SEEDS),50) $(ARGS)
+
+chain-chaos: .venv/dev node_modules  ## reorganises a chain under the watcher, behind nodes that lie; RUNS=10
+	$(PYTHON) -m tests.system.chain_chaos --seeds $(or $(RUNS),10) $(ARGS)
 
 corruptions: .venv/dev  ## damages a data directory at random and starts on it; RUNS=1000 ARGS="--seed 7"
 	$(PYTHON) -m tests.system.corruption --runs $(or $(RUNS),1000) $(ARGS)

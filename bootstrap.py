@@ -19,7 +19,7 @@ from actors.announcer.actor import Announcer
 from actors.announcer.outbox import Posting
 from actors.auction.actor import LIMITS, Auction, Limits
 from actors.auction.poison import Suspects
-from actors.chain_watcher import ChainWatcher, Watched
+from actors.chain_watcher.actor import ChainWatcher, Watched
 from actors.eliza_bridge import ElizaBridge
 from actors.lease_keeper import LeaseKeeper
 from actors.livestream_publisher import LivestreamPublisher
@@ -62,7 +62,7 @@ Factory = Callable[[Context], Any]
 def operators_key(settings: Settings) -> Signer | None:
     """The key with which transactions are signed; None where none is configured. Raises BadKey."""
     chain = settings.chain
-    if not chain.rpc_url or not (chain.operator_key or chain.operator_keyfile):
+    if not chain.rpc_urls or not (chain.operator_key or chain.operator_keyfile):
         return None
     if chain.operator_key:
         key = chain.operator_key.reveal()
@@ -176,9 +176,9 @@ class Actors:
 
     def chain_watcher(self, context: Context) -> Any:
         chain = self.settings.chain
-        make_node = (lambda: Node(chain.address().reveal(), NODE_S)) if chain.rpc_url else None
-        watched = Watched(chain.chain_id, chain.contract, chain.read_to, chain.poll_ms)
-        return ChainWatcher.start(context, self.store.access, self.clock.now_ms, make_node, watched, (PUBLISHER,))
+        watched = Watched(chain.chain_id, chain.contract, chain.poll_ms, chain.numbered)
+        make_nodes = self._nodes if chain.rpc_urls else None
+        return ChainWatcher.start(context, self.store.access, self.clock.now_ms, make_nodes, watched, (PUBLISHER,))
 
     def transaction_sender(self, signer: Signer) -> Factory:
         chain = self.settings.chain
@@ -187,7 +187,7 @@ class Actors:
             context,
             self.store.access,
             self.clock.now_ms,
-            lambda: SendingNodes([chain.address().reveal()], NODE_S),
+            lambda: SendingNodes([address.reveal() for address in chain.addresses()], NODE_S),
             signer,
             sending,
             (PUBLISHER,),
@@ -235,6 +235,10 @@ class Actors:
         return lambda context: Auction.start(
             context, auction_id, self.store.access, clock.now_ms, LISTENERS, suspects, clock.reached_ms, limits
         )
+
+    def _nodes(self) -> list[Node]:
+        addresses = self.settings.chain.addresses()
+        return [Node(address.reveal(), NODE_S, f"node {n}") for n, address in enumerate(addresses, start=1)]
 
     def _x(self) -> XClient:
         timeout_s, where = self.settings.x.request_timeout_ms / 1000, self.dependencies

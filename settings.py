@@ -8,6 +8,7 @@ in the file is the attribute without the unit, because the value has the unit: `
 """
 
 import ipaddress
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import date, time
 from itertools import pairwise
@@ -236,16 +237,17 @@ class ElizaSettings(Section, frozen=True, kw_only=True):
 
 
 class ChainSettings(Section, frozen=True, kw_only=True):
-    """An empty `rpc_url` means that no chain is watched. In it, `{key}` stands for the secret `rpc_key`.
+    """Without `rpc_urls` no chain is watched. In them `{key}` stands for the secret `rpc_key`, which may hold several
+    keys, separated by commas, in the order of the addresses that need one.
 
     The operator's key is a secret itself, or in an encrypted key file with a secret password; without either of them
     nothing is sent. Only the command that deploys the sale contract uses `deployer_key`.
     """
 
-    rpc_url: Annotated[str, forms.url("http", "https")] = ""
+    rpc_urls: Annotated[tuple[str, ...], forms.urls("http", "https")] = ()
     chain_id: Annotated[int, forms.whole(1, 2**63 - 1)] = 360
     contract: Annotated[str, _CONTRACT] = ""
-    read_to: Annotated[str, forms.choice("unsafe", "safe", "finalized")] = "safe"
+    numbered: Annotated[bool, forms.FLAG] = True
     poll_ms: Annotated[int, _duration("100 ms", "5 min")] = parse_duration("2 s")
     rpc_key: Annotated[Secret | None, forms.CREDENTIAL] = None
     deployer_key: Annotated[Secret | None, forms.PRIVATE_KEY] = None
@@ -254,9 +256,15 @@ class ChainSettings(Section, frozen=True, kw_only=True):
     operator_key: Annotated[Secret | None, forms.CREDENTIAL] = None
     operator_key_password: Annotated[Secret | None, forms.CREDENTIAL] = None
 
-    def address(self) -> Secret:
-        """The URL of the node with the key filled in; empty where no chain is watched."""
-        return Secret(self.rpc_url.replace("{key}", self.rpc_key.reveal() if self.rpc_key else ""))
+    def keys(self) -> list[str]:
+        """The keys of the nodes, in the order of their addresses; a single one is that of every node."""
+        return self.rpc_key.reveal().split(",") if self.rpc_key else []
+
+    def addresses(self) -> list[Secret]:
+        """The URLs of the nodes with their keys filled in; empty where no chain is watched."""
+        keys = self.keys()
+        following = itertools.cycle(keys) if len(keys) == 1 else iter(keys)
+        return [Secret(url.replace("{key}", next(following, "")) if "{key}" in url else url) for url in self.rpc_urls]
 
 
 class SupervisionSettings(Section, frozen=True, kw_only=True):
@@ -474,13 +482,19 @@ def _check_http(settings: Settings, reading: Reading) -> None:
 
 def _check_chain(settings: Settings, reading: Reading) -> None:
     chain = settings.chain
-    if not reading.sound("chain") or not chain.rpc_url:
+    if not reading.sound("chain", "environment") or not chain.rpc_urls:
         return
     if not chain.contract:
-        reading.fault("chain.contract", "is missing, but chain.rpc_url is set: name the contract to be watched")
-    if "{key}" in chain.rpc_url and chain.rpc_key is None:
+        reading.fault("chain.contract", "is missing, but chain.rpc_urls is set: name the contract to be watched")
+    wanted, keys = sum("{key}" in url for url in chain.rpc_urls), chain.keys()
+    if wanted and not keys:
         name = "AUCTION_MANAGER_CHAIN_RPC_KEY"
-        reading.fault("chain.rpc_key", f"is missing, but chain.rpc_url has a {{key}}: set {name} or {name}_FILE")
+        reading.fault("chain.rpc_key", f"is missing, but chain.rpc_urls has a {{key}}: set {name} or {name}_FILE")
+    elif len(keys) > 1 and len(keys) != wanted:
+        reading.fault("chain.rpc_key", f"holds {len(keys)} keys for the {wanted} addresses that have a {{key}}")
+    if len(chain.rpc_urls) < 2 and (settings.environment == "production" or not chain.numbered):
+        why = "in production, so that one takes over from the other" if chain.numbered else "if chain.numbered is false"
+        reading.fault("chain.rpc_urls", f"needs two nodes or more {why}")
     if chain.operator_keyfile and chain.operator_key is not None:
         reading.fault("chain.operator_keyfile", "names a key, and AUCTION_MANAGER_CHAIN_OPERATOR_KEY is another one")
     if chain.operator_keyfile and chain.operator_key_password is None:

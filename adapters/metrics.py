@@ -62,6 +62,15 @@ x_window_left = _gauge(
 x_clock_offset_seconds = _gauge("x_clock_offset_seconds", "How far our clock is at least ahead of X's.")
 x_unreadable_posts = _counter("x_unreadable_posts_total", "Posts of X that could not be read: dead letters.")
 
+# ---- the chain
+chain_requests = _counter("chain_requests_total", "Requests to nodes of the chain.", "node", "method", "outcome")
+chain_head_age_seconds = _gauge("chain_head_age_seconds", "Age of the newest block, by our clock.")
+chain_block = _gauge("chain_block", "The newest block that was read, and that of each level.", "level")
+chain_stalled_seconds = _gauge("chain_stalled_seconds", "How long a level has made no progress.", "level")
+chain_fail_overs = _counter("chain_fail_overs_total", "Times that the next node took over.")
+chain_asked_again = _counter("chain_asked_again_total", "Times that an answer of a node was doubted.", "why")
+chain_reorganisations = _counter("chain_reorganisations_total", "Times that read blocks left the chain.")
+
 # ---- livestream and HTTP
 livestream_viewers = _gauge("livestream_viewers", "Viewers connected.")
 livestream_coalesced = _counter("livestream_coalesced_total", "Times that a slow viewer got a snapshot instead.")

@@ -51,6 +51,7 @@ class Seen:
     current: dict[str, Any] | None = None
     queues: dict[str, int] = dataclasses.field(default_factory=dict)
     numbers: StoreNumbers | None = None
+    chain: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 class ProcessApi:
@@ -107,6 +108,7 @@ class ProcessApi:
             "store": {"as_of_ms": seen.at_ms, "trouble": sounding.get(STORE)},
             "current": seen.current,
             "queues": seen.queues,
+            "chain": seen.chain,
             "integrations": self._integrations,
             "alarms": sounding,
         }
@@ -131,10 +133,12 @@ class ProcessApi:
         now_ms = self._clock()
         log_seq = int(await self._client.get(self._keys.seq) or 0)
         dead_letters = int(await self._client.xlen(self._keys.dead))
+        told: Any = await self._client.hgetall(self._keys.chain)
+        chain = {name.decode(): int(value) for name, value in told.items()}
         try:
             current = await self._reads.current()
         except NotFound:
-            return Seen(now_ms, numbers=StoreNumbers(log_seq, dead_letters))
+            return Seen(now_ms, numbers=StoreNumbers(log_seq, dead_letters), chain=chain)
         queue = self._keys.queue(current["auction_id"])
         entries = int(await self._client.xlen(queue))
         first: Any = await self._client.xrange(queue, count=1)
@@ -151,7 +155,7 @@ class ProcessApi:
             phase=current["phase"],
             watermark_lag_ms=now_ms - (current["watermark_ms"] or current["opens_at_ms"]) if waiting else None,
         )
-        return Seen(now_ms, current, {"undecided_batches": entries, "dead_letters": dead_letters}, numbers)
+        return Seen(now_ms, current, {"undecided_batches": entries, "dead_letters": dead_letters}, numbers, chain)
 
     async def receipts(self, auction_id: str, post_ids: Sequence[int]) -> list[Any]:
         """The receipts of these posts as of now; None for a post without a verdict. Raises Refused, StoreError."""

@@ -78,7 +78,7 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
         redis=replace(shipped.redis, url=""),
         http=replace(shipped.http, public_port=port, private_port=0, inject_enabled=True),
         livestream=replace(shipped.livestream, timer_interval_ms=500),
-        chain=replace(shipped.chain, rpc_url=""),
+        chain=replace(shipped.chain, rpc_urls=()),
     )
 
 

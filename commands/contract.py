@@ -1,4 +1,4 @@
-"""`contract`: deploys the sale contract, and shows the one at chain.contract. Both ask the node at chain.rpc_url.
+"""`contract`: deploys the sale contract, and shows the one at chain.contract. Both ask the first of chain.rpc_urls.
 
 The deployer's private key comes from AUCTION_MANAGER_CHAIN_DEPLOYER_KEY, or from the file that
 AUCTION_MANAGER_CHAIN_DEPLOYER_KEY_FILE names. The account pays for the deployment and has no rights afterwards.
@@ -140,10 +140,10 @@ def show(args: argparse.Namespace) -> int:
 @contextmanager
 def _contracts_of(chain: ChainSettings) -> Iterator[SaleContracts]:
     """The contracts of the configured chain; what its node does wrong is raised as CommandError."""
-    if not chain.rpc_url:
-        raise CommandError("chain.rpc_url is empty: it must name a node of the chain")
+    if not chain.rpc_urls:
+        raise CommandError("chain.rpc_urls is empty: it must name a node of the chain")
     try:
-        contracts = SaleContracts(chain.address().reveal(), TIMEOUT_S)
+        contracts = SaleContracts(chain.addresses()[0].reveal(), TIMEOUT_S)
         try:
             if (found := contracts.chain_id()) != chain.chain_id:
                 raise CommandError(f"the node is on the chain {found}, but chain.chain_id is {chain.chain_id}")

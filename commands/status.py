@@ -42,6 +42,8 @@ def tree_of(status: dict[str, Any]) -> Tree:
     _add(tree, "store", status["store"])
     _add(tree, "on stage", status["current"] or {"nothing": "yet"})
     _add(tree, "queues", status["queues"] or {"nothing": "yet"})
+    if status["chain"]:
+        _add(tree, "chain", status["chain"])
     _add(tree, "integrations", status["integrations"])
     _add(tree, "alarms", status["alarms"] or {"none": "now"})
     return tree

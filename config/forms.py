@@ -154,6 +154,30 @@ def url(*schemes: str) -> Form:
     return Form(str, f"{what}, in quotes", read, quoted, shown=False)
 
 
+def urls(*schemes: str) -> Form:
+    """A list of different URLs with one of the schemes; each is read as by `url`."""
+    one = url(*schemes)
+
+    def read(values: list[Any]) -> tuple[str, ...]:
+        for at, value in enumerate(values):
+            if not isinstance(value, str) or not value:
+                raise ValueError(f"has an entry {at + 1} that is no address in quotes")
+            try:
+                one.read(value)
+            except ValueError as error:
+                raise ValueError(f"has an entry {at + 1} that {error}") from None
+        if len(set(values)) < len(values):
+            raise ValueError("names an address twice")
+        return tuple(values)
+
+    what = f"a list of addresses beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    return Form(list, f'{what}, such as ["https://…"]', read, _write_list, shown=False)
+
+
+def _write_list(values: tuple[str, ...]) -> str:
+    return f"[{', '.join(map(quoted, values))}]"
+
+
 def _read_date(value: str) -> date:
     try:
         read = date.fromisoformat(value if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) else "")

@@ -20,7 +20,7 @@ class Wei(int):
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
     """The base of commands and events; the class name is the tag on the wire.
 
-    `message_id` is made where the message enters the system (`tweet:<id>`, `chain:<tx>:<log index>`), so that a
+    `message_id` is made where the message enters the system (`tweet:<id>`, `chain:<block>:<log index>`), so that a
     repeated message is recognised. `correlation_id` is the id of the message that is the first cause of this one; empty
     means itself. Messages never refer to each other in a circle, so the garbage collector need not track them.
     """

@@ -388,7 +388,10 @@ class CharacterSpoke(Event, frozen=True, kw_only=True):
 
 
 class ChainLogSeen(Event, frozen=True, kw_only=True):
-    """A log of the watched contract, from a block that the configured confirmation level has reached."""
+    """A log of the watched contract is in this block, which a reorganisation may still remove (`ChainLogRevoked`).
+
+    `block_at_ms` is the block's own time, 0 in logs older than this field. The same log in two blocks is two facts.
+    """
 
     block_number: int
     block_hash: str
@@ -396,6 +399,37 @@ class ChainLogSeen(Event, frozen=True, kw_only=True):
     log_index: int
     topics: tuple[str, ...]
     data: str
+    block_at_ms: int = 0
+
+
+class ChainLogRevoked(Event, frozen=True, kw_only=True):
+    """The block of a log that was seen is not part of the chain any more: what followed from the log does not hold."""
+
+    block_number: int
+    block_hash: str
+    transaction_hash: str
+    log_index: int
+
+
+class ChainConfirmed(Event, frozen=True, kw_only=True):
+    """A block that holds logs of the watched contract has reached this confirmation level, `safe` or `finalized`. All
+    its logs are in the log before."""
+
+    level: str
+    block_number: int
+    block_hash: str
+
+
+class ChainWentDown(Event, frozen=True, kw_only=True):
+    """The newest block of the chain is too old, or no node answers. `head_at_ms` is the time of the newest block."""
+
+    head_at_ms: int
+
+
+class ChainCameBack(Event, frozen=True, kw_only=True):
+    """The chain makes blocks again, the newest of them at `head_at_ms`."""
+
+    head_at_ms: int
 
 
 # ---- written by the transaction sender
@@ -501,6 +535,7 @@ AuctionEvent = (
 SenderEvent = (
     TransactionOrdered | TransactionLapsed | TransactionAttempted | TransactionMined | TransactionDropped | KeyStopped
 )
+ChainEvent = ChainLogSeen | ChainLogRevoked | ChainConfirmed | ChainWentDown | ChainCameBack
 AnyEvent = (
-    HouseEvent | AuctionEvent | PostAttempted | PostMade | PostRefused | CharacterSpoke | ChainLogSeen | SenderEvent
+    HouseEvent | AuctionEvent | PostAttempted | PostMade | PostRefused | CharacterSpoke | ChainEvent | SenderEvent
 )

@@ -161,7 +161,7 @@ def test_a_bad_key_is_one_line_at_the_start_and_leaves_nothing(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(f"AUCTION_MANAGER_CHAIN_{name}", value)
-    chain = {"chain__rpc_url": "http://127.0.0.1:1", "chain__contract": "0x" + "c0" * 20}
+    chain = {"chain__rpc_urls": '["http://127.0.0.1:1"]', "chain__contract": "0x" + "c0" * 20}
     with TemporaryDirectory(prefix="start-") as folder:
         start = Start(Path(folder) / "data", "--begin-late", **chain, **settings)
         said = start.end()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapters.chain.node import _import_web3
+from adapters.chain.lazy_web3 import web3_module
 
 # A key file is some 500 bytes long.
 _KEY_FILE_BYTES = 2**16
@@ -55,7 +55,7 @@ class Signer:
         }
         check_allowed(transaction, self._contract, self.address)
         # eth_account takes addresses with their checksum only.
-        to = _import_web3().Web3.to_checksum_address(transaction["to"])
+        to = web3_module().Web3.to_checksum_address(transaction["to"])
         signed = self._account.sign_transaction({**transaction, "to": to})
         return Signed(signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex())
 
@@ -90,7 +90,7 @@ def decrypted(path: Path, password: str) -> str:
 
 
 def _eth_account() -> Any:
-    _import_web3()  # first, since it undoes what both do to the process
+    web3_module()  # first, since it undoes what both do to the process
     from eth_account import Account
 
     return Account

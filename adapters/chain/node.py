@@ -1,45 +1,43 @@
-"""An EVM node over HTTP, read with the real web3, which is imported on first use: it costs 60 MB and more than a
-second.
+"""An EVM node as the chain watcher reads it: blocks, heads, logs, receipts, and the contract's count.
 
 A provider's address leads to many nodes, and each answer may come from another one, which may be behind. So blocks are
-asked for in one batch and must follow on one another, and logs are asked for by the hash of their block: a node that
-lacks the block says so, where a question by number is answered with an empty list.
-
-web3's own retries are off, because they would hold an actor for a minute and more; the caller tries again later.
+asked for together and must follow on one another, and logs are asked for by the hash of their block: a node that lacks
+the block says so, where a question by number is answered with an empty list. Answers are checked for their form and for
+being about what was asked; whether they are complete is for the caller to find out.
 """
 
-import logging
-import sys
-from collections.abc import Callable, Iterable, Sequence
+import re
+import time
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
-import requests
+from adapters.chain.rpc import NodeUnavailable, Question, Refused, Rpc
+from adapters.chain.sale_events import COUNT
 
-from adapters.bounded_http import BoundedAdapter
+__all__ = ["Block", "Heads", "Log", "Node", "NodeUnavailable"]
 
-# 51 blocks with the hashes of 1,000 transactions each; decoded, an answer may take twenty times its size in memory.
-ANSWER_BYTES = 4 * 2**20
-
-About = TypeVar("About")
 Answer = TypeVar("Answer")
-
-# At DEBUG these write the node's address into the log, and with it the key that it may hold.
-for _talkative in ("web3", "urllib3"):
-    logging.getLogger(_talkative).setLevel(logging.INFO)
-
-
-class NodeUnavailable(Exception):
-    """The node did not answer, not in time, or not what was asked. Nothing of its answer is used."""
 
 
 class Block(NamedTuple):
-    """A block's place in the chain, and the bloom filter of its logs. Hashes are hex with 0x."""
+    """A block's place in the chain, its time (UTC ms), the bloom filter of its logs (0 where it has none), and how many
+    transactions it holds. Hashes are hex with 0x."""
 
     number: int
     hash: str
     parent_hash: str
+    at_ms: int
     logs_bloom: int
+    transactions: int
+
+
+class Heads(NamedTuple):
+    """The newest block of each confirmation level."""
+
+    unsafe: Block
+    safe: Block
+    finalized: Block
 
 
 class Log(NamedTuple):
@@ -54,121 +52,157 @@ class Log(NamedTuple):
 
 
 class Node:
-    """One node, for one thread.
+    """One node, for one thread. Its methods raise NodeUnavailable, which names the node, the method and what was
+    asked."""
 
-    Each question is one request, is over within `timeout_s` whatever the node sends, and raises NodeUnavailable.
-    """
-
-    def __init__(self, rpc_url: str, timeout_s: float) -> None:
-        web3 = _import_web3()
-        self._session = BoundedAdapter(timeout_s, ANSWER_BYTES).mounted(requests.Session())
-        provider = web3.HTTPProvider(rpc_url, session=self._session, exception_retry_configuration=None)
-        # web3's default middleware serves senders. This one reads the longer block headers of some chains.
-        self._web3 = web3.Web3(provider, middleware=[(web3.middleware.ExtraDataToPOAMiddleware, "longer headers")])
+    def __init__(
+        self, rpc_url: str, timeout_s: float, name: str = "node 1", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.rpc = Rpc(rpc_url, timeout_s, name, clock)
+        self.name = name
 
     def chain_id(self) -> int:
         """The id of the chain that the node is on."""
-        return self._asked(lambda: int(self._web3.eth.chain_id))
+        return self._read(Question("eth_chainId", []), _quantity)
 
-    def has_code(self, contract: str) -> bool:
-        """Whether there is a contract at this address."""
-        checksummed = self._web3.to_checksum_address(contract)
-        return self._asked(lambda: bool(self._web3.eth.get_code(checksummed)))
+    def has_code(self, contract: str, block: Block | None = None) -> bool:
+        """Whether there is a contract at this address, at the head or as of this block."""
+        when = {"blockHash": block.hash} if block else "latest"
+        question = Question("eth_getCode", [contract, when], f"block {block.number}" if block else "latest")
+        return self._read(question, lambda code: len(_data(code)) > 2)
 
-    def head(self, level: str) -> Block:
-        """The newest block of this confirmation level: unsafe, safe or finalized."""
-        tag = "latest" if level == "unsafe" else level
-        return self._asked(lambda: _block(self._web3.eth.get_block(tag)))
+    def heads(self) -> Heads:
+        """The newest block of each level."""
+        unsafe, safe, finalized = self._read_all(
+            [_block_question(tag) for tag in ("latest", "safe", "finalized")], _block
+        )
+        return Heads(unsafe, safe, finalized)
 
     def blocks(self, first: int, last: int) -> list[Block]:
         """The blocks of these numbers, both included; each is the parent of the next."""
-        found = self._asked_at_once(self._web3.eth.get_block, range(first, last + 1), _block)
-        if [block.number for block in found] != [*range(first, last + 1)]:
-            raise NodeUnavailable(f"the node answered with other blocks than {first} to {last}")
+        found = self.blocks_at(range(first, last + 1))
         if any(block.hash != after.parent_hash for block, after in pairwise(found)):
-            raise NodeUnavailable(f"the blocks {first} to {last} do not follow on one another")
+            raise NodeUnavailable(f"{self.name}: the blocks {first} to {last} do not follow on one another")
         return found
 
-    def logs(self, contract: str, blocks: Iterable[Block]) -> list[Log]:
-        """The contract's logs of exactly these blocks, in their order."""
-        address = self._web3.to_checksum_address(contract)
-        bits = _bloom_bits(self._web3.keccak(hexstr=contract))
-        worth_asking = [block.hash for block in blocks if block.logs_bloom & bits == bits]
-        found = self._asked_at_once(
-            lambda block_hash: self._web3.eth.get_logs({"address": address, "blockHash": block_hash}),
-            worth_asking,
-            lambda logs: [_log(log) for log in logs],
-        )
-        if any(log.block_hash != asked for asked, logs in zip(worth_asking, found, strict=True) for log in logs):
-            raise NodeUnavailable("the node answered with the logs of another block")
-        return [log for logs in found for log in logs]
+    def blocks_at(self, numbers: Sequence[int]) -> list[Block]:
+        """The blocks of these numbers."""
+        found = self._read_all([_block_question(hex(number)) for number in numbers], _block)
+        if [block.number for block in found] != [*numbers]:
+            raise NodeUnavailable(f"{self.name} answered with other blocks than {numbers[0]} to {numbers[-1]}")
+        return found
+
+    def logs(self, contract: str, blocks: Sequence[Block]) -> list[tuple[Log, ...]]:
+        """The contract's logs of each of these blocks, in their order."""
+        questions = [
+            Question("eth_getLogs", [{"address": contract, "blockHash": block.hash}], f"block {block.number}")
+            for block in blocks
+        ]
+        found = self._read_all(questions, _logs)
+        for block, logs in zip(blocks, found, strict=True):
+            if any(address != contract.lower() for address, _ in logs):
+                raise NodeUnavailable(f"{self.name} answered with the logs of another contract")
+            self._check(block, [log for _, log in logs])
+        return [tuple(log for _, log in logs) for logs in found]
+
+    def receipt_logs(self, contract: str, block: Block) -> tuple[Log, ...]:
+        """The contract's logs of this block, read from the receipts of all its transactions."""
+        question = Question("eth_getBlockReceipts", [block.hash], f"block {block.number}")
+        receipts = self._read(question, lambda found: [_receipt(each) for each in found])
+        if len(receipts) != block.transactions or any(hash_ != block.hash for hash_, _ in receipts):
+            raise NodeUnavailable(f"{self.name} answered with other receipts than those of block {block.number}")
+        logs = [log for _, logs in receipts for address, log in logs if address == contract.lower()]
+        self._check(block, logs)
+        return tuple(logs)
+
+    def count(self, contract: str, block: Block) -> int:
+        """How many numbered events the contract has emitted up to the end of this block; 0 before it was deployed."""
+        call = {"to": contract, "data": COUNT}
+        question = Question("eth_call", [call, {"blockHash": block.hash}], f"count() in block {block.number}")
+        word = self.rpc.ask(question)
+        if word == "0x" and not self.has_code(contract, block):
+            return 0
+        return self._meant(question, word, lambda word: int(_matching(r"0x[0-9a-f]{64}", word), 16))
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self.rpc.close()
 
-    def _asked_at_once(
-        self, ask: Callable[[About], Any], about: Sequence[About], read: Callable[[Any], Answer]
-    ) -> list[Answer]:
-        """Ask all questions in one request. Returns what `read` makes of each answer."""
-        if not about:
-            return []
+    def _check(self, block: Block, logs: Sequence[Log]) -> None:
+        if any(log.block_hash != block.hash or log.block_number != block.number for log in logs):
+            raise NodeUnavailable(f"{self.name} answered with the logs of another block than {block.number}")
+        if any(log.log_index >= after.log_index for log, after in pairwise(logs)):
+            raise NodeUnavailable(f"{self.name} answered with logs of block {block.number} out of order")
 
-        def all_asked() -> list[Answer]:
-            with self._web3.batch_requests() as batch:
-                for each in about:
-                    batch.add(ask(each))
-                return [read(answer) for answer in batch.execute()]
+    def _read(self, question: Question, read: Callable[[Any], Answer]) -> Answer:
+        return self._meant(question, self.rpc.ask(question), read)
 
-        answers = self._asked(all_asked)
-        if len(answers) != len(about):  # web3 accepts a batch with answers missing
-            raise NodeUnavailable(f"the node answered {len(answers)} questions of {len(about)}")
-        return answers
+    def _read_all(self, questions: Sequence[Question], read: Callable[[Any], Answer]) -> list[Answer]:
+        results = self.rpc.ask_all(questions)
+        return [self._meant(question, result, read) for question, result in zip(questions, results, strict=True)]
 
-    def _asked(self, ask: Callable[[], Answer]) -> Answer:
+    def _meant(self, question: Question, result: Any, read: Callable[[Any], Answer]) -> Answer:
         try:
-            return ask()
-        except Exception as fault:  # web3 raises any kind of error for a wrong answer
-            # The address may hold a key, and most errors quote the address: only their kind is told.
-            status = getattr(getattr(fault, "response", None), "status_code", "")
-            kind = f"{type(fault).__name__} {status}".rstrip()
-            raise NodeUnavailable(f"the node did not answer as it should: {kind}") from None
+            return read(result)
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
+            says = "null" if result is None else "another answer than was asked for"
+            raise Refused(f"{self.name}: {question}: {says}") from None
 
 
-def _import_web3() -> Any:
-    """Import web3, and undo what it does to the whole process: py_ecc, which it brings in, raises the recursion
-    limit to 100,000. Deeply nested JSON, from anybody, would then overflow the stack and kill the process."""
-    limit = sys.getrecursionlimit()
-    import web3
+def _block_question(tag: str) -> Question:
+    return Question("eth_getBlockByNumber", [tag, False], f"block {int(tag, 16)}" if tag.startswith("0x") else tag)
 
-    sys.setrecursionlimit(limit)
-    return web3
+
+def _matching(pattern: str, value: Any) -> str:
+    text: str = value.lower()
+    if not re.fullmatch(pattern, text):
+        raise ValueError(pattern)
+    return text
+
+
+def _quantity(value: Any) -> int:
+    return int(_matching(r"0x[0-9a-f]{1,16}", value), 16)
+
+
+def _hash(value: Any) -> str:
+    return _matching(r"0x[0-9a-f]{64}", value)
+
+
+def _data(value: Any) -> str:
+    return _matching(r"0x(?:[0-9a-f]{2})*", value)
 
 
 def _block(found: Any) -> Block:
+    bloom = found.get("logsBloom")
     return Block(
-        int(found["number"]),
-        found["hash"].to_0x_hex(),
-        found["parentHash"].to_0x_hex(),
-        int.from_bytes(found["logsBloom"], "big"),
+        _quantity(found["number"]),
+        _hash(found["hash"]),
+        _hash(found["parentHash"]),
+        _quantity(found["timestamp"]) * 1000,
+        0 if bloom is None else int(_matching(r"0x[0-9a-f]{512}", bloom), 16),
+        len(found["transactions"]),
     )
+
+
+def _logs(found: Any) -> list[tuple[str, Log]]:
+    """Logs, each with the address of its contract."""
+    if not isinstance(found, list):
+        raise TypeError
+    return [(_matching(r"0x[0-9a-f]{40}", log["address"]), _log(log)) for log in found]
 
 
 def _log(found: Any) -> Log:
+    if found.get("removed"):
+        raise ValueError("removed")
     return Log(
-        int(found["blockNumber"]),
-        found["blockHash"].to_0x_hex(),
-        found["transactionHash"].to_0x_hex(),
-        int(found["logIndex"]),
-        tuple(topic.to_0x_hex() for topic in found["topics"]),
-        found["data"].to_0x_hex(),
+        _quantity(found["blockNumber"]),
+        _hash(found["blockHash"]),
+        _hash(found["transactionHash"]),
+        _quantity(found["logIndex"]),
+        tuple(_hash(topic) for topic in found["topics"]),
+        _data(found["data"]),
     )
 
 
-def _bloom_bits(digest: bytes) -> int:
-    """The three bits that are set in a block's bloom filter where one of its logs is of the address with this
-    Keccak-256."""
-    bits = 0
-    for start in (0, 2, 4):
-        bits |= 1 << (int.from_bytes(digest[start : start + 2], "big") % 2048)
-    return bits
+def _receipt(found: Any) -> tuple[str, list[tuple[str, Log]]]:
+    return _hash(found["blockHash"]), _logs(found["logs"])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import requests
 
 from adapters.bounded_http import BoundedAdapter
-from adapters.chain.node import ANSWER_BYTES, NodeUnavailable
+from adapters.chain.rpc import ANSWER_BYTES, NodeUnavailable
 from messages.chain import Quote, Receipt, Reply, View
 
 T = TypeVar("T")

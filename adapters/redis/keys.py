@@ -87,6 +87,12 @@ class Keys:
         return f"segment:{auction_id}:{number}"
 
     @property
+    def chain(self) -> str:
+        """Hash: how far the chain was read: the number and time of the last block that was read, the number up to
+        which all is finalized, the time of the newest head, and whether the chain counts as down."""
+        return f"chain:{self.marathon_id}"
+
+    @property
     def dead(self) -> str:
         """Stream: dead letters, each with its bytes, error and attempts."""
         return f"dead:{self.marathon_id}"
@@ -154,7 +160,7 @@ class Keys:
         """The type of every key beside the log that this marathon may have, for these auctions (each with the number
         of its day) and writers. Without segments, which checkpoints name."""
         kinds = dict.fromkeys((self.config, self.generation, self.alive, self.x_away), "string")
-        kinds |= {self.current: "hash", self.own_posts: "hash", self.dead: "stream"}
+        kinds |= {self.current: "hash", self.own_posts: "hash", self.chain: "hash", self.dead: "stream"}
         for auction_id, day in days.items():
             kinds |= {self.day(day): "hash", self.bids(auction_id): "zset", self.queue(auction_id): "stream"}
             kinds |= {self.searched(auction_id): "string", self.looked(auction_id): "string"}

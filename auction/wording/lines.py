@@ -22,7 +22,11 @@ from messages.events import (
     BidRefused,
     BidRestored,
     BidWithdrawn,
+    ChainCameBack,
+    ChainConfirmed,
+    ChainLogRevoked,
     ChainLogSeen,
+    ChainWentDown,
     CharacterSpoke,
     CloseOverdue,
     ClosingSoon,
@@ -235,7 +239,7 @@ def _line_of(event: AnyEvent) -> str:
             return f"{what} {event.job}: {event.why}"
         case PostAttempted():
             return f"{what} {event.job}"
-        case ChainLogSeen():
+        case ChainLogSeen() | ChainLogRevoked():
             return f"{what} {event.transaction_hash}:{event.log_index} in block {event.block_number}"
         case TransactionOrdered() | TransactionLapsed():
             return f"{what} {event.decision}"
@@ -250,6 +254,10 @@ def _line_of(event: AnyEvent) -> str:
             return f"{what} {event.decision}: {event.why}"
         case KeyStopped():
             return f"{what} {event.sender} at nonce {event.nonce}"
+        case ChainConfirmed():
+            return f"{what} {event.level} block {event.block_number}"
+        case ChainWentDown() | ChainCameBack():
+            return f"{what}: the newest block is of {utc(event.head_at_ms)}"
         case MarathonStarted():
             return f"{what}: {event.days} days"
         case MarathonEnded():

@@ -30,7 +30,7 @@ DEPLOY = (
 @pytest.fixture
 def chain(anvil: Anvil, monkeypatch: pytest.MonkeyPatch) -> Anvil:
     """The chain of the settings, with a deployer that has a whole ETH."""
-    monkeypatch.setenv("AUCTION_MANAGER__CHAIN__RPC_URL", anvil.url)
+    monkeypatch.setenv("AUCTION_MANAGER__CHAIN__RPC_URLS", f'["{anvil.url}"]')
     monkeypatch.setenv(DEPLOYER_KEY, KEY)
     anvil.rpc("anvil_setBalance", DEPLOYER, hex(ETH))
     return anvil
@@ -125,7 +125,7 @@ def test_a_deployment_whose_answer_is_lost_is_found_and_not_sent_again(
     handler = type("Forwarding", (Forgetful,), {"node_url": chain.url})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("AUCTION_MANAGER__CHAIN__RPC_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AUCTION_MANAGER__CHAIN__RPC_URLS", f'["http://127.0.0.1:{server.server_port}"]')
         said = line(*DEPLOY, "--json")
         server.shutdown()
     assert said.code == 0, said
@@ -171,8 +171,8 @@ def test_the_key_may_be_in_a_file(chain: Anvil, line: Line, tmp_path: Path, monk
     ("variables", "says"),
     [
         ({"CHAIN__CHAIN_ID": "11011"}, "the node is on the chain 360, but chain.chain_id is 11011"),
-        ({"CHAIN__RPC_URL": ""}, "chain.rpc_url is empty: it must name a node of the chain"),
-        ({"CHAIN__RPC_URL": "http://127.0.0.1:9"}, "the node did not answer as it should about its chain id"),
+        ({"CHAIN__RPC_URLS": "[]"}, "chain.rpc_urls is empty: it must name a node of the chain"),
+        ({"CHAIN__RPC_URLS": '["http://127.0.0.1:9"]'}, "the node did not answer as it should about its chain id"),
     ],
     ids=["another chain", "no node", "a node that does not answer"],
 )

@@ -14,6 +14,7 @@ STATUS: dict[str, object] = {
     "current": {"lot_title": "[bold]Harbour\x1b[2J", "ends_at_ms": 1_803_931_200_000, "outcome": None},
     "queues": {"dead_letters": 4},
     "store": {"as_of_ms": 1_803_931_200_000, "trouble": None},
+    "chain": {"read_number": 1234, "read_at_ms": 1_803_931_200_000},
     "integrations": {"store": "embedded"},
     "alarms": {},
 }
@@ -32,6 +33,7 @@ def test_the_tree_shows_who_works_what_is_on_stage_and_the_queues() -> None:
     assert "lot_title [bold]Harbour\\x1b[2J" in tree
     assert "ends_at 2027-03-01 20:00:00.000Z" in tree
     assert "dead_letters 4" in tree
+    assert "read_number 1234" in tree
     assert "outcome" not in tree
 
 

@@ -60,11 +60,11 @@ def read(tmp_path: Path) -> Read:
 @pytest.mark.requirement("CFG-1", "LIFE-1")
 def test_the_shipped_file_is_simulated_and_names_every_setting_at_its_default() -> None:
     shipped = load(None, {})
-    assert (shipped.environment, shipped.x.mode, shipped.redis.url, shipped.chain.rpc_url) == (
+    assert (shipped.environment, shipped.x.mode, shipped.redis.url, shipped.chain.rpc_urls) == (
         "local",
         "simulated",
         "",
-        "",
+        (),
     )
     least = Settings(lots=shipped.lots, marathon=shipped.marathon)
     assert msgspec.structs.replace(least, lots_dir=shipped.lots_dir, http=shipped.http) == shipped
@@ -230,15 +230,19 @@ def test_a_secret_is_never_printed(read: Read) -> None:
 
 @pytest.mark.requirement("CFG-3")
 def test_the_key_of_a_node_is_filled_into_its_address_only_on_demand(read: Read) -> None:
-    chain = f'[chain]\nrpc_url = "https://node.example/v2/{{key}}"\ncontract = "0x{"a1" * 20}"\n'
-    small = read(SMALL + chain, {"AUCTION_MANAGER_CHAIN_RPC_KEY": "abc123"})
-    assert small.chain.address().reveal() == "https://node.example/v2/abc123"
-    assert "abc123" not in repr(small)
+    urls = '["https://a.example/v2/{key}", "https://b.example", "https://c.example/{key}"]'
+    chain = f'[chain]\nrpc_urls = {urls}\ncontract = "0x{"a1" * 20}"\n'
+    for keys, a, c in (("abc123", "abc123", "abc123"), ("abc123,def456", "abc123", "def456")):
+        small = read(SMALL + chain, {"AUCTION_MANAGER_CHAIN_RPC_KEY": keys})
+        addresses = [address.reveal() for address in small.chain.addresses()]
+        assert addresses == [f"https://a.example/v2/{a}", "https://b.example", f"https://c.example/{c}"]
+        assert "abc123" not in repr(small)
+    assert read(SMALL).chain.addresses() == []
 
 
 @pytest.mark.requirement("CFG-3")
 def test_there_is_one_operators_key_and_it_is_never_shown(read: Read) -> None:
-    chain = f'[chain]\nrpc_url = "http://127.0.0.1:8545"\ncontract = "0x{"a1" * 20}"\n'
+    chain = f'[chain]\nrpc_urls = ["http://127.0.0.1:8545"]\ncontract = "0x{"a1" * 20}"\n'
     environ = {"AUCTION_MANAGER_CHAIN_OPERATOR_KEY": "11" * 32}
     small = read(SMALL + chain, environ)
     assert small.chain.operator_key

@@ -77,6 +77,19 @@ def test_a_live_marathon_without_credentials_is_told_all_that_it_lacks(faults: F
     assert "AUCTION_MANAGER_X_BEARER_TOKEN_FILE" in found[1]
 
 
+@pytest.mark.requirement("CFG-2", "CHN-1")
+def test_in_production_one_node_of_the_chain_is_not_enough(faults: Faults) -> None:
+    def found(urls: str) -> list[str]:
+        chain = f'[chain]\nrpc_urls = {urls}\ncontract = "0x{"a1" * 20}"\n'
+        document = SOUND.replace('"local"', '"production"') + chain
+        return [fault for fault in faults(document) if fault.startswith("chain")]
+
+    assert found('["https://a.example"]') == [
+        "chain.rpc_urls: needs two nodes or more in production, so that one takes over from the other"
+    ]
+    assert found('["https://a.example", "https://b.example"]') == found("[]") == []
+
+
 @pytest.mark.requirement("CFG-3")
 def test_a_secret_given_twice_is_a_fault(faults: Faults) -> None:
     name = "AUCTION_MANAGER_ELIZA_API_KEY"

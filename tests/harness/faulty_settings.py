@@ -112,10 +112,25 @@ FAULTS = [
     ("[rules]", '[x]\nbase_url = "https://api.x.com"\n[rules]', "x.base_url: is the real X, but"),
     ("[rules]", "[http]\nprivate_port = 8080\n[rules]", "http.private_port: 8080 is http.public_port as well"),
     ("[rules]", '[http]\nprivate_host = "0.0.0.0"\n[rules]', "http.private_host: 0.0.0.0 can be reached by others"),
-    ("[rules]", '[chain]\nrpc_url = "http://127.0.0.1:8545"\n[rules]', "chain.contract: is missing"),
+    ("[rules]", '[chain]\nrpc_urls = ["http://127.0.0.1:8545"]\n[rules]', "chain.contract: is missing"),
+    ("[rules]", '[chain]\nrpc_url = "http://h"\n[rules]', "chain.rpc_url: unknown setting; did you mean rpc_urls?"),
+    ("[rules]", '[chain]\nrpc_urls = "http://h"\n[rules]', "chain.rpc_urls: must be a list of addresses"),
+    ("[rules]", '[chain]\nrpc_urls = ["ftp://h"]\n[rules]', "chain.rpc_urls: has an entry 1 that is not"),
+    ("[rules]", "[chain]\nrpc_urls = [7]\n[rules]", "chain.rpc_urls: has an entry 1 that is no address"),
+    ("[rules]", '[chain]\nrpc_urls = ["http://h", "http://h"]\n[rules]', "chain.rpc_urls: names an address twice"),
     (
         "[rules]",
-        f'[chain]\nrpc_url = "http://h"\ncontract = "0x{"a1" * 20}"\noperator_keyfile = "key.json"\n[rules]',
+        f'[chain]\nrpc_urls = ["http://h"]\nnumbered = false\ncontract = "0x{"a1" * 20}"\n[rules]',
+        "chain.rpc_urls: needs two nodes or more if chain.numbered is false",
+    ),
+    (
+        "[rules]",
+        f'[chain]\nrpc_urls = ["http://h/{{key}}"]\ncontract = "0x{"a1" * 20}"\n[rules]',
+        "chain.rpc_key: is missing, but chain.rpc_urls has a {key}",
+    ),
+    (
+        "[rules]",
+        f'[chain]\nrpc_urls = ["http://h"]\ncontract = "0x{"a1" * 20}"\noperator_keyfile = "key.json"\n[rules]',
         "chain.operator_key_password: is missing, but chain.operator_keyfile is encrypted: set AUCTION_MANAGER_CHAIN_",
     ),
     ("[rules]", '[chain]\noperator_key = "0x11"\n[rules]', "chain.operator_key: is a secret, which can only be"),
@@ -135,8 +150,8 @@ FAULTS = [
     ("[rules]", f'[eliza]\nurl = "http://{TOKEN[:20]}@h"\n[rules]', "eliza.url: holds a password or a key"),
     (
         "[rules]",
-        '[chain]\nrpc_url = "https://h/v2/AAAAAAAAAAAAAAAAAAAAAMLhe4uSeid"\n[rules]',
-        "chain.rpc_url: holds a password or a key",
+        '[chain]\nrpc_urls = ["https://h/v2/AAAAAAAAAAAAAAAAAAAAAMLhe4uSeid"]\n[rules]',
+        "chain.rpc_urls: has an entry 1 that holds a password or a key",
     ),
 ]
 

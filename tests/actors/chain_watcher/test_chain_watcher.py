@@ -1,28 +1,29 @@
 """The chain watcher on a real node and a real store: each log of the contract once, in order, whatever happens."""
 
-import itertools
 import logging
 import subprocess
 import sys
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
-import requests
 
-from actors.chain_watcher import BLOCKS_A_TURN, WRITER, ChainWatcher, WrongChain
-from adapters.bounded_http import BoundedAdapter
-from adapters.chain.node import Node, NodeUnavailable
+from actors.chain_watcher.actor import STEPS_A_TURN, WRITER, ChainWatcher
+from actors.chain_watcher.following import BLOCKS_A_STEP, WrongChain
+from adapters import alarms
+from adapters.chain.endpoints import TURN_S
+from adapters.chain.node import NodeUnavailable
 from adapters.redis.errors import NotOwner
-from bootstrap import NODE_S
+from bootstrap import CHAIN, NODE_S
 from settings import load
-from supervision import Backoff, ChildSpec, Context, Group, Supervisor
-from supervisor import CONDITIONS
-from tests.actors.chain_watcher.watch import NOW_MS, Watch, access, seen, tokens, watched
+from supervision import ChildSpec, Context, Group, Supervisor
+from supervisor import CONDITIONS, SPEAKERS
 from tests.harness import ROOT
-from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, SAFE_LAG, Anvil
+from tests.harness.anvil import CONTRACT, FINALIZED_LAG, OTHER_CONTRACT, Anvil
+from tests.harness.chain_watch import Watch, access, canonical, nodes, seen, tokens, watched
 from tests.harness.hostile import Hostile, Mood
+from tests.harness.lying_node import Lies, LyingNode
+from tests.harness.shown_auction import now_ms
 from tests.harness.store import Store
 from tests.harness.waiting import PATIENCE_S, until
 
@@ -49,17 +50,20 @@ def test_logs_are_taken_once_and_in_order_over_many_polls(anvil: Anvil, watch: M
 
 def test_the_log_says_of_a_log_what_the_chain_says(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
     it = watch(anvil.url)
+    it.clock = lambda: 1_800_000_000_000
     it.poll()
     anvil.mine(2)
     anvil.transfer(5, 6)
     it.poll()
     second = seen(store)[1]
     receipt = anvil.rpc("eth_getBlockReceipts", hex(anvil.head()))[1]
-    assert second.message_id == f"chain:{receipt['transactionHash']}:1"
-    assert second.at_ms == NOW_MS
+    block = anvil.rpc("eth_getBlockByNumber", hex(anvil.head()), False)
+    assert second.message_id == f"chain:{receipt['blockHash']}:1"
+    assert second.at_ms == 1_800_000_000_000
+    assert second.block_at_ms == int(block["timestamp"], 16) * 1000
     assert (second.block_number, second.block_hash) == (anvil.head(), receipt["blockHash"])
     assert (second.transaction_hash, second.log_index) == (receipt["transactionHash"], 1)
-    assert (list(second.topics), second.data) == (receipt["logs"][0]["topics"], "0x")
+    assert (list(second.topics), second.data) == (receipt["logs"][0]["topics"], receipt["logs"][0]["data"])
 
 
 def test_who_listens_is_told_only_when_there_is_something(anvil: Anvil, watch: MakeWatch) -> None:
@@ -73,13 +77,30 @@ def test_who_listens_is_told_only_when_there_is_something(anvil: Anvil, watch: M
     assert it.sent == ["publisher: LogGrew"]
 
 
-def test_what_came_before_the_first_look_is_left_alone(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
+def test_what_was_final_before_the_first_look_is_left_alone(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
     anvil.transfer(1)
+    anvil.mine(FINALIZED_LAG)
     it = watch(anvil.url)
     it.poll(2)
     anvil.transfer(2)
     it.poll()
     assert tokens(store) == [2]
+
+
+def test_a_contract_that_was_deployed_just_now_is_watched_from_its_first_event(
+    anvil: Anvil, watch: MakeWatch, store: Store
+) -> None:
+    """The finalized head, where it begins, is a block without the contract."""
+    anvil.mine(10)
+    deployed = anvil.deploy()
+    anvil.transfer(1, contract=deployed)
+    it = watch(anvil.url, contract=deployed)
+    it.poll()
+    assert tokens(store) == [1]
+    anvil.mine(FINALIZED_LAG)
+    it.poll(2)
+    assert store.client.hget(store.keys.chain, "finalized_number") == b"12"
+    assert alarms.sounding() == {}
 
 
 def test_the_logs_of_other_contracts_are_not_taken(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
@@ -94,34 +115,32 @@ def test_the_logs_of_other_contracts_are_not_taken(anvil: Anvil, watch: MakeWatc
     assert tokens(store) == [2]
 
 
-@pytest.mark.parametrize(("read_to", "lag"), [("unsafe", 0), ("safe", 2), ("finalized", 4)])
-def test_it_reads_only_as_far_as_it_is_told(
-    read_to: str, lag: int, anvil: Anvil, watch: MakeWatch, store: Store
+def test_many_blocks_are_read_in_steps_and_the_steps_of_a_turn_are_bounded(
+    anvil: Anvil, watch: MakeWatch, store: Store
 ) -> None:
-    anvil.mine(10)
-    it = watch(anvil.url, read_to=read_to)
-    it.poll()
-    anvil.transfer(1)
-    for _ in range(lag):
-        it.poll()
-        assert tokens(store) == []
-        anvil.mine(1)
-    it.poll()
-    assert tokens(store) == [1]
-
-
-def test_many_blocks_are_read_in_turns(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
     it = watch(anvil.url)
     it.poll()
     anvil.transfer(1)
-    anvil.mine(BLOCKS_A_TURN - 2)
+    anvil.mine(BLOCKS_A_STEP * STEPS_A_TURN)
     anvil.transfer(2)
-    anvil.transfer(3)
-    anvil.mine(BLOCKS_A_TURN)
-    anvil.transfer(4)
-    for expected in ([1, 2], [1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4]):
-        it.poll()
-        assert tokens(store) == expected
+    it.poll()
+    assert tokens(store) == [1]
+    it.poll()
+    assert tokens(store) == [1, 2]
+
+
+def test_the_store_shows_how_far_the_chain_was_read(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
+    anvil.mine(10)
+    watch(anvil.url).poll()
+    block = anvil.rpc("eth_getBlockByNumber", "latest", False)
+    at_ms = int(block["timestamp"], 16) * 1000
+    assert store.client.hgetall(store.keys.chain) == {
+        b"read_number": b"10",
+        b"read_at_ms": b"%d" % at_ms,
+        b"head_at_ms": b"%d" % at_ms,
+        b"finalized_number": b"%d" % (10 - FINALIZED_LAG),
+        b"is_down": b"0",
+    }
 
 
 # ---- restarts
@@ -166,14 +185,16 @@ def test_one_that_was_left_behind_writes_nothing_any_more(anvil: Anvil, watch: M
 
 
 @pytest.mark.requirement("RED-4")
+@pytest.mark.parametrize("final", [False, True])
 @pytest.mark.parametrize("damaged", [1, 2])
 def test_a_damaged_checkpoint_makes_no_log_count_twice(
-    damaged: int, anvil: Anvil, watch: MakeWatch, store: Store
+    damaged: int, final: bool, anvil: Anvil, watch: MakeWatch, store: Store
 ) -> None:
     it = watch(anvil.url)
     it.poll()
     for token in (1, 3):
         anvil.transfer(token, token + 1)
+        anvil.mine(FINALIZED_LAG + 2 if final else 1)
         it.poll()
     it.crash()
     for key in [store.keys.checkpoint(WRITER), store.keys.previous_checkpoint(WRITER)][:damaged]:
@@ -183,37 +204,36 @@ def test_a_damaged_checkpoint_makes_no_log_count_twice(
     assert tokens(store) == [1, 2, 3, 4, 5]
 
 
-# ---- the chain changes its mind
+# ---- nodes
 
 
-def test_a_reorganisation_above_the_level_leaves_no_trace(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
-    anvil.mine(10)
-    it = watch(anvil.url, read_to="safe")
-    it.poll()
-    anvil.transfer(1)
-    anvil.transfer(2)
-    it.poll()
-    anvil.reorganise(1)  # the second transfer never was
-    anvil.transfer(3)
-    for _ in range(3):
+def test_the_next_node_takes_over_in_the_same_turn(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
+    hostile = Hostile(upstream=int(anvil.url.rpartition(":")[2]), flood_bytes=16 * 2**20).start()
+    try:
+        it = watch(hostile.url, anvil.url, timeout_s=0.5)
         it.poll()
-        anvil.mine(1)
-    assert tokens(store) == [1, 3]
+        for token, mood in enumerate((mood for mood in Mood if mood is not Mood.HONEST), start=1):
+            hostile.turn(mood)
+            anvil.transfer(token)
+            it.poll()
+            assert tokens(store) == [*range(1, token + 1)]
+            hostile.turn(Mood.HONEST)
+    finally:
+        hostile.stop()
 
 
-def test_a_reorganisation_below_what_was_read_stops_it(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
-    anvil.mine(5)
-    it = watch(anvil.url)
-    it.poll()
-    anvil.transfer(1)
-    it.poll()
-    anvil.reorganise(2)
-    anvil.transfer(2)
-    with pytest.raises(WrongChain, match="reorganised below its unsafe head"):
+def test_a_node_that_failed_is_asked_last_from_then_on(anvil: Anvil, watch: MakeWatch) -> None:
+    with LyingNode(anvil.url, lies=Lies(too_many_requests=1.0)) as failing:
+        it = watch(failing.url, anvil.url)
         it.poll()
-    with pytest.raises(WrongChain, match="reorganised"):  # and not only once
-        watch(anvil.url).poll()
-    assert tokens(store) == [1]
+        asked = failing.requests
+        it.poll(3)
+        assert failing.requests == asked
+
+
+def test_a_turn_in_which_every_answer_takes_its_whole_time_is_shorter_than_a_hang() -> None:
+    assert load(None, {}).supervision.hang_ms / 1000 > TURN_S + NODE_S
+    assert NODE_S <= 5, "the next node has its turn within 10 s"
 
 
 def test_a_node_that_lags_behind_is_waited_for(
@@ -230,133 +250,105 @@ def test_a_node_that_lags_behind_is_waited_for(
     assert tokens(store) == [1, 2]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_the_log_has_what_the_chain_has(
-    seed: int, anvil: Anvil, watch: MakeWatch, store: Store
+def wrong_chain(make_anvil: MakeAnvil) -> tuple[str, dict[str, Any]]:
+    return make_anvil(chain_id=11011).url, {}
+
+
+def no_contract(make_anvil: MakeAnvil) -> tuple[str, dict[str, Any]]:
+    return make_anvil().url, {"contract": "0x" + "77" * 20}
+
+
+def no_numbers(make_anvil: MakeAnvil) -> tuple[str, dict[str, Any]]:
+    return make_anvil().url, {"contract": OTHER_CONTRACT}
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (wrong_chain, "node 1 is on chain 11011, the settings say 360"),
+        (no_contract, f"node 1 has no contract at 0x{'77' * 20} on chain 360"),
+        (no_numbers, f"the contract at {OTHER_CONTRACT} does not count its events"),
+    ],
+)
+def test_a_node_that_is_not_what_was_meant_is_named_once_and_nothing_is_taken(
+    made: Callable[[MakeAnvil], tuple[str, dict[str, Any]]],
+    says: str,
+    make_anvil: MakeAnvil,
+    watch: MakeWatch,
+    store: Store,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Transfers, empty blocks, polls, crashes and reorganisations above the level, in any order."""
-    random, fresh = Random(seed), itertools.count(1)
-    anvil.mine(SAFE_LAG)
-    it = watch(anvil.url, read_to="safe")
-    it.poll()
-    for _ in range(150):
-        match random.choice(["transfer", "transfer", "other", "mine", "reorganise", "poll", "poll", "crash"]):
-            case "transfer":
-                anvil.transfer(*itertools.islice(fresh, random.randint(1, 3)))
-            case "other":
-                anvil.transfer(0, contract=OTHER_CONTRACT)
-            case "mine":
-                anvil.mine(random.choice([1, 1, 1, BLOCKS_A_TURN]))
-            case "reorganise":
-                anvil.reorganise(random.randint(1, SAFE_LAG))
-            case "poll":
-                it.poll()
-            case "crash":
-                it.crash()
-                it = watch(anvil.url, read_to="safe")
-    anvil.mine(SAFE_LAG)
-    it.poll(2 + anvil.head() // BLOCKS_A_TURN)
-    logs = anvil.rpc("eth_getLogs", {"address": CONTRACT, "fromBlock": "0x0", "toBlock": "latest"})
-    assert logs
-    assert [(event.block_hash, event.message_id) for event in seen(store)] == [
-        (log["blockHash"], f"chain:{log['transactionHash']}:{int(log['logIndex'], 16)}") for log in logs
-    ]
-
-
-# ---- what is not the chain that was meant
-
-
-def test_a_node_on_another_chain_is_refused(make_anvil: MakeAnvil, watch: MakeWatch) -> None:
-    with pytest.raises(WrongChain, match="on chain 11011, the settings say 360"):
-        watch(make_anvil(chain_id=11011).url).poll()
-
-
-def test_an_address_without_a_contract_is_refused(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
-    nobody = "0x" + "77" * 20
-    with pytest.raises(WrongChain, match=f"no contract at {nobody} on chain 360"):
-        watch(anvil.url, contract=nobody).poll()
+    url, what = made(make_anvil)
+    watch(url, **what).poll(2)
+    assert alarms.sounding()["chain:node 1"].startswith(says)
+    assert sum(record.levelno >= logging.WARNING for record in caplog.records) == 1
     assert not store.client.exists(store.keys.checkpoint(WRITER))
 
 
-# ---- under the supervisor
-
-
-def test_a_node_that_is_away_is_waited_for_outside_the_restart_budget(
-    anvil: Anvil, store: Store, caplog: pytest.LogCaptureFixture
+def test_a_wrong_node_does_not_keep_the_right_one_from_being_asked(
+    anvil: Anvil, make_anvil: MakeAnvil, watch: MakeWatch, store: Store
 ) -> None:
-    caplog.set_level(logging.INFO)
-
-    def start(context: Context) -> Any:
-        what = watched(poll_ms=20)
-        return ChainWatcher.start(
-            context, access(store), lambda: NOW_MS, lambda: Node(f"{anvil.url}?key={KEY}", 0.2), what, ()
-        )
-
-    group = Group("listeners", children=[ChildSpec(WRITER, start)], max_restarts=0)  # none may be charged
-    supervisor = Supervisor([group], CONDITIONS, backoff=Backoff(first_s=0.01, longest_s=0.05), last_resort_s=None)
-    supervisor.start()
-    try:
-        until(lambda: store.client.exists(store.keys.checkpoint(WRITER)))
-        anvil.transfer(1)
-        anvil.freeze()
-        until(lambda: supervisor.tree()[0].restarts > 3)
-        until(lambda: supervisor.tree()[0].state == "WAITING_FOR_CHAIN")
-        assert "NodeUnavailable: the node did not answer" in supervisor.tree()[0].last_error
-        anvil.thaw()
-        until(lambda: tokens(store) == [1])
-        assert supervisor.wait(0) is None
-    finally:
-        supervisor.stop()
-        assert supervisor.wait(PATIENCE_S) is not None
-    assert KEY not in caplog.text
+    it = watch(make_anvil(chain_id=11011).url, anvil.url)
+    it.poll()
+    anvil.transfer(1)
+    it.poll()
+    assert tokens(store) == [1]
 
 
-def test_a_node_that_drips_is_waited_for_and_never_taken_for_a_hang(anvil: Anvil, store: Store) -> None:
+# ---- under the supervisor, with the settings as shipped
+
+
+@pytest.mark.parametrize("mood", [Mood.DRIP, Mood.SILENT, Mood.FLOOD])
+def test_a_hostile_node_is_waited_for_and_is_no_hang_no_restart_and_no_end(
+    mood: Mood, anvil: Anvil, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     """Dripped, its answers take half an hour; so each question has to be cut off by its own deadline."""
+    caplog.set_level(logging.INFO)
     hostile = Hostile(upstream=int(anvil.url.rpartition(":")[2]), drip_s=0.2).start()
+    shipped = load(None, {}).supervision
 
     def start(context: Context) -> Any:
-        what = watched(poll_ms=20)
-        return ChainWatcher.start(context, access(store), lambda: NOW_MS, lambda: Node(hostile.url, 1.0), what, ())
+        make_nodes = lambda: nodes([f"{hostile.url}?key={KEY}"], 0.5)  # noqa: E731
+        return ChainWatcher.start(context, access(store), now_ms, make_nodes, watched(poll_ms=20), ())
 
-    spec = ChildSpec(WRITER, start, hang_s=30.0, essential=False)
+    spec = ChildSpec(WRITER, start, hang_s=shipped.hang_ms / 1000, essential=CHAIN not in SPEAKERS)
     supervisor = Supervisor([Group("listeners", children=[spec], max_restarts=0)], CONDITIONS, last_resort_s=None)
     supervisor.start()
     try:
         until(lambda: store.client.exists(store.keys.checkpoint(WRITER)))
-        hostile.turn(Mood.DRIP)
-        until(lambda: supervisor.tree()[0].restarts > 2)
+        hostile.turn(mood)
+        until(lambda: "chain:nodes" in alarms.sounding())
         anvil.transfer(1)
         hostile.turn(Mood.HONEST)
         until(lambda: tokens(store) == [1])
-        assert supervisor.tree()[0].hangs == 0
+        until(lambda: "chain:nodes" not in alarms.sounding())
+        assert (supervisor.tree()[0].hangs, supervisor.tree()[0].restarts) == (0, 0)
     finally:
         supervisor.stop()
         assert supervisor.wait(PATIENCE_S) is not None
         hostile.stop()
+    assert KEY not in caplog.text
 
 
-def test_no_turn_asks_more_questions_than_may_hang_before_it_counts_as_hung(
-    anvil: Anvil, watch: MakeWatch, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    it = watch(anvil.url)
-    it.poll()
-    it.stop()
-    anvil.transfer(1)
-    asked, really = [], BoundedAdapter.send
+def test_a_watcher_that_hangs_is_parked_and_the_process_goes_on(store: Store) -> None:
+    """Where its own deadlines fail, the supervisor's hold."""
 
-    def noted(adapter: BoundedAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        asked.append(request)
-        return really(adapter, request, **options)
+    def start(context: Context) -> Any:
+        def hang() -> list[Any]:
+            until(lambda: supervisor.wait(0) is not None)
+            return []
 
-    monkeypatch.setattr(BoundedAdapter, "send", noted)
-    successor, turns = watch(anvil.url), []
-    while tokens(store) != [1]:
-        successor.turn()
-        turns.append(len(asked))
-        asked.clear()
-    assert turns == [2, 3]
-    assert max(turns) * NODE_S < load(None, {}).supervision.hang_ms / 1000
+        return ChainWatcher.start(context, access(store), now_ms, hang, watched(poll_ms=20), ())
+
+    spec = ChildSpec(WRITER, start, hang_s=0.2, essential=CHAIN not in SPEAKERS)
+    supervisor = Supervisor([Group("listeners", children=[spec], max_restarts=0)], CONDITIONS, last_resort_s=None)
+    supervisor.start()
+    try:
+        until(lambda: supervisor.tree()[0].state == "PARKED")
+        assert supervisor.wait(0) is None
+    finally:
+        supervisor.stop()
+        assert supervisor.wait(PATIENCE_S) is not None
 
 
 def test_a_wrong_chain_is_no_reason_to_end_the_auctions() -> None:
@@ -373,11 +365,11 @@ import logging, sys
 import supervisor
 from actors.ports import StoreAccess
 from adapters.redis.keys import Keys
-from tests.actors.chain_watcher.watch import Watch, watched
+from tests.harness.chain_watch import Watch, watched
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 def connect():
     raise AssertionError("it needs no store")
-it = Watch(StoreAccess(connect, Keys("m"), "token"), None, watched())
+it = Watch(StoreAccess(connect, Keys("m"), "token"), (), watched())
 it.poll(3)
 it.stop()
 print("web3" in sys.modules)
@@ -387,3 +379,13 @@ print("web3" in sys.modules)
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["no chain is configured: the chain watcher is idle", "False"]
+
+
+def test_what_is_seen_in_the_end_is_what_the_chain_has(anvil: Anvil, watch: MakeWatch, store: Store) -> None:
+    it = watch(anvil.url)
+    it.poll()
+    for token in range(1, 20):
+        anvil.transfer(token, contract=CONTRACT if token % 3 else OTHER_CONTRACT)
+        it.poll(token % 2)
+    it.poll()
+    assert [(event.block_hash, event.log_index) for event in seen(store)] == canonical(anvil.rpc)

@@ -204,7 +204,7 @@ def logged(store: Store, *kinds: type) -> list[Any]:
 def offers(anvil: Anvil, auction_id: str) -> int:
     """How many offers for this auction the chain has: the test's contract logs the first word of each call."""
     logs = anvil.rpc("eth_getLogs", {"address": CONTRACT, "fromBlock": "0x0", "toBlock": "latest"})
-    return sum(log["topics"][3] == offer(auction_id).data()[:66] for log in logs)
+    return sum(log["topics"][2] == offer(auction_id).data()[:66] for log in logs)
 
 
 def transactions(anvil: Anvil) -> int:

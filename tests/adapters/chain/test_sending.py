@@ -14,7 +14,7 @@ from adapters.chain.sending import GAS_PRICE_ORACLE, CallRefused, SendingNodes
 from auction.settlement.node_errors import Meaning, meaning, meaning_of_all
 from messages.chain import Reply
 from tests.adapters.chain.answering import Answering
-from tests.harness.anvil import CHAIN_ID, CONTRACT, FINALIZED_LAG, SENDER, Anvil
+from tests.harness.anvil import CHAIN_ID, CONTRACT, FINALIZED_LAG, OTHER_CONTRACT, SENDER, Anvil
 from tests.harness.hostile import Hostile, Mood
 from tests.harness.waiting import PATIENCE_S
 
@@ -147,9 +147,9 @@ def test_what_one_node_does_not_answer_the_next_one_does(
 
 def test_the_owner_is_told_where_the_contract_names_one(anvil: Anvil, connect: Connect) -> None:
     nodes = connect(anvil.url)
-    assert nodes.owner(CONTRACT) == ""
-    anvil.rpc("anvil_setCode", CONTRACT, f"0x73{SENDER[2:]}60005260206000f3")
-    assert nodes.owner(CONTRACT) == SENDER
+    assert nodes.owner(OTHER_CONTRACT) == ""
+    anvil.rpc("anvil_setCode", OTHER_CONTRACT, f"0x73{SENDER[2:]}60005260206000f3")
+    assert nodes.owner(OTHER_CONTRACT) == SENDER
 
 
 def answer(*results: Any) -> bytes:

@@ -102,6 +102,15 @@ LINES = {
     "TransactionDropped": "TransactionDropped offer:m-01:1: it lapsed before anything was sent",
     "TransactionDropped, with its nonce": "TransactionDropped offer:m-01:1: an empty transaction took its nonce",
     "KeyStopped": f"KeyStopped 0x{'51' * 20} at nonce 7",
+    "ChainLogSeen, with its block's time": (
+        "ChainLogSeen 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456"
+    ),
+    "ChainLogRevoked": (
+        "ChainLogRevoked 0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd:0 in block 123456"
+    ),
+    "ChainConfirmed": "ChainConfirmed safe block 123456",
+    "ChainWentDown": "ChainWentDown: the newest block is of 2027-03-01 19:59:29.000Z",
+    "ChainCameBack": "ChainCameBack: the newest block is of 2027-03-01 19:59:51.000Z",
 }
 
 

@@ -12,7 +12,7 @@ from simulator.chain.methods import answer
 from simulator.chain.oracle import ORACLE, fee_slots
 from simulator.chain.settings import Settings
 from simulator.chain.view import View
-from tests.harness.anvil import CODE, CONTRACT
+from tests.harness.anvil import CONTRACT, PLAIN_CODE
 from tests.harness.chain_process import ADDRESSES, GWEI, KEYS, SEED, signed
 
 GENESIS_S = 1_900_000_000
@@ -178,7 +178,7 @@ def test_a_young_chain_has_block_0_as_safe_and_finalized(chain: Chain) -> None:
 def test_a_reorganisation_makes_other_blocks_and_keeps_or_drops_the_transactions(
     chain: Chain, transactions: Any, places: int | None
 ) -> None:
-    chain.change(Write(bytes.fromhex(CONTRACT[2:]), code=bytes.fromhex(CODE)))
+    chain.change(Write(bytes.fromhex(CONTRACT[2:]), code=bytes.fromhex(PLAIN_CODE)))
     sent = "0x" + send(chain, signed(to=CONTRACT, data="0x" + "00" * 31 + "07", gas=100_000)).hex()
     for _ in range(3):
         chain.add_block()
@@ -189,7 +189,7 @@ def test_a_reorganisation_makes_other_blocks_and_keeps_or_drops_the_transactions
     assert not {block.hash for block in chain.blocks[1:]} & {block.hash for block in old}
     assert [block.header.timestamp for block in chain.blocks] == [block.header.timestamp for block in old]
     assert all(block.header.parent_hash == before.hash for before, block in pairwise(chain.blocks))
-    assert ask(chain, "eth_getCode", CONTRACT) == "0x" + CODE
+    assert ask(chain, "eth_getCode", CONTRACT) == "0x" + PLAIN_CODE
     chain.add_block()
     receipt = ask(chain, "eth_getTransactionReceipt", sent)
     assert (receipt and int(receipt["blockNumber"], 16)) == places

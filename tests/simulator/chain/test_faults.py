@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from simulator.chain.faults import Fault, Faults, Kind
-from tests.harness.anvil import CODE, CONTRACT
+from tests.harness.anvil import CONTRACT, PLAIN_CODE
 from tests.harness.chain_process import ADDRESSES, KEYS, ChainEndpoint, simulated_chain
 
 LOGS = ("eth_getLogs", {"fromBlock": "0x0"})
@@ -19,7 +19,7 @@ Answer = Callable[[ChainEndpoint], Any]
 @pytest.fixture(scope="module")
 def _both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ChainEndpoint, ChainEndpoint]]:
     with simulated_chain(tmp_path_factory.mktemp("chain"), endpoints=2) as (liar, honest):
-        liar.take_code(CONTRACT, CODE)
+        liar.take_code(CONTRACT, PLAIN_CODE)
         liar.mine()
         for nonce in range(3):
             liar.send(nonce=nonce, to=CONTRACT, data=f"0x{nonce:064x}", gas=100_000)

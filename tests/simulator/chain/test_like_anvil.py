@@ -12,7 +12,7 @@ from eth_account import Account
 from web3 import Web3
 from web3.exceptions import Web3RPCError
 
-from tests.harness.anvil import CODE, CONTRACT, OTHER_CONTRACT, Anvil
+from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, PLAIN_CODE, Anvil
 from tests.harness.chain_process import ADDRESSES, GWEI, KEYS, Asked, signed, simulated_chain
 
 REVERTING, NOBODY, RECEIVER = "0x" + "aa" * 20, "0x" + "77" * 20, "0x" + "5e" * 20
@@ -51,7 +51,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web3, Web3]
     try:
         with simulated_chain(tmp_path_factory.mktemp("ours"), base_fee_wei=GWEI) as (ours,):
             theirs = Asked(anvil.url)
-            for address, code in {CONTRACT: CODE, OTHER_CONTRACT: CODE, REVERTING: REVERT_CODE}.items():
+            for address, code in {CONTRACT: PLAIN_CODE, OTHER_CONTRACT: PLAIN_CODE, REVERTING: REVERT_CODE}.items():
                 anvil.rpc("anvil_setCode", address, "0x" + code)
                 ours.take_code(address, code)
             for address in ADDRESSES:

@@ -11,7 +11,7 @@ import pytest
 
 from simulator import launch
 from tests.harness import ROOT
-from tests.harness.anvil import CODE, CONTRACT
+from tests.harness.anvil import CONTRACT, PLAIN_CODE
 from tests.harness.chain_process import ADDRESSES, KEYS, ChainEndpoint, command
 from tests.harness.waiting import until
 from tests.simulator.chain.conftest import Start
@@ -64,7 +64,7 @@ def test_a_halted_chain_makes_no_block_until_it_goes_on(start: Start) -> None:
 
 def test_the_truth_tells_blocks_transactions_logs_balances_and_owners(start: Start) -> None:
     chain, _ = start(endpoints=2)
-    chain.take_code(CONTRACT, CODE)
+    chain.take_code(CONTRACT, PLAIN_CODE)
     chain.take_code(OWNING, OWNING_CODE)
     chain.mine()
     sent = chain.send(KEYS[1], to=CONTRACT, data="0x" + "00" * 31 + "07", gas=100_000)

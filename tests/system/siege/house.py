@@ -48,7 +48,7 @@ class SiegePlan(msgspec.Struct, frozen=True):
             settings,
             redis=replace(settings.redis, url=self.store_url),
             http=replace(settings.http, kept_for=(ipaddress.ip_network(BROADCAST),)),
-            chain=replace(settings.chain, rpc_url=self.chain_url, chain_id=CHAIN_ID, contract=CONTRACT),
+            chain=replace(settings.chain, rpc_urls=(self.chain_url,), chain_id=CHAIN_ID, contract=CONTRACT),
         )
 
 

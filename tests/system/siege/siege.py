@@ -143,7 +143,7 @@ class Siege:
             store.ensure()
             self._log = LogReader(client := connect(store.url), self._keys)
             stack.callback(client.close)
-            anvil = Anvil(self._folder)
+            self._anvil = anvil = Anvil(self._folder)
             stack.callback(anvil.kill)
             opens_at_ms = now_ms() + OPENS_MS
             demo = DemoPlan(seed=7, days=1, day_seconds=self._size.day_s, bidders=20, first_opens_at_ms=opens_at_ms)
@@ -222,9 +222,24 @@ class Siege:
             await self._during(STORE if whose == STORE else NEIGHBOURS, self._size.turn_s)
             await asyncio.to_thread(self._hostile[whose].turn, Mood.HONEST)
             began_s = time.monotonic()
-            while not (await _is_ready(session, port))[1] and time.monotonic() < began_s + WELL_AGAIN_S:
+            head = self._mined() if whose == "chain" else 0
+            while not await self._is_well(session, port, head) and time.monotonic() < began_s + WELL_AGAIN_S:
                 await asyncio.sleep(0.1)
             self.seen.turns.append((f"{whose} {mood}", time.monotonic() - began_s))
+
+    def _mined(self) -> int:
+        """The number of a new block of the chain."""
+        self._anvil.mine(1)
+        return self._anvil.head()
+
+    async def _is_well(self, session: aiohttp.ClientSession, port: int, head: int) -> bool:
+        """Whether the house is ready, and has read the chain up to this block."""
+        if head:
+            async with session.get(f"http://127.0.0.1:{port}/status") as answer:
+                chain = (await answer.json())["chain"]
+            if chain.get("read_number", 0) < head:
+                return False
+        return (await _is_ready(session, port))[1]
 
     # ---- what is seen from outside
 
