@@ -33,11 +33,15 @@ class Level(IntEnum):
     FINALIZED = 3
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The terms of a settlement. From the announcement on, the winner has `payment_ms` and a runner-up `acceptance_ms`
     to name a wallet and to pay. At most `runners_up` bidders are asked after the winner; each must have bid at least
-    the share `runner_up_basis_points` of the price that the bidder before did not pay. An offer is sent at the earliest
-    `wallet_wait_ms` after its wallet was named, so that a wrong one can be corrected."""
+    the share `runner_up_basis_points` of the price that the bidder before did not pay.
+
+    An offer is sent at the earliest `wallet_wait_ms` after its wallet was named, so that a wrong one can be corrected.
+    On chain it is open `offer_outlives_ms` longer than the buyer's time: until its revocation is final, the chain
+    decides.
+    """
 
     reserve_wei: Wei
     payment_ms: int
@@ -45,6 +49,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     runners_up: int
     runner_up_basis_points: int
     wallet_wait_ms: int = 0
+    offer_outlives_ms: int = 86_400_000
     own_addresses: tuple[str, ...] = ()  # in lower case: no buyer's wallet
 
 
@@ -98,13 +103,22 @@ class Declined(BuyersReply, frozen=True, kw_only=True):
 
 
 class OfferSent(BuyerFact, frozen=True, kw_only=True):
-    """The offer to the buyer's wallet is on its way to the chain: the wallet holds from here on."""
+    """The offer to the buyer's wallet is on its way to the chain, where it stays open until `until_ms` (UTC ms): the
+    wallet holds from here on."""
+
+    until_ms: int = 0
 
 
 class OfferMade(BuyerFact, frozen=True, kw_only=True):
     """The lot is offered on chain to the buyer's wallet, at the price of the buyer's bid, as offer number `offer`."""
 
     offer: int = 0
+
+
+class OfferReorged(BuyerFact, frozen=True, kw_only=True):
+    """A reorganisation has removed offer number `offer` from the chain; it is on its way again."""
+
+    offer: int
 
 
 class OfferGone(BuyerFact, frozen=True, kw_only=True):
@@ -141,6 +155,7 @@ SettlementFact = (
     | Declined
     | OfferSent
     | OfferMade
+    | OfferReorged
     | OfferGone
     | PaymentSeen
     | PaymentReorged

@@ -20,6 +20,7 @@ from messages.settlement import (
     NextChosen,
     OfferGone,
     OfferMade,
+    OfferReorged,
     OfferSent,
     PaymentReorged,
     PaymentSeen,
@@ -50,8 +51,9 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
     `left_ms` is the buyer's time that was left at `runs_since_ms` (UTC ms; None while that time stands still). The time
     stands still while any system is down: `down` names these. `level` is how far a payment is confirmed, None without.
-    `named_at_ms` (UTC ms) is when the buyer posted the `wallet`. `sent` says that an offer to it is on its way or made,
-    and `offer` is its number on chain, or 0.
+    `named_at_ms` (UTC ms) is when the buyer posted the `wallet`. `sent` says that an offer to it is on its way or made;
+    `offer` is its number on chain, or 0, where it is open until `offer_until_ms` (UTC ms). `sendings` counts the offers
+    that were sent.
     """
 
     terms: Terms
@@ -65,6 +67,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     named_at_ms: int = 0
     sent: bool = False
     offer: int = 0
+    offer_until_ms: int = 0
+    sendings: int = 0
 
     @property
     def buyer(self) -> Leader:
@@ -150,11 +154,16 @@ def _applied(settlement: Settlement, fact: Fact) -> Settlement:
         case Declined():
             return _moved(settlement, Stage.DECLINED)
         case OfferSent() if stage is Stage.WALLET_NAMED:
-            return _with(settlement, sent=True)
+            if settlement.sent:
+                return settlement
+            return _with(settlement, sent=True, offer_until_ms=fact.until_ms, sendings=settlement.sendings + 1)
         case OfferMade():
             made = _with(settlement, sent=True, offer=fact.offer)
             # Once the buyer's time is over the offer came too late; it is to be revoked.
             return made if stage in (Stage.EXPIRED, Stage.DECLINED, Stage.PAID) else _moved(made, Stage.OFFERED)
+        case OfferReorged() if fact.offer == settlement.offer and fact.offer:
+            unmade = _with(settlement, offer=0)
+            return unmade if stage in (Stage.EXPIRED, Stage.DECLINED) else _moved(unmade, Stage.WALLET_NAMED)
         case OfferGone() if fact.offer == settlement.offer and stage is not Stage.AWAITING_WALLET:
             gone = _with(settlement, sent=False, offer=0)
             if stage in (Stage.NEXT_BIDDER, Stage.UNSOLD):
