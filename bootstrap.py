@@ -26,6 +26,7 @@ from actors.livestream_publisher import LivestreamPublisher
 from actors.ports import StoreAccess, Stream
 from actors.scheduler.actor import DayPlan, Scheduler
 from actors.scheduler.day_plan import FurtherDay
+from actors.settlement.actor import SettlementActor
 from actors.settlement.sender import Sending, TransactionSender
 from actors.twitter.conversation import Timing
 from actors.twitter.ingest import TwitterIngest
@@ -44,13 +45,15 @@ from adapters.x.clock import XClock
 from adapters.x.credentials import Credentials
 from adapters.x.stream import PostStream
 from ingest_process import IngestPlan
+from messages.events import AuctionPrepared
+from messages.settlement import Terms
 from settings import Settings
 from supervision import Context
 
 KEEPER = "lease_keeper"
 PUBLISHER, BRIDGE, ANNOUNCER = "livestream_publisher", "eliza_bridge", "announcer"
 INGEST, RECONCILER, SCHEDULER = "twitter_ingest", "twitter_reconciler", "scheduler"
-CHAIN, SENDER = "chain_watcher", "transaction_sender"
+CHAIN, SENDER, SETTLEMENT = "chain_watcher", "transaction_sender", "settlement"
 LISTENERS = (PUBLISHER, BRIDGE, ANNOUNCER, SCHEDULER)
 ENSURE_S = 1.0
 NODE_S = 5.0
@@ -171,14 +174,24 @@ class Actors:
         posting = Posting(x.receipts, x.posts_a_day, x.standing_interval_ms)
         settle_ms, limits = x.request_timeout_ms, self.ports.listener_limits
         return Announcer.start(
-            context, self.store.access, self.clock.now_ms, self._x(), zone, settle_ms, (PUBLISHER,), posting, limits
+            context,
+            self.store.access,
+            self.clock.now_ms,
+            self._x(),
+            zone,
+            settle_ms,
+            self._to(PUBLISHER),
+            posting,
+            limits,
         )
 
     def chain_watcher(self, context: Context) -> Any:
         chain = self.settings.chain
         watched = Watched(chain.chain_id, chain.contract, chain.poll_ms, chain.numbered)
         make_nodes = self._nodes if chain.rpc_urls else None
-        return ChainWatcher.start(context, self.store.access, self.clock.now_ms, make_nodes, watched, (PUBLISHER,))
+        return ChainWatcher.start(
+            context, self.store.access, self.clock.now_ms, make_nodes, watched, self._to(PUBLISHER)
+        )
 
     def transaction_sender(self, signer: Signer) -> Factory:
         chain = self.settings.chain
@@ -190,7 +203,18 @@ class Actors:
             lambda: SendingNodes([address.reveal() for address in chain.addresses()], NODE_S),
             signer,
             sending,
-            (PUBLISHER,),
+            self._to(PUBLISHER),
+        )
+
+    def settlement(self, signer: Signer) -> Factory:
+        own_addresses = (self.settings.chain.contract.lower(), signer.address)
+
+        def terms_of(prepared: AuctionPrepared) -> Terms:
+            return self.settings.terms_for(prepared.rules, own_addresses)
+
+        limits = self.ports.listener_limits
+        return lambda context: SettlementActor.start(
+            context, self.store.access, self.clock.now_ms, terms_of, SENDER, limits
         )
 
     def twitter_reconciler(self, context: Context) -> Any:
@@ -221,20 +245,26 @@ class Actors:
             self.store.access,
             self.clock.now_ms,
             start_auction,
-            LISTENERS,
+            self._to(*LISTENERS),
             rules.strikes,
             where.further,
             rules.downtime_allowance_ms,
             end,
             self.clock.reached_ms,
             self.ports.listener_limits,
+            settles=self.signer is not None,
         )
 
     def auction(self, auction_id: str) -> Factory:
         suspects, clock, limits = Suspects(), self.clock, self.ports.auction_limits
+        listeners = self._to(*LISTENERS)
         return lambda context: Auction.start(
-            context, auction_id, self.store.access, clock.now_ms, LISTENERS, suspects, clock.reached_ms, limits
+            context, auction_id, self.store.access, clock.now_ms, listeners, suspects, clock.reached_ms, limits
         )
+
+    def _to(self, *listeners: str) -> tuple[str, ...]:
+        """Who is told that the log grew: these, and the settlement where there is one."""
+        return (*listeners, SETTLEMENT) if self.signer else listeners
 
     def _nodes(self) -> list[Node]:
         addresses = self.settings.chain.addresses()

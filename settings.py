@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import UnsetType
 
 from auction.calendar import Window, marathon_calendar
 from auction.rules import RULES_VERSION
@@ -26,6 +27,7 @@ from config import Form, ListOf, Reading, Secret, Section, forms, read_toml
 from loopback import is_loopback
 from messages.base import Lot, Rules, Wei
 from messages.money import format_eth, parse_eth
+from messages.settlement import Terms
 
 SHIPPED = Path(__file__).with_name("config.toml")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -165,6 +167,11 @@ class RulesSettings(Section, frozen=True, kw_only=True):
 
 class SettlementSettings(Section, frozen=True, kw_only=True):
     runner_up_share_basis_points: Annotated[int, _percentage("0 %", "100 %")] = parse_percentage("80 %")
+    payment_ms: Annotated[int, _duration("1 s", "30 days")] = parse_duration("24 h")
+    acceptance_ms: Annotated[int, _duration("1 s", "30 days")] = parse_duration("12 h")
+    runners_up: Annotated[int, forms.whole(0, 100)] = 2
+    wallet_wait_ms: Annotated[int, _duration("0 s", "24 h")] = parse_duration("10 min")
+    offer_outlives_ms: Annotated[int, _duration("1 s", "30 days")] = parse_duration("24 h")
 
 
 class LotSettings(Section, frozen=True, kw_only=True):
@@ -335,6 +342,20 @@ class Settings(Section, frozen=True, kw_only=True):
             closing_soon_ms=rules.closing_soon_ms,
             version=RULES_VERSION,
             runner_up_basis_points=self.settlement.runner_up_share_basis_points,
+        )
+
+    def terms_for(self, rules: Rules, own_addresses: tuple[str, ...]) -> Terms:
+        """The terms of a day's settlement. `own_addresses` (lower case) are no buyer's wallet."""
+        terms, share = self.settlement, rules.runner_up_basis_points
+        return Terms(
+            reserve_wei=rules.reserve_wei,
+            payment_ms=terms.payment_ms,
+            acceptance_ms=terms.acceptance_ms,
+            runners_up=terms.runners_up,
+            runner_up_basis_points=terms.runner_up_share_basis_points if isinstance(share, UnsetType) else share,
+            wallet_wait_ms=terms.wallet_wait_ms,
+            offer_outlives_ms=terms.offer_outlives_ms,
+            own_addresses=own_addresses,
         )
 
     def _lot(self, day: int) -> LotSettings:

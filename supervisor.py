@@ -41,6 +41,7 @@ from bootstrap import (
     RECONCILER,
     SCHEDULER,
     SENDER,
+    SETTLEMENT,
     Actors,
     Dependencies,
     Factory,
@@ -63,7 +64,7 @@ CONDITIONS: dict[type[BaseException], str] = {
     InjectedCrash: "RESTARTING",  # ordered for a test, so it is no sign of a lasting fault
 }
 # Actors that only speak with outside systems and decide nothing: where one of them hangs or fails, the auctions go on.
-SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, SENDER, RECONCILER, INGEST)
+SPEAKERS = (PUBLISHER, BRIDGE, ANNOUNCER, CHAIN, SENDER, SETTLEMENT, RECONCILER, INGEST)
 AUCTIONS = "auctions"
 
 
@@ -90,6 +91,12 @@ def child_table(
         # The actor of an auction ends by itself when its day is over.
         supervisor().start_child(AUCTIONS, child(auction_id, actors.auction(auction_id), Restart.TRANSIENT))
 
+    signer = actors.signer  # without the operator's key nothing can be offered
+    settling = (
+        [child(SETTLEMENT, actors.settlement(signer)), child(SENDER, actors.transaction_sender(signer))]
+        if signer
+        else []
+    )
     return [
         Group("store", children=[child(KEEPER, actors.lease_keeper(lambda: supervisor().hurry(), history_lost))]),
         Group(
@@ -99,7 +106,7 @@ def child_table(
                 child(BRIDGE, actors.eliza_bridge),
                 child(ANNOUNCER, actors.announcer),
                 child(CHAIN, actors.chain_watcher),
-                *([child(SENDER, actors.transaction_sender(actors.signer))] if actors.signer else []),
+                *settling,
             ],
         ),
         Group("x", children=[child(RECONCILER, actors.twitter_reconciler), child(INGEST, actors.twitter_ingest)]),

@@ -33,6 +33,7 @@ from messages.events import (
     MarathonStarted,
     PostRefused,
     ResultNamed,
+    SettlementAdvanced,
     StrikeGiven,
     StrikeLifted,
 )
@@ -57,8 +58,8 @@ class Scheduler(LogListener):
     """The actor that starts days. `start_auction(auction_id)` asks for the day's actor; asking twice is harmless.
 
     A bidder is banned after so many `strikes`. The first `allowed_ms` of an outage do not move an end. `end` is called
-    again and again once the marathon is over and at rest. Days and outages are timed by X (`x_time`), and wait while
-    that is unknown.
+    again and again once the marathon is over and at rest; with `settles` it is not over before its sold lots are paid
+    for. Days and outages are timed by X (`x_time`), and wait while that is unknown.
     """
 
     writer = HOUSE
@@ -78,8 +79,10 @@ class Scheduler(LogListener):
         end: Callable[[], None] = lambda: None,
         x_time: XTime | None = None,
         limits: Limits = LIMITS,
+        settles: bool = False,
     ) -> None:
         super().__init__(context, store, limits)
+        self._settles = settles
         self._plan, self._strikes, self._allowed_ms = Plan(plan, further), strikes, allowed_ms
         self._clock, self._x_time = clock, x_time or clock
         self._start_auction, self._listeners, self._end = start_auction, listeners, end
@@ -108,9 +111,13 @@ class Scheduler(LogListener):
         self._heard_ms = self._clock()
         match event:
             case ResultNamed() if event.day not in self._state.finished:
-                self._state.finish(event)
+                self._state.finish(event, self._settles)
                 if event.outcome is Outcome.VOID and event.by == HOUSE:
                     self._commit(*self._come_again(event.day))
+            case SettlementAdvanced():
+                day = next(day for day, plan in self._plan.items() if plan.auction_id == writer)
+                if self._state.settle(day, event):
+                    self._commit(*self._come_again(day))
             case PostRefused() if event.job.startswith(OPENING):
                 self._void_unopened(event)
             case StrikeGiven():
@@ -133,7 +140,8 @@ class Scheduler(LogListener):
         self._end_auctions()
         self._start_days()
         now_ms = self._clock()
-        if not self._state.ended and len(self._state.finished) == len(self._plan):
+        is_over = len(self._state.finished) == len(self._plan) and not self._state.settling
+        if is_over and not self._state.ended:
             self._state.ended = True
             self._commit([self._state.summary(now_ms)])
         if self._state.ended and now_ms - self._heard_ms >= AT_REST_MS:

@@ -22,7 +22,9 @@ from messages.events import (
     MarathonStarted,
     OutageNoticed,
     ResultNamed,
+    SettlementAdvanced,
 )
+from messages.settlement import NextChosen, Stage
 
 # An auction that is over still decides what comes into its queue, until so many later days are over.
 LATE_DAYS = 2
@@ -49,6 +51,7 @@ class HouseState(msgspec.Struct, array_like=True):
     void: list[int] = []  # days that had begun when they were voided
     x_known_to_ms: int = 0  # X's outages up to then (UTC ms) were told to the auctions
     tested: list[int] = []  # days won by an injected bid
+    settling: list[int] = []  # days whose lots are sold, and not paid for good yet
 
     @property
     def open(self) -> list[int]:
@@ -62,6 +65,8 @@ class HouseState(msgspec.Struct, array_like=True):
 
     def is_worth_reading(self, day: int) -> bool:
         """Whether the auction of this day still reads its queue."""
+        if day in self.settling:
+            return True
         finished = [other for other in self.finished if other not in self.unheld]
         return day not in finished[:-LATE_DAYS]
 
@@ -92,15 +97,29 @@ class HouseState(msgspec.Struct, array_like=True):
         for days in (self.started, self.finished, self.unheld):
             days.append(day)
 
-    def finish(self, result: ResultNamed) -> None:
-        """Take in the result of a day."""
+    def finish(self, result: ResultNamed, settles: bool = False) -> None:
+        """Take in the result of a day, whose lot is to be settled if this marathon `settles`."""
         self.finished.append(result.day)
         if result.is_of_a_test:
             self.tested.append(result.day)
         elif result.winner:
             self.sold[result.day] = result.winner.amount_wei
+            if settles:
+                self.settling.append(result.day)
         elif result.outcome is Outcome.VOID:
             self.void.append(result.day)
+
+    def settle(self, day: int, advanced: SettlementAdvanced) -> bool:
+        """Take in a step of the day's settlement. Whether its lot comes again, since nobody has paid for it."""
+        if day not in self.settling:
+            return False
+        if isinstance(advanced.fact, NextChosen) and advanced.fact.bidder:
+            self.sold[day] = advanced.fact.bidder.amount_wei
+        if advanced.stage in (Stage.FINAL, Stage.UNSOLD):
+            self.settling.remove(day)
+        if advanced.stage is Stage.UNSOLD:
+            del self.sold[day]
+        return advanced.stage is Stage.UNSOLD
 
     def summary(self, at_ms: int) -> MarathonEnded:
         """The event that the marathon is over, with how many days were sold, unsold and void, and the sum in wei."""
