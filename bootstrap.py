@@ -32,7 +32,7 @@ from actors.twitter.conversation import Timing
 from actors.twitter.ingest import TwitterIngest
 from actors.twitter.ingest_keeper import IngestKeeper
 from actors.twitter.reconciler import TwitterReconciler
-from adapters.chain.keys import Signer, decrypted
+from adapters.chain.keys import BadKey, Signer, decrypted
 from adapters.chain.node import Node
 from adapters.chain.sending import SendingNodes
 from adapters.livestream.hub import FeedHub
@@ -47,7 +47,7 @@ from adapters.x.stream import PostStream
 from ingest_process import IngestPlan
 from messages.events import AuctionPrepared
 from messages.settlement import Terms
-from settings import Settings
+from settings import Settings, SettingsError
 from supervision import Context
 
 KEEPER = "lease_keeper"
@@ -63,16 +63,19 @@ Factory = Callable[[Context], Any]
 
 
 def operators_key(settings: Settings) -> Signer | None:
-    """The key with which transactions are signed; None where none is configured. Raises BadKey."""
+    """The key with which transactions are signed; None where none is configured. Raises SettingsError."""
     chain = settings.chain
     if not chain.rpc_urls or not (chain.operator_key or chain.operator_keyfile):
         return None
-    if chain.operator_key:
-        key = chain.operator_key.reveal()
-    else:
-        password = chain.operator_key_password.reveal() if chain.operator_key_password else ""
-        key = decrypted(Path(chain.operator_keyfile).expanduser(), password)
-    return Signer(key, chain.contract, chain.chain_id)
+    try:
+        if chain.operator_key:
+            key = chain.operator_key.reveal()
+        else:
+            password = chain.operator_key_password.reveal() if chain.operator_key_password else ""
+            key = decrypted(Path(chain.operator_keyfile).expanduser(), password)
+        return Signer(key, chain.contract, chain.chain_id)
+    except BadKey as bad:
+        raise SettingsError([f"chain: {bad}"]) from None
 
 
 @dataclasses.dataclass(frozen=True)

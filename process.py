@@ -20,7 +20,6 @@ from actors.scheduler.day_plan import DayPlan, stored_plan
 from actors.scheduler.house_state import begun_state
 from actors.scheduler.plan_change import PlanRefused, carried_on
 from adapters import alarms, metrics, open_files, process_file
-from adapters.chain.keys import BadKey
 from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.auth import Operators
 from adapters.http.clients import Clients
@@ -92,10 +91,7 @@ class Process:
         self._taken.close()
 
     def _take_key(self, taken: ExitStack) -> None:
-        try:
-            self._signer = operators_key(self.settings)
-        except BadKey as bad:
-            raise SettingsError([f"chain: {bad}"]) from None
+        self._signer = operators_key(self.settings)
 
     def _take_store(self, taken: ExitStack) -> None:
         taken.callback(self._loop.stop)
@@ -229,16 +225,8 @@ class Process:
         self._hub = FeedHub(self._loop.loop, generation, known_seq, limits, now_ms, self._upcoming_days())
         # A simulated X states its rate limits, which are scaled like its day; those of the real X are known before.
         budget = Budget(ASSUMED if self.settings.x.mode == "live" else {})
-        actors = Actors(
-            self.settings,
-            self.dependencies,
-            self._ports,
-            self._store,
-            self._clock,
-            budget,
-            self._hub,
-            self._signer,
-        )
+        ports, signer = self._ports, self._signer
+        actors = Actors(self.settings, self.dependencies, ports, self._store, self._clock, budget, self._hub, signer)
         self.supervisor = self._supervise(actors, self._history_lost)
         timeout_s = self.settings.redis.socket_timeout_ms / 1000
         self._async_client = connect_async(self._store.url, timeout_s, self._store.password)

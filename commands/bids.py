@@ -16,7 +16,8 @@ from rich.text import Text
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.day import AuctionDay
-from auction.wording.lines import injected_mark, one_line, utc
+from auction.wording.lines import injected_mark, one_line
+from auction.wording.moments import utc
 from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from commands.tables import console, table_on

@@ -20,7 +20,8 @@ from adapters.redis.keys import Keys
 from adapters.redis.queue import START, DeadLetter, Queue
 from auction.downtime_policy import HOUSE
 from auction.orders import WHY_CHARACTERS
-from auction.wording.lines import one_line, utc
+from auction.wording.lines import one_line
+from auction.wording.moments import utc
 from commands.common import CommandError, add_config, house_ms, settings_of
 from commands.store import store_of
 from commands.tables import console, table_on

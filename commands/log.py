@@ -13,7 +13,8 @@ import redis
 from adapters.redis.errors import StoreError
 from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
-from auction.wording.lines import log_line, utc
+from auction.wording.lines import log_line
+from auction.wording.moments import utc
 from commands.common import CommandError, add_config, bounded, settings_of
 from commands.store import store_of
 from ledger.export import write_export

@@ -7,7 +7,8 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from auction.wording.lines import one_line, utc
+from auction.wording.lines import one_line
+from auction.wording.moments import utc
 from commands.common import CommandError, add_config, ask, settings_of
 from commands.tables import console
 

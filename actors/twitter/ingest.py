@@ -3,8 +3,7 @@
 It decodes and routes; whether a reply is a bid is decided by the auction. A post counts as received once it stands in
 the queue. A crash loses the posts in memory; `reconciler` finds these, and those that the stream did not bring.
 
-The store is all that the ingest shares with other actors, so it may also run in a process of its own
-(`ingest_process`).
+The store is all that it shares with other actors, so it may also run in a process of its own (`ingest_process`).
 """
 
 import logging

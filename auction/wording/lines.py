@@ -3,11 +3,10 @@
 `receipts` has the words for the verdict on a bid, `posts` the posts on X.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-
 from auction.receipts import next_words
 from auction.standings import Standings
+from auction.wording.moments import utc
+from auction.wording.sale_lines import SaleEvent, sale_line
 from messages.base import Outcome, Wei
 from messages.events import (
     AnyEvent,
@@ -22,11 +21,6 @@ from messages.events import (
     BidRefused,
     BidRestored,
     BidWithdrawn,
-    ChainCameBack,
-    ChainConfirmed,
-    ChainLogRevoked,
-    ChainLogSeen,
-    ChainWentDown,
     CharacterSpoke,
     CloseOverdue,
     ClosingSoon,
@@ -36,7 +30,6 @@ from messages.events import (
     DayVoided,
     EndExtended,
     EndFrozen,
-    KeyStopped,
     Leader,
     LetterDiscarded,
     MarathonEnded,
@@ -46,36 +39,12 @@ from messages.events import (
     PostMade,
     PostRefused,
     ResultNamed,
-    SettlementAdvanced,
-    SettlementBegun,
-    SettlementFactRefused,
     StandingsRevised,
     StrikeGiven,
     StrikeLifted,
-    TransactionAttempted,
-    TransactionDropped,
-    TransactionLapsed,
-    TransactionMined,
-    TransactionOrdered,
-    WalletRefused,
     WatermarkMoved,
 )
 from messages.money import format_eth
-from messages.settlement import (
-    CameBack,
-    NextChosen,
-    PaymentSeen,
-    SettlementFact,
-    TimePassed,
-    WalletNamed,
-    WentDown,
-)
-
-_HOW_MINED: tuple[tuple[str, Callable[[TransactionMined], bool]], ...] = (
-    ("empty", lambda event: event.empty),
-    ("reverted", lambda event: not event.succeeded),
-    ("final", lambda event: event.final),
-)
 
 
 def host_line(event: AnyEvent) -> str | None:
@@ -146,16 +115,9 @@ def time_left(left_ms: int) -> str:
     return " ".join(parts)
 
 
-def utc(at_ms: int) -> str:
-    """A UTC time such as "2027-03-01 20:00:00.000Z"; a number beyond the calendar is written as ms."""
-    try:
-        at = datetime.fromtimestamp(at_ms // 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{at_ms} ms"
-    return f"{at:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03}Z"
-
-
 def _line_of(event: AnyEvent) -> str:
+    if isinstance(event, SaleEvent):
+        return sale_line(event)
     what = type(event).__name__
     match event:
         case BidAccepted():
@@ -181,14 +143,6 @@ def _line_of(event: AnyEvent) -> str:
             named = f"@{winner.bidder_handle} wins with {format_eth(winner.amount_wei)}" if winner else event.outcome
             mark = injected_mark(winner) if winner else ""
             return f"result    {named}{mark}{_ordered(event.by, event.why) if event.by else ''}"
-        case SettlementBegun():
-            return f"{what}: {event.terms.payment_ms // 60_000} min to pay"
-        case SettlementAdvanced():
-            return f"{what} to {event.stage}: {_fact_in_words(event.fact)}"
-        case SettlementFactRefused():
-            return f"{what}: {_fact_in_words(event.fact)}: {event.why}"
-        case WalletRefused():
-            return f"{what}: post {event.post_id} of {event.bidder_id} names none: {event.fault}"
         case CharacterSpoke():
             return f"host      {event.text}"
         case DayStarted():
@@ -239,25 +193,6 @@ def _line_of(event: AnyEvent) -> str:
             return f"{what} {event.job}: {event.why}"
         case PostAttempted():
             return f"{what} {event.job}"
-        case ChainLogSeen() | ChainLogRevoked():
-            return f"{what} {event.transaction_hash}:{event.log_index} in block {event.block_number}"
-        case TransactionOrdered() | TransactionLapsed():
-            return f"{what} {event.decision}"
-        case TransactionAttempted():
-            is_empty = ", empty" if event.empty else ""
-            return f"{what} {event.decision} with nonce {event.nonce} as {event.transaction_hash}{is_empty}"
-        case TransactionMined():
-            how = [word for word, is_so in _HOW_MINED if is_so(event)]
-            where = f"{event.transaction_hash} in block {event.block_number}"
-            return ", ".join([f"{what} {event.decision} as {where}", *how])
-        case TransactionDropped():
-            return f"{what} {event.decision}: {event.why}"
-        case KeyStopped():
-            return f"{what} {event.sender} at nonce {event.nonce}"
-        case ChainConfirmed():
-            return f"{what} {event.level} block {event.block_number}"
-        case ChainWentDown() | ChainCameBack():
-            return f"{what}: the newest block is of {utc(event.head_at_ms)}"
         case MarathonStarted():
             return f"{what}: {event.days} days"
         case MarathonEnded():
@@ -285,21 +220,3 @@ def leader_in_words(standings: Standings | None) -> str:
 
 def _ordered(by: str, why: str) -> str:
     return f" (ordered by {by}: {why})"
-
-
-def _fact_in_words(fact: SettlementFact) -> str:
-    what = type(fact).__name__
-    match fact:
-        case WalletNamed():
-            return f"{what} {fact.wallet} by {fact.bidder_id}"
-        case NextChosen():
-            bidder = fact.bidder
-            return f"{what} @{bidder.bidder_handle}, {format_eth(bidder.amount_wei)}" if bidder else f"{what} nobody"
-        case PaymentSeen():
-            return f"{what} of {fact.bidder_id}, {fact.level.name.lower()} ({fact.transaction_hash})"
-        case WentDown() | CameBack():
-            return f"{what}: {fact.what}"
-        case TimePassed():
-            return f"{what} to {utc(fact.at_ms)}"
-        case _:
-            return f"{what} of {fact.bidder_id}"

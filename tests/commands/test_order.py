@@ -17,7 +17,7 @@ from adapters.redis.queue import START, Queue
 from adapters.redis.writes import BidHistories, HashSet
 from auction.day import AuctionDay
 from auction.day_view import day_view
-from auction.wording.lines import utc
+from auction.wording.moments import utc
 from messages.codec import to_json
 from messages.commands import AuctionCommand, PlaceBid
 from messages.events import DayStarted

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auction.wording.lines import log_line, one_line, utc
+from auction.wording.lines import log_line, one_line
+from auction.wording.moments import utc
 from messages.events import AnyEvent, CharacterSpoke, MarathonEnded
 from tests.harness.any_message import EVENTS
 from tests.harness.golden import GOLDEN, KINDS, message_of
