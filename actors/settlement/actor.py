@@ -52,12 +52,13 @@ _LEVELS = {"safe": Level.SAFE, "finalized": Level.FINALIZED}
 
 
 class Book(msgspec.Struct, array_like=True):
-    """The checkpoint: the position in the log, days without a result, cases that are not over, and who is banned."""
+    """The checkpoint: the position in the log, days without a result, cases that are not over, who is banned."""
 
     position: int = 0
     prepared: dict[str, AuctionPrepared] = {}
     cases: dict[str, Case] = {}
     banned: set[int] = set()
+    chain_down: str = ""  # the id of the event by which the chain went down; empty while it is up
 
 
 class SettlementActor(LogListener):
@@ -108,8 +109,10 @@ class SettlementActor(LogListener):
             case ChainConfirmed():
                 self._tell_all(lambda case: case.confirmed(_LEVELS[event.level], event.block_hash))
             case ChainWentDown():
+                book.chain_down = event.message_id
                 self._passed((event.message_id, WentDown(at_ms=event.head_at_ms, what=CHAIN)))
             case ChainCameBack():
+                book.chain_down = ""
                 self._passed((event.message_id, CameBack(at_ms=event.at_ms, what=CHAIN)))
             case OutageNoticed():
                 went = WentDown(at_ms=event.from_ms, what=event.what)
@@ -123,6 +126,7 @@ class SettlementActor(LogListener):
             case.on_event(event)
             if case.is_over:
                 del book.cases[writer]
+                alarms.clear(f"settlement:{writer}")
 
     def on_batch_end(self) -> None:
         if self._writes:
@@ -151,6 +155,8 @@ class SettlementActor(LogListener):
             case = Case(auction_id, token_id, result.winner, self._terms_of(prepared))
             self._book.cases[auction_id] = case
             self._tell(case, case.begin())
+            if down := self._book.chain_down:
+                self._tell(case, case.passed([(down, WentDown(at_ms=result.at_ms, what=CHAIN))]))
 
     def _announced(self, made: PostMade) -> None:
         """The post with the result asks the winner, and later ones ask the runners-up."""

@@ -50,10 +50,10 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a settlement. `asked` are the winner and the runners-up asked so far; the last one is the buyer.
 
     `left_ms` is the buyer's time that was left at `runs_since_ms` (UTC ms; None while that time stands still). The time
-    stands still while any system is down: `down` names these. `level` is how far a payment is confirmed, None without.
-    `named_at_ms` (UTC ms) is when the buyer posted the `wallet`. `sent` says that an offer to it is on its way or made;
-    `offer` is its number on chain, or 0, where it is open until `offer_until_ms` (UTC ms). `sendings` counts the offers
-    that were sent.
+    stands still while any system is down, which `down` names, and while an offer is on its way to the chain. `level` is
+    how far a payment is confirmed, None without. `named_at_ms` (UTC ms) is when the buyer posted the `wallet`. `sent`
+    says that an offer to it is on its way or made; `offer` is its number on chain, or 0, where it is open until
+    `offer_until_ms` (UTC ms). `sendings` counts the offers that were sent.
     """
 
     terms: Terms
@@ -130,7 +130,11 @@ def take(settlement: Settlement, fact: Fact) -> Settlement:
     if isinstance(fact, BuyerFact) and fact.bidder_id != settlement.buyer.bidder_id:
         raise UnfitFact(f"bidder {fact.bidder_id} is not the buyer, bidder {settlement.buyer.bidder_id}")
     after = _clocked(_applied(_expired(settlement, fact.at_ms), fact), fact.at_ms)
-    return _clocked(_expired(after, fact.at_ms), fact.at_ms)  # after a reorganisation no time may be left
+    after = _clocked(_expired(after, fact.at_ms), fact.at_ms)  # after a reorganisation no time may be left
+    # Where no time is left when an offer has ended, nothing has to be waited for.
+    if isinstance(fact, OfferGone) and after.stage is Stage.EXPIRED and not after.sent:
+        return _moved(after, Stage.NEXT_BIDDER)
+    return after
 
 
 def _applied(settlement: Settlement, fact: Fact) -> Settlement:
@@ -219,9 +223,11 @@ def _expired(settlement: Settlement, at_ms: int) -> Settlement:
 
 
 def _clocked(settlement: Settlement, at_ms: int) -> Settlement:
-    """Starts or stops the buyer's time at `at_ms`, as the stage and `down` require."""
+    """Starts or stops the buyer's time at `at_ms`. It runs while the buyer can do something: not while something is
+    down, nor while an offer is on its way to the chain."""
     since_ms, left_ms = settlement.runs_since_ms, settlement.left_ms
-    runs = left_ms is not None and settlement.stage in _TIMED and not settlement.down
+    is_on_its_way = settlement.sent and not settlement.offer
+    runs = left_ms is not None and settlement.stage in _TIMED and not settlement.down and not is_on_its_way
     if runs == (since_ms is not None) or left_ms is None:
         return settlement
     if since_ms is None:

@@ -1,7 +1,7 @@
 """Settlements told as text, so that a case reads as what happened. Ann won with 3 ETH; times are hours after that.
 
     0h announced                    to whoever is asked; then: named [another], declined, sent, offered, gone [offer],
-    1h named                            unpaid (a payment reorganised away), paid unsafe, safe, finalized
+    1h named                            unpaid, unmade (reorganised away), paid unsafe, safe, finalized
     2h bob named                    the same, of somebody in particular
     24h                             everything until then is known
     5h X down, 7h X back
@@ -30,6 +30,7 @@ from messages.settlement import (
     NextChosen,
     OfferGone,
     OfferMade,
+    OfferReorged,
     OfferSent,
     PaymentReorged,
     PaymentSeen,
@@ -88,6 +89,8 @@ def read(line: str, settlement: Settlement) -> SettlementFact:
             return OfferSent(**about)
         case ["offered"]:
             return OfferMade(**about, offer=len(settlement.asked))
+        case ["unmade"]:
+            return OfferReorged(**about, offer=settlement.offer)
         case ["gone", *number]:
             return OfferGone(**about, offer=int(number[0]) if number else settlement.offer)
         case ["paid", level]:

@@ -22,6 +22,8 @@ from messages.settlement import (
     NextChosen,
     OfferGone,
     OfferMade,
+    OfferReorged,
+    OfferSent,
     PaymentReorged,
     PaymentSeen,
     Stage,
@@ -315,16 +317,28 @@ LADDERS = {
         5h chain back
         then the offer goes out from 1.5h
     """,
-    "an offer that is made too late has to end before the next bidder is asked": """
+    "while an offer is on its way no time passes, and again while it is on its way once more": """
+        0h announced
+        1h named
+        2h sent
+        then ann is WALLET_NAMED
+        30h
+        31h offered
+        then ann is OFFERED until 53h
+        32h unmade
+        then ann is WALLET_NAMED
+        40h offered
+        then ann is OFFERED until 61h
+    """,
+    "an offer that is made after the buyer has declined has to end before the next bidder is asked": """
         0h announced
         1h named
         23h sent
-        24h
-        then ann is EXPIRED
+        24h declined
         25h offered
-        then ann is EXPIRED
+        then ann is DECLINED
         25h gone 0
-        then ann is EXPIRED
+        then ann is DECLINED
         26h gone
         then it is NEXT_BIDDER
     """,
@@ -390,8 +404,11 @@ def possible(settlement: Settlement) -> list[Callable[..., Fact]]:
     who, before = settlement.buyer.bidder_id, settlement.asked[0].bidder_id
     failed_wei = settlement.buyer.amount_wei
     return [
-        *(partial(kind, bidder_id=who) for kind in (Announced, Declined, OfferMade, OfferGone, OfferGone)),
-        *(partial(kind, bidder_id=before) for kind in (Declined, OfferMade, PaymentReorged)),
+        *(partial(kind, bidder_id=who) for kind in (Announced, Declined, OfferSent)),
+        *(partial(kind, bidder_id=who, offer=who) for kind in (OfferMade, OfferReorged)),
+        *(partial(OfferGone, bidder_id=who, offer=offer) for offer in (settlement.offer, settlement.offer, who)),
+        *(partial(kind, bidder_id=before) for kind in (Declined, PaymentReorged)),
+        partial(OfferMade, bidder_id=before, offer=before),
         *(partial(WalletNamed, bidder_id=who, wallet=wallet) for wallet in ("a", "b")),
         *(partial(PaymentSeen, bidder_id=who, level=level) for level in Level),
         *(partial(kind, what=what) for kind in (WentDown, CameBack) for what in ("X", "chain")),
@@ -429,7 +446,7 @@ def test_whatever_happens_one_at_a_time_is_offered_the_lot_above_the_reserve_and
             assert before.stage not in (Stage.FINAL, Stage.UNSOLD)
         if isinstance(fact, OfferMade):
             open_offers.add(fact.bidder_id)
-        elif isinstance(fact, OfferGone):
+        elif isinstance(fact, OfferGone) and not settlement.sent:
             open_offers.discard(fact.bidder_id)
         elif isinstance(fact, NextChosen) and settlement.asked != before.asked:
             assert open_offers == set(), "whoever was asked before could still pay"
@@ -454,9 +471,10 @@ def test_whatever_happens_one_at_a_time_is_offered_the_lot_above_the_reserve_and
         who = settlement.buyer.bidder_id
         tell(PaymentReorged(at_ms=at_ms, bidder_id=who))
         tell(Announced(at_ms=at_ms, bidder_id=who))
+        tell(OfferGone(at_ms=at_ms, bidder_id=who, offer=settlement.offer))
         at_ms += TERMS.payment_ms
         tell(TimePassed(at_ms=at_ms))
-        tell(OfferGone(at_ms=at_ms, bidder_id=who))
+        tell(OfferGone(at_ms=at_ms, bidder_id=who, offer=settlement.offer))
         tell(NextChosen(at_ms=at_ms, bidder=leader(number, settlement.buyer.amount_wei)))
     assert settlement.stage in (Stage.FINAL, Stage.UNSOLD)
 
