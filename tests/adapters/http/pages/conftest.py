@@ -11,8 +11,8 @@ from tests.harness.browser import browsing
 
 expect.set_options(timeout=10_000)
 
-# A browser reports a server that is away to its console, whatever a page does about it.
-AWAY = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
+# A browser reports to its console that a server is away, or has no such auction, whatever a page does about it.
+AWAY = ("WebSocket connection to", "ERR_CONNECTION_REFUSED", "/api/auctions/m-77/settlement")
 
 
 # The package's and not the session's: while Playwright runs, this thread has an event loop of its own.
@@ -32,8 +32,9 @@ def visit(browser: Browser) -> Iterator[Visit]:
     contexts, complaints = [], []
 
     def heard(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not any(word in message.text for word in AWAY):
-            complaints.append(message.text)
+        said = f"{message.text} {message.location['url']}"
+        if message.type in ("error", "warning") and not any(word in said for word in AWAY):
+            complaints.append(said)
 
     def visit(url: str, width: int = 1280, height: int = 720, *, running: bool = False, **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
