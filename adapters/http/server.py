@@ -72,7 +72,8 @@ class HttpServer:
         clients = settings.clients
         everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
         readers, shares = Places("readers", READERS, READERS_EACH, KEPT), Shares(REQUESTS, REQUESTS_EACH)
-        public = _app(PUBLIC_BODY_BYTES, middleware_for("public", clients, {"/api/": readers, "/pay/": readers}, shares))
+        reading = {"/api/": readers, "/pay/": readers}
+        public = _app(PUBLIC_BODY_BYTES, middleware_for("public", clients, reading, shares))
         public_app(public, self._views.reads, self._hub, settings.images, clients, everybody, settings.contract)
         webhook_app(public, self._views.webhook, settings.pushes)
         private = _app(PRIVATE_BODY_BYTES, middleware_for("private", clients, {}))

@@ -17,7 +17,9 @@ let missing = false;
 let connected = false;
 let polling = false;
 let paying = false;
-let said = ""; // what is to be said about the last attempt to pay
+let said = ""; // what is to be said about the last attempt to pay, while the offer lasts
+let undone = ""; // what is to be said about a payment that was reverted in its block
+let looking = false;
 let sent = null; // the payment that this tab has sent: its offer, its hash, and whether it is in a block
 
 // ---- the payment that was sent, also after the page was loaded again
@@ -36,17 +38,22 @@ try {
   sent = JSON.parse(sessionStorage.getItem(KEPT));
 } catch { /* the same */ }
 
+// Asks the wallets what has become of the payment. They may take any time, for which nothing else waits.
 async function lookAfterSent() {
-  if (!sent || isOver()) return;
+  if (!sent || looking || isOver()) return;
   if (state.offer && state.offer !== sent.offer) return remember(null);
+  looking = true;
   const { offer, hash } = sent;
   const mined = await isMined(hash);
+  const why = mined === false ? await whyClosed(wallets()[0], state.contract, offer) : "";
+  looking = false;
   if (sent?.hash !== hash) return;
   sent.mined = mined;
-  if (mined !== false) return;
-  remember(null);
-  const why = await whyClosed(wallets()[0], state.contract, offer);
-  said = `Your payment was undone, and only the network's fee is gone. ${why || "Press the button to try again."}`;
+  if (mined === false) {
+    remember(null);
+    undone = `Your payment was undone, and only the network's fee is gone. ${why || "Press the button to try again."}`;
+  }
+  paint();
 }
 
 // ---- asking the server
@@ -61,9 +68,11 @@ async function poll() {
     missing = response.status === 404;
     connected = response.ok || missing;
     if (response.ok) {
-      state = await response.json();
+      const answer = await response.json();
+      if (answer.offer !== state?.offer) said = "";
+      state = answer;
       setClock(state.server_time_ms);
-      await lookAfterSent();
+      lookAfterSent();
     }
   } catch {
     connected = false;
@@ -74,7 +83,7 @@ async function poll() {
 
 async function payWith(wallet) {
   paying = true;
-  said = "";
+  said = undone = "";
   paint();
   const { offer } = state;
   try {
@@ -172,6 +181,7 @@ function paintSettlement() {
   const canPay = state.payment && !chainIsDown() && timeLeft() > 0 && !sent?.mined;
   $("paying").hidden = $("other").hidden = !canPay;
   if (canPay) paintPayment();
+  put($("said"), undone || (canPay ? said : ""));
   paintSent();
 }
 
@@ -226,7 +236,6 @@ function copied(element, text) {
 }
 
 function paintSent() {
-  put($("said"), isOver() || state.stage === "PAID" ? "" : said);
   $("sent").hidden = !sent;
   if (!sent) return;
   const waits = state.stage === "OFFERED" && !sent.mined;

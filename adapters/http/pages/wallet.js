@@ -4,6 +4,7 @@
 import { plain } from "/common.js";
 
 const OFFERS = "0x8a72ea6a"; // offers(uint256): auction, token_id, to, price, deadline, state
+const NONE = 0n;
 const SOLD = 2n;
 const REVOKED = 3n;
 const REFUSED = 4001;
@@ -79,6 +80,7 @@ export async function whyClosed(wallet, contract, offer) {
     const data = OFFERS + BigInt(offer).toString(16).padStart(64, "0");
     const words = (await ask("eth_call", { to: contract, data }, "latest")).slice(2).match(/.{64}/g);
     const [deadline, state] = words.slice(4).map((word) => BigInt(`0x${word}`));
+    if (state === NONE) return "Your wallet has not heard of this offer yet. Wait a minute, then press the button again.";
     if (state === SOLD) return "Somebody has paid for this lot already. Nothing is left to do.";
     if (state === REVOKED) return "This offer was taken back. Please do not pay, and look here for what comes next.";
     const block = await ask("eth_getBlockByNumber", "latest", false);

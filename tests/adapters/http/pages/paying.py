@@ -20,7 +20,7 @@ from auction.day import AuctionDay
 from auction.day_view import day_view
 from messages.base import Lot
 from messages.commands import AdvanceSettlement, AskNextBidder, AuctionCommand, BeginSettlement, OpenAuction
-from messages.settlement import Announced, OfferMade, OfferSent, SettlementFact, Terms
+from messages.settlement import Announced, Level, OfferMade, OfferSent, PaymentSeen, SettlementFact, Terms
 from tests.adapters.http.pages.house import Clock, Visit
 from tests.harness import shown_auction
 from tests.harness.anvil import CHAIN_ID, Anvil, NodeRefused
@@ -99,6 +99,11 @@ class SoldLot:
         self.tell(AskNextBidder(message_id="next", banned=banned, at_ms=NAMED_MS + 25 * HOUR_MS))
 
 
+def paid(level: Level) -> PaymentSeen:
+    """The payment for ann's offer is in a block of this level."""
+    return PaymentSeen(at_ms=NAMED_MS + HOUR_MS, bidder_id=ANN, level=level)
+
+
 @contextmanager
 def selling(store: Store, clock: Clock, contract: str, chain_id: int = CHAIN_ID, port: int = 0) -> Iterator[House]:
     """A server that shows the store's auctions, and says that this contract sells their lots."""
@@ -128,8 +133,11 @@ class Refusal(Exception):
         self.answer = {"code": code, "message": message}
 
 
+REJECTED = Refusal(4001, "User rejected the request.")
+
+
 class Wallet:
-    """A wallet whose owner says yes to everything but what is in `refuses`; `prompts` are what the owner was asked.
+    """A wallet that does what it is asked, but for what it `refuses`; `prompts` are what its owner has agreed to.
 
     It is on `chain`, has heard of those in `knows`, and its node is a real one.
     """
@@ -137,7 +145,7 @@ class Wallet:
     def __init__(self, anvil: Anvil, account: str = FRIEND) -> None:
         self._anvil, self.account = anvil, account
         self.chain, self.knows = CHAIN_ID, {1, CHAIN_ID}
-        self.refuses: set[str] = set()
+        self.refuses: dict[str, Refusal] = {}
         self.prompts: list[str] = []
         self.added: list[Any] = []
 
@@ -179,7 +187,7 @@ class Wallet:
 
     def _prompt(self, method: str) -> None:
         if method in self.refuses:
-            raise Refusal(4001, "User rejected the request.")
+            raise self.refuses[method]
         self.prompts.append(method)
 
 
@@ -219,3 +227,8 @@ def owner_of(sale: Sale, token: int = 1) -> str | None:
         return str(sale.read("ownerOf", token))
     except NodeRefused:
         return None
+
+
+def buttons(page: Page) -> list[str]:
+    """What the buttons say that pay."""
+    return page.locator("#buttons button").all_text_contents()

@@ -4,61 +4,31 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from messages.settlement import Level, PaymentSeen, SettlementFact, TimePassed, WentDown
+from messages.settlement import Level, TimePassed, WentDown
 from tests.adapters.http.pages.house import Visit, shows
 from tests.adapters.http.pages.paying import (
-    ANN,
     HOUR_MS,
     NAMED_MS,
     PRICE,
     SoldLot,
     Wallet,
+    buttons,
     owner_of,
+    paid,
     pay_page,
     polled,
     selling,
 )
 from tests.harness.anvil import Anvil
-from tests.harness.sale import DAY_S, FRIEND, OPERATOR, STRANGER, WINNER, Sale
+from tests.harness.sale import OPERATOR, STRANGER, WINNER, Sale
 from tests.harness.store import Store
 
 pytestmark = pytest.mark.requirement("CHN-7")
 
 CLICKS = 3
-CLOSED_S = 2 * DAY_S
 WALLET = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"  # WINNER with the checksum of EIP-55
-
-
-@pytest.fixture
-def sale(anvil: Anvil) -> Sale:
-    """A sale contract that offers the lot to ann's wallet."""
-    sale = Sale.on(anvil)
-    sale.offer(auction_id="m-01", token=1, to=WINNER, price=PRICE, seconds=CLOSED_S)
-    return sale
-
-
-@pytest.fixture
-def lot(store: Store) -> SoldLot:
-    """A lot that ann may pay for, with an offer on chain."""
-    lot = SoldLot(store)
-    lot.begin()
-    lot.offered()
-    return lot
-
-
-@pytest.fixture
-def wallet(anvil: Anvil) -> Wallet:
-    return Wallet(anvil)
-
-
-def paid(level: Level, transaction: str = "0x" + "ab" * 32) -> SettlementFact:
-    return PaymentSeen(at_ms=NAMED_MS + HOUR_MS, bidder_id=ANN, level=level, transaction_hash=transaction)
-
-
-def buttons(page: Page) -> list[str]:
-    return page.locator("#buttons button").all_text_contents()
 
 
 @pytest.mark.parametrize("screen", [(1280, 720), (390, 844)], ids=["desktop", "phone"])
@@ -87,54 +57,6 @@ def test_anybody_pays_in_three_clicks_and_sees_the_payment_become_final(
         lot.fact(paid(Level.FINALIZED))
         polled(page)
         shows(page, headline="Final: the lot is at 0x90F7…b906", wallet_label="The token is at", wallet=WALLET)
-
-
-@pytest.mark.parametrize("known", [True, False], ids=["another", "unknown"])
-def test_a_wallet_on_another_chain_changes_to_shape_or_adds_it_and_pays(
-    known: bool, visit: Visit, store: Store, lot: SoldLot, sale: Sale, wallet: Wallet
-) -> None:
-    wallet.chain, wallet.knows = 1, {1, 360} if known else {1}
-    with selling(store, lot.clock, sale.address) as house:
-        page = pay_page(visit, house, (wallet, ""))
-        page.get_by_role("button", name="Pay 1 ETH").click()
-        shows(page, sent_hash=re.compile("^0x"))
-    assert owner_of(sale) == WINNER
-    assert [(one["chainId"], one["rpcUrls"]) for one in wallet.added] == (
-        [] if known else [("0x168", ["https://mainnet.shape.network"])]
-    )
-
-
-REFUSED = {
-    "eth_requestAccounts": "The wallet is not connected, and nothing was sent.",
-    "wallet_switchEthereumChain": "Your wallet is on another chain, and nothing was sent.",
-    "eth_sendTransaction": "You did not sign, and nothing was sent.",
-}
-
-
-@pytest.mark.parametrize("step", REFUSED)
-def test_who_refuses_a_step_is_told_what_is_and_pays_by_pressing_again(
-    step: str, visit: Visit, store: Store, lot: SoldLot, sale: Sale, wallet: Wallet
-) -> None:
-    wallet.chain, wallet.refuses = 1, {step}
-    with selling(store, lot.clock, sale.address) as house:
-        page = pay_page(visit, house, (wallet, ""))
-        page.get_by_role("button", name="Pay 1 ETH").click()
-        expect(page.locator("#said")).to_contain_text(f"{REFUSED[step]} Press the button again")
-        assert owner_of(sale) is None
-        wallet.refuses.clear()
-        page.get_by_role("button", name="Pay 1 ETH").click()
-        shows(page, said="", sent_hash=re.compile("^0x"))
-    assert owner_of(sale) == WINNER
-
-
-def test_a_wallet_that_cannot_pay_says_why(
-    visit: Visit, store: Store, lot: SoldLot, sale: Sale, wallet: Wallet, anvil: Anvil
-) -> None:
-    anvil.rpc("anvil_setBalance", FRIEND, hex(PRICE))
-    with selling(store, lot.clock, sale.address) as house:
-        page = pay_page(visit, house, (wallet, ""))
-        page.get_by_role("button", name="Pay 1 ETH").click()
-        expect(page.locator("#said")).to_contain_text("too little ETH on Shape")
 
 
 def test_a_payment_on_its_way_is_remembered_when_the_page_is_loaded_again(
@@ -262,19 +184,6 @@ def test_while_x_is_down_the_time_stands_still_and_whoever_wants_can_pay(
         page.get_by_role("button", name="Pay 1 ETH").click()
         shows(page, sent_hash=re.compile("^0x"))
     assert owner_of(sale) == WINNER
-
-
-def test_each_wallet_that_announces_itself_has_a_button(
-    visit: Visit, store: Store, lot: SoldLot, sale: Sale, wallet: Wallet, anvil: Anvil
-) -> None:
-    other = Wallet(anvil, STRANGER)
-    with selling(store, lot.clock, sale.address) as house:
-        page = pay_page(visit, house, (wallet, "Fox"), (other, "<b>Rabbit</b>"))
-        shows(page, headline="Pay now")
-        assert buttons(page) == ["Pay 1 ETH with Fox", "Pay 1 ETH with <b>Rabbit</b>"]
-        page.get_by_role("button", name="Rabbit").click()
-        shows(page, sent_hash=re.compile("^0x"))
-    assert (wallet.prompts, other.prompts) == ([], ["eth_requestAccounts", "eth_sendTransaction"])
 
 
 def test_without_a_wallet_the_call_is_there_to_be_scanned_and_to_be_made(

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from messages.commands import VoidAuction
-from messages.settlement import CameBack, Level, OfferGone, PaymentSeen, TimePassed, WentDown
+from messages.settlement import CameBack, Level, OfferGone, TimePassed, WentDown
 from tests.adapters.http.pages.house import Visit, shows
 from tests.adapters.http.pages.layout import SCREENS, faults
-from tests.adapters.http.pages.paying import ANN, BOB, HOUR_MS, NAMED_MS, SoldLot, pay_page, polled, selling
+from tests.adapters.http.pages.paying import ANN, BOB, HOUR_MS, NAMED_MS, SoldLot, paid, pay_page, polled, selling
 from tests.harness.anvil import CONTRACT
 from tests.harness.builders import OPENS_MS, injected
 from tests.harness.store import Store
@@ -21,7 +21,7 @@ Step = Callable[[SoldLot], None]
 
 
 def pays(level: Level) -> Step:
-    return lambda lot: lot.fact(PaymentSeen(at_ms=NAMED_MS + HOUR_MS, bidder_id=ANN, level=level))
+    return lambda lot: lot.fact(paid(level))
 
 
 def runs_out(lot: SoldLot) -> None:
@@ -112,7 +112,7 @@ def test_what_others_wrote_stays_text_and_fits(visit: Visit, store: Store) -> No
             page.set_viewport_size({"width": width, "height": height})
             wrong += [f"{width}x{height}: {fault}" for fault in faults(page)]
         assert wrong == []
-        lot.fact(PaymentSeen(at_ms=NAMED_MS + HOUR_MS, bidder_id=ANN, level=Level.UNSAFE))
+        lot.fact(paid(Level.UNSAFE))
         polled(page)
         shows(page, headline="Paid, waiting for Ethereum")
         assert page.locator("main img").count() == 2
