@@ -23,6 +23,7 @@ from adapters import alarms, metrics, open_files, process_file
 from adapters.event_loop import BEAT_S, LoopThread
 from adapters.http.auth import Operators
 from adapters.http.clients import Clients
+from adapters.http.paying import SaleContract
 from adapters.http.private import Identity
 from adapters.http.server import HttpServer, HttpSettings
 from adapters.livestream.hub import FeedHub, FeedLimits
@@ -245,6 +246,7 @@ class Process:
             Clients(http.proxies, http.kept_for),
             before,
             Identity(self.keys.marathon_id, self._secret),
+            contract=SaleContract(self.settings.chain.chain_id, self.settings.chain.contract),
         )
         integrations = {
             "x": f"{self.settings.x.mode}, {self.dependencies.x_base_url}",

@@ -37,7 +37,26 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "paused": _paused(day),
         "provisional": "" if day.phase is Phase.COMPLETED else "1",
     }
-    return {name: str(value) for name, value in fields.items()}
+    return {name: str(value) for name, value in (fields | _settlement_view(day)).items()}
+
+
+def _settlement_view(day: AuctionDay) -> dict[str, object]:
+    """Where the settlement stands; nothing before one has begun."""
+    it = day.settlement
+    if it is None:
+        return {}
+    return {
+        "settlement": it.stage,
+        "buyer_id": it.buyer.bidder_id,
+        "buyer_handle": it.buyer.bidder_handle,
+        "price_wei": it.buyer.amount_wei,
+        "wallet": it.wallet,
+        "pay_by_ms": "" if it.deadline_ms is None else it.deadline_ms,
+        "offer": it.offer or "",
+        "offer_until_ms": it.offer_until_ms if it.sent else "",
+        "payment_level": it.level.name.lower() if it.level else "",
+        "down": ",".join(sorted(it.down)),
+    }
 
 
 def _ended_at_ms(day: AuctionDay) -> int:

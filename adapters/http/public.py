@@ -1,4 +1,4 @@
-"""The routes of the public listener: the stage page, the feed, auctions and bids. Reading only."""
+"""The routes of the public listener: the stage page, the page to pay on, the feed, auctions and bids. Reading only."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from adapters.http.answers import answer, query
 from adapters.http.clients import Client, Clients
+from adapters.http.paying import SaleContract, qr_code, settlement_of
 from adapters.http.places import Places
 from adapters.http.views import Json, NotFound, Reads, Refused
 from adapters.livestream.hub import FeedHub
@@ -19,7 +20,14 @@ PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
 
 PAGES = Path(__file__).parent / "pages"
-_PAGE_FILES = {"/": "stage.html", "/stage.js": "stage.js", "/feed.js": "feed.js", "/stage.css": "stage.css"}
+_PAY_PAGE = "/pay/{id}"
+_PAGE_FILES = {
+    "/": "stage.html",
+    _PAY_PAGE: "pay.html",
+    **{
+        f"/{name}": name for name in ("common.js", "feed.js", "pay.css", "pay.js", "stage.css", "stage.js", "wallet.js")
+    },
+}
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?:png|jpe?g|webp|gif|avif|svg)")
 _AUCTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}-[0-9]{2,4}")
@@ -28,18 +36,31 @@ _AFTER = re.compile(r"[A-Za-z0-9_:-]{1,96}")
 
 
 def public_app(
-    app: web.Application, reads: Reads, hub: FeedHub, images: Path | None, clients: Clients, connections: Places
+    app: web.Application,
+    reads: Reads,
+    hub: FeedHub,
+    images: Path | None,
+    clients: Clients,
+    connections: Places,
+    contract: SaleContract,
 ) -> None:
-    """Add the public routes; `images` is the folder of the lots' images, if there is one."""
+    """Add the public routes; `images` is the folder of the lots' images, if there is one, and `contract` sells them."""
     seats = Places("viewers", hub.limits.viewers, SEATS_EACH, KEPT_SEATS)
 
     # Read once: a page that is missing or unreadable is found at start.
     bodies = {route: (PAGES / name).read_bytes() for route, name in _PAGE_FILES.items()}
 
-    async def get_page(request: web.Request) -> web.Response:
-        kind = _PAGE_TYPES[Path(_PAGE_FILES[request.path]).suffix]
+    def page(route: str) -> web.Response:
+        kind = _PAGE_TYPES[Path(_PAGE_FILES[route]).suffix]
         headers = {"Cache-Control": "no-cache"}
-        return web.Response(body=bodies[request.path], content_type=kind, charset="utf-8", headers=headers)
+        return web.Response(body=bodies[route], content_type=kind, charset="utf-8", headers=headers)
+
+    async def get_page(request: web.Request) -> web.Response:
+        return page(request.path)
+
+    async def pay_page(request: web.Request) -> web.Response:
+        _matched(request, _AUCTION_ID)
+        return page(_PAY_PAGE)
 
     async def livestream(request: web.Request) -> web.StreamResponse:
         fields = query(request, "after")
@@ -65,6 +86,20 @@ def public_app(
         query(request)
         return _shared(await reads.auction(_matched(request, _AUCTION_ID)))
 
+    async def settlement_now(request: web.Request) -> dict[str, Json]:
+        return settlement_of(await reads.auction(_matched(request, _AUCTION_ID)), contract)
+
+    async def settlement(request: web.Request) -> web.Response:
+        query(request)
+        return _shared({**await settlement_now(request), "server_time_ms": hub.clock()})
+
+    async def payment_code(request: web.Request) -> web.Response:
+        payment = (await settlement_now(request))["payment"]
+        if payment is None:
+            raise NotFound("there is nothing to pay here now")
+        headers = {"Cache-Control": "no-store"}
+        return web.Response(body=qr_code(payment["uri"]), content_type="image/svg+xml", headers=headers)
+
     async def bids(request: web.Request) -> web.Response:
         return _shared(await reads.bids(_matched(request, _AUCTION_ID), *_page(request)))
 
@@ -86,13 +121,15 @@ def public_app(
         return _Image(path, connections, clients.of_request(request))
 
     for route in _PAGE_FILES:
-        app.router.add_get(route, get_page)
+        app.router.add_get(route, pay_page if route == _PAY_PAGE else get_page)
+    app.router.add_get("/pay/{id}/code.svg", payment_code)
     app.router.add_get("/livestream", livestream)
     app.router.add_get("/api/auctions", auctions)
     app.router.add_get("/api/auctions/current", current)
     app.router.add_get("/api/auctions/{id}", auction)
     app.router.add_get("/api/auctions/{id}/bids", bids)
     app.router.add_get("/api/auctions/{id}/receipt", receipt)
+    app.router.add_get("/api/auctions/{id}/settlement", settlement)
     app.router.add_get("/api/users/{id}/bids", user_bids)
     app.router.add_get("/images/{name}", image)
 

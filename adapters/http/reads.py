@@ -13,7 +13,7 @@ from adapters.redis.view import SUM
 from adapters.wall_clock import wall_clock_ms
 from messages.money import format_eth
 
-_NUMBERS = {"day", "opens_at_ms", "ends_at_ms", "watermark_ms", "accepted", "refused"}
+_NUMBERS = {"day", "opens_at_ms", "ends_at_ms", "watermark_ms", "accepted", "refused", "pay_by_ms", "offer_until_ms"}
 _FLAGS = {"leader_injected", "paused", "provisional"}
 
 Receipts = Callable[[str, Sequence[int]], Awaitable[list[Json]]]

@@ -11,6 +11,7 @@ from adapters.http.answers import add_headers, middleware_for
 from adapters.http.auth import Operators
 from adapters.http.clients import Clients
 from adapters.http.door import DEADLINES, Deadlines, Door
+from adapters.http.paying import SaleContract
 from adapters.http.places import Places
 from adapters.http.private import Identity, private_app
 from adapters.http.public import public_app
@@ -25,7 +26,7 @@ SHUTDOWN_S = 2.0
 # How many connections one client may have: enough for an office behind one address.
 CONNECTIONS_EACH = 128
 READERS, READERS_EACH = 64, 16
-# Requests in 10 s, of all clients and of each: loading the page takes six; so many in all take less than a tenth of the
+# Requests in 10 s, of all clients and of each: loading a page takes seven; so many in all take less than a tenth of the
 # loop's time.
 REQUESTS, REQUESTS_EACH = 2_000, 20
 # Places beyond those for all, kept for addresses that the settings name, as that of the broadcast.
@@ -37,7 +38,7 @@ PRIVATE_CONNECTIONS = 64
 class HttpSettings:
     """Where to listen (port 0: the port in `before`, or any where that is taken), who may act, the folder of the lots'
     images, how many public connections there are for all, which clients are proxies or have places kept, the identity
-    of this process, and what bounds the other side."""
+    of this process, what bounds the other side, and the contract that sells the lots."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 0
@@ -52,6 +53,7 @@ class HttpSettings:
     deadlines: Deadlines = DEADLINES
     pushes: PushLimits = PUSH_LIMITS
     shutdown_s: float = SHUTDOWN_S
+    contract: SaleContract = field(default_factory=SaleContract)
 
 
 class HttpServer:
@@ -70,8 +72,9 @@ class HttpServer:
         clients = settings.clients
         everybody = Places("connections", settings.connections, CONNECTIONS_EACH, KEPT)
         readers, shares = Places("readers", READERS, READERS_EACH, KEPT), Shares(REQUESTS, REQUESTS_EACH)
-        public = _app(PUBLIC_BODY_BYTES, middleware_for("public", clients, {"/api/": readers}, shares))
-        public_app(public, self._views.reads, self._hub, settings.images, clients, everybody)
+        reading = {"/api/": readers, "/pay/": readers}
+        public = _app(PUBLIC_BODY_BYTES, middleware_for("public", clients, reading, shares))
+        public_app(public, self._views.reads, self._hub, settings.images, clients, everybody, settings.contract)
         webhook_app(public, self._views.webhook, settings.pushes)
         private = _app(PRIVATE_BODY_BYTES, middleware_for("private", clients, {}))
         private_app(private, self._views, settings.operators, settings.identity, settings.private_host)

@@ -89,7 +89,7 @@ class FeedHub:
         self.limits = limits or FeedLimits()
         self.generation = generation
         self._upcoming_days = upcoming_days or UpcomingDays()
-        self._loop, self._known_seq, self._clock = loop, known_seq, clock
+        self._loop, self._known_seq, self.clock = loop, known_seq, clock
         # Used by the publisher's thread; locked, since a hung publisher and its successor may publish at the same time.
         self._folding = threading.Lock()
         self._stage = Stage()
@@ -244,7 +244,7 @@ class FeedHub:
         return due
 
     def _hello(self) -> bytes:
-        now_ms = self._clock()
+        now_ms = self.clock()
         body = {
             "generation": self.generation,
             "seq": self._seq,
@@ -258,14 +258,14 @@ class FeedHub:
     def _snapshot_frame(self) -> bytes:
         """The snapshot, made once for all viewers that need it within SNAPSHOT_KEPT_S."""
         if not self._snapshot or self._loop.time() - self._snapshot_made_s > SNAPSHOT_KEPT_S:
-            now_ms = self._clock()
+            now_ms = self.clock()
             body = {**self._body, "server_time_ms": now_ms}
             self._snapshot = Frame(type="snapshot", seq=self._seq, at_ms=now_ms, body=body).json()
             self._snapshot_made_s = self._loop.time()
         return self._snapshot
 
     def _tick(self, kind: str) -> None:
-        now_ms = self._clock()
+        now_ms = self.clock()
         body: Json = {"server_time_ms": now_ms}
         if kind == "timer":
             stage = self._body["stage"]

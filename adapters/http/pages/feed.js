@@ -1,5 +1,7 @@
 // The client of the feed: connects, connects again when the connection breaks, and keeps what the frames add up to.
 
+import { now, setClock } from "/common.js";
+
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15000;
 const KEPT_BIDS = 12;
@@ -97,15 +99,3 @@ function merge({ seq, type, body }) {
   }
   if (body.character !== undefined) feed.character = body.character;
 }
-
-// ---- the server's time: the viewer's own clock may be wrong, and may be set while the page is open
-
-const readings = [];
-
-// Every reading is late by its travel time, so the largest of the last few is the nearest to the server's clock.
-function setClock(serverMs) {
-  readings.push(serverMs - performance.now());
-  if (readings.length > 8) readings.shift();
-}
-
-export const now = () => performance.now() + (readings.length ? Math.max(...readings) : performance.timeOrigin);

@@ -1,9 +1,9 @@
 // The stage page: puts the present state of the feed into words, and shows it.
 // Texts of bidders, artists and the character are put in as text, never as markup.
 
-import { feed, follow, now } from "/feed.js";
+import { $, now, paintLot, put, span } from "/common.js";
+import { feed, follow } from "/feed.js";
 
-const $ = (id) => document.getElementById(id);
 const HURRY_MS = 60000;
 const LAST_MS = 10000;
 const SHOWN_BIDS = 8;
@@ -35,15 +35,6 @@ function formatter(timeZone, more) {
 const clockTime = (at) => format(at, "clock");
 const date = (at) => format(at, "date");
 const clockTimeAndZone = (at) => `${clockTime(at)} ${date(at).split(" ").pop()}`;
-
-function span(ms) {
-  const seconds = Math.max(0, Math.ceil(ms / 1000));
-  const two = (number) => String(number).padStart(2, "0");
-  const minutes = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  const days = Math.floor(seconds / 86400);
-  const hours = Math.floor(seconds / 3600) % 24;
-  return `${days ? `${days} d ${two(hours)}:` : hours ? `${hours}:` : ""}${minutes}`;
-}
 
 // ---- what is on stage
 
@@ -166,17 +157,6 @@ function checked(stage) {
 
 // ---- painting
 
-// The text without the characters that turn the direction of the text after them.
-const plain = (text) => (text || "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
-
-function put(element, text) {
-  const wanted = plain(text);
-  if (element.textContent === wanted) return;
-  element.textContent = wanted;
-  // How many characters have to fit: the style sheet derives sizes from it, since amounts are shown whole.
-  element.style.setProperty("--length", wanted.length);
-}
-
 function paint() {
   put($("link"), feed.connected ? "" : feed.stage ? "Reconnecting…" : "Connecting…");
   if (!feed.stage) return;
@@ -222,26 +202,6 @@ function paintWords(stage, phase, words) {
   const { posts_url: posts } = feed.programme;
   $("reply").hidden = !(posts && words.example);
   if (!$("reply").hidden) $("reply").href = posts + stage.post_id;
-}
-
-function paintLot({ lot, day }) {
-  put($("title"), lot ? lot.title : day ? `Day ${day}` : "The next auction is being prepared");
-  put($("token"), lot && `Token ${lot.token_id}`);
-  const source = lot && lot.image ? `/images/${encodeURIComponent(lot.image)}` : "";
-  const image = $("image");
-  if (image.dataset.source !== source) {
-    image.dataset.source = source;
-    image.hidden = true;
-    image.onload = () => { image.hidden = false; $("plate").hidden = true; };
-    image.onerror = () => { image.hidden = true; $("plate").hidden = false; };
-    if (source) image.src = source;
-    image.alt = lot ? plain(lot.title) : "";
-    $("plate").hidden = false;
-  }
-  // Without an image the lot's number is shown, on a background of its own hue.
-  put($("plate"), lot && `№ ${lot.token_id.slice(-6)}`);
-  const hue = lot ? (Number(lot.token_id.slice(-9)) * 47 + 210) % 360 : 225;
-  $("plate").style.setProperty("--hue", hue);
 }
 
 function paintBids(stage, bids) {

@@ -18,12 +18,14 @@ from tests.harness.asking import PLACE_BID, TOKENS, Injected, ask
 from tests.harness.shown_auction import NO_READS, House, nothing, serving
 
 PAGES = ROOT / "adapters" / "http" / "pages"
+MARKUP_OR_CODE = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|new Function"
 
 
-@pytest.mark.requirement("LIV-3")
-def test_the_stage_page_is_served_whole_and_from_here_alone() -> None:
+@pytest.mark.requirement("LIV-3", "CHN-7")
+@pytest.mark.parametrize("address", ["/?transparent=1", "/pay/m-01"])
+def test_a_page_is_served_whole_and_from_here_alone(address: str) -> None:
     with serving() as house:
-        status, headers, page = ask(f"{house.public}/?transparent=1")
+        status, headers, page = ask(house.public + address)
         assert status == 200
         assert headers["Content-Type"].startswith("text/html")
         for name in re.findall(rb'(?:src|href)="(/[^"]+)"', page):
@@ -32,14 +34,16 @@ def test_the_stage_page_is_served_whole_and_from_here_alone() -> None:
             assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.requirement("LIV-3")
-def test_the_page_holds_no_inline_code_no_markup_from_bidders_and_nothing_from_elsewhere() -> None:
-    page = (PAGES / "stage.html").read_text()
-    script = (PAGES / "stage.js").read_text() + (PAGES / "feed.js").read_text()
-    assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=|<style", page)
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|new Function", script)
-    for source in (page, script, (PAGES / "stage.css").read_text()):
-        assert not re.search(r"https?:|//[a-z]+\.[a-z]", source.replace('"https:"', ""))
+@pytest.mark.requirement("LIV-3", "CHN-7")
+def test_the_pages_hold_no_inline_code_no_markup_from_bidders_and_nothing_from_elsewhere() -> None:
+    sources = {path: path.read_text() for path in PAGES.iterdir()}
+    assert {path.suffix for path in sources} == {".html", ".js", ".css"}
+    for path, source in sources.items():
+        if path.suffix == ".html":
+            assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=|<style", source), path
+        if path.suffix == ".js":
+            assert not re.search(MARKUP_OR_CODE, source), path
+        assert not re.search(r"https?:|//[a-z]+\.[a-z]", source.replace('"https:"', "")), path
 
 
 def test_every_answer_carries_the_security_headers() -> None:
