@@ -93,7 +93,7 @@ class SoldLot:
         """The offer to ann's wallet, the contract's first, is on chain."""
         until_ms = NAMED_MS + 48 * HOUR_MS
         self.fact(OfferSent(at_ms=NAMED_MS + 2_000, bidder_id=ANN, until_ms=until_ms))
-        self.fact(OfferMade(at_ms=NAMED_MS + 3_000, bidder_id=ANN, offer=1))
+        self.fact(OfferMade(at_ms=NAMED_MS + 2_000, bidder_id=ANN, offer=1))
 
     def ask_next(self, *banned: int) -> None:
         self.tell(AskNextBidder(message_id="next", banned=banned, at_ms=NAMED_MS + 25 * HOUR_MS))
