@@ -1,6 +1,7 @@
 """One settlement as it is conducted: what its auction is to be told, and what is to be sent to the chain.
 
-Pure: the settlement actor passes in what the log says and asks for what is due. Each fact is told once: its id is kept.
+Pure: the settlement actor passes in each event of the log once and asks again and again for what is due, which is told
+once: its id is kept.
 What follows from a fact is `ladder`, which the auction applies; this case takes the outcome from the auction's log.
 """
 
@@ -51,8 +52,8 @@ class SaleLog(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Case(msgspec.Struct, array_like=True):
-    """A sold lot. `logs` are those of the contract whose blocks are part of the chain; `told` are the ids of the facts
-    that the auction was told; `watermark_ms` (UTC ms) is up to when all replies are known."""
+    """A sold lot. `logs` are those of the contract whose blocks are part of the chain; `told` are the ids of
+    what was due and the auction was told; `watermark_ms` (UTC ms) is up to when all replies are known."""
 
     auction_id: str
     token_id: int
@@ -97,11 +98,11 @@ class Case(msgspec.Struct, array_like=True):
 
     def announced(self, post_id: int, at_ms: int) -> list[AuctionCommand]:
         """The buyer was asked in public, by this post."""
-        return self._tell(f"announced:{post_id}", Announced(at_ms=at_ms, bidder_id=self._buyer_id))
+        return self._said(f"announced:{post_id}", Announced(at_ms=at_ms, bidder_id=self._buyer_id))
 
     def passed(self, facts: Iterable[tuple[str, SettlementFact]]) -> list[AuctionCommand]:
         """Facts that concern every settlement, each with its id: something went down or came back."""
-        return [command for what, fact in facts for command in self._tell(what, fact)]
+        return [command for what, fact in facts for command in self._said(what, fact)]
 
     def seen(self, log: SaleLog) -> list[AuctionCommand]:
         """A log of the contract is in a block."""
@@ -109,7 +110,7 @@ class Case(msgspec.Struct, array_like=True):
         about = {"at_ms": log.at_ms, "bidder_id": self._buyer_id}
         match log.kind:
             case "Offered":
-                return self._tell(f"made:{log.id}", OfferMade(**about, offer=log.offer))
+                return self._said(f"made:{log.id}", OfferMade(**about, offer=log.offer))
             case "Sold":
                 return self._paid(log, Level.UNSAFE)
         return []
@@ -122,9 +123,9 @@ class Case(msgspec.Struct, array_like=True):
         commands: list[AuctionCommand] = []
         for log in gone:
             if log.kind == "Sold":
-                commands += self._tell(f"unpaid:{log.id}", PaymentReorged(**about))
+                commands += self._said(f"unpaid:{log.id}", PaymentReorged(**about))
             elif log.kind == "Offered":
-                commands += self._tell(f"unmade:{log.id}", OfferReorged(**about, offer=log.offer))
+                commands += self._said(f"unmade:{log.id}", OfferReorged(**about, offer=log.offer))
         return commands
 
     def confirmed(self, level: Level, block_hash: str) -> list[AuctionCommand]:
@@ -137,14 +138,14 @@ class Case(msgspec.Struct, array_like=True):
                 commands += self._paid(log, level)
             elif log.kind == "Revoked" and level is Level.FINALIZED:
                 gone = OfferGone(at_ms=log.at_ms, bidder_id=self._buyer_id, offer=log.offer)
-                commands += self._tell(f"gone:{log.id}", gone)
+                commands += self._said(f"gone:{log.id}", gone)
         return commands
 
     def dropped(self, decision: str, at_ms: int) -> list[AuctionCommand]:
         """No call of this decision was mined with success, and none can be any more."""
         if decision != self._offering:
             return []
-        return self._tell(f"dropped:{decision}", OfferGone(at_ms=at_ms, bidder_id=self._buyer_id))
+        return self._said(f"dropped:{decision}", OfferGone(at_ms=at_ms, bidder_id=self._buyer_id))
 
     def due(self, now_ms: int, known_to_ms: int, banned: Iterable[int]) -> list[AuctionCommand]:
         """What the time brings at `now_ms`. All payments up to `known_to_ms` are known (both UTC ms); `banned` are the
@@ -207,7 +208,11 @@ class Case(msgspec.Struct, array_like=True):
         paid = PaymentSeen(
             at_ms=log.at_ms, bidder_id=self._buyer_id, level=level, transaction_hash=log.transaction_hash
         )
-        return self._tell(f"paid:{log.id}:{level.name.lower()}", paid)
+        return self._said(f"paid:{log.id}:{level.name.lower()}", paid)
+
+    def _said(self, what: str, fact: SettlementFact) -> list[AuctionCommand]:
+        """Tells what an event says. It is not told once only: the chain may go back to a block that it has left."""
+        return [AdvanceSettlement(message_id=self._id(what), fact=fact)]
 
     def _tell(self, what: str, fact: SettlementFact) -> list[AuctionCommand]:
         return self._once(what, AdvanceSettlement(message_id=self._id(what), fact=fact))

@@ -1,0 +1,81 @@
+"""A case as its actor conducts it: each command that it gives is carried out at once, as the auction does it."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from auction.settlement.case import Case, SaleLog
+from auction.settlement.ladder import take
+from messages.commands import AdvanceSettlement, AuctionCommand, BeginSettlement
+from messages.events import SettlementAdvanced, SettlementBegun, WatermarkMoved
+from messages.settlement import Level, Stage, WalletNamed
+from tests.auction.settlement.settlement_script import HOUR_MS, TERMS, bidder
+
+pytestmark = pytest.mark.requirement("CHN-3", "CHN-5")
+
+WALLET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+OFFERED, SOLD = SaleLog("Offered", 1, "0xa", 0, "0x1", 2 * HOUR_MS), SaleLog("Sold", 1, "0xb", 0, "0x2", 3 * HOUR_MS)
+
+
+class Conducted:
+    """The case of a lot that ann has won. Times are hours after its result was announced."""
+
+    def __init__(self) -> None:
+        self.case = Case("m-01", 1, bidder("ann", "3"), TERMS)
+        self.does(self.case.begin())
+        self.does(self.case.announced(1, 0))
+
+    def does(self, commands: Iterable[AuctionCommand]) -> None:
+        for command in commands:
+            about = {"message_id": "", "at_ms": 0}
+            match command:
+                case BeginSettlement():
+                    self.case.on_event(SettlementBegun(**about, terms=command.terms))
+                case AdvanceSettlement():
+                    assert self.case.settlement
+                    stage = take(self.case.settlement, command.fact).stage
+                    self.case.on_event(SettlementAdvanced(**about, fact=command.fact, stage=stage))
+
+    def names(self, hours: float) -> None:
+        fact = WalletNamed(at_ms=int(hours * HOUR_MS), bidder_id=1, wallet=WALLET)
+        self.does([AdvanceSettlement(message_id="", fact=fact)])
+
+    def at(self, hours: float, read: float | None = None) -> None:
+        """It is this time; up to then, or to `read`, all replies and payments are known."""
+        now_ms, read_ms = (int(each * HOUR_MS) for each in (hours, hours if read is None else read))
+        self.case.on_event(WatermarkMoved(message_id="", at_ms=now_ms, watermark_ms=read_ms))
+        self.does(self.case.due(now_ms, read_ms, ()))
+
+    @property
+    def stage(self) -> Stage:
+        assert self.case.settlement
+        return self.case.settlement.stage
+
+
+@pytest.fixture
+def offered() -> Conducted:
+    it = Conducted()
+    it.names(1)
+    it.at(2)
+    it.does(it.case.seen(OFFERED))
+    assert it.stage is Stage.OFFERED
+    return it
+
+
+def test_an_offer_and_its_payment_count_again_when_the_chain_comes_back_to_their_blocks(offered: Conducted) -> None:
+    it = offered
+    it.does(it.case.seen(SOLD))
+    for log in (SOLD, OFFERED):
+        it.does(it.case.revoked(log.id, 4 * HOUR_MS))
+    assert it.stage is Stage.WALLET_NAMED
+    for _ in range(2):
+        it.does(it.case.seen(OFFERED))
+        it.does(it.case.seen(SOLD))
+        assert it.stage is Stage.PAID
+        it.does(it.case.revoked(SOLD.id, 4 * HOUR_MS))
+        assert it.stage is Stage.OFFERED
+        it.does(it.case.revoked(OFFERED.id, 4 * HOUR_MS))
+    it.does(it.case.seen(OFFERED))
+    it.does(it.case.seen(SOLD))
+    it.does(it.case.confirmed(Level.FINALIZED, SOLD.block_hash))
+    assert it.stage is Stage.FINAL
