@@ -178,8 +178,8 @@ class Case(msgspec.Struct, array_like=True):
         if it.offer:
             is_over = it.stage in _LATE or (it.stage is Stage.OFFERED and block_ms > it.offer_until_ms)
             return {f"revoke:{self.auction_id}:{it.offer}": Revoke(offer=it.offer)} if is_over else {}
-        if it.stage in _LATE:
-            return {self._offering: None}
+        if it.stage in _LATE or block_ms > it.offer_until_ms:
+            return {self._offering: None}  # too late, or past the end that stands in the call itself
         offer = Offer(
             auction_id=self.auction_id,
             token_id=self.token_id,

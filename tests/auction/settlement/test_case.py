@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
 from auction.settlement.case import Case, SaleLog
@@ -79,3 +80,19 @@ def test_an_offer_and_its_payment_count_again_when_the_chain_comes_back_to_their
     it.does(it.case.seen(SOLD))
     it.does(it.case.confirmed(Level.FINALIZED, SOLD.block_hash))
     assert it.stage is Stage.FINAL
+
+
+def test_an_offer_that_did_not_reach_the_chain_before_its_own_end_is_given_up_and_made_anew() -> None:
+    it = Conducted()
+    it.names(1)
+    it.at(2)
+    [(first, offer)] = it.case.calls(2 * HOUR_MS).items()
+    assert offer
+    assert it.case.calls(48 * HOUR_MS)[first] == offer  # until then it may yet be mined
+    assert it.case.calls(49 * HOUR_MS) == {first: None}
+    it.does(it.case.dropped(first, 49 * HOUR_MS))
+    it.at(50, read=2)
+    [(second, offer)] = it.case.calls(50 * HOUR_MS).items()
+    assert second != first
+    assert offer
+    assert msgspec.structs.asdict(offer)["deadline_s"] * 1000 > 50 * HOUR_MS
