@@ -162,7 +162,8 @@ class Case(msgspec.Struct, array_like=True):
             return self._once(f"next:{place}", ask)
         if it.stage in _LATE and not it.sent:
             return self._tell(f"none:{place}", OfferGone(**buyer))
-        if it.offer_from_ms is not None and it.deadline_ms is not None and now_ms >= it.offer_from_ms:
+        # Past the deadline by our clock it waits for what is known, since a fact of a later time ends the buyer's turn.
+        if it.offer_from_ms is not None and it.deadline_ms is not None and it.offer_from_ms <= now_ms < it.deadline_ms:
             until_ms = it.deadline_ms + it.terms.offer_outlives_ms
             return self._tell(f"send:{place}", OfferSent(**buyer, until_ms=until_ms))
         return []

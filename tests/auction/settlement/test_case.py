@@ -96,3 +96,12 @@ def test_an_offer_that_did_not_reach_the_chain_before_its_own_end_is_given_up_an
     assert second != first
     assert offer
     assert msgspec.structs.asdict(offer)["deadline_s"] * 1000 > 50 * HOUR_MS
+
+
+def test_no_offer_is_sent_when_our_clock_has_passed_the_deadline_and_not_all_before_it_is_known() -> None:
+    it = Conducted()
+    it.names(23.9)
+    it.at(24.5, read=23.95)
+    assert it.stage is Stage.WALLET_NAMED
+    it.at(25)
+    assert it.stage is Stage.EXPIRED
