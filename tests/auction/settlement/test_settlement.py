@@ -310,6 +310,45 @@ LADDERS = {
         4h gone 1
         then nothing is to be offered
     """,
+    "an outage that is told late counts from its beginning, though the time stood still for another one since": """
+        0h announced
+        11h chain down
+        10h X down
+        12h X back
+        13h chain back
+        then ann is AWAITING_WALLET until 27h
+    """,
+    "an outage that is told after one within it counts once and whole": """
+        0h announced
+        11h house down
+        11.5h house back
+        10h X down
+        12h X back
+        then ann is AWAITING_WALLET until 26h
+    """,
+    "an outage that is told after an offer was on its way takes nothing of that time back": """
+        0h announced
+        1h named
+        5h sent
+        6h offered
+        then ann is OFFERED until 25h
+        4h X down
+        4.5h X back
+        then ann is OFFERED until 25.5h
+    """,
+    "outages that are told once more in their order take no time back": """
+        0h announced
+        2h X down
+        12h X back
+        20h X down
+        21h X back
+        then ann is AWAITING_WALLET until 35h
+        2h X down
+        12h X back
+        20h X down
+        21h X back
+        then ann is AWAITING_WALLET until 35h
+    """,
     "no offer goes out while something is down": """
         1h named
         1h chain down
