@@ -135,17 +135,24 @@ class SettlementActor(LogListener):
     def tick(self) -> None:
         # Asked before the log is read to its end: what the chain had up to then is in the log.
         read_ms = int(execute(self._client, "HGET", self.keys.chain, "read_at_ms") or 0)
+        known_to_ms = min(read_ms, self._told_to_ms(read_ms))
         super().tick()
         if self.position < self._log.last_seq():
             return
         now_ms = self._clock()
-        self._tell_all(lambda case: case.due(now_ms, read_ms, self._book.banned))
+        self._tell_all(lambda case: case.due(now_ms, known_to_ms, self._book.banned))
         if self._writes:
             self._commit()
         for case in self._book.cases.values():
             for decision, call in case.calls(read_ms).items():
                 wanted = LapseTransaction(decision) if call is None else SendTransaction(decision, call)
                 self.context.send(self._sender, wanted)
+
+    def _told_to_ms(self, otherwise_ms: int) -> int:
+        """Up to when (UTC ms) the log tells of every outage of the house and of X: until the scheduler has shown life
+        again, and while X is away, one may still be told. `otherwise_ms` where neither is known of."""
+        alive, away = (execute(self._client, "GET", key) for key in (self.keys.alive, self.keys.x_away))
+        return min([int(told) for told in (alive, away) if told is not None], default=otherwise_ms)
 
     # ---- what is told to auctions
 

@@ -12,8 +12,10 @@ from adapters import alarms
 from adapters.chain.keys import Signer
 from adapters.chain.node import Node
 from adapters.chain.sending import SendingNodes
+from auction.downtime_policy import HOUSE
 from messages.events import (
     AuctionPrepared,
+    OutageNoticed,
     PostMade,
     ResultNamed,
     SettlementAdvanced,
@@ -274,6 +276,22 @@ def test_while_the_chain_is_down_no_time_passes(conducted: Conducted) -> None:
     assert it.deadline_ms - before_ms > 29 * HOUR_MS
     it.pass_time(it.deadline_ms - it.stage.clock() + 1)
     assert it.strikes == [ANN]
+
+
+@pytest.mark.parametrize("what", ["the house", "X"])
+def test_nobody_is_late_while_an_outage_may_still_be_told(conducted: Conducted, what: str) -> None:
+    it = conducted
+    from_ms = it.deadline_ms - HOUR_MS
+    key = it.stage.keys.alive if what == "the house" else it.stage.keys.x_away
+    it.stage.client.set(key, from_ms)  # the last sign of life, or since when X is away
+    it.pass_time(24 * HOUR_MS)
+    assert it.strikes == []
+    now_ms = it.stage.clock()
+    told = OutageNoticed(message_id="outage", at_ms=now_ms, from_ms=from_ms, to_ms=now_ms, what=what)
+    it.stage.commit(HOUSE, told)
+    it.stage.client.delete(key)
+    it.come_to_rest()
+    assert (it.deadline_ms, it.strikes) == (now_ms + HOUR_MS, [])
 
 
 def test_an_offer_that_the_house_has_not_made_is_an_alarm(conducted: Conducted) -> None:
