@@ -178,7 +178,7 @@ class SettlementActor(LogListener):
         for case in self._book.cases.values():
             if case.key != event.auction:
                 continue
-            if isinstance(event, Offered) and not case.is_ours(event.to, event.price):
+            if isinstance(event, Offered | Sold) and not case.is_ours(event.to, event.price):
                 says = f"offer {event.offer} of the contract is not one of ours: is the operator's key in other hands?"
                 alarms.sound(f"settlement:{case.auction_id}", says)
                 return

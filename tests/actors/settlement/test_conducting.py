@@ -300,3 +300,16 @@ def test_an_offer_that_the_house_has_not_made_is_an_alarm(conducted: Conducted) 
     it.pass_time(0)
     assert "is not one of ours" in alarms.sounding()["settlement:m-01"]
     assert it.at == "AWAITING_WALLET"
+
+
+def test_a_sale_by_an_offer_that_the_house_has_not_made_is_no_payment(conducted: Conducted) -> None:
+    it = conducted
+    it.says(ANN, WINNER)
+    it.pass_time(600_000)
+    assert it.sale.send(OPERATOR, "revoke", 1).reverted is None
+    it.sale.offer("m-01", 1, to=FRIEND, price=1, by=OPERATOR)
+    assert it.sale.send(FRIEND, "purchase", 2, value=1).reverted is None
+    it.pass_time(0)
+    assert "is not one of ours" in alarms.sounding()["settlement:m-01"]
+    it.finalize()
+    assert it.at not in ("PAID", "FINAL")
