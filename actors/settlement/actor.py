@@ -40,6 +40,7 @@ from messages.events import (
     SettlementFactRefused,
     TransactionDropped,
     TransactionMined,
+    TransactionOrdered,
 )
 from messages.hints import QueueGrew
 from messages.settlement import CameBack, Level, SettlementFact, Terms, WentDown
@@ -58,6 +59,7 @@ class Book(msgspec.Struct, array_like=True):
     prepared: dict[str, AuctionPrepared] = {}
     cases: dict[str, Case] = {}
     banned: set[int] = set()
+    ordered: set[str] = set()  # decisions that the sender has taken and that have not ended
     chain_down: str = ""  # the id of the event by which the chain went down; empty while it is up
 
 
@@ -118,10 +120,15 @@ class SettlementActor(LogListener):
                 went = WentDown(at_ms=event.from_ms, what=event.what)
                 came = CameBack(at_ms=event.to_ms, what=event.what)
                 self._passed((f"from:{event.message_id}", went), (f"to:{event.message_id}", came))
+            case TransactionOrdered():
+                book.ordered.add(event.decision)
             case TransactionDropped():
+                book.ordered.discard(event.decision)
                 self._tell_all(lambda case: case.dropped(event.decision, event.at_ms))
-            case TransactionMined() if event.final and not event.succeeded:
-                self._tell_all(lambda case: case.dropped(event.decision, event.at_ms))
+            case TransactionMined() if event.final:
+                book.ordered.discard(event.decision)
+                if not event.succeeded:
+                    self._tell_all(lambda case: case.dropped(event.decision, event.at_ms))
         if isinstance(event, AuctionEvent) and (case := book.cases.get(writer)):
             case.on_event(event)
             if case.is_over:
@@ -143,10 +150,18 @@ class SettlementActor(LogListener):
         self._tell_all(lambda case: case.due(now_ms, known_to_ms, self._book.banned))
         if self._writes:
             self._commit()
-        for case in self._book.cases.values():
-            for decision, call in case.calls(read_ms).items():
+        self._tell_sender(read_ms)
+
+    def _tell_sender(self, block_ms: int) -> None:
+        book = self._book
+        for case in book.cases.values():
+            for decision, call in case.calls(block_ms).items():
                 wanted = LapseTransaction(decision) if call is None else SendTransaction(decision, call)
                 self.context.send(self._sender, wanted)
+        # A payment may have come before a revocation that was ordered: the contract refuses that one for ever.
+        for decision in book.ordered:
+            if not any(case.has_decided(decision) for case in book.cases.values()):
+                self.context.send(self._sender, LapseTransaction(decision))
 
     def _told_to_ms(self, otherwise_ms: int) -> int:
         """Up to when (UTC ms) the log tells of every outage of the house and of X: until the scheduler has shown life

@@ -190,6 +190,10 @@ class Case(msgspec.Struct, array_like=True):
         )
         return {self._offering: offer}
 
+    def has_decided(self, decision: str) -> bool:
+        """Whether the decision with this id is one of this case."""
+        return decision.split(":", 1)[-1].rsplit(":", 1)[0] == self.auction_id
+
     def is_ours(self, to: str, price_wei: int) -> bool:
         """Whether an offer on chain is the one that this settlement has sent: `to` is the address in lower case."""
         it = self.settlement

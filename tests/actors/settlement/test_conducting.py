@@ -7,12 +7,13 @@ import pytest
 from actors.auction.actor import Auction
 from actors.chain_watcher.actor import ChainWatcher, Watched
 from actors.settlement.actor import SettlementActor
-from actors.settlement.sender import Sending, TransactionSender
+from actors.settlement.sender import Sending, SendTransaction, TransactionSender
 from adapters import alarms
 from adapters.chain.keys import Signer
 from adapters.chain.node import Node
 from adapters.chain.sending import SendingNodes
 from auction.downtime_policy import HOUSE
+from auction.settlement.calls import Revoke
 from messages.events import (
     AuctionPrepared,
     OutageNoticed,
@@ -22,6 +23,7 @@ from messages.events import (
     SettlementBegun,
     SettlementFactRefused,
     StrikeGiven,
+    TransactionDropped,
 )
 from messages.settlement import Terms
 from messages.x_ids import first_id_at
@@ -313,3 +315,20 @@ def test_a_sale_by_an_offer_that_the_house_has_not_made_is_no_payment(conducted:
     assert "is not one of ours" in alarms.sounding()["settlement:m-01"]
     it.finalize()
     assert it.at not in ("PAID", "FINAL")
+
+
+def test_a_revocation_that_a_payment_has_forestalled_is_given_up_once_the_payment_is_final(
+    conducted: Conducted,
+) -> None:
+    it = conducted
+    it.says(ANN, WINNER)
+    it.pass_time(600_000)
+    it.pay(WINNER, 1, ETH)
+    sender = it.actors[1]
+    sender.handle(SendTransaction("revoke:m-01:1", Revoke(offer=1)))  # it was ordered just before the payment was read
+    it.pass_time(0)
+    assert "offer is not open" in alarms.sounding()["sending:held"]
+    it.finalize()
+    it.pass_time(0)
+    assert (it.at, [each.decision for each in it.stage.logged(TransactionDropped)]) == ("FINAL", ["revoke:m-01:1"])
+    assert "sending:held" not in alarms.sounding()
