@@ -1,8 +1,9 @@
 """The settlement actor: conducts the settlement of each sold lot, until it is paid for good or unsold.
 
 It reads the log, and tells the auctions facts through their queues: they alone write what follows. The transaction
-sender gets offers and revocations. What was told stands in the checkpoint, which is written in the same commit. What is
-to be sent is said again and again, because the sender takes each decision once.
+sender gets offers and revocations. What was told stands in the checkpoint, which is written in the same commit. Where
+the newest checkpoint is damaged, the log shows what was told after an older one, and that is not told again. What is to
+be sent is said again and again, because the sender takes each decision once.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from actors.settlement.sender import LapseTransaction, SendTransaction
 from adapters import alarms
 from adapters.chain.sale_events import Offered, Revoked, Sold, decode
 from adapters.redis.client import execute
-from adapters.redis.writes import Append, Write
+from adapters.redis.writes import Append
 from auction.downtime_policy import HOUSE
 from auction.settlement.case import Case, SaleLog
 from messages.base import Outcome
@@ -37,6 +38,8 @@ from messages.events import (
     OutageNoticed,
     PostMade,
     ResultNamed,
+    SettlementAdvanced,
+    SettlementBegun,
     SettlementFactRefused,
     TransactionDropped,
     TransactionMined,
@@ -81,15 +84,18 @@ class SettlementActor(LogListener):
     ) -> None:
         super().__init__(context, store, limits)
         self._clock, self._terms_of, self._sender = clock, terms_of, sender
-        self._writes: list[Write] = []  # what is told to auctions; committed with the position
+        self._commands: list[tuple[str, AuctionCommand]] = []  # what is told to auctions; committed with the position
 
     def setup(self) -> None:
         super().setup()
         self._book = self._journal.begin(reader_of(Book)).checkpoint or Book()
         self.position = self._book.position
+        self._began_at = self._log.last_seq()
 
     def on_event(self, writer: str, seq: int, event: AnyEvent) -> None:
         book = self._book
+        if isinstance(event, SettlementBegun | SettlementAdvanced | SettlementFactRefused):
+            self._take_back(event.correlation_id)
         match event:
             case AuctionPrepared():
                 book.prepared[writer] = event
@@ -136,7 +142,8 @@ class SettlementActor(LogListener):
                 alarms.clear(f"settlement:{writer}")
 
     def on_batch_end(self) -> None:
-        if self._writes:
+        is_due = self._commands or self.position - self._book.position >= self._limits.events_between_checkpoints
+        if is_due and self.position >= self._began_at:
             self._commit()
 
     def tick(self) -> None:
@@ -148,7 +155,7 @@ class SettlementActor(LogListener):
             return
         now_ms = self._clock()
         self._tell_all(lambda case: case.due(now_ms, known_to_ms, self._book.banned))
-        if self._writes:
+        if self._commands:
             self._commit()
         self._tell_sender(read_ms)
 
@@ -209,12 +216,18 @@ class SettlementActor(LogListener):
             self._tell(case, commands_of(case))
 
     def _tell(self, case: Case, commands: Sequence[AuctionCommand]) -> None:
-        if commands:
-            self._writes.append(Append(self.keys.queue(case.auction_id), pack_batch(commands)))
+        self._commands += [(case.auction_id, command) for command in commands]
+
+    def _take_back(self, message_id: str) -> None:
+        """What the log answers was told before, and is not told again."""
+        told = (at for at, (_, command) in enumerate(self._commands) if command.message_id == message_id)
+        if (first := next(told, None)) is not None:
+            del self._commands[first]
 
     def _commit(self) -> None:
         self._book.position = self.position
-        writes, self._writes = self._writes, []
+        commands, self._commands = self._commands, []
+        writes = [Append(self.keys.queue(auction_id), pack_batch([command])) for auction_id, command in commands]
         self._journal.commit([], writes, pack(self._book))
         for auction_id in self._book.cases:
             self.context.send(auction_id, QueueGrew())

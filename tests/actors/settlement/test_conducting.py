@@ -61,7 +61,7 @@ class Conducted:
     def __init__(self, stage: Stage, anvil: Anvil, is_crashing: bool) -> None:
         self.stage, self.anvil, self.sale, self._is_crashing = stage, anvil, Sale.on(anvil), is_crashing
         self.auction: Auction = stage.opened()
-        self._enter()
+        self.enter()
         self.pass_time(0)
         stage.tell(self.auction, reply(1, EVE, "0.8"), reply(2, BOB, "0.9"), reply(3, ANN, "1"))
         stage.clock.now_ms = CLOSES_MS + 60_000
@@ -72,7 +72,7 @@ class Conducted:
         self.made(f"result:{self.auction.auction_id}")
         self.pass_time(0)
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
         stage, contract = self.stage, self.sale.address
         enter, access, clock = stage.enter, stage.access, stage.clock
         self.actors = [
@@ -118,7 +118,7 @@ class Conducted:
     def come_to_rest(self) -> None:
         """All actors do what is to be done."""
         if self._is_crashing:
-            self._enter()
+            self.enter()
         for _ in range(6):
             self.stage.step(self.auction, *self.actors)
             self.anvil.settle()
@@ -332,3 +332,26 @@ def test_a_revocation_that_a_payment_has_forestalled_is_given_up_once_the_paymen
     it.pass_time(0)
     assert (it.at, [each.decision for each in it.stage.logged(TransactionDropped)]) == ("FINAL", ["revoke:m-01:1"])
     assert "sending:held" not in alarms.sounding()
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_settlement_actor_without_its_checkpoint_tells_nothing_again(conducted: Conducted, both: bool) -> None:
+    it = conducted
+    it.pass_time(0)
+    now_ms = it.stage.clock()
+    for at_ms in (now_ms - 60_000, now_ms - 30_000):
+        outage = OutageNoticed(message_id=f"{at_ms}", at_ms=now_ms, from_ms=at_ms, to_ms=at_ms + 20_000, what="X")
+        it.stage.commit(HOUSE, outage)
+    it.pass_time(24 * HOUR_MS + 60_000)
+    it.made("asked:m-01:2")
+    it.pass_time(0)
+    it.says(BOB, RUNNER_UP)
+    it.pass_time(600_000)
+    it.pay(FRIEND, 1, 9 * ETH // 10)
+    told = it.stage.logged(SettlementBegun, SettlementAdvanced, SettlementFactRefused)
+    it.stage.lose_checkpoints("settlement", both)
+    it.enter()
+    it.come_to_rest()
+    assert it.stage.logged(SettlementBegun, SettlementAdvanced, SettlementFactRefused) == told
+    it.finalize()
+    assert (it.at, it.strikes, it.refused) == ("FINAL", [ANN], [])
