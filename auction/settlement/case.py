@@ -162,8 +162,10 @@ class Case(msgspec.Struct, array_like=True):
             return self._once(f"next:{place}", ask)
         if it.stage in _LATE and not it.sent:
             return self._tell(f"none:{place}", OfferGone(**buyer))
-        # Past the deadline by our clock it waits for what is known, since a fact of a later time ends the buyer's turn.
-        if it.offer_from_ms is not None and it.deadline_ms is not None and it.offer_from_ms <= now_ms < it.deadline_ms:
+        # A reply that corrects the wallet in time may be found late. Past the deadline by our clock it waits too, since
+        # a fact of a later time ends the buyer's turn.
+        is_awaited = it.offer_from_ms is None or min(now_ms, self.watermark_ms) < it.offer_from_ms
+        if not is_awaited and it.deadline_ms is not None and now_ms < it.deadline_ms:
             until_ms = it.deadline_ms + it.terms.offer_outlives_ms
             return self._tell(f"send:{place}", OfferSent(**buyer, until_ms=until_ms))
         return []

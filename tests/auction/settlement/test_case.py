@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from auction.settlement.calls import Offer
 from auction.settlement.case import Case, SaleLog
 from auction.settlement.ladder import take
 from messages.commands import AdvanceSettlement, AuctionCommand, BeginSettlement
@@ -15,7 +16,7 @@ from tests.auction.settlement.settlement_script import HOUR_MS, TERMS, bidder
 
 pytestmark = pytest.mark.requirement("CHN-3", "CHN-5")
 
-WALLET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+WALLET, OTHER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 OFFERED, SOLD = SaleLog("Offered", 1, "0xa", 0, "0x1", 2 * HOUR_MS), SaleLog("Sold", 1, "0xb", 0, "0x2", 3 * HOUR_MS)
 
 
@@ -38,8 +39,8 @@ class Conducted:
                     stage = take(self.case.settlement, command.fact).stage
                     self.case.on_event(SettlementAdvanced(**about, fact=command.fact, stage=stage))
 
-    def names(self, hours: float) -> None:
-        fact = WalletNamed(at_ms=int(hours * HOUR_MS), bidder_id=1, wallet=WALLET)
+    def names(self, hours: float, wallet: str = WALLET) -> None:
+        fact = WalletNamed(at_ms=int(hours * HOUR_MS), bidder_id=1, wallet=wallet)
         self.does([AdvanceSettlement(message_id="", fact=fact)])
 
     def at(self, hours: float, read: float | None = None) -> None:
@@ -106,3 +107,15 @@ def test_no_offer_is_sent_when_our_clock_has_passed_the_deadline_and_not_all_bef
     assert it.stage == "WALLET_NAMED"
     it.at(25)
     assert it.stage == "EXPIRED"
+
+
+def test_no_offer_is_sent_before_all_replies_are_known_that_may_correct_the_wallet() -> None:
+    it = Conducted()
+    it.names(1)
+    it.at(3, read=1.2)
+    assert it.case.calls(3 * HOUR_MS) == {}
+    it.names(1.4, OTHER)  # posted in time, found late
+    it.at(3)
+    [offer] = it.case.calls(3 * HOUR_MS).values()
+    assert isinstance(offer, Offer)
+    assert offer.to == OTHER
