@@ -4,20 +4,24 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors.announcer.outbox import DEFAULTS, Outbox
 from actors.auction.actor import Auction
 from actors.chain_watcher.actor import ChainWatcher, Watched
 from actors.settlement.actor import SettlementActor
 from actors.settlement.sender import Sending, SendTransaction, TransactionSender
+from actors.twitter.following import open_conversations
 from adapters import alarms
 from adapters.chain.keys import Signer
 from adapters.chain.node import Node
 from adapters.chain.sending import SendingNodes
+from adapters.redis.log import LogReader
 from auction.downtime_policy import HOUSE
 from auction.settlement.calls import Revoke
 from messages.events import (
     AuctionPrepared,
     OutageNoticed,
     PostMade,
+    PostRefused,
     ResultNamed,
     SettlementAdvanced,
     SettlementBegun,
@@ -58,7 +62,7 @@ def terms_of(prepared: AuctionPrepared) -> Terms:
 class Conducted:
     """The sale of a lot that ann has won with 1 ETH before bob's 0.9, told as steps. The chain's time follows ours."""
 
-    def __init__(self, stage: Stage, anvil: Anvil, is_crashing: bool) -> None:
+    def __init__(self, stage: Stage, anvil: Anvil, is_crashing: bool, is_posted: bool = True) -> None:
         self.stage, self.anvil, self.sale, self._is_crashing = stage, anvil, Sale.on(anvil), is_crashing
         self.auction: Auction = stage.opened()
         self.enter()
@@ -69,7 +73,12 @@ class Conducted:
         stage.tell(self.auction, swept(CLOSES_MS))
         [result] = stage.logged(ResultNamed)
         assert result.winner.bidder_id == ANN
-        self.made(f"result:{self.auction.auction_id}")
+        job = f"result:{self.auction.auction_id}"
+        if is_posted:
+            self.made(job)
+        else:
+            refused = PostRefused(message_id=f"refused:{job}", at_ms=stage.clock(), job=job, why="X says no")
+            stage.commit("announcer", refused)
         self.pass_time(0)
 
     def enter(self) -> None:
@@ -355,3 +364,34 @@ def test_a_settlement_actor_without_its_checkpoint_tells_nothing_again(conducted
     assert it.stage.logged(SettlementBegun, SettlementAdvanced, SettlementFactRefused) == told
     it.finalize()
     assert (it.at, it.strikes, it.refused) == ("FINAL", [ANN], [])
+
+
+def test_replies_to_a_sold_lot_are_swept_until_its_settlement_is_over(conducted: Conducted) -> None:
+    it = conducted
+    assert open_conversations(it.stage.client, it.stage.keys, 1)
+    it.says(ANN, WINNER)
+    it.pass_time(600_000)
+    it.pay(WINNER, 1, ETH)
+    it.finalize()
+    assert not open_conversations(it.stage.client, it.stage.keys, 1)
+
+
+def test_the_announcer_asks_the_runner_up_by_the_post_that_begins_his_time(conducted: Conducted) -> None:
+    it = conducted
+    it.says(ANN, "decline")
+    outbox = Outbox()
+    for entry in LogReader(it.stage.client, it.stage.keys).read(0, 10_000):
+        for event in entry.events():
+            outbox.on_event(entry.writer, event, DEFAULTS, "UTC")
+    assert "asked:m-01:2" in [job.name for job in outbox.outbox]
+
+
+def test_a_result_that_x_refuses_to_post_does_not_hold_up_the_marathon(store: Store, anvil: Anvil) -> None:
+    stage = Stage(store, Clock(OPENS_MS))
+    it = Conducted(stage, anvil, is_crashing=False, is_posted=False)
+    it.pass_time(24 * HOUR_MS)
+    it.pass_time(24 * HOUR_MS)
+    settlement = day_of(it.auction).settlement
+    stage.close()
+    assert settlement
+    assert len(settlement.asked) > 1 or settlement.begins_ms or alarms.sounding()
