@@ -14,6 +14,7 @@ from messages.base import Leader
 from messages.settlement import (
     Announced,
     BuyerFact,
+    BuyersReply,
     CameBack,
     Declined,
     Fact,
@@ -139,8 +140,8 @@ def take(settlement: Settlement, fact: Fact) -> Settlement:
     """
     if isinstance(fact, BuyerFact) and fact.bidder_id != settlement.buyer.bidder_id:
         raise UnfitFact(f"bidder {fact.bidder_id} is not the buyer, bidder {settlement.buyer.bidder_id}")
-    after = _clocked(_applied(_expired(settlement, fact.at_ms), fact), fact.at_ms)
-    after = _clocked(_expired(after, fact.at_ms), fact.at_ms)  # after a reorganisation no time may be left
+    after = _clocked(_applied(_expired(settlement, fact), fact), fact.at_ms)
+    after = _clocked(_expired(after, fact), fact.at_ms)  # after a reorganisation no time may be left
     # Where no time is left when an offer has ended, nothing has to be waited for.
     if isinstance(fact, OfferGone) and after.stage is Stage.EXPIRED and not after.sent:
         return _moved(after, Stage.NEXT_BIDDER)
@@ -226,9 +227,10 @@ def _check_amount(terms: Terms, bidder: Leader) -> None:
         raise UnfitFact(f"bidder {bidder.bidder_id} bid {bidder.amount_wei} wei, below the reserve {terms.reserve_wei}")
 
 
-def _expired(settlement: Settlement, at_ms: int) -> Settlement:
+def _expired(settlement: Settlement, fact: Fact) -> Settlement:
     deadline_ms = settlement.deadline_ms
-    if deadline_ms is None or at_ms < deadline_ms:
+    # A reply proves only its own time: an outage over the deadline may not be told yet, and TimePassed waits for that.
+    if isinstance(fact, BuyersReply) or deadline_ms is None or fact.at_ms < deadline_ms:
         return settlement
     return _moved(settlement, Stage.EXPIRED)
 

@@ -349,6 +349,17 @@ LADDERS = {
         21h X back
         then ann is AWAITING_WALLET until 35h
     """,
+    "a reply after the deadline is taken until the time has surely passed, since an outage may be told later": """
+        0h announced
+        25h named
+        20h house down
+        26h house back
+        then ann is WALLET_NAMED until 30h
+        30h
+        then ann is EXPIRED
+        31h named another
+        then refused: a settlement that is EXPIRED cannot become WALLET_NAMED
+    """,
     "no offer goes out while something is down": """
         1h named
         1h chain down
@@ -384,7 +395,8 @@ LADDERS = {
     "a wallet that comes when his time is over comes too late": """
         0h announced
         24h named
-        then refused: a settlement that is EXPIRED cannot become WALLET_NAMED
+        24h
+        then ann is EXPIRED
     """,
     "nobody is offered the lot below the reserve": """
         0h declined
