@@ -5,6 +5,7 @@ bid. The ladder takes facts as values, in the order in which they happened. The 
 an unsold lot up again; `runner_up` finds the next bidder, `wallets` reads a wallet from a text.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from messages.base import Leader
 from messages.settlement import (
     Announced,
     BuyerFact,
+    BuyersReply,
     CameBack,
     Declined,
     Fact,
@@ -49,19 +51,21 @@ _TIMED = frozenset({Stage.AWAITING_WALLET, Stage.WALLET_NAMED, Stage.OFFERED})
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a settlement. `asked` are the winner and the runners-up asked so far; the last one is the buyer.
 
-    `left_ms` is the buyer's time that was left at `runs_since_ms` (UTC ms; None while that time stands still). The time
-    stands still while any system is down, which `down` names, and while an offer is on its way to the chain. `level` is
-    how far a payment is confirmed, None without. `named_at_ms` (UTC ms) is when the buyer posted the `wallet`. `sent`
-    says that an offer to it is on its way or made; `offer` is its number on chain, or 0, where it is open until
-    `offer_until_ms` (UTC ms). `sendings` counts the offers that were sent.
+    The buyer's time begins at `begins_ms` (UTC ms; None before the announcement). It stands still while any system is
+    down, which `down` names, and while an offer is on its way to the chain: in the spans `stood` (UTC ms, apart and in
+    order), and since `stands_since_ms` where it stands now. `level` is how far a payment is confirmed, None without.
+    `named_at_ms` (UTC ms) is when the buyer posted the `wallet`. `sent` says that an offer to it is on its way or made;
+    `offer` is its number on chain, or 0, where it is open until `offer_until_ms` (UTC ms). `sendings` counts the offers
+    that were sent.
     """
 
     terms: Terms
     asked: tuple[Leader, ...]
     stage: Stage = Stage.AWAITING_WALLET
     wallet: str = ""
-    left_ms: int | None = None
-    runs_since_ms: int | None = None
+    begins_ms: int | None = None
+    stood: tuple[tuple[int, int], ...] = ()
+    stands_since_ms: int | None = None
     level: Level | None = None
     down: frozenset[str] = frozenset()
     named_at_ms: int = 0
@@ -78,7 +82,14 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def deadline_ms(self) -> int | None:
         """When the buyer's time is over (UTC ms); None while it stands still."""
-        return None if self.runs_since_ms is None or self.left_ms is None else self.runs_since_ms + self.left_ms
+        if self.begins_ms is None or self.stands_since_ms is not None:
+            return None
+        is_winner = len(self.asked) == 1
+        deadline_ms = self.begins_ms + (self.terms.payment_ms if is_winner else self.terms.acceptance_ms)
+        for from_ms, to_ms in self.stood:
+            if from_ms < deadline_ms:
+                deadline_ms += max(to_ms - max(from_ms, self.begins_ms), 0)
+        return deadline_ms
 
     @property
     def offer_from_ms(self) -> int | None:
@@ -129,8 +140,8 @@ def take(settlement: Settlement, fact: Fact) -> Settlement:
     """
     if isinstance(fact, BuyerFact) and fact.bidder_id != settlement.buyer.bidder_id:
         raise UnfitFact(f"bidder {fact.bidder_id} is not the buyer, bidder {settlement.buyer.bidder_id}")
-    after = _clocked(_applied(_expired(settlement, fact.at_ms), fact), fact.at_ms)
-    after = _clocked(_expired(after, fact.at_ms), fact.at_ms)  # after a reorganisation no time may be left
+    after = _clocked(_applied(_expired(settlement, fact), fact), fact.at_ms)
+    after = _clocked(_expired(after, fact), fact.at_ms)  # after a reorganisation no time may be left
     # Where no time is left when an offer has ended, nothing has to be waited for.
     if isinstance(fact, OfferGone) and after.stage is Stage.EXPIRED and not after.sent:
         return _moved(after, Stage.NEXT_BIDDER)
@@ -141,14 +152,14 @@ def _applied(settlement: Settlement, fact: Fact) -> Settlement:
     stage = settlement.stage
     match fact:
         case WentDown():
-            return _with(settlement, down=settlement.down | {fact.what})
+            # It may be told when the time stands still already, for something that came later.
+            since_ms = settlement.stands_since_ms
+            stands_since_ms = None if since_ms is None else min(since_ms, fact.at_ms)
+            return _with(settlement, down=settlement.down | {fact.what}, stands_since_ms=stands_since_ms)
         case CameBack():
             return _with(settlement, down=settlement.down - {fact.what})
-        case Announced() if settlement.left_ms is None:
-            is_winner = len(settlement.asked) == 1
-            return _with(
-                settlement, left_ms=settlement.terms.payment_ms if is_winner else settlement.terms.acceptance_ms
-            )
+        case Announced() if settlement.begins_ms is None:
+            return _with(settlement, begins_ms=fact.at_ms)
         case WalletNamed() if not settlement.wallet or fact.at_ms > settlement.named_at_ms:
             if settlement.sent and fact.wallet == settlement.wallet:
                 return settlement
@@ -201,7 +212,8 @@ def _asked_next(settlement: Settlement, bidder: Leader | None) -> Settlement:
     if settlement.stage is not Stage.NEXT_BIDDER:
         raise IllegalStep(settlement.stage, Stage.AWAITING_WALLET)
     asked = (*settlement.asked, bidder)
-    return _moved(settlement, Stage.AWAITING_WALLET, asked=asked, wallet="", named_at_ms=0, left_ms=None)
+    new: dict[str, Any] = {"wallet": "", "named_at_ms": 0, "begins_ms": None, "stood": (), "stands_since_ms": None}
+    return _moved(settlement, Stage.AWAITING_WALLET, asked=asked, **new)
 
 
 def _is_far_below(settlement: Settlement, bidder: Leader) -> bool:
@@ -215,9 +227,10 @@ def _check_amount(terms: Terms, bidder: Leader) -> None:
         raise UnfitFact(f"bidder {bidder.bidder_id} bid {bidder.amount_wei} wei, below the reserve {terms.reserve_wei}")
 
 
-def _expired(settlement: Settlement, at_ms: int) -> Settlement:
+def _expired(settlement: Settlement, fact: Fact) -> Settlement:
     deadline_ms = settlement.deadline_ms
-    if deadline_ms is None or at_ms < deadline_ms:
+    # A reply proves only its own time: an outage over the deadline may not be told yet, and TimePassed waits for that.
+    if isinstance(fact, BuyersReply) or deadline_ms is None or fact.at_ms < deadline_ms:
         return settlement
     return _moved(settlement, Stage.EXPIRED)
 
@@ -225,14 +238,25 @@ def _expired(settlement: Settlement, at_ms: int) -> Settlement:
 def _clocked(settlement: Settlement, at_ms: int) -> Settlement:
     """Starts or stops the buyer's time at `at_ms`. It runs while the buyer can do something: not while something is
     down, nor while an offer is on its way to the chain."""
-    since_ms, left_ms = settlement.runs_since_ms, settlement.left_ms
+    since_ms = settlement.stands_since_ms
     is_on_its_way = settlement.sent and not settlement.offer
-    runs = left_ms is not None and settlement.stage in _TIMED and not settlement.down and not is_on_its_way
-    if runs == (since_ms is not None) or left_ms is None:
+    stands = settlement.stage not in _TIMED or bool(settlement.down) or is_on_its_way
+    if settlement.begins_ms is None or stands == (since_ms is not None):
         return settlement
     if since_ms is None:
-        return _with(settlement, runs_since_ms=at_ms)
-    return _with(settlement, runs_since_ms=None, left_ms=left_ms - max(at_ms - since_ms, 0))
+        return _with(settlement, stands_since_ms=at_ms)
+    return _with(settlement, stands_since_ms=None, stood=_joined((*settlement.stood, (since_ms, max(since_ms, at_ms)))))
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same times as spans that lie apart, in order: outages overlap, and are told late and in any order."""
+    joined: list[tuple[int, int]] = []
+    for from_ms, to_ms in sorted(spans):
+        if joined and from_ms <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], to_ms)
+        else:
+            joined.append((from_ms, to_ms))
+    return tuple(joined)
 
 
 def _moved(settlement: Settlement, wanted: Stage, **changes: Any) -> Settlement:

@@ -29,8 +29,21 @@ _other_chain = re.compile(
     r"avalanche|avax|zksync|scroll|mantle|celo|gnosis|solana|ronin|abstract|apechain|berachain|sepolia)\b",
     re.IGNORECASE,
 )
-_denied = re.compile(r"\b(?:not|never|don'?t|isn'?t|wasn'?t|no longer|instead of|wrong|ignore|except)\b", re.IGNORECASE)
-_declined = re.compile(r"(?<![\w@#$])decline[ds]?(?!\w)", re.IGNORECASE)
+# Telephones write another apostrophe than keyboards.
+_denied = re.compile(
+    r"\b(?:not|cannot|never|no longer|instead of|wrong|ignore|except|"
+    r"(?:do|does|did|is|was|wo|ca|would|should|could|must)n['\u2019\u2018\u02bc`\u00b4]?t)\b",
+    re.IGNORECASE,
+)
+_no_words = re.compile(r"[@#$]\w+|https?://\S+")
+_words = re.compile(r"[\w'\u2019]+")
+# All that a text may say which declines: whatever else it says, it may mean something else.
+_DECLINING = frozenset(
+    _words.findall(
+        "i we decline hereby have must to will would like the this it lot offer sorry but thanks thank you please "
+        "unfortunately regret and"
+    )
+)
 
 # Addresses that many contracts of every chain share, and those that stand for no account: nobody holds a token there.
 _NOBODYS = frozenset(
@@ -95,8 +108,10 @@ def read_wallet(text: str, ours: Collection[str] = ()) -> str | WalletFault:
 
 
 def declines(text: str) -> bool:
-    """Whether the text says nothing but that its author declines: without an address, and without a "not"."""
-    return _declined.search(text) is not None and _denied.search(text) is None and _meant.search(text) is None
+    """Whether the text says nothing but that its author declines. Declining cannot be taken back and costs the winner a
+    strike, so "my card was declined" and "should I decline?" do not count."""
+    words = {word.lower() for word in _words.findall(_no_words.sub(" ", text))}
+    return "decline" in words and words <= _DECLINING and "?" not in text
 
 
 def with_checksum(address: str) -> str:

@@ -4,22 +4,30 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors.announcer.outbox import DEFAULTS, Outbox
 from actors.auction.actor import Auction
 from actors.chain_watcher.actor import ChainWatcher, Watched
 from actors.settlement.actor import SettlementActor
-from actors.settlement.sender import Sending, TransactionSender
+from actors.settlement.sender import Sending, SendTransaction, TransactionSender
+from actors.twitter.following import open_conversations
 from adapters import alarms
 from adapters.chain.keys import Signer
 from adapters.chain.node import Node
 from adapters.chain.sending import SendingNodes
+from adapters.redis.log import LogReader
+from auction.downtime_policy import HOUSE
+from auction.settlement.calls import Revoke
 from messages.events import (
     AuctionPrepared,
+    OutageNoticed,
     PostMade,
+    PostRefused,
     ResultNamed,
     SettlementAdvanced,
     SettlementBegun,
     SettlementFactRefused,
     StrikeGiven,
+    TransactionDropped,
 )
 from messages.settlement import Terms
 from messages.x_ids import first_id_at
@@ -54,10 +62,10 @@ def terms_of(prepared: AuctionPrepared) -> Terms:
 class Conducted:
     """The sale of a lot that ann has won with 1 ETH before bob's 0.9, told as steps. The chain's time follows ours."""
 
-    def __init__(self, stage: Stage, anvil: Anvil, is_crashing: bool) -> None:
+    def __init__(self, stage: Stage, anvil: Anvil, is_crashing: bool, is_posted: bool = True) -> None:
         self.stage, self.anvil, self.sale, self._is_crashing = stage, anvil, Sale.on(anvil), is_crashing
         self.auction: Auction = stage.opened()
-        self._enter()
+        self.enter()
         self.pass_time(0)
         stage.tell(self.auction, reply(1, EVE, "0.8"), reply(2, BOB, "0.9"), reply(3, ANN, "1"))
         stage.clock.now_ms = CLOSES_MS + 60_000
@@ -65,10 +73,15 @@ class Conducted:
         stage.tell(self.auction, swept(CLOSES_MS))
         [result] = stage.logged(ResultNamed)
         assert result.winner.bidder_id == ANN
-        self.made(f"result:{self.auction.auction_id}")
+        job = f"result:{self.auction.auction_id}"
+        if is_posted:
+            self.made(job)
+        else:
+            refused = PostRefused(message_id=f"refused:{job}", at_ms=stage.clock(), job=job, why="X says no")
+            stage.commit("announcer", refused)
         self.pass_time(0)
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
         stage, contract = self.stage, self.sale.address
         enter, access, clock = stage.enter, stage.access, stage.clock
         self.actors = [
@@ -114,7 +127,7 @@ class Conducted:
     def come_to_rest(self) -> None:
         """All actors do what is to be done."""
         if self._is_crashing:
-            self._enter()
+            self.enter()
         for _ in range(6):
             self.stage.step(self.auction, *self.actors)
             self.anvil.settle()
@@ -276,9 +289,109 @@ def test_while_the_chain_is_down_no_time_passes(conducted: Conducted) -> None:
     assert it.strikes == [ANN]
 
 
+@pytest.mark.parametrize("what", ["the house", "X"])
+def test_nobody_is_late_while_an_outage_may_still_be_told(conducted: Conducted, what: str) -> None:
+    it = conducted
+    from_ms = it.deadline_ms - HOUR_MS
+    key = it.stage.keys.alive if what == "the house" else it.stage.keys.x_away
+    it.stage.client.set(key, from_ms)  # the last sign of life, or since when X is away
+    it.pass_time(24 * HOUR_MS)
+    assert it.strikes == []
+    now_ms = it.stage.clock()
+    told = OutageNoticed(message_id="outage", at_ms=now_ms, from_ms=from_ms, to_ms=now_ms, what=what)
+    it.stage.commit(HOUSE, told)
+    it.stage.client.delete(key)
+    it.come_to_rest()
+    assert (it.deadline_ms, it.strikes) == (now_ms + HOUR_MS, [])
+
+
 def test_an_offer_that_the_house_has_not_made_is_an_alarm(conducted: Conducted) -> None:
     it = conducted
     it.sale.offer("m-01", 1, to=FRIEND, price=1, by=OPERATOR)
     it.pass_time(0)
     assert "is not one of ours" in alarms.sounding()["settlement:m-01"]
     assert it.at == "AWAITING_WALLET"
+
+
+def test_a_sale_by_an_offer_that_the_house_has_not_made_is_no_payment(conducted: Conducted) -> None:
+    it = conducted
+    it.says(ANN, WINNER)
+    it.pass_time(600_000)
+    assert it.sale.send(OPERATOR, "revoke", 1).reverted is None
+    it.sale.offer("m-01", 1, to=FRIEND, price=1, by=OPERATOR)
+    assert it.sale.send(FRIEND, "purchase", 2, value=1).reverted is None
+    it.pass_time(0)
+    assert "is not one of ours" in alarms.sounding()["settlement:m-01"]
+    it.finalize()
+    assert it.at not in ("PAID", "FINAL")
+
+
+def test_a_revocation_that_a_payment_has_forestalled_is_given_up_once_the_payment_is_final(
+    conducted: Conducted,
+) -> None:
+    it = conducted
+    it.says(ANN, WINNER)
+    it.pass_time(600_000)
+    it.pay(WINNER, 1, ETH)
+    sender = it.actors[1]
+    sender.handle(SendTransaction("revoke:m-01:1", Revoke(offer=1)))  # it was ordered just before the payment was read
+    it.pass_time(0)
+    assert "offer is not open" in alarms.sounding()["sending:held"]
+    it.finalize()
+    it.pass_time(0)
+    assert (it.at, [each.decision for each in it.stage.logged(TransactionDropped)]) == ("FINAL", ["revoke:m-01:1"])
+    assert "sending:held" not in alarms.sounding()
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_settlement_actor_without_its_checkpoint_tells_nothing_again(conducted: Conducted, both: bool) -> None:
+    it = conducted
+    it.pass_time(0)
+    now_ms = it.stage.clock()
+    for at_ms in (now_ms - 60_000, now_ms - 30_000):
+        outage = OutageNoticed(message_id=f"{at_ms}", at_ms=now_ms, from_ms=at_ms, to_ms=at_ms + 20_000, what="X")
+        it.stage.commit(HOUSE, outage)
+    it.pass_time(24 * HOUR_MS + 60_000)
+    it.made("asked:m-01:2")
+    it.pass_time(0)
+    it.says(BOB, RUNNER_UP)
+    it.pass_time(600_000)
+    it.pay(FRIEND, 1, 9 * ETH // 10)
+    told = it.stage.logged(SettlementBegun, SettlementAdvanced, SettlementFactRefused)
+    it.stage.lose_checkpoints("settlement", both)
+    it.enter()
+    it.come_to_rest()
+    assert it.stage.logged(SettlementBegun, SettlementAdvanced, SettlementFactRefused) == told
+    it.finalize()
+    assert (it.at, it.strikes, it.refused) == ("FINAL", [ANN], [])
+
+
+def test_replies_to_a_sold_lot_are_swept_until_its_settlement_is_over(conducted: Conducted) -> None:
+    it = conducted
+    assert open_conversations(it.stage.client, it.stage.keys, 1)
+    it.says(ANN, WINNER)
+    it.pass_time(600_000)
+    it.pay(WINNER, 1, ETH)
+    it.finalize()
+    assert not open_conversations(it.stage.client, it.stage.keys, 1)
+
+
+def test_the_announcer_asks_the_runner_up_by_the_post_that_begins_his_time(conducted: Conducted) -> None:
+    it = conducted
+    it.says(ANN, "decline")
+    outbox = Outbox()
+    for entry in LogReader(it.stage.client, it.stage.keys).read(0, 10_000):
+        for event in entry.events():
+            outbox.on_event(entry.writer, event, DEFAULTS, "UTC")
+    assert "asked:m-01:2" in [job.name for job in outbox.outbox]
+
+
+def test_a_result_that_x_refuses_to_post_does_not_hold_up_the_marathon(store: Store, anvil: Anvil) -> None:
+    stage = Stage(store, Clock(OPENS_MS))
+    it = Conducted(stage, anvil, is_crashing=False, is_posted=False)
+    it.pass_time(24 * HOUR_MS)
+    it.pass_time(24 * HOUR_MS)
+    settlement = day_of(it.auction).settlement
+    stage.close()
+    assert settlement
+    assert len(settlement.asked) > 1 or settlement.begins_ms or alarms.sounding()

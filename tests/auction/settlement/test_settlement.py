@@ -310,6 +310,56 @@ LADDERS = {
         4h gone 1
         then nothing is to be offered
     """,
+    "an outage that is told late counts from its beginning, though the time stood still for another one since": """
+        0h announced
+        11h chain down
+        10h X down
+        12h X back
+        13h chain back
+        then ann is AWAITING_WALLET until 27h
+    """,
+    "an outage that is told after one within it counts once and whole": """
+        0h announced
+        11h house down
+        11.5h house back
+        10h X down
+        12h X back
+        then ann is AWAITING_WALLET until 26h
+    """,
+    "an outage that is told after an offer was on its way takes nothing of that time back": """
+        0h announced
+        1h named
+        5h sent
+        6h offered
+        then ann is OFFERED until 25h
+        4h X down
+        4.5h X back
+        then ann is OFFERED until 25.5h
+    """,
+    "outages that are told once more in their order take no time back": """
+        0h announced
+        2h X down
+        12h X back
+        20h X down
+        21h X back
+        then ann is AWAITING_WALLET until 35h
+        2h X down
+        12h X back
+        20h X down
+        21h X back
+        then ann is AWAITING_WALLET until 35h
+    """,
+    "a reply after the deadline is taken until the time has surely passed, since an outage may be told later": """
+        0h announced
+        25h named
+        20h house down
+        26h house back
+        then ann is WALLET_NAMED until 30h
+        30h
+        then ann is EXPIRED
+        31h named another
+        then refused: a settlement that is EXPIRED cannot become WALLET_NAMED
+    """,
     "no offer goes out while something is down": """
         1h named
         1h chain down
@@ -345,7 +395,8 @@ LADDERS = {
     "a wallet that comes when his time is over comes too late": """
         0h announced
         24h named
-        then refused: a settlement that is EXPIRED cannot become WALLET_NAMED
+        24h
+        then ann is EXPIRED
     """,
     "nobody is offered the lot below the reserve": """
         0h declined

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auction.settlement.wallets import WalletFault, read_wallet, with_checksum
+from auction.settlement.wallets import WalletFault, declines, read_wallet, with_checksum
 from auction.wording.wallet_words import what_to_post
 
 # The examples of EIP-55.
@@ -88,6 +88,8 @@ REFUSED = {
     "a link that begins with it": (f"{ONE}/nfts", WalletFault.LINK),
     "what it is not": (f"not {ONE}!", WalletFault.DENIED),
     "a warning": (f"don't send it to {ONE}", WalletFault.DENIED),
+    "a warning from a telephone": (f"don\u2019t send it to {ONE}", WalletFault.DENIED),
+    "a wallet that cannot be used": (f"I can\u2019t use {ONE}", WalletFault.DENIED),
     "an old one": (f"ignore {ONE}, I post the new one tomorrow", WalletFault.DENIED),
     "nobody's": ("0x" + "0" * 40, WalletFault.ZERO_ADDRESS),
     "the usual address to burn": ("0x000000000000000000000000000000000000dEaD", WalletFault.BURN_ADDRESS),
@@ -117,6 +119,34 @@ def test_a_wallet_is_named_without_a_doubt(text: str) -> None:
 def test_or_not_at_all_and_the_reason_says_what_to_post(text: str, fault: WalletFault) -> None:
     assert read_wallet(text, {OURS}) == fault
     assert "0x" in what_to_post(fault)
+
+
+@pytest.mark.requirement("CHN-5")
+@pytest.mark.parametrize(
+    "text", ["decline", "@house I decline, sorry.", "We must decline this lot \U0001f622", "I DECLINE"]
+)
+def test_who_says_nothing_else_declines(text: str) -> None:
+    assert declines(text)
+
+
+@pytest.mark.requirement("CHN-5")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't decline",
+        "I don\u2019t decline",
+        "I won\u2019t decline!",
+        "I would never decline this",
+        "my card was declined, one moment",
+        "declined",
+        "should I decline?",
+        "decline?",
+        "@decline gm",
+        f"if this is no wallet I decline: {ONE}",
+    ],
+)
+def test_whatever_else_is_said_is_not_taken_for_that(text: str) -> None:
+    assert not declines(text)
 
 
 @pytest.mark.requirement("CHN-5")
