@@ -65,7 +65,7 @@ class Conducted:
         stage.tell(self.auction, swept(CLOSES_MS))
         [result] = stage.logged(ResultNamed)
         assert result.winner.bidder_id == ANN
-        self.made(f"result:{self.auction.auction_id}")
+        self.made(f"asked:{self.auction.auction_id}:1")
         self.pass_time(0)
 
     def _enter(self) -> None:
