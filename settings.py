@@ -210,8 +210,10 @@ class RedisSettings(Section, frozen=True, kw_only=True):
 
 class HttpSettings(Section, frozen=True, kw_only=True):
     """Port 0 means any free port. `operator_tokens` maps each operator's name, which the log records, to a token.
-    X-Forwarded-For is believed from `proxies`; seats and connections are kept free for the addresses in `kept_for`."""
+    `public_url` is how others reach the public pages. X-Forwarded-For is believed from `proxies`; seats and connections
+    are kept free for the addresses in `kept_for`."""
 
+    public_url: Annotated[str, forms.url("http", "https")] = ""
     public_host: Annotated[str, forms.HOST] = "127.0.0.1"
     public_port: Annotated[int, forms.PORT] = 8080
     private_host: Annotated[str, forms.HOST] = "127.0.0.1"

@@ -97,7 +97,10 @@ async def followed_posts_async(
 
 def forget_posts(client: redis.Redis, keys: Keys, open_now: Container[str], now_ms: int) -> None:
     """Delete from the store our posts whose replies are not read any more at `now_ms` (UTC ms), because each tick
-    reads all that are stored. `open_now` are the auctions without a result and those being settled. Raises StoreUnavailable, OutcomeUnknown."""
+    reads all that are stored. `open_now` are the auctions without a result and those being settled.
+
+    Raises StoreUnavailable, OutcomeUnknown.
+    """
     kept = execute(client, "HGETALL", keys.own_posts)
     over = [post for post, auction in kept.items() if not _is_read(int(post), auction.decode(), open_now, now_ms)]
     if over:

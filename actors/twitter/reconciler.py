@@ -47,8 +47,8 @@ class GoOn(Hint, frozen=True):
 
 class TwitterReconciler(Actor):
     """Sweeps each open conversation when the stream connects, periodically, and at the close until the watermark has
-    passed the end; while a settlement is on, periodically and without looking up old bids. `days` is how many days the marathon may have, `house` the name of the actor that reads the house's
-    queue."""
+    passed the end; while a settlement is on, periodically and without looking up old bids. `days` is how many days the
+    marathon may have, `house` the name of the actor that reads the house's queue."""
 
     def __init__(
         self, context: Context, store: StoreAccess, clock: Clock, x: XClient, timing: Timing, days: int, house: str
