@@ -71,11 +71,7 @@ class Sale(msgspec.Struct, array_like=True):
         """The beginnings of the names of jobs that tell nothing any more, since the stage was `before`."""
         if self.settlement is None or self.settlement.stage is before:
             return ()
-        kinds = ["reminder"]
-        if self.settlement.stage in _DONE:
-            kinds.append("offered")
-        if self.settlement.stage is Stage.DECLINED:
-            kinds.append("asked")
+        kinds = ["reminder", "offered"] if self.settlement.stage in _DONE else ["reminder"]
         return tuple(f"{kind}:{self.lot.auction_id}:" for kind in kinds)
 
     def _advanced(self, before: Settlement, now: Settlement, page: PayPage, at_ms: int) -> Job | None:

@@ -15,6 +15,7 @@ from adapters.chain.sending import SendingNodes
 from messages.events import (
     AuctionPrepared,
     PostMade,
+    PostRefused,
     ResultNamed,
     SettlementAdvanced,
     SettlementBegun,
@@ -274,6 +275,16 @@ def test_while_the_chain_is_down_no_time_passes(conducted: Conducted) -> None:
     assert it.deadline_ms - before_ms > 29 * HOUR_MS
     it.pass_time(it.deadline_ms - it.stage.clock() + 1)
     assert it.strikes == [ANN]
+
+
+def test_a_buyer_whom_x_lets_nobody_ask_is_an_alarm(conducted: Conducted) -> None:
+    it = conducted
+    it.says(ANN, "I decline")
+    refused = PostRefused(message_id="refused", at_ms=it.stage.clock(), job="asked:m-01:2", why="HTTP 403")
+    it.stage.commit("announcer", refused)
+    it.pass_time(48 * HOUR_MS)
+    assert "the buyer of m-01 is not asked" in alarms.sounding()["settlement:m-01"]
+    assert it.at == "AWAITING_WALLET"
 
 
 def test_an_offer_that_the_house_has_not_made_is_an_alarm(conducted: Conducted) -> None:

@@ -109,7 +109,7 @@ def test_a_reply_of_the_buyer_that_only_a_sweep_finds_is_taken_and_proven(
 ) -> None:
     asked = sold.settled()
     wrong = x.reply(sold.ann, f"{sold.ann}.eth", asked, delivery_ms=[])
-    right = x.reply(sold.ann, WALLET, wrong, delivery_ms=[])
+    right = x.reply(sold.ann, f"{WALLET} #AuctionDay", wrong, delivery_ms=[])
     x.reply("somebody", f"take mine: {WALLET} #AuctionDay", asked, delivery_ms=[])
     ahead(stage)
     looking = stage.reconciler(x_client())
@@ -121,6 +121,7 @@ def test_a_reply_of_the_buyer_that_only_a_sweep_finds_is_taken_and_proven(
     assert [event.post_id for event in stage.logged(WalletRefused)] == [wrong]
     assert len(stage.logged(BidRefused)) == 1
     assert stage.current()["phase"] == Phase.COMPLETED
+    assert "deaf_stream:m-01" not in alarms.sounding()
 
 
 def test_a_reply_of_the_buyer_comes_by_the_stream_as_long_as_the_settlement_is_on(
