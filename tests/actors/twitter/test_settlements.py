@@ -15,9 +15,9 @@ from messages.events import BidRefused, ResultNamed, SettlementAdvanced, WalletR
 from messages.settlement import Announced, Declined, NextChosen, OfferGone, SettlementFact, Terms, WalletNamed
 from messages.x_ids import first_id_at, posted_at_ms
 from tests.actors.twitter.entrance import Entrance
-from tests.actors.twitter.sweeping import ahead, goes_on
+from tests.actors.twitter.sweeping import ahead, bids, goes_on
 from tests.harness.builders import reply, swept
-from tests.harness.stage import HOUR_MS, TIMING, MakeClient, Stage
+from tests.harness.stage import HOUR_MS, TIMING, MakeClient, OpenOnX, Stage
 from tests.harness.x_process import SimulatedX
 
 pytestmark = pytest.mark.requirement("X-3", "CHN-5")
@@ -109,7 +109,7 @@ def test_a_reply_of_the_buyer_that_only_a_sweep_finds_is_taken_and_proven(
 ) -> None:
     asked = sold.settled()
     wrong = x.reply(sold.ann, f"{sold.ann}.eth", asked, delivery_ms=[])
-    right = x.reply(sold.ann, f"{WALLET} #AuctionDay", wrong, delivery_ms=[])
+    right = x.reply(sold.ann, WALLET, wrong, delivery_ms=[])
     x.reply("somebody", f"take mine: {WALLET} #AuctionDay", asked, delivery_ms=[])
     ahead(stage)
     looking = stage.reconciler(x_client())
@@ -121,7 +121,6 @@ def test_a_reply_of_the_buyer_that_only_a_sweep_finds_is_taken_and_proven(
     assert [event.post_id for event in stage.logged(WalletRefused)] == [wrong]
     assert len(stage.logged(BidRefused)) == 1
     assert stage.current()["phase"] == Phase.COMPLETED
-    assert "deaf_stream:m-01" not in alarms.sounding()
 
 
 def test_a_reply_of_the_buyer_comes_by_the_stream_as_long_as_the_settlement_is_on(
@@ -211,3 +210,16 @@ def test_a_crash_of_the_reconciler_costs_no_reply_and_takes_no_proof_back(
     assert sold.wallets == [made]
     assert seen == sorted(seen)
     assert seen[-1] > posted_at_ms(made)
+
+
+def test_replies_below_the_auction_post_make_the_stream_not_deaf_since_none_gets_a_verdict(
+    stage: Stage, x: SimulatedX, x_client: MakeClient, open_on_x: OpenOnX
+) -> None:
+    _, post = open_on_x()
+    stage.leave("m-01")
+    stage.client.hset(stage.keys.day(1), mapping={"phase": "COMPLETED", "settlement": "AWAITING_WALLET"})
+    made = [x.reply("ann", f"{WALLET} #AuctionDay {number}", post, delivery_ms=[]) for number in range(2)]
+    ahead(stage)
+    goes_on(stage, stage.reconciler(x_client()))
+    assert bids(stage) == made
+    assert "deaf_stream:m-01" not in alarms.sounding()
