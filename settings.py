@@ -26,6 +26,7 @@ from config import Form, ListOf, Reading, Secret, Section, forms, read_toml
 from loopback import is_loopback
 from messages.base import Lot, Rules, Wei
 from messages.money import format_eth, parse_eth
+from messages.post_weight import weight
 
 SHIPPED = Path(__file__).with_name("config.toml")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -473,6 +474,12 @@ def _check_http(settings: Settings, reading: Reading) -> None:
     listeners = (http.public_host, http.public_port), (http.private_host, http.private_port)
     if reading.sound("http") and listeners[0] == listeners[1] and http.private_port:
         reading.fault("http.private_port", f"{http.private_port} is http.public_port as well")
+    if (
+        reading.sound("http.public_url", "marathon.id")
+        and weight(f"{http.public_url}/pay/{settings.marathon.id}-00") > 50
+    ):
+        says = "is too long for a post: X counts an address as short only if its host ends like example.org"
+        reading.fault("http.public_url", says)
     if reading.sound("environment") and http.inject_enabled and settings.environment != "local":
         says = f"true cannot be in {settings.environment}: messages are injected only when local; remove the line"
         reading.fault("http.inject_enabled", says)

@@ -60,7 +60,7 @@ def offered_post(lot: SoldLot, settlement: Settlement, page: PayPage, at_ms: int
     """The post that says that the lot is offered on chain to the buyer's wallet, until when and where to pay."""
     buyer = settlement.buyer
     until = f" until {_until(settlement, page, at_ms)}" if settlement.deadline_ms else ""
-    what = f"{_named(buyer)}, it is offered to {settlement.wallet} for {format_eth(buyer.amount_wei)}{until}."
+    what = f"{_named(buyer)}: offered to {settlement.wallet} for {format_eth(buyer.amount_wei)}{until}."
     return _post(lot, what, at_ms, page)
 
 

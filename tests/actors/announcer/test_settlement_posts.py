@@ -187,7 +187,7 @@ def test_a_winner_is_asked_offered_thanked_and_named_as_owner_of_the_token(sold:
     assert f"@{sold.ann} has won for 1 ETH. To do within 24 h: reply to this post with your wallet" in sold.last
     wallet_named(sold)
     sold.about(OfferMade, offer=1)
-    assert f"@{sold.ann}, it is offered to {WALLET} for 1 ETH until " in sold.last
+    assert f"@{sold.ann}: offered to {WALLET} for 1 ETH until " in sold.last
     assert "\nPay here: https://auction.example.org/pay/m-01\n" in sold.last
     sold.about(PaymentSeen, level=Level.UNSAFE)
     assert "There is nothing more to do" in sold.last
@@ -323,7 +323,7 @@ def test_the_post_of_the_offer_whose_answer_is_lost_stands_on_x_once_with_its_li
         sold.announce()
         stage.clock.goes_on(SETTLE_MS)
     assert sold.jobs == ["asked:1", "reminder:1:2", "offered:1"]
-    offers = [post for post in x.ask("truth")["posts"] if f"@{sold.ann}, it is offered to" in post["text"]]
+    offers = [post for post in x.ask("truth")["posts"] if f"@{sold.ann}: offered to" in post["text"]]
     assert len(offers) == 1
 
 
