@@ -174,7 +174,7 @@ class Actors:
 
     def announcer(self, context: Context) -> Any:
         zone, x = self.settings.marathon.time_zone, self.settings.x
-        posting = Posting(x.receipts, x.posts_a_day, x.standing_interval_ms)
+        posting = Posting(x.receipts, x.posts_a_day, x.standing_interval_ms, self.settings.http.public_url)
         settle_ms, limits = x.request_timeout_ms, self.ports.listener_limits
         return Announcer.start(
             context,

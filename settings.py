@@ -27,6 +27,7 @@ from config import Form, ListOf, Reading, Secret, Section, forms, read_toml
 from loopback import is_loopback
 from messages.base import Lot, Rules, Wei
 from messages.money import format_eth, parse_eth
+from messages.post_weight import weight
 from messages.settlement import Terms
 
 SHIPPED = Path(__file__).with_name("config.toml")
@@ -217,8 +218,10 @@ class RedisSettings(Section, frozen=True, kw_only=True):
 
 class HttpSettings(Section, frozen=True, kw_only=True):
     """Port 0 means any free port. `operator_tokens` maps each operator's name, which the log records, to a token.
-    X-Forwarded-For is believed from `proxies`; seats and connections are kept free for the addresses in `kept_for`."""
+    `public_url` is how others reach the public pages. X-Forwarded-For is believed from `proxies`; seats and connections
+    are kept free for the addresses in `kept_for`."""
 
+    public_url: Annotated[str, forms.url("http", "https")] = ""
     public_host: Annotated[str, forms.HOST] = "127.0.0.1"
     public_port: Annotated[int, forms.PORT] = 8080
     private_host: Annotated[str, forms.HOST] = "127.0.0.1"
@@ -492,6 +495,12 @@ def _check_http(settings: Settings, reading: Reading) -> None:
     listeners = (http.public_host, http.public_port), (http.private_host, http.private_port)
     if reading.sound("http") and listeners[0] == listeners[1] and http.private_port:
         reading.fault("http.private_port", f"{http.private_port} is http.public_port as well")
+    if (
+        reading.sound("http.public_url", "marathon.id")
+        and weight(f"{http.public_url}/pay/{settings.marathon.id}-00") > 50
+    ):
+        says = "is too long for a post: X counts an address as short only if its host ends like example.org"
+        reading.fault("http.public_url", says)
     if reading.sound("environment") and http.inject_enabled and settings.environment != "local":
         says = f"true cannot be in {settings.environment}: messages are injected only when local; remove the line"
         reading.fault("http.inject_enabled", says)

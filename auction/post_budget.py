@@ -5,7 +5,7 @@ Announcements (jobs) are counted but always made; receipts and other notices are
 
 import msgspec
 
-RESERVED = 10  # posts of each UTC day that are kept free for announcements: a day makes no more than these
+RESERVED = 10  # posts of each UTC day that are kept free for announcements: a day without settlements makes no more
 LIMIT_A_WINDOW = 40  # X allows 100 posts in 15 min, and two windows of ours may overlap one window of X
 _WINDOW_MS = 900_000
 _DAY_MS = 86_400_000

@@ -23,7 +23,7 @@ from auction.post_budget import RESERVED
 from auction.rules import rules_hash
 from commands.day_posts import DayPost, posts_of
 from commands.tables import console, table_on
-from commands.x_costs import PRICES_OF, Costs, Plan, costs, most_replies
+from commands.x_costs import PRICES_OF, Costs, Plan, costs, most_replies, settlement_costs
 from config import masked_toml
 from messages.base import Lot
 from settings import Settings, SettingsError, begins_late, load
@@ -69,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
         print_calendar(windows, lots, hashes, settings.marathon.time_zone)
         print_posts(posts, lots)
         print_costs(costs_of(settings))
+        if settings.chain.rpc_urls:
+            most = settlement_costs(settings.x.sweep_interval_ms)
+            print(f"X, a day of a settlement: at the most {most.posts} posts and {most.dollars}")
     return 0
 
 

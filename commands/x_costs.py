@@ -5,11 +5,14 @@ Money is in millionths of a dollar. The number of replies is not known beforehan
 
 import msgspec
 
+from actors.announcer.sales import ANSWERS_A_BUYER, REMINDERS
 from actors.twitter.absences import LOOKS_A_LAG, NEAR_LAGS
+from actors.twitter.conversation import SETTLING_INTERVALS
 
 # X's prices of 2026-08-22 (pay-per-use), in millionths of a dollar. A post or user read is paid once a UTC day.
 PRICES_OF = "2026-08-22"
-POST_MADE = 15_000  # without a link; with one 200,000
+POST_MADE = 15_000  # without a link
+LINK_MADE = 200_000  # a post with a link
 POST_READ = 5_000
 USER_READ = 10_000
 OWN_READ = 1_000  # a mention of the account
@@ -18,6 +21,7 @@ MOST_POSTS_A_SECOND = 250  # X's stream delivers no more
 MOST_POSTS_A_MONTH = 3_000_000
 _PAGE = 100
 _LOOKS = 2  # searches that prove a slice complete
+_DAY_MS = 86_400_000
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,4 +83,21 @@ def costs(plan: Plan, replies: int) -> Costs:
         posts_read=replies,
         users_read=replies,
         micro_dollars=paid,
+    )
+
+
+def settlement_costs(sweep_interval_ms: int) -> Costs:
+    """Returns the upper bounds for 24 h of a settlement in which one buyer is asked, is offered the lot and is reminded
+    of the payment, and writes each reply that is answered and two more."""
+    links = 1 + len(REMINDERS)  # the offer and the reminders
+    posts = 3 + ANSWERS_A_BUYER + links  # asked, paid, final
+    replies = ANSWERS_A_BUYER + 2
+    looks = _LOOKS * -(-_DAY_MS // (SETTLING_INTERVALS * sweep_interval_ms))
+    return Costs(
+        replies=replies,
+        posts=posts,
+        requests={"post": posts, "search": looks, "mentions": looks},
+        posts_read=replies,
+        users_read=1,
+        micro_dollars=(posts - links) * POST_MADE + links * LINK_MADE + replies * (POST_READ + OWN_READ) + USER_READ,
     )

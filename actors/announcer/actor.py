@@ -11,8 +11,9 @@ know less than the log.
 import logging
 from collections.abc import Sequence
 
+from actors.announcer.jobs import Job
 from actors.announcer.notices import Notice
-from actors.announcer.outbox import DEFAULTS, Job, Outbox, Posting
+from actors.announcer.outbox import DEFAULTS, Outbox, Posting
 from actors.listener import LIMITS, VERDICTS, Limits, LogListener
 from actors.ports import RETRY_X_MS, Clock, StoreAccess
 from actors.twitter.following import forget_posts
@@ -197,7 +198,7 @@ class Announcer(LogListener):
         made = PostMade(message_id=f"made:{job.name}", at_ms=self._clock(), job=job.name, post_id=post_id)
         self._commit(made, writes=writes)
         if job.opens:
-            forget_posts(self._client, self.keys, self._state.prepared, self._clock())
+            forget_posts(self._client, self.keys, self._state.answered, self._clock())
             self.context.send(job.opens, QueueGrew())
 
     def _send_notice(self, notice: Notice) -> None:

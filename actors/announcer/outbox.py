@@ -8,7 +8,9 @@ at most once.
 
 import msgspec
 
+from actors.announcer.jobs import Job
 from actors.announcer.notices import DayNotices, Notice
+from actors.announcer.sales import Sale
 from auction.post_budget import PostBudget
 from auction.wording.posts import (
     added_post,
@@ -20,6 +22,8 @@ from auction.wording.posts import (
     result_post,
     voided_post,
 )
+from auction.wording.settlement_posts import PayPage, SoldLot
+from messages.base import Outcome
 from messages.events import (
     AnyEvent,
     AuctionEvent,
@@ -41,55 +45,34 @@ from messages.events import (
 
 class Posting(msgspec.Struct, frozen=True):
     """How much may be posted: whether bidders get receipts, how many posts a UTC day may have (jobs are posted
-    beyond that too), and the least time (ms) between two notices of a day's standing."""
+    beyond that too), and the least time (ms) between two notices of a day's standing. `public_url` is the address of
+    the public pages, for the link to pay; without it posts have no link."""
 
     receipts: bool = True
     posts_a_day: int = 100
     standing_interval_ms: int = 60_000
+    public_url: str = ""
 
 
 DEFAULTS = Posting()
-
-
-class Job(msgspec.Struct, array_like=True):
-    """One post to make; `opens` names the auction that it opens. The times (UTC ms) are 0 before the first attempt.
-
-    `unknown` is true while the outcome of the last attempt is unknown; `looked_up` counts the searches of the timeline
-    since that attempt.
-    """
-
-    name: str
-    text: str
-    opens: str = ""
-    first_attempt_ms: int = 0
-    last_attempt_ms: int = 0
-    unknown: bool = False
-    looked_up: int = 0
-    duplicates: int = 0
-    useless_from_ms: int = 0  # when (UTC ms) the job is given up; 0: never
-
-    @property
-    def tells_of(self) -> str:
-        """The auction that decides replies to this post, since bidders may take it for the auction post; empty for a
-        post about no auction that was opened."""
-        kind, auction_id = f"{self.name}:".split(":")[:2]
-        return auction_id if kind in ("delayed", "closing", "moved", "result") else ""
-
-    def attempted(self, at_ms: int) -> None:
-        """Note another attempt (UTC ms)."""
-        self.first_attempt_ms = self.first_attempt_ms or at_ms
-        self.last_attempt_ms, self.unknown, self.looked_up = at_ms, True, 0
+MOST_SALES = 16  # sold lots kept for a settlement to begin; where there is no chain, none ever does
 
 
 class Outbox(msgspec.Struct, array_like=True):
-    """The announcer's checkpoint: the jobs, oldest first, the open days, and the position in the log from which both
-    follow."""
+    """The announcer's checkpoint: the jobs, oldest first, the open days, the sold lots that are not settled, and the
+    position in the log from which all of them follow."""
 
     position: int = 0
     outbox: list[Job] = []
     prepared: dict[str, AuctionPrepared] = {}
     days: dict[str, DayNotices] = {}
     budget: PostBudget = msgspec.field(default_factory=PostBudget)
+    sales: dict[str, Sale] = {}
+
+    @property
+    def answered(self) -> set[str]:
+        """The auctions to whose posts replies matter: those without a result, and those whose settlement is on."""
+        return {*self.prepared, *(auction_id for auction_id, sale in self.sales.items() if sale.settlement)}
 
     def on_event(self, writer: str, event: AnyEvent, posting: Posting, time_zone: str) -> bool:
         """Take in an event of the log. Returns whether it has made a job."""
@@ -104,13 +87,38 @@ class Outbox(msgspec.Struct, array_like=True):
             for waiting in self.outbox:
                 if waiting.name.startswith(_closing(writer)):
                     waiting.useless_from_ms = event.at_ms  # the end that its text names has moved or passed
-        job = self._job(writer, event, time_zone)
+        if writer in self.sales and isinstance(event, AuctionEvent):
+            job = self._settle(writer, event, PayPage(posting.public_url, time_zone))
+        else:
+            job = self._job(writer, event, time_zone)
         if job:
             self.outbox.append(job)
         if isinstance(event, ResultNamed):
-            del self.prepared[event.auction_id]
-            self.days.pop(event.auction_id, None)
+            self._end_day(event)
         return job is not None
+
+    def _end_day(self, result: ResultNamed) -> None:
+        prepared = self.prepared.pop(result.auction_id)
+        self.days.pop(result.auction_id, None)
+        if result.outcome is not Outcome.SOLD or result.winner is None or result.is_of_a_test:
+            return
+        lot = SoldLot(prepared.auction_id, prepared.day, prepared.lot.title)
+        self.sales[result.auction_id] = Sale(lot, result.winner)
+        waiting = [auction_id for auction_id, sale in self.sales.items() if sale.settlement is None]
+        for auction_id in waiting[:-MOST_SALES]:
+            del self.sales[auction_id]
+
+    def _settle(self, auction_id: str, event: AuctionEvent, page: PayPage) -> Job | None:
+        sale = self.sales[auction_id]
+        before = sale.settlement.stage if sale.settlement else None
+        job = sale.on_event(event, page)
+        if lapsed := sale.lapsed(before):
+            for waiting in self.outbox:
+                if waiting.name.startswith(lapsed):
+                    waiting.useless_from_ms = event.at_ms
+        if sale.is_over:
+            del self.sales[auction_id]
+        return job
 
     def _job(self, writer: str, event: AnyEvent, time_zone: str) -> Job | None:
         match event:
@@ -141,6 +149,8 @@ class Outbox(msgspec.Struct, array_like=True):
         """The next notice, if one is due and the budget allows it; it counts as sent from here on."""
         if not self.budget.allows(now_ms, posting.posts_a_day):
             return None
+        if answer := next(filter(None, (sale.take_answer() for sale in self.sales.values())), None):
+            return answer
         told = (day.due(now_ms, posting.standing_interval_ms, time_zone) for day in self.days.values())
         return next(filter(None, told), None)
 
@@ -156,6 +166,8 @@ class Outbox(msgspec.Struct, array_like=True):
         if job is None:
             for day in self.days.values() if is_attempt else ():
                 day.recall(event.job, event.at_ms)
+            for sale in self.sales.values() if is_attempt else ():
+                sale.recall(event.job)
             return is_attempt
         if not is_attempt:
             self.outbox.remove(job)

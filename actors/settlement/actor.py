@@ -37,6 +37,7 @@ from messages.events import (
     ChainWentDown,
     OutageNoticed,
     PostMade,
+    PostRefused,
     ResultNamed,
     SettlementAdvanced,
     SettlementBegun,
@@ -105,6 +106,8 @@ class SettlementActor(LogListener):
                 alarms.sound(f"settlement:{writer}", f"{writer} was told what does not fit: {event.why}")
             case PostMade():
                 self._announced(event)
+            case PostRefused():
+                self._not_announced(event)
             case BidderBarred() if writer == HOUSE:
                 book.banned.add(event.bidder_id)
             case BidderUnbarred() if writer == HOUSE:
@@ -188,10 +191,16 @@ class SettlementActor(LogListener):
                 self._tell(case, case.passed([(down, WentDown(at_ms=result.at_ms, what=CHAIN))]))
 
     def _announced(self, made: PostMade) -> None:
-        """The post with the result asks the winner, and later ones ask the runners-up."""
+        """The post that asks the buyer begins the buyer's time."""
         for case in self._book.cases.values():
-            if made.job in (f"result:{case.auction_id}", case.asking):
+            if made.job == case.asking:
                 self._tell(case, case.announced(made.post_id, posted_at_ms(made.post_id)))
+
+    def _not_announced(self, refused: PostRefused) -> None:
+        for case in self._book.cases.values():
+            if refused.job == case.asking:
+                says = f"the buyer of {case.auction_id} is not asked, and no time runs: X takes no post: {refused.why}"
+                alarms.sound(f"settlement:{case.auction_id}", says)
 
     def _seen(self, seen: ChainLogSeen) -> None:
         event = decode(seen.topics, seen.data)

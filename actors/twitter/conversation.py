@@ -12,6 +12,8 @@ from actors.twitter.recheck import Recheck
 from messages.x_ids import posted_at_ms
 
 SEARCH, MENTIONS = "search", "mentions"  # the sources, each of which is swept by itself
+# A settlement is swept once in so many intervals: it lasts for days, and several may share X's window with an open day.
+SETTLING_INTERVALS = 5
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -62,7 +64,9 @@ class Conversation:
         if self.target_ms < ends_at_ms <= known_ms:
             self.target_ms = ends_at_ms
         elif now_ms >= self._next_ms:
-            self.target_ms, self._next_ms = max(known_ms, self.target_ms), now_ms + self._timing.interval_ms
+            intervals = SETTLING_INTERVALS if self.day.is_being_settled else 1
+            self._next_ms = now_ms + intervals * self._timing.interval_ms
+            self.target_ms = max(known_ms, self.target_ms)
 
     @property
     def proven_ms(self) -> int:

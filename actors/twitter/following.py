@@ -1,6 +1,7 @@
 """The posts of ours whose replies are read, and the commands that a reply becomes.
 
-Bids are replies to auction posts; a reply to any other post of ours about an auction gets a verdict too.
+Bids are replies to auction posts; a reply to any other post of ours about an auction gets a verdict too. While a
+settlement is on, the buyer names a wallet in a reply.
 """
 
 from collections.abc import Collection, Container, Mapping
@@ -17,6 +18,7 @@ from adapters.x.payload import FoundPost
 from auction.downtime_policy import HOUSE
 from messages.base import Phase
 from messages.commands import EDITED, PlaceBid, WithdrawBid
+from messages.settlement import Stage
 from messages.x_ids import posted_at_ms
 
 REPLIES_FOLLOWED_MS = 3_600_000  # how long replies to a post are read once its auction is over, from the post's time on
@@ -30,11 +32,14 @@ _FIELDS = (
     "watermark_ms",
     "leader_post_id",
     "leader_injected",
+    "settlement",
 )
+_OVER = ("", Stage.FINAL, Stage.UNSOLD)  # of a settlement's stages: no reply matters to it, or there is none
 
 
 class OpenDay(NamedTuple):
-    """An auction on X that has no result yet, as the view of its day in the store shows it. Times in UTC ms."""
+    """An auction on X whose bids are not all decided or whose settlement is on, as the view of its day in the store
+    shows it. Times in UTC ms."""
 
     post_id: int
     auction_id: str
@@ -45,9 +50,14 @@ class OpenDay(NamedTuple):
     watermark_ms: int
     leader_post_id: int  # 0 where no bid leads, or an injected one, which is no post on X
 
+    @property
+    def is_being_settled(self) -> bool:
+        """Whether the result is named, and replies only tell what the buyer says."""
+        return self.phase is Phase.COMPLETED
+
 
 def open_conversations(client: redis.Redis, keys: Keys, days: int) -> dict[int, OpenDay]:
-    """The auctions on X that have no result yet, by the id of the auction post.
+    """The auctions on X that have no result yet or are being settled, by the id of the auction post.
 
     Raises StoreUnavailable, OutcomeUnknown.
     """
@@ -87,7 +97,10 @@ async def followed_posts_async(
 
 def forget_posts(client: redis.Redis, keys: Keys, open_now: Container[str], now_ms: int) -> None:
     """Delete from the store our posts whose replies are not read any more at `now_ms` (UTC ms), because each tick
-    reads all that are stored. `open_now` are the auctions without a result. Raises StoreUnavailable, OutcomeUnknown."""
+    reads all that are stored. `open_now` are the auctions without a result and those being settled.
+
+    Raises StoreUnavailable, OutcomeUnknown.
+    """
     kept = execute(client, "HGETALL", keys.own_posts)
     over = [post for post, auction in kept.items() if not _is_read(int(post), auction.decode(), open_now, now_ms)]
     if over:
@@ -107,11 +120,12 @@ def _followed(days: Mapping[int, OpenDay], own_posts: Mapping[bytes, bytes], now
 
 def _open(days: list[Any]) -> dict[int, OpenDay]:
     found = {}
-    for post_id, *texts, ends_at_ms, watermark_ms, leader_post_id, leader_injected in days:
+    for post_id, *texts, ends_at_ms, watermark_ms, leader_post_id, leader_injected, settlement in days:
         if not post_id:
             continue
         auction_id, phase, hashtag, paused = ((text or b"").decode() for text in texts)
-        if Phase(phase) in (Phase.ACTIVE, Phase.PROCESSING):
+        has_buyer = (settlement or b"").decode() not in _OVER
+        if Phase(phase) in (Phase.ACTIVE, Phase.PROCESSING) or has_buyer:
             found[int(post_id)] = OpenDay(
                 int(post_id),
                 auction_id,

@@ -47,8 +47,8 @@ class GoOn(Hint, frozen=True):
 
 class TwitterReconciler(Actor):
     """Sweeps each open conversation when the stream connects, periodically, and at the close until the watermark has
-    passed the end. `days` is how many days the marathon may have, `house` the name of the actor that reads the house's
-    queue."""
+    passed the end; while a settlement is on, periodically and without looking up old bids. `days` is how many days the
+    marathon may have, `house` the name of the actor that reads the house's queue."""
 
     def __init__(
         self, context: Context, store: StoreAccess, clock: Clock, x: XClient, timing: Timing, days: int, house: str
@@ -153,15 +153,19 @@ class TwitterReconciler(Actor):
             execute(self._client, "SET", self.keys.x_held(kind), "", "PX", wait_ms)
 
     def _follow(self) -> None:
-        """Follow the conversations of exactly those auctions that are open by the views of the days in the store."""
+        """Follow the conversations of exactly those auctions that are open, or being settled, by the views of the days
+        in the store."""
         open_days = open_conversations(self._client, self.keys, self._days)
         followed = followed_posts(self._client, self.keys, open_days, self._clock())
         days = {day.auction_id: day for day in open_days.values()}
         posts = defaultdict[str, set[int]](set)
         for post_id, auction_id in followed.items():
             posts[auction_id].add(post_id)
-        for auction_id in self._conversations.keys() - days.keys():
-            conversation = self._conversations.pop(auction_id)
+        for auction_id, conversation in list(self._conversations.items()):
+            day = days.get(auction_id)
+            if day and day.is_being_settled == conversation.day.is_being_settled:
+                continue
+            del self._conversations[auction_id]  # a settlement begins with no doubts about bids
             conversation.recheck.forget()
             conversation.finds.forget()
             alarms.clear(_post_alarm(auction_id))
@@ -219,7 +223,8 @@ class TwitterReconciler(Actor):
         for unreadable in page.unreadable:
             self._keep_unreadable(conversation, unreadable)
         found = [post for post in page.posts if belongs_below(conversation.posts, post)]
-        if source == SEARCH and ask.from_ms == sweep.reached_ms:
+        # What a buyer says has no verdict that would tell whether the stream has brought it.
+        if source == SEARCH and ask.from_ms == sweep.reached_ms and not day.is_being_settled:
             conversation.finds.compare_with_stream(found, is_first=not ask.token, is_last=not page.next_token)
         conversation.finds.take_in(found, now_ms)
         sweep.read(ask, [post.bid.post_id for post in found], page.next_token, self._clock())
@@ -228,6 +233,8 @@ class TwitterReconciler(Actor):
     def _look_again(self, conversation: Conversation, now_ms: int) -> bool:
         """Look up posts that were seen before, and queue the commands for those that are gone or back. Returns
         whether X was asked."""
+        if conversation.day.is_being_settled:
+            return False  # no deletion changes the result
         if now_ms - self._timing.search_lag_ms <= posted_at_ms(conversation.day.post_id):
             return False  # X may not show its newest posts yet
         looked = conversation.recheck.turn(conversation.day, now_ms)

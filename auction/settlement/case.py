@@ -71,9 +71,8 @@ class Case(msgspec.Struct, array_like=True):
 
     @property
     def asking(self) -> str:
-        """The name of the post that asks the runner-up whose turn it is; empty in the winner's turn."""
-        turn = len(self.settlement.asked) if self.settlement else 1
-        return f"asked:{self.auction_id}:{turn}" if turn > 1 else ""
+        """The name of the post that asks the bidder whose turn it is to name a wallet and to pay."""
+        return f"asked:{self.auction_id}:{len(self.settlement.asked) if self.settlement else 1}"
 
     @property
     def is_over(self) -> bool:

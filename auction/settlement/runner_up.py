@@ -6,6 +6,8 @@ So an unpaid high bid keeps no other bid out, and the reserve, the increments an
 
 from collections.abc import Collection
 
+import msgspec
+
 from auction.record import DayRecord
 from auction.replies import leader_of
 from auction.standings import Standings
@@ -24,4 +26,7 @@ def runner_up(day: DayRecord, passed: Collection[int]) -> Leader | None:
     without = Standings(day.prepared.rules, day.controls)
     ineligible = day.tombstones | day.bound | day.injected
     without.update([bid for bid in bids if bid.bidder_id not in passed and bid.post_id not in ineligible])
-    return leader_of(without.leader, day.injected) if without.leader else None
+    if without.leader is None:
+        return None
+    found = leader_of(without.leader, day.injected)
+    return msgspec.structs.replace(found, bidder_handle=day.handle_of(without.leader.bid))

@@ -57,6 +57,13 @@ def test_rules_that_differ_are_named_day_by_day_as_in_the_posts(line: Line, conf
         assert f" {rules_hash(settings.rules_for(number))[:16]} " in day
 
 
+@pytest.mark.requirement("CFG-2", "CHN-5")
+def test_with_a_chain_the_cost_of_a_settlement_is_told(line: Line, config: Path) -> None:
+    config.write_text(f'{AUTUMN}\n[chain]\nrpc_urls = ["http://127.0.0.1:8545"]\ncontract = "0x{"a1" * 20}"\n')
+    *_, settling = line(*CHECK, str(config)).out.splitlines()
+    assert settling == "X, a day of a settlement: at the most 16 posts and $0.88"
+
+
 @pytest.mark.requirement("LIFE-2", "CFG-2", "LIFE-7")
 def test_as_json_it_is_data(line: Line, config: Path) -> None:
     told = json.loads(line(*CHECK, str(config), "--json").out)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from commands.x_costs import Costs, Plan, costs, most_replies
+from commands.x_costs import Costs, Plan, costs, most_replies, settlement_costs
 
 HOUR_MS = 3_600_000
 PLAN = Plan(
@@ -44,3 +44,16 @@ def test_more_than_x_delivers_nobody_has_to_pay_for() -> None:
     assert most_replies(PLAN) == 250 * 7_200
     long = Plan(**{name: getattr(PLAN, name) for name in Plan.__struct_fields__} | {"longest_ms": 86_400_000})
     assert most_replies(long) == 3_000_000
+
+
+@pytest.mark.requirement("X-5", "CHN-5")
+def test_a_settlement_is_paid_by_its_links() -> None:
+    assert settlement_costs(120_000) == Costs(
+        replies=12,
+        posts=16,
+        requests={"post": 16, "search": 288, "mentions": 288},
+        posts_read=12,
+        users_read=1,
+        micro_dollars=13 * 15_000 + 3 * 200_000 + 12 * 6_000 + 10_000,
+    )
+    assert settlement_costs(120_000).dollars == "$0.88"

@@ -111,6 +111,7 @@ FAULTS = [
     ('"local"', '"production"', "x.mode: simulated cannot be in production, which is always live"),
     ("[rules]", '[x]\nbase_url = "https://api.x.com"\n[rules]', "x.base_url: is the real X, but"),
     ("[rules]", "[http]\nprivate_port = 8080\n[rules]", "http.private_port: 8080 is http.public_port as well"),
+    ("[rules]", f'[http]\npublic_url = "http://{"a" * 50}"\n[rules]', "http.public_url: is too long for a post"),
     ("[rules]", '[http]\nprivate_host = "0.0.0.0"\n[rules]', "http.private_host: 0.0.0.0 can be reached by others"),
     ("[rules]", '[chain]\nrpc_urls = ["http://127.0.0.1:8545"]\n[rules]', "chain.contract: is missing"),
     ("[rules]", '[chain]\nrpc_url = "http://h"\n[rules]', "chain.rpc_url: unknown setting; did you mean rpc_urls?"),

@@ -73,7 +73,7 @@ class Conducted:
         stage.tell(self.auction, swept(CLOSES_MS))
         [result] = stage.logged(ResultNamed)
         assert result.winner.bidder_id == ANN
-        job = f"result:{self.auction.auction_id}"
+        job = f"asked:{self.auction.auction_id}:1"
         if is_posted:
             self.made(job)
         else:
@@ -303,6 +303,16 @@ def test_nobody_is_late_while_an_outage_may_still_be_told(conducted: Conducted, 
     it.stage.client.delete(key)
     it.come_to_rest()
     assert (it.deadline_ms, it.strikes) == (now_ms + HOUR_MS, [])
+
+
+def test_a_buyer_whom_x_lets_nobody_ask_is_an_alarm(conducted: Conducted) -> None:
+    it = conducted
+    it.says(ANN, "I decline")
+    refused = PostRefused(message_id="refused", at_ms=it.stage.clock(), job="asked:m-01:2", why="HTTP 403")
+    it.stage.commit("announcer", refused)
+    it.pass_time(48 * HOUR_MS)
+    assert "the buyer of m-01 is not asked" in alarms.sounding()["settlement:m-01"]
+    assert it.at == "AWAITING_WALLET"
 
 
 def test_an_offer_that_the_house_has_not_made_is_an_alarm(conducted: Conducted) -> None:
