@@ -247,12 +247,12 @@ def test_a_buyer_whose_time_stands_still_is_not_reminded(sold: Sold) -> None:
 def test_who_waits_for_the_offer_is_not_reminded_and_who_has_not_paid_is_given_the_link(sold: Sold) -> None:
     sold.begins()
     wallet_named(sold)
-    sold.tells(swept(sold.stage.clock() + 12 * HOUR_MS))
+    sold.tells(swept(sold.stage.clock() + 6 * HOUR_MS))
     assert sold.jobs == ["asked:1"]
     sold.about(OfferMade, offer=1)
     sold.left(11 * HOUR_MS)
     sold.left(2 * HOUR_MS)
-    assert sold.jobs == ["asked:1", "offered:1", "reminder:1:12"]
+    assert sold.jobs == ["asked:1", "offered:1", "reminder:1:2", "reminder:1:12"]
     assert "1 ETH is still to be paid by " in sold.last
     assert "/pay/m-01\n" in sold.last
 
