@@ -7,7 +7,7 @@ import msgspec
 
 from actors.announcer.sales import ANSWERS_A_BUYER, REMINDERS
 from actors.twitter.absences import LOOKS_A_LAG, NEAR_LAGS
-from actors.twitter.conversation import SETTLING_INTERVALS
+from actors.twitter.completeness import SETTLING_INTERVALS
 
 # X's prices of 2026-08-22 (pay-per-use), in millionths of a dollar. A post or user read is paid once a UTC day.
 PRICES_OF = "2026-08-22"

@@ -21,6 +21,8 @@ from messages.x_ids import posted_at_ms
 PAGES_A_LOOK = 10  # of 100 posts
 FEW_PAGES = 3  # a look with so many or fewer doubles the length of the next slice
 LONGEST_SLICE_MS = 24 * 3_600_000
+# A settlement is swept once in so many intervals: it lasts for days, and several may share X's window with an open day.
+SETTLING_INTERVALS = 5
 KEPT_LOOKS = 200  # stored for a restart, which looks at later slices anew
 
 

@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from actors.twitter.completeness import Look, Sweep
+from actors.twitter.completeness import SETTLING_INTERVALS, Look, Sweep
 from actors.twitter.finds import Finds
 from actors.twitter.following import OpenDay
 from actors.twitter.recheck import Recheck
 from messages.x_ids import posted_at_ms
 
 SEARCH, MENTIONS = "search", "mentions"  # the sources, each of which is swept by itself
-# A settlement is swept once in so many intervals: it lasts for days, and several may share X's window with an open day.
-SETTLING_INTERVALS = 5
 
 
 class Timing(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.auction.actor import Auction
-from actors.twitter.conversation import SETTLING_INTERVALS
+from actors.twitter.completeness import SETTLING_INTERVALS
 from adapters import alarms
 from adapters.x.client import XClient
 from messages.base import Phase, Wei
@@ -165,7 +165,8 @@ def test_the_watermark_moves_on_with_few_searches_and_nothing_else_is_asked_of_x
         seen.append(sold.watermark_ms)
     assert seen == sorted(set(seen))
     assert stage.clock() - seen[-1] <= (SETTLING_INTERVALS + 2) * TIMING.interval_ms
-    assert client.asked.count("search") == client.asked.count("mentions") == 2 * rounds
+    # The account's mentions are those of all tests on this X, which may be several pages.
+    assert client.asked.count("search") == 2 * rounds
     assert set(client.asked) == {"search", "mentions"}
 
 

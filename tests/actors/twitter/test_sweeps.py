@@ -280,15 +280,13 @@ class Search:
 
     def proves(self, from_ms: int, to_ms: int) -> bool:
         """Whether slices without a gap were each seen equal in two looks that follow each other, a lag apart."""
-        while from_ms < to_ms:
-            for slice_end in {look[3] for look in self.looks if look[2] == from_ms}:
-                looks = [look for look in self.looks if look[2:4] == (from_ms, slice_end)]
-                if any(b[0] >= a[1] + LAG_MS and a[4] == b[4] for a, b in pairwise(looks)):
-                    from_ms = slice_end
-                    break
-            else:
-                return False
-        return True
+        reached = {from_ms}
+        for slice_from, slice_end in sorted({look[2:4] for look in self.looks}):
+            looks = [look for look in self.looks if look[2:4] == (slice_from, slice_end)]
+            is_proven = any(b[0] >= a[1] + LAG_MS and a[4] == b[4] for a, b in pairwise(looks))
+            if slice_from in reached and is_proven:
+                reached.add(slice_end)
+        return max(reached) >= to_ms
 
 
 POSTS = st.lists(
