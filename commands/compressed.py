@@ -28,10 +28,10 @@ LEAST_ALLOWANCE_MS = 6_000
 # A day's time to pay is this share of the demo's day, so that an unpaid lot is settled before the next one is sold. And
 # the least time to pay, in which a busy machine asks, answers, offers and pays.
 PAYING_SHARE = 0.4
-LEAST_PAYMENT_MS = 8_000
+LEAST_PAYMENT_MS = 10_000
 REAL_DAY_MS = 86_400_000
 REAL_SAFE_MS, REAL_FINALIZED_MS = 300_000, 1_500_000
-LEAST_BLOCK_MS, MOST_BLOCK_MS = 500, 2_000
+LEAST_BLOCK_MS, MOST_BLOCK_MS = 300, 2_000
 # Accounts of the simulated chain, by their numbers.
 DEPLOYER, OPERATOR, OWNER = range(3)
 
@@ -93,7 +93,7 @@ def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) 
             shipped.x,
             mode="simulated",
             search_lag_ms=scaled(shipped.x.search_lag_ms, 300),
-            sweep_interval_ms=scaled(shipped.x.sweep_interval_ms, 1_000),
+            sweep_interval_ms=scaled(shipped.x.sweep_interval_ms, 300),
             sweep_lag_ms=scaled(shipped.x.sweep_lag_ms, 300),
             standing_interval_ms=scaled(shipped.x.standing_interval_ms, 1_000),
             request_timeout_ms=2_000,

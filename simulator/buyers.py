@@ -44,7 +44,7 @@ class Buyer(NamedTuple):
 
 def buyer(seed: int, number: int) -> Buyer:
     """Returns the buyer of this number."""
-    role = _roles(seed)[number] if number < len(_roles(seed)) else Role.PAYS
+    role = dict(enumerate(_first_roles(seed))).get(number, Role.PAYS)
     key = _key(seed, number, "wallet")
     own = PrivateKey(key).public_key
     if role is Role.SMART_ACCOUNT:
@@ -53,12 +53,10 @@ def buyer(seed: int, number: int) -> Buyer:
     return Buyer(role, own.to_checksum_address(), _key(seed, number, "friend") if role is Role.FRIEND_PAYS else key)
 
 
-def _roles(seed: int) -> list[Role]:
-    """The first one does not pay, the others do. A demo of two days has three buyers, and so shows the first three."""
-    random = Random(f"{seed}:buyers")
-    special = [Role.SMART_ACCOUNT, Role.NAME_FIRST]
-    random.shuffle(special)
-    return [random.choice((Role.SILENT, Role.DOES_NOT_PAY)), *special, Role.FRIEND_PAYS]
+def _first_roles(seed: int) -> list[Role]:
+    """The first buyer does not pay, all others do. A demo of two days has three buyers and so shows three roles."""
+    does_not_pay = Random(f"{seed}:buyers").choice((Role.SILENT, Role.DOES_NOT_PAY))
+    return [does_not_pay, Role.SMART_ACCOUNT, Role.NAME_FIRST, Role.FRIEND_PAYS]
 
 
 def _key(seed: int, number: int, whose: str) -> bytes:

@@ -150,7 +150,7 @@ class _Day:
         if leading and step.act is Act.SELF_RAISE:
             author = leading.author
         if self._has_left(author):
-            author = self._account(step.other, False)
+            author = self._account(step.bidder if author.handle == step.other else step.other, False)
         parent = self._auction
         if step.act is Act.TO_ANOTHER and self._last:
             parent = self._last
