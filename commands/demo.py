@@ -1,13 +1,16 @@
-"""`demo`: plays a compressed marathon with a simulated X and simulated bidders, and checks its results.
+"""`demo`: plays a compressed marathon on a simulated X and a simulated chain, with simulated bidders who pay for what
+they have won, and checks its results.
 
-The simulated X is a process of its own and outlives a killed supervisor, as the real X would. The same command with the
-same data directory continues the demo. After a demo that has ended, or with other options, a new demo begins.
+The simulators are processes of their own and outlive a killed supervisor, as the real X and chain would. The same
+command with the same data directory continues the demo. After a demo that has ended, or with other options, a new demo
+begins.
 """
 
 import argparse
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -21,14 +24,24 @@ from adapters.redis.embedded import EmbeddedServer
 from adapters.redis.errors import StoreError
 from adapters.wall_clock import wall_clock_ms
 from commands.common import CommandError, bounded
-from commands.compressed import START_MS, DemoPlan, days_of, demo_settings, further_of, x_options
+from commands.compressed import (
+    START_MS,
+    DemoPlan,
+    chain_options,
+    days_of,
+    demo_settings,
+    further_of,
+    on_chain,
+    x_options,
+)
+from commands.demo_contract import deployed
 from commands.follow import Follower
 from commands.report import Report, table_of
-from commands.simulated import CREDENTIALS, base_url, end_simulated_x, simulated_x
+from commands.simulated import CREDENTIALS, base_url, end_simulated_chain, end_simulated_x, simulated_chain, simulated_x
 from commands.tables import console
 from ledger.entry import LogDamaged
 from settings import load
-from simulator.launch import SimulatorFailed, port_of
+from simulator.launch import CHAIN, SimulatorFailed, port_of, ports_of
 
 EXAMPLE = "auction-manager demo --once --days 2 --day-seconds 20 --seed 7"
 PLAN_FILE = "demo.json"
@@ -63,7 +76,14 @@ def run(args: argparse.Namespace) -> int:
     process_log.begin(logging.WARNING)
     plan = _plan(args)
     settings = demo_settings(load(None, os.environ), plan, args.data_dir, args.port)
-    port, abandon = simulated_x(args.data_dir, x_options(settings, plan))
+    with ExitStack() as begun:
+        port, abandon_x = simulated_x(args.data_dir, x_options(settings, plan))
+        begun.callback(abandon_x)
+        chain_port, abandon_chain = simulated_chain(args.data_dir, chain_options(settings, plan))
+        begun.callback(abandon_chain)
+        plan = _ready(args.data_dir, plan, chain_port)
+        abandon = begun.pop_all().close
+    settings = on_chain(settings, plan, ports_of(args.data_dir, CHAIN))
     days = days_of(settings, plan), further_of(settings, plan)
     dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, *days, abandon=abandon)
     follower = Follower(settings, Console(stderr=True, highlight=False))
@@ -75,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             return False
         if args.once:
             try:
-                reports.append(follower.report(port, plan.seed))
+                reports.append(follower.report(port, plan.seed, chain_port))
             except (StoreError, LogDamaged, SimulatorFailed):
                 return False  # the store or the simulator does not answer: the next look tries again
         elif not plan.ended:
@@ -85,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     code = supervisor.run(settings, dependencies, follower.begin, is_over)
     if not reports:
         if plan.ended:
-            end_simulated_x(args.data_dir, port)
+            _end_simulators(args.data_dir)
         elif args.once:
             print(f"the demo is not finished; the same command continues it ({args.data_dir})", file=sys.stderr)
         return code or int(args.once)
@@ -94,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     if args.report:
         own_files.write_whole(args.report, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     _end(args.data_dir, plan)
-    end_simulated_x(args.data_dir, port)
+    _end_simulators(args.data_dir)
     return code or (0 if report.right else 1)
 
 
@@ -120,8 +140,19 @@ def _plan(args: argparse.Namespace) -> DemoPlan:
     elif args.data_dir.exists() and own_files.holds_something(args.data_dir):
         raise CommandError(f"{args.data_dir} is not empty and holds no demo; choose another --data-dir")
     own_files.private_folder(args.data_dir)
-    plan = DemoPlan(**asked, first_opens_at_ms=wall_clock_ms() + START_MS)
+    plan = DemoPlan(**asked, first_opens_at_ms=0)
     _write_plan(args.data_dir, plan)
+    return plan
+
+
+def _ready(data_dir: Path, plan: DemoPlan, chain_port: int) -> DemoPlan:
+    """Completes the plan of a new demo, once: deploys its sale contract, and sets when the first day opens."""
+    if plan.contract:
+        return plan
+    contract = deployed(base_url(chain_port), plan.seed)
+    opens_at_ms = plan.first_opens_at_ms or wall_clock_ms() + START_MS
+    plan = msgspec.structs.replace(plan, contract=contract, first_opens_at_ms=opens_at_ms)
+    _write_plan(data_dir, plan)
     return plan
 
 
@@ -142,5 +173,11 @@ def _forget(data_dir: Path) -> None:
     The caller replaces the plan afterwards, so that after a kill in between the next start deletes the data again."""
     EmbeddedServer(data_dir).erase()
     process_file.remove(data_dir)
+    _end_simulators(data_dir)
+
+
+def _end_simulators(data_dir: Path) -> None:
     if (port := port_of(data_dir)) is not None:
         end_simulated_x(data_dir, port)
+    if (port := port_of(data_dir, CHAIN)) is not None:
+        end_simulated_chain(data_dir, port)

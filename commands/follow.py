@@ -28,6 +28,7 @@ from settings import Settings
 from simulator.launch import ask_x
 
 ENTRIES_A_LOOK = 256
+NO_BLOCKS = 2**31  # the truth of the chain lists the blocks after this one
 # Events that are too frequent or too technical for the output of a demo.
 QUIET = (BidRefused, CharacterSpoke, PostAttempted, WatermarkMoved)
 
@@ -74,9 +75,13 @@ class Follower:
         self.look()
         return self.ended
 
-    def report(self, x_port: int, seed: int) -> Report:
-        """Compares the marathon with the simulator's ground truth."""
+    def report(self, x_port: int, seed: int, chain_port: int | None = None) -> Report:
+        """Compares the marathon with the simulators' ground truth; without a chain nothing was to be paid."""
         truth = ask_x(x_port, "GET", "/_sim/truth")
+        if chain_port is not None:
+            tokens = "".join(f"&token={token}" for token in range(1, self._settings.marathon.days + 1))
+            asked = f"contract={self._settings.chain.contract}{tokens}&after={NO_BLOCKS}"
+            truth["chain"] = ask_x(chain_port, "GET", f"/_sim/truth?{asked}")
         return report_of(self._client, self._keys, seed, truth)
 
     def on_event(self, event: AnyEvent) -> None:

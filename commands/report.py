@@ -6,7 +6,7 @@ never have been found, and the recheck does not ask for posts that never led.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,18 +18,21 @@ from adapters.redis.keys import Keys
 from adapters.redis.log import LogReader
 from auction.day import AuctionDay
 from commands.audit import audit
+from commands.report_settlement import Settled, expected_settlement, settled
 from messages.base import Outcome, Refusal, Wei
 from messages.events import AuctionOpened, AuctionResumed, EndExtended, PostAttempted
 from messages.money import format_eth
+from messages.settlement import Stage
 from messages.x_ids import posted_at_ms
 from simulator.oracle import is_gone, is_taken_back, judge
 
+EXPECTED = ("outcome", "winner", "amount_wei", "accepted", "refused", "settlement")
 UNCOUNTED = {Refusal.AFTER_CLOSE, Refusal.WITHDRAWN}
 
 
 class DayReport(msgspec.Struct, frozen=True):
     """One day: its result, and in `expected` the same fields by the ground truth. `moved_ms` is how far the end moved
-    beyond the scheduled one."""
+    beyond the scheduled one. `settlement` says who has paid; it is None where nothing was to be paid."""
 
     day: int
     outcome: str | None
@@ -39,11 +42,11 @@ class DayReport(msgspec.Struct, frozen=True):
     refused: dict[str, int]
     expected: dict[str, Any]
     moved_ms: int = 0
+    settlement: Settled | None = None
 
     @property
     def right(self) -> bool:
-        found = {name: getattr(self, name) for name in ("outcome", "winner", "amount_wei", "accepted", "refused")}
-        return found == self.expected
+        return {name: getattr(self, name) for name in EXPECTED} == self.expected
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -57,10 +60,11 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, Any]) -> Report:
-    """Replays the whole log and compares it with the ground truth, as /_sim/truth lists it."""
+    """Replays the whole log and compares it with the ground truth, as /_sim/truth of the simulated X
+    lists it; its field `chain` is that of the simulated chain, where there is one."""
     found, (ends, sent) = audit(client, keys), _logged(client, keys)
     begun = [day for day in found.days.values() if day.prepared is not None]
-    days = [_day_report(day, truth["posts"], ends.get(day.auction_id, 0)) for day in begun]
+    days = [_day_report(day, truth, ends.get(day.auction_id, 0)) for day in begun]
     days += [_voided(day) for day in found.voided]
     days.sort(key=lambda day: day.day)
     audited = found.difference or "ok"
@@ -69,7 +73,7 @@ def report_of(client: redis.Redis, keys: Keys, seed: int, truth: Mapping[str, An
     return Report(seed, days, audited, posts, right)
 
 
-def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int) -> DayReport:
+def _day_report(day: AuctionDay, truth: Mapping[str, Any], published_ms: int) -> DayReport:
     assert day.prepared is not None, "a day that was started was prepared"
     number = day.prepared.day
     if day.result and day.result.outcome is Outcome.VOID:
@@ -77,7 +81,7 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int)
     if day.standings is None or day.post_id is None:
         return DayReport(number, None, None, None, 0, {}, {})
     ends_at_ms = day.standings.ends_at_ms
-    conversation = [post for post in posts if post["conversation_id"] == str(day.post_id)]
+    conversation = [post for post in truth["posts"] if post["conversation_id"] == str(day.post_id)]
     # A deleted post that the manager never found cannot count.
     known = [post for post in conversation if day.knows(int(post["id"])) or not is_gone(post)]
     in_time = [post for post in known if post["posted_at_ms"] < ends_at_ms]
@@ -85,9 +89,16 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int)
     vouched_for = [verdict for verdict in day.standings.verdicts() if posted_at_ms(verdict.bid.post_id) < ends_at_ms]
     reasons = Counter(one.refusal for one in vouched_for if one.refusal is None or one.bid.post_id not in taken_back)
     opened_at_ms = day.standings.controls.opened_at_ms
-    expected = judge(in_time, day.prepared.rules, {day.post_id}, opened_at_ms, ends_at_ms, day.bound)
+    rules = day.prepared.rules
+    expected = judge(in_time, rules, {day.post_id}, opened_at_ms, ends_at_ms, day.bound)
     if not _end_is_explained(day, conversation, published_ms):
         expected["outcome"] = f"no bid explains the end at {ends_at_ms}"
+
+    def without(bidders: Sequence[str]) -> dict[str, Any]:
+        others = [post for post in in_time if post["author"] not in bidders]
+        return judge(others, rules, {day.post_id or 0}, opened_at_ms, ends_at_ms)
+
+    expected["settlement"] = expected_settlement(day, expected, without, truth)
     expected["refused"] = {reason: n for reason, n in expected["refused"].items() if reason not in UNCOUNTED}
     result = day.result
     winner = result.winner if result else None
@@ -100,13 +111,14 @@ def _day_report(day: AuctionDay, posts: list[dict[str, Any]], published_ms: int)
         refused={str(reason): n for reason, n in sorted(reasons.items()) if reason not in UNCOUNTED},
         expected=expected,
         moved_ms=ends_at_ms - day.prepared.latest_end_ms + day.prepared.rules.soft_close_cap_ms,
+        settlement=settled(day),
     )
 
 
 def _voided(day: int) -> DayReport:
     """The report of a void day: nobody can have won, whatever was posted."""
     nothing: dict[str, Any] = {"outcome": "void", "winner": None, "amount_wei": None, "accepted": 0, "refused": {}}
-    return DayReport(day=day, **nothing, expected=nothing)
+    return DayReport(day=day, **nothing, expected=nothing | {"settlement": None})
 
 
 def _logged(client: redis.Redis, keys: Keys) -> tuple[dict[str, int], dict[str, str]]:
@@ -149,13 +161,20 @@ def _posts_made(days: list[AuctionDay], truth: Mapping[str, Any], sent: Mapping[
 def table_of(report: Report) -> Table:
     """Returns the report as a table."""
     table = Table(title=f"seed {report.seed}: audit {report.audit}, posts {report.posts}")
-    for column in ("day", "outcome", "winner", "amount", "accepted", "refused", "as expected"):
+    for column in ("day", "outcome", "winner", "amount", "accepted", "refused", "paid by", "as expected"):
         table.add_column(column, justify="right" if column in ("day", "amount", "accepted", "refused") else "left")
     for day in report.days:
         amount = format_eth(Wei(day.amount_wei)) if day.amount_wei else ""
         refused = sum(day.refused.values())
         verdict = Text("yes", style="green") if day.right else Text(f"NO: {day.expected}", style="bold red")
-        table.add_row(
-            str(day.day), day.outcome or "", day.winner or "", amount, str(day.accepted), str(refused), verdict
-        )
+        counts = str(day.accepted), str(refused)
+        table.add_row(str(day.day), day.outcome or "", day.winner or "", amount, *counts, _payer(day), verdict)
     return table
+
+
+def _payer(day: DayReport) -> str:
+    """Returns who has paid which price, or how far the settlement is."""
+    if day.settlement is None:
+        return ""
+    stage, buyer, price_wei = (day.settlement[name] for name in ("stage", "buyer", "price_wei"))
+    return f"{buyer}, {format_eth(Wei(price_wei))}" if stage == Stage.FINAL and price_wei else f"{stage}"

@@ -1,4 +1,4 @@
-"""Starts and ends the simulated X of a data directory, and names the keys that every simulated X accepts."""
+"""Starts and ends the simulators of a data directory, and names the keys that every simulated X accepts."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.x.credentials import Credentials
 from commands.common import CommandError
-from simulator.launch import SimulatorFailed, X, ask_x, ensure, lives
+from simulator.launch import CHAIN, Simulator, SimulatorFailed, X, ask_x, ensure, lives
 from simulator.x import settings as x
 
 END_S = 5.0
@@ -23,21 +23,39 @@ CREDENTIALS = Credentials(
 def simulated_x(data_dir: Path, options: Mapping[str, object]) -> tuple[int, Callable[[], None]]:
     """Returns the port of the directory's simulated X, which it starts if none runs, and a function that ends the
     simulated X if this call has started it. Raises CommandError."""
-    try:
-        port, begun = ensure(
-            X, data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        )
-    except SimulatorFailed as failure:
-        raise CommandError(str(failure)) from None
-    return port, lambda: end_simulated_x(data_dir, port) if begun else None
+    return _simulated(X, data_dir, options)
+
+
+def simulated_chain(data_dir: Path, options: Mapping[str, object]) -> tuple[int, Callable[[], None]]:
+    """The same for the simulated chain; the port is that of its first endpoint. Raises CommandError."""
+    return _simulated(CHAIN, data_dir, options)
 
 
 def end_simulated_x(data_dir: Path, port: int) -> None:
     """Ends the simulated X and waits until it has ended. It is no error if it has ended already."""
+    _end(X, data_dir, port)
+
+
+def end_simulated_chain(data_dir: Path, port: int) -> None:
+    """Ends the simulated chain and waits until it has ended. It is no error if it has ended already."""
+    _end(CHAIN, data_dir, port)
+
+
+def _simulated(kind: Simulator, data_dir: Path, options: Mapping[str, object]) -> tuple[int, Callable[[], None]]:
+    try:
+        port, begun = ensure(
+            kind, data_dir, [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        )
+    except SimulatorFailed as failure:
+        raise CommandError(str(failure)) from None
+    return port, lambda: _end(kind, data_dir, port) if begun else None
+
+
+def _end(kind: Simulator, data_dir: Path, port: int) -> None:
     with suppress(SimulatorFailed):
         ask_x(port, "POST", "/_sim/stop", {})
     deadline = time.monotonic() + END_S
-    while lives(data_dir) and time.monotonic() < deadline:
+    while lives(data_dir, kind) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

@@ -112,6 +112,11 @@ def port_of(data_dir: Path, kind: Simulator = X) -> int | None:
     return port
 
 
+def ports_of(data_dir: Path, kind: Simulator) -> list[int]:
+    """Returns the ports of all endpoints of the directory's simulator. Raises OSError if none runs."""
+    return [int(line) for line in (data_dir / kind.port_file).read_text(encoding="utf-8").splitlines()]
+
+
 def lives(data_dir: Path, kind: Simulator = X) -> bool:
     """Whether a simulator of this directory is still running, answering or not. Raises OSError."""
     lock = own_files.lock_file(data_dir / kind.lock_file)

@@ -12,12 +12,14 @@ from simulator.chain.evm import Block, Evm, Receipt, Write
 from simulator.chain.oracle import CODE, ORACLE, fee_slots, l1_fee_of
 from simulator.chain.pool import Pool
 from simulator.chain.settings import BLOCK_S, Settings, private_key
+from simulator.chain.wallets import buyers_of, wallets
 
 RICH_WEI = 10_000 * 10**18
 
 
 class Chain:
-    """One chain. `now_ms` is its clock; without one the newest block's time is the time."""
+    """One chain. `now_ms` is its clock; without one the newest block's time is the time. The functions of `on_block`
+    are called for each new block."""
 
     def __init__(self, settings: Settings, started_s: int) -> None:
         self.settings = settings
@@ -25,11 +27,13 @@ class Chain:
         self.evm = Evm(settings.chain_id)
         self.pool = Pool(settings.chain_id)
         self.base_fee_wei = settings.base_fee_wei
+        self.on_block: list[Callable[[Block], None]] = []
         self._held: dict[str, int] = {}
         self._writes: list[Write] = []
         self._reorganised = 0
         fees = fee_slots(settings.l1_fee_wei, settings.operator_fee_wei)
         accounts = [Write(address, RICH_WEI) for address, _ in self.accounts()]
+        accounts += wallets(buyers_of(settings.seed, settings.payers))
         writes = (*accounts, Write(ORACLE, code=CODE, slots=fees))
         genesis = self.evm.genesis(settings.genesis_s or started_s, settings.base_fee_wei, writes)
         self.blocks = [genesis]
@@ -94,6 +98,8 @@ class Chain:
         self.by_hash[block.hash] = block
         self.pool.drop_mined(self.evm.state(block.header))
         self.places |= {receipt.transaction.hash: (block, index) for index, receipt in enumerate(block.receipts)}
+        for listener in self.on_block:
+            listener(block)
         return block
 
     def reorganise(self, depth: int, blocks: int, transactions: Literal["again", "later", "dropped"]) -> None:

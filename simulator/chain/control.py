@@ -17,6 +17,7 @@ from simulator.chain.errors import RpcError
 from simulator.chain.evm import Block, Call, Write
 from simulator.chain.faults import Fault, Faults
 from simulator.chain.oracle import ORACLE, fee_slots
+from simulator.chain.payers import Payers
 from simulator.chain.settings import GAS_LIMIT
 from simulator.chain.view import octets
 from simulator.lifetime import Lifetime
@@ -59,8 +60,8 @@ class _Account(msgspec.Struct, forbid_unknown_fields=True):
 class Control:
     """The endpoints below /_sim on one port."""
 
-    def __init__(self, chain: Chain, clock: Clock, faults: Faults, life: Lifetime) -> None:
-        self._chain, self._clock, self._faults, self._life = chain, clock, faults, life
+    def __init__(self, chain: Chain, clock: Clock, payers: Payers, faults: Faults, life: Lifetime) -> None:
+        self._chain, self._clock, self._payers, self._faults, self._life = chain, clock, payers, faults, life
 
     def routes(self) -> list[web.RouteDef]:
         """Returns the routes of the control plane."""
@@ -132,7 +133,8 @@ class Control:
 
     async def truth(self, request: web.Request) -> web.Response:
         """Lists the canonical blocks after `?after=`, a page of them, each with its transactions and the logs of
-        `?contract=`; the balance of each `?address=` and the owner of each `?token=` of the contract."""
+        `?contract=`; the balance of each `?address=` and the owner of each `?token=` of the contract; the offers to
+        buyers."""
         asked = request.query
         contract = octets(asked["contract"], 20) if "contract" in asked else None
         after = int(asked.get("after", -1))
@@ -146,6 +148,7 @@ class Control:
                 "blocks": [_told(block, contract) for block in self._chain.blocks[after + 1 : after + 1 + TRUTH_PAGE]],
                 "balances": {own: str(state.get_balance(octets(own, 20))) for own in asked.getall("address", [])},
                 "owners": {token: self._owner(contract, int(token)) for token in asked.getall("token", []) if contract},
+                "offers": self._payers.truth(),
             }
         )
 

@@ -16,6 +16,7 @@ from simulator.chain.control import Control
 from simulator.chain.endpoint import Endpoint
 from simulator.chain.errors import RpcError
 from simulator.chain.faults import Faults
+from simulator.chain.payers import Payers
 from simulator.chain.settings import Settings
 from simulator.lifetime import Lifetime, port_file
 
@@ -31,7 +32,7 @@ async def serve(settings: Settings, port: int, file: Path | None) -> None:
     life = Lifetime(settings.idle_exit_s)
     life.end_on_signals()
     chain = Chain(settings, started_s=time.time_ns() // 10**9 - settings.behind_ms // 1000)
-    clock = Clock(settings.block_ms, settings.behind_ms, chain.add_block)
+    clock, payers = Clock(settings.block_ms, settings.behind_ms, chain.add_block), Payers(chain)
     if settings.block_ms:
         chain.now_ms = clock.now_ms
     ports = []
@@ -39,7 +40,7 @@ async def serve(settings: Settings, port: int, file: Path | None) -> None:
         for number in range(settings.endpoints):
             faults = Faults(f"{settings.seed}:{number}:faults")
             runner = web.AppRunner(
-                _application(life, Endpoint(chain, faults), Control(chain, clock, faults, life)),
+                _application(life, Endpoint(chain, faults), Control(chain, clock, payers, faults, life)),
                 access_log=None,
                 handler_cancellation=True,
                 shutdown_timeout=_SHUTDOWN_S,

@@ -25,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     finalized_ms: Annotated[_Ms, Meta(description="time until a block is finalized")] = 1_500_000
     endpoints: Annotated[int, Meta(ge=1, le=8, description="number of endpoints, each on a port of its own")] = 1
     accounts: Annotated[int, Meta(ge=1, le=1_000, description="number of accounts with 10,000 ETH each")] = 10
+    payers: Annotated[int, Meta(ge=0, le=10_000, description="number of buyers who pay what is offered to them")] = 0
+    payment_ms: Annotated[_Ms, Meta(description="time within which a buyer pays an offer")] = 60_000
     base_fee_wei: Annotated[_Wei, Meta(description="base fee per gas, until it is changed")] = 1_000_000
     l1_fee_wei: Annotated[_Wei, Meta(description="L1 fee of each transaction, until it is changed")] = 10**11
     operator_fee_wei: Annotated[_Wei, Meta(description="operator fee of each transaction, until it is changed")] = 0

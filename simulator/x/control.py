@@ -202,12 +202,15 @@ class Control:
         return _json(self._parts.crowd.options)
 
     async def truth(self, request: web.Request) -> web.Response:
-        """Lists all posts ever made, or those of `?conversation_id=`; with `?after=` a page of posts after this id."""
+        """Lists all posts ever made, or those of `?conversation_id=`; with `?after=` a page of posts after this id;
+        and the bidders who were asked for a wallet."""
         asked, after = request.query.get("conversation_id"), request.query.get("after")
         conversation_id = post_id("conversation_id", asked) if asked is not None else None
         page = () if after is None else (post_id("after", after), TRUTH_PAGE)
         posts = self._world.truth(conversation_id, *page)
-        return _json({"now_ms": now_ms(), "account": self._parts.settings.account, "posts": posts})
+        asked_bidders = self._parts.crowd.asked.truth()
+        account = self._parts.settings.account
+        return _json({"now_ms": now_ms(), "account": account, "posts": posts, "asked": asked_bidders})
 
     async def health(self, _request: web.Request) -> web.Response:
         """Shows that the process runs, with its seed, day and numbers."""

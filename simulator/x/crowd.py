@@ -11,6 +11,7 @@ from random import Random
 
 from messages.base import Refusal, Wei
 from simulator.x import wording
+from simulator.x.asked import AskedBidders
 from simulator.x.clock import now_ms
 from simulator.x.faults import Faults, Kind
 from simulator.x.plan import Act, Step, plan_day
@@ -37,6 +38,7 @@ class Crowd:
         self._days: set[asyncio.Task[None]] = set()
         self._faults = faults
         self._newest: _Day | None = None
+        self.asked = AskedBidders(world, settings)
         world.on_post.append(self._notice)
         faults.on_add.append(self._edit)
 
@@ -70,7 +72,7 @@ class Crowd:
             task.result()
 
     async def _play(self, auction: Post, steps: list[Step], options: CrowdOptions) -> None:
-        day = self._newest = _Day(self._world, auction, options, self._account)
+        day = self._newest = _Day(self._world, auction, options, self._account, self.asked.has_left)
         start_ms = auction.posted_at_ms
         # A heap: an entry without a post is a step to be made, an entry with a post is the withdrawal of that post.
         todo: list[tuple[int, int, Step, Post | None]] = [(step.at_ms, n, step, None) for n, step in enumerate(steps)]
@@ -110,21 +112,30 @@ class Crowd:
         random = Random(f"{self._settings.seed}:{handle}")
         least_ms = self.options.minimum_account_age_ms
         if is_new:
-            return self._world.add_user(handle, now_ms() - round(random.uniform(0.05, 0.8) * least_ms))
-        age_ms = round(random.uniform(2, 20) * least_ms) + _DAY_MS
-        return self._world.add_user(handle, self._started_ms - age_ms)
+            created_at_ms = now_ms() - round(random.uniform(0.05, 0.8) * least_ms)
+        else:
+            created_at_ms = self._started_ms - round(random.uniform(2, 20) * least_ms) - _DAY_MS
+        user = self._world.add_user(handle, created_at_ms)
+        self.asked.join(user)
+        return user
 
 
 class _Day:
     """One auction as the crowd sees it."""
 
     def __init__(
-        self, world: World, auction: Post, options: CrowdOptions, account: Callable[[str, bool], User]
+        self,
+        world: World,
+        auction: Post,
+        options: CrowdOptions,
+        account: Callable[[str, bool], User],
+        has_left: Callable[[User], bool],
     ) -> None:
         self._world = world
         self._auction = auction
         self._options = options
         self._account = account
+        self._has_left = has_left
         # A heap of the direct replies that bid: highest first, then earliest. `_last` is the last reply of any kind.
         self._standing: list[tuple[int, int, Post]] = []
         self._last: Post | None = None
@@ -138,6 +149,8 @@ class _Day:
             author = self._account(step.other, False)
         if leading and step.act is Act.SELF_RAISE:
             author = leading.author
+        if self._has_left(author):
+            author = self._account(step.bidder if author.handle == step.other else step.other, False)
         parent = self._auction
         if step.act is Act.TO_ANOTHER and self._last:
             parent = self._last

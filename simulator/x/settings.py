@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 900_000
     rate_day_ms: Annotated[int, Meta(gt=0, le=10**9, description="length of the window of a daily limit")] = 86_400_000
     timeline_lag_ms: Annotated[_Ms, Meta(description="time until the author's timeline shows a post")] = 0
+    answer_ms: Annotated[_Ms, Meta(description="time within which a bidder who is asked for a wallet answers")] = 60_000
     # A manager without an open auction asks X for its time every ten minutes, so it keeps the simulated X alive.
     idle_exit_s: Annotated[
         float, Meta(gt=0, le=10**9, description="the process ends after this time without a request")

@@ -16,6 +16,7 @@ DAY: dict[str, Any] = {
     "amount_wei": str(15 * 10**17),
     "accepted": 3,
     "refused": {"COMMA": 2},
+    "settlement": None,
 }
 RIGHT = Report(1, [DayReport(day=1, **DAY, expected=DAY, moved_ms=1_500)], "ok", "ok", True)
 

@@ -14,8 +14,8 @@ from typing import Any
 import loopback
 from adapters import process_file
 from adapters.redis.embedded import EmbeddedServer
-from commands.simulated import end_simulated_x
-from simulator.launch import port_of
+from commands.simulated import end_simulated_chain, end_simulated_x
+from simulator.launch import CHAIN, port_of
 from tests.harness import ROOT
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -55,12 +55,14 @@ def end_x(data_dir: Path) -> None:
 
 
 def end_world(data_dir: Path) -> None:
-    """Ends the simulated X and the embedded server that a killed process has left behind."""
+    """Ends the simulators and the embedded server that a killed process has left behind."""
     server = EmbeddedServer(data_dir)
     if server.alive():
         server.ensure()
         server.stop()
     end_x(data_dir)
+    if (port := port_of(data_dir, CHAIN)) is not None:
+        end_simulated_chain(data_dir, port)
 
 
 class HouseProcess:

@@ -29,6 +29,10 @@ def test_a_marathon_ends_as_the_ground_truth_says(data_dir: Path) -> None:
     assert report["audit"] == "ok"
     assert [day["day"] for day in report["days"]] == [1, 2]
     assert all(day["outcome"] == "sold" and day["accepted"] > 5 and day["refused"] for day in report["days"])
+    settlements = [day["settlement"] for day in report["days"]]
+    assert [one["stage"] for one in settlements] == ["FINAL", "FINAL"]
+    assert settlements[0]["buyer"] != report["days"][0]["winner"], "the first winner does not pay"
+    assert all(one["token_owner"].startswith("0x") for one in settlements)
 
     # What it has left behind can be read without it.
     audited = command("audit", "--json", "--data-dir", str(data_dir))
