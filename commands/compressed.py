@@ -48,6 +48,11 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True):
     contract: str = ""
     ended: bool = msgspec.field(default=False, name="reported")  # the name in the files of older demos
 
+    @property
+    def sells(self) -> bool:
+        """Whether lots are paid for on a chain: not in a demo that was begun by a version without one."""
+        return bool(self.contract) or not self.first_opens_at_ms
+
 
 def demo_settings(shipped: Settings, plan: DemoPlan, data_dir: Path, port: int) -> Settings:
     """Returns the shipped settings with every duration scaled to the demo's day, of which six tenths are the window."""

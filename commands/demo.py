@@ -79,11 +79,13 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as begun:
         port, abandon_x = simulated_x(args.data_dir, x_options(settings, plan))
         begun.callback(abandon_x)
-        chain_port, abandon_chain = simulated_chain(args.data_dir, chain_options(settings, plan))
-        begun.callback(abandon_chain)
-        plan = _ready(args.data_dir, plan, chain_port)
+        chain_port = None
+        if plan.sells:
+            chain_port, abandon_chain = simulated_chain(args.data_dir, chain_options(settings, plan))
+            begun.callback(abandon_chain)
+            plan = _ready(args.data_dir, plan, chain_port)
+            settings = on_chain(settings, plan, ports_of(args.data_dir, CHAIN))
         abandon = begun.pop_all().close
-    settings = on_chain(settings, plan, ports_of(args.data_dir, CHAIN))
     days = days_of(settings, plan), further_of(settings, plan)
     dependencies = bootstrap.Dependencies(base_url(port), CREDENTIALS, *days, abandon=abandon)
     follower = Follower(settings, Console(stderr=True, highlight=False))

@@ -146,11 +146,12 @@ class Outbox(msgspec.Struct, array_like=True):
         return None
 
     def notice(self, now_ms: int, posting: Posting, time_zone: str) -> Notice | None:
-        """The next notice, if one is due and the budget allows it; it counts as sent from here on."""
-        if not self.budget.allows(now_ms, posting.posts_a_day):
-            return None
+        """The next notice, if one is due and the budget allows it; it counts as sent from here on. An answer to a
+        buyer, whose time runs, is sent whatever the budget says: they are few."""
         if answer := next(filter(None, (sale.take_answer() for sale in self.sales.values())), None):
             return answer
+        if not self.budget.allows(now_ms, posting.posts_a_day):
+            return None
         told = (day.due(now_ms, posting.standing_interval_ms, time_zone) for day in self.days.values())
         return next(filter(None, told), None)
 

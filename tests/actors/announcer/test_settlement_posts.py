@@ -49,7 +49,8 @@ pytestmark = pytest.mark.requirement("X-5", "CHN-5")
 
 HOUR_MS = 3_600_000
 POSTING = {"method": "POST", "path": "/2/tweets"}
-SETTLED = Posting(receipts=False, public_url="https://auction.example.org")
+# A day that has used up its posts: a settlement is told all the same.
+SETTLED = Posting(receipts=False, posts_a_day=1, public_url="https://auction.example.org")
 WALLET = f"0x{'1' * 38}ab"
 _serial = itertools.count(1)
 
