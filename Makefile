@@ -13,7 +13,7 @@ run: .venv/run  ## runs the supervisor with config.toml
 	$(PYTHON) supervisor.py run $(ARGS)
 
 # Tests that run the whole system mostly wait, so they run beside the other tests.
-DEMOS := $(addprefix tests/system/,demo faults siege)
+DEMOS := tests/system/demo
 HOUSES := tests/system tests/commands
 test: lint node_modules browser  ## lints and runs all tests, or those of ARGS="tests/auction -k fold"
 ifdef ARGS

@@ -35,7 +35,6 @@ def day_view(day: AuctionDay) -> dict[str, str]:
         "accepted": accepted,
         "refused": standings.found - accepted if standings else 0,
         "paused": _paused(day),
-        "settlement": day.settlement.stage if day.settlement else "",
         "provisional": "" if day.phase is Phase.COMPLETED else "1",
     }
     return {name: str(value) for name, value in (fields | _settlement_view(day)).items()}
