@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
 import signal
@@ -180,6 +181,7 @@ class Anvil:
     def freeze(self) -> None:
         """Lets the node stop to answer, but keep its port and its chain."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # returns once the node has stopped: until then it may answer
 
     def thaw(self) -> None:
         """Lets the node go on."""
