@@ -9,9 +9,9 @@ from auction.bid_text.reading import read_bid
 from auction.eligibility import AuthorFacts, ineligible
 from auction.fold import Bid, Lead, Verdict
 from auction.standings import Standings
-from messages.base import Refusal, Rules, Wei
+from messages.base import Leader, Refusal, Rules, Wei
 from messages.commands import PlaceBid
-from messages.events import BidAccepted, BidRefused, Leader
+from messages.events import BidAccepted, BidRefused
 from messages.x_ids import posted_at_ms
 
 # Refusals that depend on other bids, on controls or on the end. They are no flaws: a later fold may decide otherwise.

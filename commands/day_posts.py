@@ -9,8 +9,8 @@ from typing import NamedTuple
 from auction.calendar import Window
 from auction.rules import rules_hash
 from auction.wording.posts import auction_post, closing_post, result_post
-from messages.base import Outcome, Wei
-from messages.events import AuctionPrepared, ClosingSoon, Leader, ResultNamed
+from messages.base import Leader, Outcome, Wei
+from messages.events import AuctionPrepared, ClosingSoon, ResultNamed
 from messages.post_weight import POST_LIMIT, weight
 from settings import Settings
 

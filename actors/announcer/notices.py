@@ -12,7 +12,7 @@ import msgspec
 
 from auction.receipts import Receipt, accepted, refused
 from auction.wording.posts import receipt_post, standing_post
-from messages.base import Refusal, Wei, in_common
+from messages.base import Leader, Refusal, Wei, in_common
 from messages.events import (
     AuctionEvent,
     AuctionOpened,
@@ -22,7 +22,6 @@ from messages.events import (
     BidWithdrawn,
     EndExtended,
     EndFrozen,
-    Leader,
     StandingsRevised,
 )
 

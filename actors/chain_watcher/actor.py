@@ -24,8 +24,8 @@ from adapters.chain.endpoints import Endpoints
 from adapters.chain.node import Heads, Node, NodeUnavailable
 from adapters.chain.rpc import Refused
 from adapters.redis.writes import HashSet
+from messages.chain_events import ChainCameBack, ChainEvent, ChainWentDown
 from messages.codec import pack, reader_of
-from messages.events import ChainCameBack, ChainEvent, ChainWentDown
 from messages.hints import LogGrew
 from supervision import Actor, Context
 

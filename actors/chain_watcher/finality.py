@@ -14,7 +14,7 @@ from actors.chain_watcher.record import Record, mark_of
 from adapters import alarms, metrics
 from adapters.chain.endpoints import Endpoints
 from adapters.chain.node import Block, Heads, Log, Node, NodeUnavailable
-from messages.events import ChainConfirmed, ChainEvent
+from messages.chain_events import ChainConfirmed, ChainEvent
 
 log = logging.getLogger(__name__)
 

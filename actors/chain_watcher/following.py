@@ -13,7 +13,7 @@ from actors.chain_watcher.record import HeldBlock, Mark, Record, mark_of
 from adapters import alarms, metrics
 from adapters.chain.endpoints import Endpoints
 from adapters.chain.node import Block, Heads, Log, Node, NodeUnavailable
-from messages.events import ChainEvent, ChainLogRevoked, ChainLogSeen
+from messages.chain_events import ChainEvent, ChainLogRevoked, ChainLogSeen
 
 log = logging.getLogger(__name__)
 

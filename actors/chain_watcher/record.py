@@ -9,7 +9,8 @@ import msgspec
 
 from adapters.chain.node import Block, Log
 from adapters.chain.sale_events import decode
-from messages.events import AnyEvent, ChainCameBack, ChainConfirmed, ChainLogRevoked, ChainLogSeen, ChainWentDown
+from messages.chain_events import ChainCameBack, ChainConfirmed, ChainLogRevoked, ChainLogSeen, ChainWentDown
+from messages.events import AnyEvent
 
 # Of the newest blocks all are kept as marks, so that a reorganisation is walked back exactly; of older ones each 100th.
 NEAR, FAR = 16, 100

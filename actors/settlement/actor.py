@@ -20,6 +20,16 @@ from adapters.redis.writes import Append
 from auction.downtime_policy import HOUSE
 from auction.settlement.case import Case, SaleLog
 from messages.base import Outcome
+from messages.chain_events import (
+    ChainCameBack,
+    ChainConfirmed,
+    ChainLogRevoked,
+    ChainLogSeen,
+    ChainWentDown,
+    TransactionDropped,
+    TransactionMined,
+    TransactionOrdered,
+)
 from messages.codec import pack, pack_batch, reader_of
 from messages.commands import AuctionCommand
 from messages.events import (
@@ -30,11 +40,6 @@ from messages.events import (
     BidderBarred,
     BidderUnbarred,
     BidRefused,
-    ChainCameBack,
-    ChainConfirmed,
-    ChainLogRevoked,
-    ChainLogSeen,
-    ChainWentDown,
     OutageNoticed,
     PostMade,
     PostRefused,
@@ -42,9 +47,6 @@ from messages.events import (
     SettlementAdvanced,
     SettlementBegun,
     SettlementFactRefused,
-    TransactionDropped,
-    TransactionMined,
-    TransactionOrdered,
 )
 from messages.hints import QueueGrew
 from messages.settlement import CameBack, Level, SettlementFact, Terms, WentDown

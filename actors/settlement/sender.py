@@ -23,8 +23,8 @@ from auction.settlement.node_errors import Meaning, meaning, meaning_of_all
 from auction.settlement.nonce_ledger import Ledger, apply
 from auction.settlement.transactions import SURE_LOOKS, Answer, Prepare, Record, Rest, Seen, Send, answered, next_step
 from messages.chain import View
+from messages.chain_events import SenderEvent, TransactionAttempted, TransactionLapsed, TransactionOrdered
 from messages.codec import pack, reader_of
-from messages.events import SenderEvent, TransactionAttempted, TransactionLapsed, TransactionOrdered
 from messages.hints import LogGrew
 from supervision import Actor, Context
 

@@ -6,8 +6,8 @@ up to 2^53. An injected bid carries `"injected": true`.
 
 from typing import Any
 
-from messages.base import Lot
-from messages.events import BidAccepted, BidRefused, Leader
+from messages.base import Leader, Lot
+from messages.events import BidAccepted, BidRefused
 from messages.money import format_eth
 from messages.refusals import REFUSED_BECAUSE
 from messages.x_ids import posted_at_ms

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from messages.events import (
+from messages.chain_events import (
     KeyStopped,
     SenderEvent,
     TransactionAttempted,

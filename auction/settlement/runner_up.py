@@ -11,7 +11,7 @@ import msgspec
 from auction.record import DayRecord
 from auction.replies import leader_of
 from auction.standings import Standings
-from messages.events import Leader
+from messages.base import Leader
 
 
 def runner_up(day: DayRecord, passed: Collection[int]) -> Leader | None:

@@ -17,7 +17,7 @@ from auction.settlement.fees import Fees
 from auction.settlement.node_errors import Meaning
 from auction.settlement.nonce_ledger import Ledger, Slot
 from messages.chain import Receipt, View
-from messages.events import KeyStopped, SenderEvent, TransactionAttempted, TransactionDropped, TransactionMined
+from messages.chain_events import KeyStopped, SenderEvent, TransactionAttempted, TransactionDropped, TransactionMined
 
 # An attempt that is in a node's pool is replaced by one with higher fees after this time.
 STUCK_MS = 60_000

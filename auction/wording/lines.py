@@ -7,7 +7,7 @@ from auction.receipts import next_words
 from auction.standings import Standings
 from auction.wording.moments import utc
 from auction.wording.sale_lines import SaleEvent, sale_line
-from messages.base import Outcome, Wei
+from messages.base import Leader, Outcome, Wei
 from messages.events import (
     AnyEvent,
     AuctionOpened,
@@ -30,7 +30,6 @@ from messages.events import (
     DayVoided,
     EndExtended,
     EndFrozen,
-    Leader,
     LetterDiscarded,
     MarathonEnded,
     MarathonStarted,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from auction.receipts import Receipt, moment, next_words, receipt_words
 from auction.wording.lines import left_ms, time_left
-from messages.base import Outcome, Wei
+from messages.base import Leader, Outcome, Wei
 from messages.events import (
     AuctionPrepared,
     ClosingSoon,
@@ -19,7 +19,6 @@ from messages.events import (
     DayDelayed,
     DayVoided,
     EndExtended,
-    Leader,
     MarathonEnded,
     ResultNamed,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from auction.wording.moments import utc
-from messages.events import (
+from messages.chain_events import (
     ChainCameBack,
     ChainConfirmed,
     ChainEvent,
@@ -12,16 +12,13 @@ from messages.events import (
     ChainWentDown,
     KeyStopped,
     SenderEvent,
-    SettlementAdvanced,
-    SettlementBegun,
-    SettlementFactRefused,
     TransactionAttempted,
     TransactionDropped,
     TransactionLapsed,
     TransactionMined,
     TransactionOrdered,
-    WalletRefused,
 )
+from messages.events import SettlementAdvanced, SettlementBegun, SettlementFactRefused, WalletRefused
 from messages.money import format_eth
 from messages.settlement import (
     CameBack,

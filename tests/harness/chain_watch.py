@@ -8,7 +8,8 @@ from actors.ports import StoreAccess
 from adapters.chain.node import Node
 from adapters.redis.client import connect
 from adapters.redis.log import LogReader
-from messages.events import AnyEvent, ChainLogRevoked, ChainLogSeen
+from messages.chain_events import ChainLogRevoked, ChainLogSeen
+from messages.events import AnyEvent
 from supervision import Actor, Context, Delivery, Exit, Mailbox, Ready
 from supervision.context import Crash, Stop
 from tests.harness.anvil import CHAIN_ID, CONTRACT

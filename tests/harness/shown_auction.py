@@ -15,14 +15,13 @@ from adapters.http.views import Reads, Views, Webhook
 from adapters.livestream.hub import FeedHub, FeedLimits
 from adapters.livestream.upcoming_days import UpcomingDays
 from adapters.metrics import render
-from messages.base import Lot, Outcome, Refusal, Wei
+from messages.base import Leader, Lot, Outcome, Refusal, Wei
 from messages.events import (
     AuctionOpened,
     AuctionPrepared,
     BidAccepted,
     BidRefused,
     EndFrozen,
-    Leader,
     ResultNamed,
     StandingsRevised,
 )

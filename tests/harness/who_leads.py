@@ -12,7 +12,8 @@ from typing import Any
 
 from auction.day import AuctionDay
 from ledger.entry import LogEntry
-from messages.events import AuctionEvent, AuctionPrepared, CharacterSpoke, Leader
+from messages.base import Leader
+from messages.events import AuctionEvent, AuctionPrepared, CharacterSpoke
 from messages.money import format_eth
 
 LEADS = re.compile(r"@(\S+)'s bid of (\S+ ETH) leads so far\.")

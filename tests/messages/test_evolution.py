@@ -5,10 +5,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from messages.base import Lot, Rules
+from messages.base import Leader, Lot, Rules
 from messages.codec import UnreadableMessage
 from messages.commands import AuctionCommand
-from messages.events import Leader
 from tests.harness.golden import GOLDEN, KINDS, message_of, read
 
 pytestmark = pytest.mark.requirement("RED-5")

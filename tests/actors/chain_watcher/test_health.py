@@ -7,7 +7,7 @@ import pytest
 from actors.chain_watcher.health import DOWN_MS, STALLED_MS, UP_MS
 from adapters import alarms
 from adapters.metrics import REGISTRY
-from messages.events import ChainCameBack, ChainWentDown
+from messages.chain_events import ChainCameBack, ChainWentDown
 from tests.harness.anvil import FINALIZED_LAG, Anvil
 from tests.harness.chain_watch import Watch, logged, tokens
 from tests.harness.lying_node import LyingNode

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters import alarms
-from messages.events import ChainConfirmed
+from messages.chain_events import ChainConfirmed
 from tests.harness.anvil import FINALIZED_LAG, OTHER_CONTRACT, SAFE_LAG, TRANSFER, Anvil
 from tests.harness.chain_watch import Watch, canonical, logged, seen, tokens
 from tests.harness.lying_node import LyingNode

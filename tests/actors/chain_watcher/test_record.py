@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from actors.chain_watcher.following import after, seen
 from actors.chain_watcher.record import FAR, NEAR, HeldBlock, HeldLog, Mark, Record
 from adapters.chain.node import Block, Log
+from messages.chain_events import ChainConfirmed, ChainEvent, ChainLogRevoked, ChainWentDown
 from messages.codec import pack, unpack
-from messages.events import ChainConfirmed, ChainEvent, ChainLogRevoked, ChainWentDown
 from tests.harness.anvil import REVOKED
 
 pytestmark = pytest.mark.requirement("CHN-1")

@@ -7,7 +7,7 @@ import pytest
 
 from actors.chain_watcher.following import SAID_WITHIN_MS
 from adapters import alarms
-from messages.events import ChainConfirmed, ChainLogRevoked, ChainLogSeen
+from messages.chain_events import ChainConfirmed, ChainLogRevoked, ChainLogSeen
 from supervision import InjectedCrash
 from tests.harness.anvil import FINALIZED_LAG, SAFE_LAG, Anvil
 from tests.harness.chain_watch import Watch, canonical, logged, seen, tokens

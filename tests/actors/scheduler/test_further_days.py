@@ -11,9 +11,9 @@ from actors.scheduler.day_plan import FurtherDay
 from actors.scheduler.house_state import LATE_DAYS
 from adapters.redis.client import execute
 from auction.calendar import Window
-from messages.base import Outcome, Phase, Wei
+from messages.base import Leader, Outcome, Phase, Wei
 from messages.commands import OpenAuction, SkipDay, VoidAuction
-from messages.events import DayAdded, DayVoided, Leader, MarathonEnded, PostRefused, ResultNamed
+from messages.events import DayAdded, DayVoided, MarathonEnded, PostRefused, ResultNamed
 from messages.hints import DayIsOver
 from tests.actors.scheduler.house import DAY_MS
 from tests.harness.stage import HOUR_MS, Stage

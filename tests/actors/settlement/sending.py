@@ -15,7 +15,7 @@ from adapters.redis.log import LogReader
 from auction.settlement.calls import Offer
 from messages.base import Wei
 from messages.chain import Quote, Reply
-from messages.events import TransactionMined, TransactionOrdered
+from messages.chain_events import TransactionMined, TransactionOrdered
 from supervision import Actor, Context, Delivery, Exit, InjectedCrash, Mailbox, Ready
 from supervision.context import Stop
 from tests.harness.anvil import CHAIN_ID, CONTRACT, FINALIZED_LAG, Anvil

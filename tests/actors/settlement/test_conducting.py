@@ -17,6 +17,7 @@ from adapters.chain.sending import SendingNodes
 from adapters.redis.log import LogReader
 from auction.downtime_policy import HOUSE
 from auction.settlement.calls import Revoke
+from messages.chain_events import TransactionDropped
 from messages.events import (
     AuctionPrepared,
     OutageNoticed,
@@ -27,7 +28,6 @@ from messages.events import (
     SettlementBegun,
     SettlementFactRefused,
     StrikeGiven,
-    TransactionDropped,
 )
 from messages.settlement import Terms
 from messages.x_ids import first_id_at

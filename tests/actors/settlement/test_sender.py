@@ -10,7 +10,13 @@ from adapters import alarms
 from adapters.chain.node import NodeUnavailable
 from adapters.chain.sending import GAS_PRICE_ORACLE
 from auction.settlement.transactions import STUCK_MS
-from messages.events import KeyStopped, TransactionAttempted, TransactionDropped, TransactionMined, TransactionOrdered
+from messages.chain_events import (
+    KeyStopped,
+    TransactionAttempted,
+    TransactionDropped,
+    TransactionMined,
+    TransactionOrdered,
+)
 from tests.actors.settlement.sending import (
     KEY,
     L1_FEE_CAP_WEI,

@@ -12,7 +12,7 @@ from auction.settlement.nonce_ledger import Ledger, apply
 from auction.settlement.transactions import SURE_LOOKS, Answer, Prepare, Record, Rest, Seen, Send, answered, next_step
 from messages.base import Wei
 from messages.chain import Quote, Receipt, View
-from messages.events import SenderEvent, TransactionAttempted, TransactionLapsed, TransactionOrdered
+from messages.chain_events import SenderEvent, TransactionAttempted, TransactionLapsed, TransactionOrdered
 
 KEY = "0x" + "51" * 20
 QUOTE = Quote(gas=100_000, base_fee_wei=10**9, tip_wei=10**8, balance_wei=10**19)

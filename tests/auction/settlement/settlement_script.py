@@ -20,8 +20,7 @@ Each fact is told twice: a repetition changes nothing.
 from typing import Any
 
 from auction.settlement.ladder import IllegalStep, Settlement, UnfitFact, begin, take
-from messages.base import Wei
-from messages.events import Leader
+from messages.base import Leader, Wei
 from messages.settlement import (
     Announced,
     CameBack,

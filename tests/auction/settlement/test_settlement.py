@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from auction.settlement.ladder import TRANSITIONS, IllegalStep, Settlement, UnfitFact, advance, begin, take
 from auction.settlement.runner_up import runner_up
-from messages.base import Wei
+from messages.base import Leader, Wei
 from messages.codec import pack, unpack
-from messages.events import Leader
 from messages.settlement import (
     Announced,
     CameBack,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auction.settlement.transactions import LATE_MS, RESEND_MS, STUCK_MS
-from messages.events import KeyStopped, TransactionAttempted, TransactionDropped, TransactionMined
+from messages.chain_events import KeyStopped, TransactionAttempted, TransactionDropped, TransactionMined
 from tests.auction.settlement.model_chain import TICK_MS, Chain, Sender, strangers
 
 pytestmark = pytest.mark.requirement("CHN-4")

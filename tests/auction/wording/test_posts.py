@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auction.receipts import Receipt
 from auction.wording import posts
-from messages.base import Lot, Outcome, Refusal, Wei
+from messages.base import Leader, Lot, Outcome, Refusal, Wei
 from messages.events import (
     AuctionPrepared,
     ClosingSoon,
@@ -18,7 +18,6 @@ from messages.events import (
     DayDelayed,
     DayVoided,
     EndExtended,
-    Leader,
     MarathonEnded,
     ResultNamed,
 )

@@ -20,7 +20,7 @@ from adapters.chain.rpc import Question
 from adapters.redis.journal import Journal
 from adapters.redis.writes import Write
 from messages.base import Event
-from messages.events import ChainConfirmed, ChainLogRevoked
+from messages.chain_events import ChainConfirmed, ChainLogRevoked
 from supervision import InjectedCrash
 from tests.harness.anvil import CONTRACT, OTHER_CONTRACT, Anvil
 from tests.harness.chain_watch import Watch, access, canonical, logged, nodes, seen, watched
