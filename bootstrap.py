@@ -213,7 +213,7 @@ class Actors:
         own_addresses = (self.settings.chain.contract.lower(), signer.address)
 
         def terms_of(prepared: AuctionPrepared) -> Terms:
-            return self.settings.terms_for(prepared.rules, own_addresses)
+            return self.settings.settlement.terms(prepared.rules, own_addresses)
 
         limits = self.ports.listener_limits
         return lambda context: SettlementActor.start(

@@ -49,7 +49,8 @@ from bootstrap import (
 )
 from ledger.entry import LogDamaged
 from process import Process
-from settings import Settings, SupervisionSettings
+from setting_sections import SupervisionSettings
+from settings import Settings
 from supervision import GAVE_UP, ChildSpec, Group, InjectedCrash, Restart, Supervisor
 
 log = logging.getLogger(__name__)

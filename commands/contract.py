@@ -22,7 +22,8 @@ from auction.settlement.wallets import with_checksum
 from commands.common import CommandError
 from commands.tables import console, table_on
 from messages.money import format_eth
-from settings import ChainSettings, load
+from setting_sections import ChainSettings
+from settings import load
 
 EXAMPLE = "auction-manager contract show --json"
 TIMEOUT_S = 5.0  # for a question to the node

@@ -43,7 +43,7 @@ class Endpoints:
         return [node for node in self._nodes if not self.is_accepted(node)]
 
     def others(self, node: Node) -> list[Node]:
-        """All accepted nodes but this one, in order."""
+        """The accepted nodes apart from `node`, in the order in which they are to be asked."""
         return [other for other in self._nodes if other is not node and self.is_accepted(other)]
 
     def pass_over(self, node: Node) -> None:

@@ -78,7 +78,7 @@ def apply(ledger: Ledger, event: SenderEvent) -> Ledger:
             return _attempted(ledger, event)
         case TransactionMined() if not event.final:
             seen_in = (event.transaction_hash, event.block_hash)
-            # A key that was stopped for this nonce was stopped wrongly: the nodes had not shown the receipt.
+            # A receipt of our own transaction ends a stop of the key, which meant that a stranger had used the nonce.
             return _with(_changed(ledger, event.nonce, lambda slot: _with(slot, seen_in=seen_in)), stopped="")
         case TransactionMined() | TransactionDropped():
             return _ended(ledger, event.decision, event.nonce)

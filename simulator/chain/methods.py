@@ -166,7 +166,7 @@ def _head(view: View) -> Block:
     return view.chain.blocks[view.head]
 
 
-# Each method with the least and the most arguments.
+# The methods by their names: the function that answers, and how many arguments it takes at least and at most.
 METHODS: dict[str, tuple[Method, int, int]] = {
     "eth_chainId": (lambda view: quantity(view.chain.settings.chain_id), 0, 0),
     "net_version": (lambda view: str(view.chain.settings.chain_id), 0, 0),

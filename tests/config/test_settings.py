@@ -12,6 +12,7 @@ import settings
 from auction.rules import RULES_VERSION
 from config import Secret, masked_toml
 from messages.base import Lot, Rules, Wei
+from setting_sections import MarathonSettings
 from settings import Settings, SettingsError, load
 
 SMALL = """
@@ -78,7 +79,7 @@ def test_the_shipped_file_is_simulated_and_names_every_setting_at_its_default() 
 @pytest.mark.requirement("LIFE-1")
 def test_without_a_word_about_it_a_marathon_has_thirty_afternoons_in_new_york(read: Read) -> None:
     marathon = load(None, {}).marathon
-    default = settings.MarathonSettings(id="a", first_date=date(2027, 3, 1), hashtag="Tag")
+    default = MarathonSettings(id="a", first_date=date(2027, 3, 1), hashtag="Tag")
     for its in (marathon, default):
         assert (its.days, its.window_start, its.window_end) == (30, time(15), time(16))
         assert its.time_zone == "America/New_York"

@@ -35,7 +35,8 @@ def is_reading_ahead(auction: Auction) -> bool:
 
 
 def days_kept(reader: ReceiptReader) -> list[str]:
-    """The ids of the auctions in memory, of which a reader that comes to no answer shows nothing."""
+    """The ids of the auctions that the reader keeps in memory. No public method tells them while each question to the
+    reader ends in StillReading."""
     return list(reader._days)
 
 

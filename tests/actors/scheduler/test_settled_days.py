@@ -20,7 +20,7 @@ BOB = Leader(post_id=2, bidder_id=2, bidder_handle="bob", amount_wei=Wei(ETH))
 
 
 class House:
-    """A marathon of one day, which ann has won; it settles what is sold."""
+    """A marathon of one day. Ann has won its lot, and the scheduler waits until the lot is paid for."""
 
     def __init__(self, stage: Theatre) -> None:
         self.stage = stage
