@@ -1,8 +1,8 @@
 """One settlement as it is conducted: what its auction is to be told, and what is to be sent to the chain.
 
-Pure: the settlement actor passes in each event of the log once and asks again and again for what is due, which is told
-once: its id is kept.
-What follows from a fact is `ladder`, which the auction applies; this case takes the outcome from the auction's log.
+Pure: the settlement actor passes in each event of the log once, and asks again and again for what is due. What was due
+is told once, because its id is kept. What follows from a fact is `ladder`, which the auction applies; this case takes
+the outcome from the auction's log.
 """
 
 from collections.abc import Iterable
@@ -52,8 +52,8 @@ class SaleLog(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Case(msgspec.Struct, array_like=True):
-    """A sold lot. `logs` are those of the contract whose blocks are part of the chain; `told` are the ids of
-    what was due and the auction was told; `watermark_ms` (UTC ms) is up to when all replies are known."""
+    """A sold lot. `logs` are those of the contract whose blocks are part of the chain. `told` has the ids of the commands
+    that were due and have been given. `watermark_ms` (UTC ms) is up to when all replies are known."""
 
     auction_id: str
     token_id: int
@@ -97,11 +97,11 @@ class Case(msgspec.Struct, array_like=True):
 
     def announced(self, post_id: int, at_ms: int) -> list[AuctionCommand]:
         """The buyer was asked in public, by this post."""
-        return self._said(f"announced:{post_id}", Announced(at_ms=at_ms, bidder_id=self._buyer_id))
+        return self._tell(f"announced:{post_id}", Announced(at_ms=at_ms, bidder_id=self._buyer_id))
 
     def passed(self, facts: Iterable[tuple[str, SettlementFact]]) -> list[AuctionCommand]:
         """Facts that concern every settlement, each with its id: something went down or came back."""
-        return [command for what, fact in facts for command in self._said(what, fact)]
+        return [command for what, fact in facts for command in self._tell(what, fact)]
 
     def seen(self, log: SaleLog) -> list[AuctionCommand]:
         """A log of the contract is in a block."""
@@ -109,7 +109,7 @@ class Case(msgspec.Struct, array_like=True):
         about = {"at_ms": log.at_ms, "bidder_id": self._buyer_id}
         match log.kind:
             case "Offered":
-                return self._said(f"made:{log.id}", OfferMade(**about, offer=log.offer))
+                return self._tell(f"made:{log.id}", OfferMade(**about, offer=log.offer))
             case "Sold":
                 return self._paid(log, Level.UNSAFE)
         return []
@@ -122,9 +122,9 @@ class Case(msgspec.Struct, array_like=True):
         commands: list[AuctionCommand] = []
         for log in gone:
             if log.kind == "Sold":
-                commands += self._said(f"unpaid:{log.id}", PaymentReorged(**about))
+                commands += self._tell(f"unpaid:{log.id}", PaymentReorged(**about))
             elif log.kind == "Offered":
-                commands += self._said(f"unmade:{log.id}", OfferReorged(**about, offer=log.offer))
+                commands += self._tell(f"unmade:{log.id}", OfferReorged(**about, offer=log.offer))
         return commands
 
     def confirmed(self, level: Level, block_hash: str) -> list[AuctionCommand]:
@@ -137,14 +137,14 @@ class Case(msgspec.Struct, array_like=True):
                 commands += self._paid(log, level)
             elif log.kind == "Revoked" and level is Level.FINALIZED:
                 gone = OfferGone(at_ms=log.at_ms, bidder_id=self._buyer_id, offer=log.offer)
-                commands += self._said(f"gone:{log.id}", gone)
+                commands += self._tell(f"gone:{log.id}", gone)
         return commands
 
     def dropped(self, decision: str, at_ms: int) -> list[AuctionCommand]:
         """No call of this decision was mined with success, and none can be any more."""
         if decision != self._offering:
             return []
-        return self._said(f"dropped:{decision}", OfferGone(at_ms=at_ms, bidder_id=self._buyer_id))
+        return self._tell(f"dropped:{decision}", OfferGone(at_ms=at_ms, bidder_id=self._buyer_id))
 
     def due(self, now_ms: int, known_to_ms: int, banned: Iterable[int]) -> list[AuctionCommand]:
         """What the time brings at `now_ms`. All payments up to `known_to_ms` are known (both UTC ms); `banned` are the
@@ -155,18 +155,18 @@ class Case(msgspec.Struct, array_like=True):
         place = f"{len(it.asked)}:{it.sendings}"
         buyer = {"at_ms": now_ms, "bidder_id": self._buyer_id}
         if it.deadline_ms is not None and min(self.watermark_ms, known_to_ms) >= it.deadline_ms:
-            return self._tell(f"over:{place}:{it.deadline_ms}", TimePassed(at_ms=it.deadline_ms))
+            return self._tell_once(f"over:{place}:{it.deadline_ms}", TimePassed(at_ms=it.deadline_ms))
         if it.stage is Stage.NEXT_BIDDER:
             ask = AskNextBidder(message_id=self._id(f"next:{place}"), banned=tuple(sorted(banned)), at_ms=now_ms)
             return self._once(f"next:{place}", ask)
         if it.stage in _LATE and not it.sent:
-            return self._tell(f"none:{place}", OfferGone(**buyer))
+            return self._tell_once(f"none:{place}", OfferGone(**buyer))
         # A reply that corrects the wallet in time may be found late. Past the deadline by our clock it waits too, since
         # a fact of a later time ends the buyer's turn.
         is_awaited = it.offer_from_ms is None or min(now_ms, self.watermark_ms) < it.offer_from_ms
         if not is_awaited and it.deadline_ms is not None and now_ms < it.deadline_ms:
             until_ms = it.deadline_ms + it.terms.offer_outlives_ms
-            return self._tell(f"send:{place}", OfferSent(**buyer, until_ms=until_ms))
+            return self._tell_once(f"send:{place}", OfferSent(**buyer, until_ms=until_ms))
         return []
 
     # ---- what is to be sent to the chain
@@ -200,7 +200,7 @@ class Case(msgspec.Struct, array_like=True):
         it = self.settlement
         return it is not None and it.sent and it.wallet.lower() == to and it.buyer.amount_wei == price_wei
 
-    # ----
+    # ---- the buyer, and commands with their ids
 
     @property
     def _buyer_id(self) -> int:
@@ -214,13 +214,14 @@ class Case(msgspec.Struct, array_like=True):
         paid = PaymentSeen(
             at_ms=log.at_ms, bidder_id=self._buyer_id, level=level, transaction_hash=log.transaction_hash
         )
-        return self._said(f"paid:{log.id}:{level.name.lower()}", paid)
-
-    def _said(self, what: str, fact: SettlementFact) -> list[AuctionCommand]:
-        """Tells what an event says. It is not told once only: the chain may go back to a block that it has left."""
-        return [AdvanceSettlement(message_id=self._id(what), fact=fact)]
+        return self._tell(f"paid:{log.id}:{level.name.lower()}", paid)
 
     def _tell(self, what: str, fact: SettlementFact) -> list[AuctionCommand]:
+        """The command that tells a fact which an event of the log has brought. An event may bring the same fact again: the
+        chain may go back to a block that it has left."""
+        return [AdvanceSettlement(message_id=self._id(what), fact=fact)]
+
+    def _tell_once(self, what: str, fact: SettlementFact) -> list[AuctionCommand]:
         return self._once(what, AdvanceSettlement(message_id=self._id(what), fact=fact))
 
     def _once(self, what: str, command: AuctionCommand) -> list[AuctionCommand]:
