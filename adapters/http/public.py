@@ -25,7 +25,8 @@ _PAGE_FILES = {
     "/": "stage.html",
     _PAY_PAGE: "pay.html",
     **{
-        f"/{name}": name for name in ("common.js", "feed.js", "pay.css", "pay.js", "stage.css", "stage.js", "wallet.js")
+        f"/{name}": name
+        for name in ("common.css", "common.js", "feed.js", "pay.css", "pay.js", "stage.css", "stage.js", "wallet.js")
     },
 }
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}

@@ -52,8 +52,8 @@ class SaleLog(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Case(msgspec.Struct, array_like=True):
-    """A sold lot. `logs` are those of the contract whose blocks are part of the chain. `told` has the ids of the commands
-    that were due and have been given. `watermark_ms` (UTC ms) is up to when all replies are known."""
+    """A sold lot. `logs` are those of the contract whose blocks are part of the chain. `told` has the ids of what was
+    due and was told. `watermark_ms` (UTC ms) is up to when all replies are known."""
 
     auction_id: str
     token_id: int
@@ -217,8 +217,8 @@ class Case(msgspec.Struct, array_like=True):
         return self._tell(f"paid:{log.id}:{level.name.lower()}", paid)
 
     def _tell(self, what: str, fact: SettlementFact) -> list[AuctionCommand]:
-        """The command that tells a fact which an event of the log has brought. An event may bring the same fact again: the
-        chain may go back to a block that it has left."""
+        """The command that tells a fact which an event of the log has brought, each time: the chain may go back to a
+        block that it has left."""
         return [AdvanceSettlement(message_id=self._id(what), fact=fact)]
 
     def _tell_once(self, what: str, fact: SettlementFact) -> list[AuctionCommand]:
